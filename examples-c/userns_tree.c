@@ -1,0 +1,116 @@
+/*
+ * Shows the tree of user namespaces: each with its device and inode number, the
+ * PIDs of the processes that live in it, and, indented below, the namespaces that
+ * were made in it.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <userns.h>
+
+static const char usage[] =
+    "Usage: userns_tree [-p DIR]\n"
+    "Shows the tree of user namespaces with the processes in each.\n"
+    "\n"
+    "  -p DIR  read the procfs that is mounted at DIR (default: /proc)\n"
+    "  -h      show this help\n"
+    "  -V      show the version\n";
+
+/* A line of PIDs ends at this column, but not before it holds so many characters. */
+enum { LINE_END = 80, LINE_MIN = 32 };
+
+static void print_pids(const struct userns_node *node, int indent)
+{
+    int base = indent + 25;
+    int column = base;
+    size_t count;
+    const pid_t *pids = userns_pids(node, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0) {
+            printf("%*sPIDs: ", indent + 12, "");
+        } else if (column >= LINE_END && column > base + LINE_MIN) {
+            printf("\n%*s", indent + 18, "");
+            column = base;
+        }
+        column += printf("%ld ", (long)pids[i]);
+    }
+    printf("\n");
+}
+
+static void print_tree(const struct userns_snapshot *snapshot)
+{
+    size_t count;
+    const struct userns_node *const *nodes = userns_nodes(snapshot, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        int indent = 4 * (int)userns_depth(nodes[i]);
+        printf("%*s{%" PRIu64 " %" PRIu64 "}\n", indent, "",
+               userns_device(nodes[i]), userns_inode(nodes[i]));
+        print_pids(nodes[i], indent);
+    }
+}
+
+/* Says on standard error what the tree does not show. */
+static void print_gaps(const struct userns_snapshot *snapshot)
+{
+    size_t unreadable = userns_unreadable(snapshot);
+
+    if (unreadable > 0)
+        fprintf(stderr, "userns_tree: %zu %s could not be read\n",
+                unreadable, unreadable == 1 ? "process" : "processes");
+    else if (userns_gaps(snapshot) & USERNS_GAP_HIDEPID)
+        fprintf(stderr, "userns_tree: processes may be hidden (hidepid, see proc(5))\n");
+}
+
+/* What was printed may still be in a buffer; writing it can fail. */
+static int finish_output(void)
+{
+    if (fflush(stdout) == EOF || ferror(stdout)) {
+        fprintf(stderr, "userns_tree: standard output: %s\n", strerror(errno));
+        return EXIT_FAILURE;
+    }
+    return EXIT_SUCCESS;
+}
+
+int main(int argc, char *argv[])
+{
+    struct userns_options options = USERNS_OPTIONS_INIT;
+    struct userns_snapshot *snapshot;
+    int option, error;
+
+    options.proc_path = "/proc";
+    while ((option = getopt(argc, argv, "p:hV")) != -1) {
+        switch (option) {
+        case 'p':
+            options.proc_path = optarg;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            return finish_output();
+        case 'V':
+            printf("userns_tree %s\n", userns_version());
+            return finish_output();
+        default:
+            fputs(usage, stderr);
+            return 2;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "userns_tree: unexpected argument '%s'\n%s", argv[optind], usage);
+        return 2;
+    }
+
+    error = userns_scan(&options, &snapshot);
+    if (error < 0) {
+        fprintf(stderr, "userns_tree: %s: %s\n", options.proc_path, userns_strerror(error));
+        return EXIT_FAILURE;
+    }
+    print_tree(snapshot);
+    print_gaps(snapshot);
+    userns_free(snapshot);
+    return finish_output();
+}

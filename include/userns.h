@@ -1,0 +1,451 @@
+/*
+ * libuserns: the tree of user namespaces of a Linux host.
+ *
+ * One call, userns_scan(), observes the host and returns a snapshot: which user namespaces
+ * exist, how they nest, which processes live in each, and who made them. Everything else
+ * is a question to that snapshot. The concepts are those of user_namespaces(7) and
+ * namespaces(7).
+ *
+ *     struct userns_snapshot *snapshot;
+ *     int error = userns_scan(NULL, &snapshot);
+ *     if (error < 0) {
+ *         fprintf(stderr, "/proc: %s\n", userns_strerror(error));
+ *         return 1;
+ *     }
+ *     size_t count;
+ *     const struct userns_node *const *nodes = userns_nodes(snapshot, &count);
+ *     for (size_t i = 0; i < count; i++)
+ *         printf("%*s%" PRIu64 "\n", 4 * (int)userns_depth(nodes[i]), "", userns_inode(nodes[i]));
+ *     userns_free(snapshot);
+ *
+ * LIFETIME. Every pointer that comes from a snapshot is valid until userns_free() of that
+ * snapshot, and no longer. A snapshot never changes; two questions always get the same
+ * answer.
+ *
+ * ARRAYS come as a pointer to the first element and their length in *count. The count
+ * argument may be NULL. An empty array is NULL with a count of 0. Arrays are not
+ * terminated.
+ *
+ * NULL as a snapshot or node is allowed everywhere: the answer is then NULL, 0 or false.
+ * Outputs are written only on success; only userns_scan() always writes its output, which
+ * is NULL on failure.
+ *
+ * ERRORS. A function that can fail returns 0 on success and a negative errno value
+ * otherwise; its comment lists which, and what each means there. userns_strerror() gives a
+ * sentence for it, to which the program adds the path. errno itself is not part of the
+ * interface; it can be changed by any call. That a process vanished or refused while it
+ * was observed is not an error: userns_gaps() and userns_unreadable() tell what could not
+ * be seen.
+ *
+ * THREADS. There is no global state. Any number of threads may scan, and may read the same
+ * snapshot, at the same time; only userns_free() must be alone with its snapshot.
+ * Everything may be called in a child of fork(2) too, at whatever moment another thread
+ * forked it. No call is a cancellation point (pthreads(7)); with asynchronous cancellation
+ * enabled, no function of this library may be called. No call is async-signal-safe, see
+ * signal-safety(7).
+ *
+ * THE PROCESS stays as it is: a scan starts no thread, enters no namespace, installs no
+ * handler and blocks no signal. It has at most five descriptors open at a time, all
+ * close-on-exec, and closes them before it returns.
+ *
+ * GROWTH. Functions, constants and option fields are only ever added. A program that was
+ * built with an older header runs with a newer library; with an older library it gets
+ * -E2BIG or -EINVAL for what that does not know. Each function says since which version it
+ * is there; constants and structs are there since 0.1 unless they say otherwise.
+ *
+ * The names of constants, structs and functions begin with USERNS_ and userns_; all other
+ * names are the system's.
+ */
+
+/* Generated from src/ffi by cbindgen. SPDX-License-Identifier: MIT OR Apache-2.0 */
+
+#ifndef USERNS_H
+#define USERNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/**
+ * The version of this header as 0xMMmmpp: major, minor and patch number in eight bits each.
+ * That of the library which is in use can be another; userns_version_number() tells it.
+ */
+#define USERNS_VERSION_NUMBER 0x000100
+
+/**
+ * What a struct userns_options begins as: it asks for a plain scan of /proc.
+ */
+#define USERNS_OPTIONS_INIT { sizeof(struct userns_options), NULL, 0 }
+
+
+/**
+ * userns_gaps(): some processes, or the namespaces of some, could not be read.
+ * userns_unreadable() counts them.
+ */
+#define USERNS_GAP_UNREADABLE 1
+
+/**
+ * userns_gaps(): the procfs hides processes from this caller (its mount option hidepid,
+ * see proc(5)), or may hide some.
+ */
+#define USERNS_GAP_HIDEPID 2
+
+/**
+ * userns_gaps(): the procfs belongs, or may belong, to a PID namespace that is not the
+ * initial one. Processes outside that namespace are not shown, see pid_namespaces(7).
+ */
+#define USERNS_GAP_PIDNS 4
+
+/**
+ * userns_gaps(): the caller is not, or may not be, in the initial user namespace.
+ * Namespaces above and beside its own are out of its reach, see user_namespaces(7).
+ */
+#define USERNS_GAP_NESTED 8
+
+/**
+ * userns_flags(): this is the initial user namespace, the one that has no parent.
+ */
+#define USERNS_NODE_INITIAL 1
+
+/**
+ * userns_flags(): the namespace has a parent that the scan could not see. It is a root of
+ * the snapshot.
+ */
+#define USERNS_NODE_PARENT_HIDDEN 2
+
+/**
+ * One user namespace of a snapshot. There is one node for each, so pointers can be
+ * compared.
+ */
+struct userns_node;
+
+/**
+ * What one scan observed: an immutable tree of user namespaces, or several where a common
+ * ancestor is out of sight.
+ */
+struct userns_snapshot;
+
+/**
+ * What to scan. Begin with USERNS_OPTIONS_INIT, then set what differs:
+ *
+ *     struct userns_options options = USERNS_OPTIONS_INIT;
+ *     options.proc_path = "/mnt/proc";
+ *
+ * Later versions add fields at the end; a field that is zero asks for what earlier
+ * versions did.
+ *
+ * Since 0.1.
+ */
+struct userns_options {
+    /**
+     * sizeof(struct userns_options), as the program was compiled.
+     */
+    size_t size;
+    /**
+     * The root directory of the procfs to read; NULL means "/proc". Only used during the
+     * call.
+     */
+    const char *proc_path;
+    /**
+     * Must be 0: this version knows no flags.
+     */
+    uint64_t flags;
+};
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/* Version and errors ------------------------------------------------------------------- */
+
+/**
+ * The version of the library that is in use, "0.1.0" for example.
+ *
+ * Returns a string that is valid as long as the library is loaded.
+ *
+ * Since 0.1.
+ */
+const char *userns_version(void);
+
+/**
+ * The version of the library that is in use as 0xMMmmpp: major, minor and patch number in
+ * eight bits each.
+ *
+ * Returns a number to compare with USERNS_VERSION_NUMBER, the version of the header.
+ *
+ * Since 0.1.
+ */
+uint32_t userns_version_number(void);
+
+/**
+ * What an error means and what to do about it, in one English sentence without a final
+ * full stop.
+ *
+ * error: a negative value that a function of this library returned. For 0 and above the
+ * sentence says that there was no error; for a value that no function returns it says so.
+ *
+ * Returns a string that is valid as long as the library is loaded; never NULL.
+ *
+ * Since 0.1.
+ */
+const char *userns_strerror(int error);
+
+/* Scanning ----------------------------------------------------------------------------- */
+
+/**
+ * Observes the user namespaces of the host through a procfs, see proc(5) and ioctl_ns(2).
+ *
+ * Found are the namespace of every process that the procfs shows and the caller may read
+ * (the right is that of PTRACE_MODE_READ_FSCREDS, see ptrace(2)), all ancestors of these
+ * that lie below the caller's own namespace, and the caller's own namespace. A namespace
+ * that no process lives in, and none below it, is not found.
+ *
+ * Whatever lives from before the call until after it is in its right place in the tree.
+ * What appears, moves or ends meanwhile is in the place where it was seen, or missing.
+ *
+ * options: what to scan; NULL means USERNS_OPTIONS_INIT.
+ * snapshot: where to put the result, to be released with userns_free(); set to NULL if the
+ * call fails.
+ *
+ * Returns 0, or
+ *
+ *     -EINVAL           snapshot is NULL; or options->size is smaller than in version 0.1;
+ *                       or options->flags has a flag that this version does not know
+ *     -E2BIG            options are those of a later version and ask for what this one
+ *                       lacks; or options->size is 4096 or more
+ *     -ENOENT           proc_path does not exist
+ *     -ENOTDIR          proc_path, or what leads to it, is not a directory
+ *     -EACCES           proc_path may not be opened by this caller
+ *     -ELOOP            proc_path leads through too many symbolic links
+ *     -ENAMETOOLONG     proc_path is too long
+ *     -ENODEV           proc_path is a directory, but not the root of a procfs
+ *     -ENOTTY           the kernel has no user namespaces, or is older than Linux 4.9
+ *     -ENOMEM           out of memory
+ *     -EMFILE           the process has too many descriptors open (RLIMIT_NOFILE, see
+ *                       getrlimit(2))
+ *     -ENFILE           the system has too many files open
+ *     -ENOTRECOVERABLE  a bug in this library; it wrote a message to standard error
+ *
+ * or another negative errno value with which open(2) failed for proc_path.
+ *
+ * Needs Linux 4.9; owners need Linux 4.11, 64-bit ids Linux 6.18.
+ *
+ * Since 0.1.
+ */
+int userns_scan(const struct userns_options *options, struct userns_snapshot **snapshot);
+
+/**
+ * Releases a snapshot and everything that came from it. NULL is allowed and does nothing.
+ *
+ * Since 0.1.
+ */
+void userns_free(struct userns_snapshot *snapshot);
+
+/* Questions to a snapshot -------------------------------------------------------------- */
+
+/**
+ * The node to begin with: the initial user namespace where it is visible, else the
+ * caller's own, else the first root.
+ *
+ * Returns NULL if the snapshot has no node, which takes a procfs that shows nothing and a
+ * caller whose own namespace is unknown.
+ *
+ * Since 0.1.
+ */
+const struct userns_node *userns_root(const struct userns_snapshot *snapshot);
+
+/**
+ * All nodes whose parent the scan did not see: the initial user namespace, the caller's
+ * own, then the others, ordered like siblings (see userns_nodes()). Several occur where
+ * their common ancestor is out of the caller's reach.
+ *
+ * Returns an array of *count nodes.
+ *
+ * Since 0.1.
+ */
+const struct userns_node *const *userns_roots(const struct userns_snapshot *snapshot,
+                                              size_t *count);
+
+/**
+ * All nodes, depth first: each root, and each node, is followed by its descendants.
+ * Siblings are ordered by the smallest PID in their subtrees, compared as text ("10" comes
+ * before "9"); those in whose subtrees no process lives come last, by inode number.
+ *
+ * Returns an array of *count nodes.
+ *
+ * Since 0.1.
+ */
+const struct userns_node *const *userns_nodes(const struct userns_snapshot *snapshot,
+                                              size_t *count);
+
+/**
+ * The user namespace of the process that called userns_scan(), whichever procfs it read.
+ *
+ * Returns NULL where the kernel did not tell: that takes procfs mounts of PID namespaces
+ * that the caller is not in, and a kernel before Linux 6.11.
+ *
+ * Since 0.1.
+ */
+const struct userns_node *userns_self(const struct userns_snapshot *snapshot);
+
+/**
+ * The node with an inode number, as userns_inode() and stat(2) of /proc/PID/ns/user give
+ * it. The kernel uses the number of a namespace that has ended for a new one: ask this of
+ * a fresh snapshot only, or use userns_find_id().
+ *
+ * Returns NULL if there is none.
+ *
+ * Since 0.1.
+ */
+const struct userns_node *userns_find(const struct userns_snapshot *snapshot,
+                                      uint64_t inode);
+
+/**
+ * The node with a 64-bit id, as userns_id() gives it. Ids are never used again while the
+ * system runs.
+ *
+ * Returns NULL if there is none, as always before Linux 6.18, and for an id of 0.
+ *
+ * Since 0.1.
+ */
+const struct userns_node *userns_find_id(const struct userns_snapshot *snapshot,
+                                         uint64_t id);
+
+/**
+ * The node that a process lives in.
+ *
+ * pid: the PID of a process (not of a thread), as the PID namespace of the scanned procfs
+ * numbers it.
+ *
+ * Returns NULL if the scan did not see such a process, or could not read it.
+ *
+ * Since 0.1.
+ */
+const struct userns_node *userns_find_pid(const struct userns_snapshot *snapshot,
+                                          pid_t pid);
+
+/**
+ * Why the scan may not have seen everything.
+ *
+ * Returns USERNS_GAP_ constants, combined with |; 0 if nothing that the scan looks for was
+ * out of its sight. Later versions can return more bits.
+ *
+ * Since 0.1.
+ */
+uint32_t userns_gaps(const struct userns_snapshot *snapshot);
+
+/**
+ * How many processes the procfs showed that the caller was not allowed to read. They are
+ * in no node.
+ *
+ * Since 0.1.
+ */
+size_t userns_unreadable(const struct userns_snapshot *snapshot);
+
+/* Questions to a node ------------------------------------------------------------------ */
+
+/**
+ * The inode number, as stat(2) of /proc/PID/ns/user gives it. At any one time it is unique
+ * among all namespaces.
+ *
+ * Since 0.1.
+ */
+uint64_t userns_inode(const struct userns_node *node);
+
+/**
+ * The device number, as stat(2) of /proc/PID/ns/user gives it: that of nsfs, the same for
+ * all namespaces.
+ *
+ * Since 0.1.
+ */
+uint64_t userns_device(const struct userns_node *node);
+
+/**
+ * The kernel's 64-bit id (NS_GET_ID, Linux 6.18), which is never used again while the
+ * system runs.
+ *
+ * Returns 0 where it is unknown.
+ *
+ * Since 0.1.
+ */
+uint64_t userns_id(const struct userns_node *node);
+
+/**
+ * What is special about a node.
+ *
+ * Returns USERNS_NODE_ constants, combined with |. Later versions can return more bits.
+ *
+ * Since 0.1.
+ */
+uint32_t userns_flags(const struct userns_node *node);
+
+/**
+ * How many ancestors the snapshot shows above a node: 0 for a root. The kernel nests at
+ * most 33 below the initial one.
+ *
+ * Since 0.1.
+ */
+uint32_t userns_depth(const struct userns_node *node);
+
+/**
+ * Who made a namespace: the effective UID of its creator (NS_GET_OWNER_UID, see
+ * ioctl_ns(2); Linux 4.11), as the caller's own user namespace numbers it.
+ *
+ * uid: where to put the UID; may be NULL.
+ *
+ * Returns false, and leaves *uid as it is, where the owner is unknown: the kernel did not
+ * tell; or the caller is not in the initial user namespace and its own shows the owner as
+ * the overflow UID, because it does not map it.
+ *
+ * Since 0.1.
+ */
+bool userns_owner(const struct userns_node *node, uid_t *uid);
+
+/**
+ * The namespace in which a namespace was made.
+ *
+ * Returns NULL for a root.
+ *
+ * Since 0.1.
+ */
+const struct userns_node *userns_parent(const struct userns_node *node);
+
+/**
+ * The namespaces that were made in a namespace, ordered as in userns_nodes().
+ *
+ * Returns an array of *count nodes.
+ *
+ * Since 0.1.
+ */
+const struct userns_node *const *userns_children(const struct userns_node *node,
+                                                 size_t *count);
+
+/**
+ * The processes that live in a namespace itself, not those in its descendants: zombies
+ * included, threads not.
+ *
+ * Returns an array of *count PIDs, ascending, as the PID namespace of the scanned procfs
+ * numbers them.
+ *
+ * Since 0.1.
+ */
+const pid_t *userns_pids(const struct userns_node *node, size_t *count);
+
+/**
+ * Whether ancestor is the parent of node, or the parent of its parent, and so on. A
+ * process with capabilities in an ancestor has them in the node too, see
+ * user_namespaces(7).
+ *
+ * Returns false also for ancestor == node, for nodes of different snapshots, and if either
+ * is NULL.
+ *
+ * Since 0.1.
+ */
+bool userns_is_ancestor(const struct userns_node *ancestor, const struct userns_node *node);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* USERNS_H */

@@ -1,0 +1,165 @@
+use super::snapshot::userns_snapshot;
+use crate::error::Error;
+use crate::scan::scan_procfs;
+use std::ffi::{CStr, c_char, c_int};
+use std::panic::{UnwindSafe, catch_unwind};
+use std::ptr;
+
+/// What to scan. Begin with USERNS_OPTIONS_INIT, then set what differs:
+///
+///     struct userns_options options = USERNS_OPTIONS_INIT;
+///     options.proc_path = "/mnt/proc";
+///
+/// Later versions add fields at the end; a field that is zero asks for what earlier
+/// versions did.
+///
+/// Since 0.1.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct userns_options {
+    /// sizeof(struct userns_options), as the program was compiled.
+    pub size: usize,
+    /// The root directory of the procfs to read; NULL means "/proc". Only used during the
+    /// call.
+    pub proc_path: *const c_char,
+    /// Must be 0: this version knows no flags.
+    pub flags: u64,
+}
+
+/// The size that struct userns_options had in version 0.1.
+const FIRST_SIZE: usize = size_of::<usize>() + size_of::<*const c_char>() + size_of::<u64>();
+/// No version's options are larger than this; a larger size is garbage, and what it spans
+/// is not read.
+const SIZE_LIMIT: usize = 4096;
+
+// No padding, whose bytes a caller need not have set to zero.
+const _: () = assert!(size_of::<userns_options>() == FIRST_SIZE);
+
+/// == Scanning ==
+///
+/// Observes the user namespaces of the host through a procfs, see proc(5) and ioctl_ns(2).
+///
+/// Found are the namespace of every process that the procfs shows and the caller may read
+/// (the right is that of PTRACE_MODE_READ_FSCREDS, see ptrace(2)), all ancestors of these
+/// that lie below the caller's own namespace, and the caller's own namespace. A namespace
+/// that no process lives in, and none below it, is not found.
+///
+/// Whatever lives from before the call until after it is in its right place in the tree.
+/// What appears, moves or ends meanwhile is in the place where it was seen, or missing.
+///
+/// options: what to scan; NULL means USERNS_OPTIONS_INIT.
+/// snapshot: where to put the result, to be released with userns_free(); set to NULL if the
+/// call fails.
+///
+/// Returns 0, or
+///
+///     -EINVAL           snapshot is NULL; or options->size is smaller than in version 0.1;
+///                       or options->flags has a flag that this version does not know
+///     -E2BIG            options are those of a later version and ask for what this one
+///                       lacks; or options->size is 4096 or more
+///     -ENOENT           proc_path does not exist
+///     -ENOTDIR          proc_path, or what leads to it, is not a directory
+///     -EACCES           proc_path may not be opened by this caller
+///     -ELOOP            proc_path leads through too many symbolic links
+///     -ENAMETOOLONG     proc_path is too long
+///     -ENODEV           proc_path is a directory, but not the root of a procfs
+///     -ENOTTY           the kernel has no user namespaces, or is older than Linux 4.9
+///     -ENOMEM           out of memory
+///     -EMFILE           the process has too many descriptors open (RLIMIT_NOFILE, see
+///                       getrlimit(2))
+///     -ENFILE           the system has too many files open
+///     -ENOTRECOVERABLE  a bug in this library; it wrote a message to standard error
+///
+/// or another negative errno value with which open(2) failed for proc_path.
+///
+/// Needs Linux 4.9; owners need Linux 4.11, 64-bit ids Linux 6.18.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_scan(options: *const userns_options, snapshot: *mut *mut userns_snapshot) -> c_int {
+    if snapshot.is_null() {
+        return -Error::INVALID.errno();
+    }
+    // SAFETY: the caller passes options that are NULL or as large as their size says, with a proc_path that is NULL or
+    // a string.
+    let scanned = guard(|| userns_snapshot::allocate(scan_procfs(unsafe { proc_path(options) }?)?));
+    // SAFETY: `snapshot` is not NULL, so the caller lets us write there.
+    unsafe { *snapshot = scanned.unwrap_or(ptr::null_mut()) };
+    scanned.err().map_or(0, |error| -error.errno())
+}
+
+/// Releases a snapshot and everything that came from it. NULL is allowed and does nothing.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_free(snapshot: *mut userns_snapshot) {
+    if !snapshot.is_null() {
+        // SAFETY: the caller passes what userns_scan() returned, once, and uses it no more.
+        unsafe { userns_snapshot::release(snapshot) };
+    }
+}
+
+/// Runs what could panic. An unwinding panic must not reach C, and would end the process at
+/// the boundary.
+fn guard<T>(call: impl FnOnce() -> Result<T, Error> + UnwindSafe) -> Result<T, Error> {
+    catch_unwind(call).unwrap_or(Err(Error::BUG))
+}
+
+/// The path in the options, after a check of all that this version does not know.
+///
+/// # Safety
+///
+/// `options` is NULL or points to as many bytes as its first field says; the path in it is
+/// NULL or a string.
+unsafe fn proc_path<'a>(options: *const userns_options) -> Result<&'a CStr, Error> {
+    // SAFETY: as this function's.
+    let options = unsafe { read_options(options) }?;
+    if options.flags != 0 {
+        return Err(Error::INVALID);
+    }
+    if options.proc_path.is_null() {
+        return Ok(c"/proc");
+    }
+    // SAFETY: not NULL, so a string, which the caller keeps until the scan ends.
+    Ok(unsafe { CStr::from_ptr(options.proc_path) })
+}
+
+/// # Safety
+///
+/// `options` is NULL or points to as many bytes as its first field says.
+unsafe fn read_options(options: *const userns_options) -> Result<userns_options, Error> {
+    const KNOWN: usize = size_of::<userns_options>();
+    let mut known = userns_options { size: KNOWN, proc_path: ptr::null(), flags: 0 };
+    if options.is_null() {
+        return Ok(known);
+    }
+    // SAFETY: every version's options begin with their size.
+    let size = unsafe { options.cast::<usize>().read() };
+    match size {
+        ..FIRST_SIZE => return Err(Error::INVALID),
+        SIZE_LIMIT.. => return Err(Error::TOO_BIG),
+        _ => (),
+    }
+    let bytes = options.cast::<u8>();
+    // SAFETY: `size` bytes are the caller's. Those beyond `KNOWN` are fields of a later version, without padding.
+    let asks_for_more = (KNOWN..size).any(|offset| unsafe { bytes.add(offset).read() } != 0);
+    if asks_for_more {
+        return Err(Error::TOO_BIG);
+    }
+    // SAFETY: the caller's bytes and `known` do not overlap, and both are as long. Any value is valid for any field.
+    unsafe { ptr::copy_nonoverlapping(bytes, (&raw mut known).cast::<u8>(), size.min(KNOWN)) };
+    Ok(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_an_error() {
+        let result = guard(|| -> Result<(), Error> { panic!("meant to be seen: this test panics on purpose") });
+        assert_eq!(result, Err(Error::BUG));
+        assert_eq!(guard(|| Ok(1)), Ok(1));
+        assert_eq!(guard(|| Err::<(), _>(Error::INVALID)), Err(Error::INVALID));
+    }
+}

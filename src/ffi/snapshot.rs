@@ -1,0 +1,219 @@
+use super::array;
+use super::node::userns_node;
+use crate::error::Error;
+use crate::tree::{Node, Snapshot};
+use std::alloc::{Layout, alloc};
+use std::ptr;
+
+/// userns_gaps(): some processes, or the namespaces of some, could not be read.
+/// userns_unreadable() counts them.
+pub const USERNS_GAP_UNREADABLE: u32 = 1;
+/// userns_gaps(): the procfs hides processes from this caller (its mount option hidepid,
+/// see proc(5)), or may hide some.
+pub const USERNS_GAP_HIDEPID: u32 = 2;
+/// userns_gaps(): the procfs belongs, or may belong, to a PID namespace that is not the
+/// initial one. Processes outside that namespace are not shown, see pid_namespaces(7).
+pub const USERNS_GAP_PIDNS: u32 = 4;
+/// userns_gaps(): the caller is not, or may not be, in the initial user namespace.
+/// Namespaces above and beside its own are out of its reach, see user_namespaces(7).
+pub const USERNS_GAP_NESTED: u32 = 8;
+
+/// What one scan observed: an immutable tree of user namespaces, or several where a common
+/// ancestor is out of sight.
+pub struct userns_snapshot {
+    tree: Snapshot,
+    /// What the caller's pointers to nodes point to: one for each node of the tree, in its
+    /// order.
+    #[expect(dead_code, reason = "owned here, used through pointers")]
+    handles: Vec<userns_node>,
+    nodes: Vec<*const userns_node>,
+    roots: Vec<*const userns_node>,
+    /// The children of one node after those of another, as in the tree.
+    children: Vec<*const userns_node>,
+}
+
+impl userns_snapshot {
+    /// Moves a tree to where C can point to it.
+    pub(super) fn allocate(tree: Snapshot) -> Result<*mut userns_snapshot, Error> {
+        let mut handles: Vec<userns_node> = Vec::new();
+        handles.try_reserve_exact(tree.nodes().len())?;
+        let first = handles.as_ptr();
+        let nodes = pointers(first, tree.nodes().map(|node| node.index()))?;
+        let roots = pointers(first, tree.roots().map(|node| node.index()))?;
+        let children = pointers(first, tree.child_indices().iter().copied())?;
+
+        // SAFETY: the layout's size is not zero.
+        let snapshot = unsafe { alloc(Layout::new::<userns_snapshot>()) }.cast::<userns_snapshot>();
+        if snapshot.is_null() {
+            return Err(Error::NO_MEMORY);
+        }
+        handles.extend(tree.nodes().map(|node| userns_node::new(snapshot, node.index())));
+        // SAFETY: the memory was allocated for this type.
+        unsafe { snapshot.write(userns_snapshot { tree, handles, nodes, roots, children }) };
+        Ok(snapshot)
+    }
+
+    /// # Safety
+    ///
+    /// `snapshot` comes from `allocate` and is not used any more.
+    pub(super) unsafe fn release(snapshot: *mut userns_snapshot) {
+        // SAFETY: `allocate` took the memory from the global allocator, with the layout of this type.
+        drop(unsafe { Box::from_raw(snapshot) });
+    }
+
+    pub(super) fn node(&self, index: u32) -> Node<'_> {
+        self.tree.node(index)
+    }
+
+    pub(super) fn children_of(&self, node: Node<'_>) -> &[*const userns_node] {
+        &self.children[node.child_range()]
+    }
+
+    pub(super) fn handle(&self, node: Option<Node<'_>>) -> *const userns_node {
+        node.map_or(ptr::null(), |node| self.nodes[node.index() as usize])
+    }
+}
+
+fn pointers(
+    first: *const userns_node,
+    indices: impl ExactSizeIterator<Item = u32>,
+) -> Result<Vec<*const userns_node>, Error> {
+    let mut pointers = Vec::new();
+    pointers.try_reserve_exact(indices.len())?;
+    pointers.extend(indices.map(|index| first.wrapping_add(index as usize)));
+    Ok(pointers)
+}
+
+/// == Questions to a snapshot ==
+///
+/// The node to begin with: the initial user namespace where it is visible, else the
+/// caller's own, else the first root.
+///
+/// Returns NULL if the snapshot has no node, which takes a procfs that shows nothing and a
+/// caller whose own namespace is unknown.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_root(snapshot: *const userns_snapshot) -> *const userns_node {
+    // SAFETY: the caller passes NULL or a snapshot.
+    unsafe { snapshot.as_ref() }.map_or(ptr::null(), |snapshot| snapshot.handle(snapshot.tree.root()))
+}
+
+/// All nodes whose parent the scan did not see: the initial user namespace, the caller's
+/// own, then the others, ordered like siblings (see userns_nodes()). Several occur where
+/// their common ancestor is out of the caller's reach.
+///
+/// Returns an array of *count nodes.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_roots(
+    snapshot: *const userns_snapshot,
+    count: *mut usize,
+) -> *const *const userns_node {
+    // SAFETY: the caller passes NULL or a snapshot.
+    let roots = unsafe { snapshot.as_ref() }.map_or(&[][..], |snapshot| &snapshot.roots);
+    // SAFETY: the caller passes NULL or where to write.
+    unsafe { array(roots, count) }
+}
+
+/// All nodes, depth first: each root, and each node, is followed by its descendants.
+/// Siblings are ordered by the smallest PID in their subtrees, compared as text ("10" comes
+/// before "9"); those in whose subtrees no process lives come last, by inode number.
+///
+/// Returns an array of *count nodes.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_nodes(
+    snapshot: *const userns_snapshot,
+    count: *mut usize,
+) -> *const *const userns_node {
+    // SAFETY: the caller passes NULL or a snapshot.
+    let nodes = unsafe { snapshot.as_ref() }.map_or(&[][..], |snapshot| &snapshot.nodes);
+    // SAFETY: the caller passes NULL or where to write.
+    unsafe { array(nodes, count) }
+}
+
+/// The user namespace of the process that called userns_scan(), whichever procfs it read.
+///
+/// Returns NULL where the kernel did not tell: that takes procfs mounts of PID namespaces
+/// that the caller is not in, and a kernel before Linux 6.11.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_self(snapshot: *const userns_snapshot) -> *const userns_node {
+    // SAFETY: the caller passes NULL or a snapshot.
+    unsafe { snapshot.as_ref() }.map_or(ptr::null(), |snapshot| snapshot.handle(snapshot.tree.own()))
+}
+
+/// The node with an inode number, as userns_inode() and stat(2) of /proc/PID/ns/user give
+/// it. The kernel uses the number of a namespace that has ended for a new one: ask this of
+/// a fresh snapshot only, or use userns_find_id().
+///
+/// Returns NULL if there is none.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_find(snapshot: *const userns_snapshot, inode: u64) -> *const userns_node {
+    // SAFETY: the caller passes NULL or a snapshot.
+    unsafe { snapshot.as_ref() }.map_or(ptr::null(), |snapshot| snapshot.handle(snapshot.tree.find(inode)))
+}
+
+/// The node with a 64-bit id, as userns_id() gives it. Ids are never used again while the
+/// system runs.
+///
+/// Returns NULL if there is none, as always before Linux 6.18, and for an id of 0.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_find_id(snapshot: *const userns_snapshot, id: u64) -> *const userns_node {
+    // SAFETY: the caller passes NULL or a snapshot.
+    unsafe { snapshot.as_ref() }.map_or(ptr::null(), |snapshot| snapshot.handle(snapshot.tree.find_id(id)))
+}
+
+/// The node that a process lives in.
+///
+/// pid: the PID of a process (not of a thread), as the PID namespace of the scanned procfs
+/// numbers it.
+///
+/// Returns NULL if the scan did not see such a process, or could not read it.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_find_pid(snapshot: *const userns_snapshot, pid: libc::pid_t) -> *const userns_node {
+    // SAFETY: the caller passes NULL or a snapshot.
+    unsafe { snapshot.as_ref() }.map_or(ptr::null(), |snapshot| snapshot.handle(snapshot.tree.find_pid(pid)))
+}
+
+/// Why the scan may not have seen everything.
+///
+/// Returns USERNS_GAP_ constants, combined with |; 0 if nothing that the scan looks for was
+/// out of its sight. Later versions can return more bits.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_gaps(snapshot: *const userns_snapshot) -> u32 {
+    // SAFETY: the caller passes NULL or a snapshot.
+    let Some(snapshot) = (unsafe { snapshot.as_ref() }) else { return 0 };
+    let gaps = snapshot.tree.gaps();
+    [
+        (gaps.unreadable, USERNS_GAP_UNREADABLE),
+        (gaps.hidepid, USERNS_GAP_HIDEPID),
+        (gaps.pidns, USERNS_GAP_PIDNS),
+        (gaps.nested, USERNS_GAP_NESTED),
+    ]
+    .iter()
+    .filter(|(is_set, _)| *is_set)
+    .fold(0, |bits, (_, bit)| bits | bit)
+}
+
+/// How many processes the procfs showed that the caller was not allowed to read. They are
+/// in no node.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_unreadable(snapshot: *const userns_snapshot) -> usize {
+    // SAFETY: the caller passes NULL or a snapshot.
+    unsafe { snapshot.as_ref() }.map_or(0, |snapshot| snapshot.tree.unreadable())
+}

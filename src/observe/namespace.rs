@@ -1,0 +1,175 @@
+//! User namespaces and their ancestors, from descriptors of them: ioctl_ns(2).
+
+use super::Namespace;
+use crate::error::Error;
+use crate::sys::Errno;
+use crate::sys::file::{self, Fd, Identity};
+use crate::sys::nsfs;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher};
+
+/// Not the usual random keys: they would cost a system call, and namespaces cannot choose their inode numbers.
+type Map = HashMap<u64, u32, BuildHasherDefault<DefaultHasher>>;
+
+/// The user namespaces seen so far, each entered together with all its visible ancestors.
+///
+/// At most two descriptors are open at a time, whatever the depth: each parent is obtained from its child, which is
+/// closed then. A descriptor keeps its namespace and all above it alive, so a chain cannot change while it is walked.
+///
+/// An inode number can have been used again since it was entered (kernel-wide, the lowest free one comes next). Where
+/// the kernel has 64-bit ids, which are never used again, this is noticed, and the entry then tells of the new
+/// namespace. Where it has not, the entry stays as it is. Neither can happen to a namespace that has a member, or a
+/// descendant with one, from before the scan until after it: that keeps its number.
+#[derive(Default)]
+pub struct Namespaces {
+    entries: Vec<Entry>,
+    by_inode: Map,
+    by_id: Map,
+    /// The device of nsfs, which all namespaces share; known from the first one on.
+    device: Option<u64>,
+    /// NS_GET_ID was refused, so the kernel lacks it (Linux 6.17 and older) and is not asked again.
+    lacks_ids: bool,
+}
+
+struct Entry {
+    facts: Namespace,
+    /// False while the namespace is known only by its inode number, because it could not be opened.
+    opened: bool,
+}
+
+/// An entry, and whether its parent has still to be found.
+struct Entered {
+    index: u32,
+    fresh: bool,
+}
+
+impl Namespaces {
+    /// Where the namespace with this inode number is, if it has been opened already.
+    pub fn find(&self, inode: u64) -> Option<u32> {
+        let index = *self.by_inode.get(&inode)?;
+        self.entries[index as usize].opened.then_some(index)
+    }
+
+    /// Whether an entry is the initial user namespace.
+    pub fn is_initial(&self, index: u32) -> bool {
+        self.entries[index as usize].facts.is_initial()
+    }
+
+    /// Enters the namespace that a process file of procfs led to, with its ancestors.
+    ///
+    /// `None`: it is no namespace, because something is mounted over that file.
+    pub fn record(&mut self, namespace: Fd) -> Result<Option<u32>, Error> {
+        let identity = file::identity(&namespace)?;
+        if !self.is_namespace(&namespace, identity.device)? {
+            return Ok(None);
+        }
+        let id = self.id_of(&namespace)?;
+        let first = self.enter(&namespace, identity, id)?;
+        self.record_ancestors(namespace, &first)?;
+        Ok(Some(first.index))
+    }
+
+    /// Enters a namespace of which only the inode number could be read.
+    pub fn record_unopened(&mut self, inode: u64) -> Result<u32, Error> {
+        if let Some(&index) = self.by_inode.get(&inode) {
+            return Ok(index);
+        }
+        let facts = Namespace { device: self.device.unwrap_or(0), inode, ..Namespace::default() };
+        self.push(Entry { facts, opened: false })
+    }
+
+    /// All that was entered; an owner equal to `unmapped` counts as unknown.
+    pub fn into_list(self, unmapped: Option<u32>) -> Result<Vec<Namespace>, Error> {
+        let mut list = Vec::new();
+        list.try_reserve_exact(self.entries.len())?;
+        list.extend(self.entries.into_iter().map(|entry| Namespace {
+            owner: entry.facts.owner.filter(|_| entry.facts.owner != unmapped),
+            ..entry.facts
+        }));
+        Ok(list)
+    }
+
+    fn record_ancestors(&mut self, namespace: Fd, first: &Entered) -> Result<(), Error> {
+        let mut below = namespace;
+        let mut index = first.index;
+        let mut fresh = first.fresh;
+        while fresh {
+            let Some(above) = parent_of(&below)? else { break };
+            let entered = self.enter_ancestor(&above)?;
+            self.entries[index as usize].facts.parent = Some(entered.index);
+            (below, index, fresh) = (above, entered.index, entered.fresh);
+        }
+        Ok(())
+    }
+
+    /// Like `enter`, but spares the call for the identity where the id tells which namespace this is.
+    fn enter_ancestor(&mut self, namespace: &Fd) -> Result<Entered, Error> {
+        let id = self.id_of(namespace)?;
+        match self.by_id.get(&id) {
+            Some(&index) => Ok(Entered { index, fresh: false }),
+            None => self.enter(namespace, file::identity(namespace)?, id),
+        }
+    }
+
+    fn enter(&mut self, namespace: &Fd, identity: Identity, id: u64) -> Result<Entered, Error> {
+        let known = self.by_inode.get(&identity.inode).copied();
+        if let Some(index) = known {
+            let entry = &self.entries[index as usize];
+            if entry.opened && entry.facts.id == id {
+                return Ok(Entered { index, fresh: false });
+            }
+        }
+        let Identity { device, inode } = identity;
+        let facts = Namespace { device, inode, id, owner: nsfs::owner(namespace).ok(), parent: None };
+        let entry = Entry { facts, opened: true };
+        let index = match known {
+            Some(index) => {
+                self.entries[index as usize] = entry;
+                index
+            }
+            None => self.push(entry)?,
+        };
+        if id != 0 {
+            self.by_id.try_reserve(1)?;
+            self.by_id.insert(id, index);
+        }
+        Ok(Entered { index, fresh: true })
+    }
+
+    fn push(&mut self, entry: Entry) -> Result<u32, Error> {
+        let index = self.entries.len() as u32;
+        self.by_inode.try_reserve(1)?;
+        self.by_inode.insert(entry.facts.inode, index);
+        self.entries.try_reserve(1)?;
+        self.entries.push(entry);
+        Ok(index)
+    }
+
+    fn is_namespace(&mut self, file: &Fd, device: u64) -> Result<bool, Error> {
+        if self.device.is_none() && file::file_system(file)? == nsfs::MAGIC {
+            self.device = Some(device);
+        }
+        Ok(self.device == Some(device))
+    }
+
+    /// The 64-bit id, 0 where the kernel gives none.
+    fn id_of(&mut self, namespace: &Fd) -> Result<u64, Error> {
+        if self.lacks_ids {
+            return Ok(0);
+        }
+        let id = nsfs::id(namespace);
+        self.lacks_ids = id.is_err();
+        Ok(id.unwrap_or(0))
+    }
+}
+
+/// The parent, `None` where the kernel does not show it: the namespace is the initial one, or the caller's own, or not
+/// below the caller's own.
+fn parent_of(namespace: &Fd) -> Result<Option<Fd>, Error> {
+    match nsfs::parent(namespace) {
+        Ok(parent) => Ok(Some(parent)),
+        Err(Errno(libc::ENOTTY)) => Err(Error::UNSUPPORTED),
+        Err(errno) if errno.is_exhaustion() => Err(errno.into()),
+        Err(_) => Ok(None),
+    }
+}

@@ -1,0 +1,37 @@
+//! The caller's own user namespace.
+
+use super::Procfs;
+use crate::error::Error;
+use crate::sys::file::{self, Fd};
+use crate::sys::{Errno, nsfs};
+
+/// Opens the caller's own user namespace, by whatever shows it: the procfs that is scanned, the one at `/proc`, a
+/// pidfd (Linux 6.11). The first two fail where that procfs belongs to a PID namespace that the caller is not in.
+pub fn own_namespace(procfs: &Procfs) -> Result<Option<Fd>, Error> {
+    if let Some(namespace) = through(procfs)? {
+        return Ok(Some(namespace));
+    }
+    if let Ok(usual) = Procfs::open(c"/proc") {
+        if let Some(namespace) = through(&usual)? {
+            return Ok(Some(namespace));
+        }
+    }
+    found(nsfs::own())
+}
+
+fn through(procfs: &Procfs) -> Result<Option<Fd>, Error> {
+    match file::open_at(procfs.root(), c"self/ns/user", libc::O_RDONLY) {
+        // Every process of a kernel with CONFIG_USER_NS has this file.
+        Err(errno) if errno.is_gone() && procfs.shows_caller() => Err(Error::UNSUPPORTED),
+        opened => found(opened),
+    }
+}
+
+/// Only an exhausted limit is an error; anything else means that this way does not lead there.
+fn found(opened: Result<Fd, Errno>) -> Result<Option<Fd>, Error> {
+    match opened {
+        Ok(fd) => Ok(Some(fd)),
+        Err(errno) if errno.is_exhaustion() => Err(errno.into()),
+        Err(_) => Ok(None),
+    }
+}

@@ -1,0 +1,219 @@
+//! The processes that a procfs shows, and the user namespace of each: proc_pid_ns(5).
+
+use super::{Member, Namespaces};
+use crate::error::Error;
+use crate::sys::Errno;
+use crate::sys::dir::Directory;
+use crate::sys::file::{self, Fd};
+use std::ffi::CStr;
+
+/// `PROC_SUPER_MAGIC` of linux/magic.h.
+const PROC_SUPER_MAGIC: u32 = 0x9fa0;
+/// The inode number of a procfs root; directories below it, `self/task` for one, list other things than processes.
+const ROOT_INODE: u64 = 1;
+
+/// The root directory of a procfs, proven to be one.
+pub struct Procfs {
+    root: Fd,
+    device: u64,
+}
+
+impl Procfs {
+    /// Opens the root directory of a procfs; ENODEV if `path` leads to another directory.
+    pub fn open(path: &CStr) -> Result<Procfs, Error> {
+        let root = file::open(path, libc::O_RDONLY | libc::O_DIRECTORY)?;
+        let identity = file::identity(&root)?;
+        if file::file_system(&root)? != PROC_SUPER_MAGIC || identity.inode != ROOT_INODE {
+            return Err(Error::NOT_PROCFS);
+        }
+        Ok(Procfs { root, device: identity.device })
+    }
+
+    pub fn root(&self) -> &Fd {
+        &self.root
+    }
+
+    pub fn device(&self) -> u64 {
+        self.device
+    }
+
+    /// Whether the calling process has a directory here: `self` leads nowhere in the procfs of a PID namespace that it
+    /// is not in.
+    pub fn shows_caller(&self) -> bool {
+        file::read_link_at(&self.root, c"self", &mut [0; 16]).is_ok()
+    }
+}
+
+/// What a walk through all processes found.
+#[derive(Default)]
+pub struct Processes {
+    pub members: Vec<Member>,
+    /// Those that exist and refused.
+    pub unreadable: usize,
+    /// Some namespace could be read from its members, but not be opened through any one of them.
+    pub unopened: bool,
+    /// There was a refusal of the kind that only the mount option hidepid=1 gives.
+    pub refused_by_hidepid: bool,
+    /// Process 1 was listed. It exists as long as its PID namespace has processes.
+    pub listed_init: bool,
+}
+
+impl Processes {
+    /// Reads the user namespace of every process, with one system call each, and enters those met for the first time
+    /// into `namespaces`.
+    ///
+    /// The kernel lists PIDs in ascending order, so a process that lives throughout is met exactly once.
+    pub fn walk(procfs: &Procfs, namespaces: &mut Namespaces) -> Result<Processes, Error> {
+        let mut processes = Processes::default();
+        let mut directory = Directory::new(&procfs.root)?;
+        while let Some(name) = directory.next_name()? {
+            if let Some(pid) = parse_number(name).and_then(|number| i32::try_from(number).ok()) {
+                processes.listed_init |= pid == 1;
+                processes.visit(procfs, pid, &Path::new(name), namespaces)?;
+            }
+        }
+        Ok(processes)
+    }
+
+    fn visit(&mut self, procfs: &Procfs, pid: i32, path: &Path, namespaces: &mut Namespaces) -> Result<(), Error> {
+        let inode = match settle(|| read_inode(procfs, path))? {
+            Seen::Is(inode) => inode,
+            Seen::Gone => return Ok(()),
+            Seen::Refused(errno) => {
+                self.unreadable += 1;
+                self.refused_by_hidepid |= errno == Errno(libc::EPERM);
+                return Ok(());
+            }
+        };
+        let namespace = match namespaces.find(inode) {
+            Some(known) => Some(known),
+            None => self.open(procfs, path, inode, namespaces)?,
+        };
+        if let Some(namespace) = namespace {
+            self.members.try_reserve(1)?;
+            self.members.push(Member { pid, namespace });
+        }
+        Ok(())
+    }
+
+    /// Opens a namespace that was not met before, through the process in which it was read.
+    ///
+    /// The process can have moved to another namespace since, or its PID can belong to a new one: the descriptor, not
+    /// the link read before, tells where it is. If it has gone, the next member that the walk meets serves.
+    fn open(
+        &mut self,
+        procfs: &Procfs,
+        path: &Path,
+        inode: u64,
+        namespaces: &mut Namespaces,
+    ) -> Result<Option<u32>, Error> {
+        match settle(|| file::open_at(&procfs.root, path.as_c_str(), libc::O_RDONLY))? {
+            Seen::Is(namespace) => {
+                let recorded = namespaces.record(namespace)?;
+                self.unreadable += usize::from(recorded.is_none());
+                Ok(recorded)
+            }
+            Seen::Gone => Ok(None),
+            Seen::Refused(_) => {
+                self.unopened = true;
+                namespaces.record_unopened(inode).map(Some)
+            }
+        }
+    }
+}
+
+/// What came of asking for one process.
+enum Seen<T> {
+    Is(T),
+    Gone,
+    Refused(Errno),
+}
+
+/// Asks again after EACCES, which means not only a refusal: procfs also gives it when the process ends in the call.
+fn settle<T>(mut ask: impl FnMut() -> Result<T, Errno>) -> Result<Seen<T>, Error> {
+    let mut answer = ask();
+    if matches!(answer, Err(Errno(libc::EACCES))) {
+        answer = ask();
+    }
+    match answer {
+        Ok(value) => Ok(Seen::Is(value)),
+        Err(errno) if errno.is_gone() => Ok(Seen::Gone),
+        Err(errno) if errno.is_exhaustion() => Err(errno.into()),
+        Err(errno) => Ok(Seen::Refused(errno)),
+    }
+}
+
+fn read_inode(procfs: &Procfs, path: &Path) -> Result<u64, Errno> {
+    let mut text = [0; 32];
+    parse_link(file::read_link_at(&procfs.root, path.as_c_str(), &mut text)?).ok_or(Errno(libc::EINVAL))
+}
+
+/// `PID/ns/user`, relative to the root of the procfs, without an allocation.
+struct Path([u8; Path::SIZE]);
+
+impl Path {
+    const TAIL: &[u8] = b"/ns/user\0";
+    const SIZE: usize = "2147483647".len() + Path::TAIL.len();
+
+    fn new(pid: &[u8]) -> Path {
+        let mut bytes = [0; Path::SIZE];
+        bytes[..pid.len()].copy_from_slice(pid);
+        bytes[pid.len()..][..Path::TAIL.len()].copy_from_slice(Path::TAIL);
+        Path(bytes)
+    }
+
+    fn as_c_str(&self) -> &CStr {
+        CStr::from_bytes_until_nul(&self.0).unwrap_or_default()
+    }
+}
+
+/// The inode number in `user:[4026531837]`.
+fn parse_link(text: &[u8]) -> Option<u64> {
+    parse_number(text.strip_prefix(b"user:[")?.strip_suffix(b"]")?)
+}
+
+/// A decimal number without a sign.
+pub fn parse_number(text: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(text).ok()?;
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_digits_and_nothing_else() {
+        assert_eq!(parse_number(b"4026531837"), Some(4026531837));
+        for text in [&b""[..], b"+1", b"-1", b" 1", b"1a", b"self", b"\xff", b"99999999999999999999"] {
+            assert_eq!(parse_number(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn only_links_of_user_namespaces_count() {
+        assert_eq!(parse_link(b"user:[4026531837]"), Some(4026531837));
+        for text in [&b"net:[4026531837]"[..], b"user:[]", b"user:[1", b"/user:[1]", b"user:[1] (deleted)"] {
+            assert_eq!(parse_link(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn paths_of_the_shortest_and_the_longest_pid() {
+        assert_eq!(Path::new(b"1").as_c_str(), c"1/ns/user");
+        assert_eq!(Path::new(b"2147483647").as_c_str(), c"2147483647/ns/user");
+    }
+
+    #[test]
+    fn a_second_refusal_is_final_and_a_process_that_ends_is_gone() {
+        let answers = |errors: [i32; 2]| {
+            let mut errors = errors.into_iter();
+            settle(move || Err::<(), _>(Errno(errors.next().unwrap())))
+        };
+        assert!(matches!(answers([libc::EACCES, libc::EACCES]), Ok(Seen::Refused(Errno(libc::EACCES)))));
+        assert!(matches!(answers([libc::EACCES, libc::ENOENT]), Ok(Seen::Gone)));
+        assert!(matches!(answers([libc::EACCES, libc::ESRCH]), Ok(Seen::Gone)));
+        assert!(matches!(answers([libc::EPERM, 0]), Ok(Seen::Refused(Errno(libc::EPERM)))));
+        assert!(matches!(answers([libc::EMFILE, 0]), Err(error) if error.errno() == libc::EMFILE));
+    }
+}

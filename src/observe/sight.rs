@@ -1,0 +1,150 @@
+//! What keeps parts of the host out of this caller's sight.
+
+use super::procfs::{Processes, Procfs, parse_number};
+use crate::error::Error;
+use crate::sys::file;
+use crate::sys::process;
+
+/// `PROC_PID_INIT_INO` of the kernel: the inode number of the initial PID namespace.
+const INITIAL_PID_NAMESPACE: &[u8] = b"pid:[4026531836]";
+/// `PF_KTHREAD` of the kernel, in the flags of proc_pid_stat(5).
+const PF_KTHREAD: u64 = 0x0020_0000;
+
+/// `DEFAULT_OVERFLOWUID` of the kernel.
+const DEFAULT_OVERFLOW_UID: u32 = 65534;
+
+/// Why a scan may not show everything. Each is false where nothing was missed for that reason.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct Gaps {
+    /// Some processes, or the namespaces of some, could not be read; [`Snapshot::unreadable`](crate::Snapshot::unreadable) counts them.
+    pub unreadable: bool,
+    /// The procfs hides processes from this caller (its mount option `hidepid`, see proc(5)), or may hide some.
+    pub hidepid: bool,
+    /// The procfs belongs to a PID namespace that is not the initial one, or may belong to one: processes outside it
+    /// have no directory there.
+    pub pidns: bool,
+    /// The caller is not in the initial user namespace, or may not be in it: namespaces above and beside its own are
+    /// out of its reach.
+    pub nested: bool,
+}
+
+impl Gaps {
+    pub(crate) fn of(procfs: &Procfs, processes: &Processes, nested: bool) -> Result<Gaps, Error> {
+        let evidence = processes.refused_by_hidepid || !processes.listed_init;
+        Ok(Gaps {
+            unreadable: processes.unreadable > 0 || processes.unopened,
+            hidepid: evidence || hides_processes(procfs, nested)?,
+            pidns: !shows_initial_pid_namespace(procfs),
+            nested,
+        })
+    }
+}
+
+/// Whether the mount options of the procfs hide processes from the calling thread, proc(5). True where the options are
+/// out of sight, which they are for a procfs that is not mounted in the caller's mount namespace.
+fn hides_processes(procfs: &Procfs, nested: bool) -> Result<bool, Error> {
+    if !nested && process::has_cap_sys_ptrace() {
+        return Ok(false);
+    }
+    let Ok(file) = file::open_at(procfs.root(), c"self/mountinfo", libc::O_RDONLY) else {
+        return Ok(true);
+    };
+    let mountinfo = file::read_to_end(&file)?;
+    let device = procfs.device() as libc::dev_t;
+    let Some(options) = super_options(&mountinfo, (libc::major(device), libc::minor(device))) else {
+        return Ok(true);
+    };
+    match option(options, b"hidepid") {
+        None | Some(b"0" | b"off") => Ok(false),
+        Some(b"4" | b"ptraceable") => Ok(true), // exempts no group
+        Some(_) if nested => Ok(true),          // the group is shown as the initial user namespace numbers it
+        Some(_) => {
+            let group = option(options, b"gid").and_then(parse_number).unwrap_or(0);
+            Ok(!process::is_in_group(group as libc::gid_t)?)
+        }
+    }
+}
+
+/// The options of the file system on `device`, from proc_pid_mountinfo(5):
+/// `22 27 0:21 / /proc rw,relatime - proc proc rw,hidepid=invisible`.
+fn super_options(mountinfo: &[u8], device: (u32, u32)) -> Option<&[u8]> {
+    mountinfo.split(|&byte| byte == b'\n').find_map(|line| {
+        let mut fields = line.split(|&byte| byte == b' ');
+        let mut numbers = fields.nth(2)?.splitn(2, |&byte| byte == b':').map(parse_number);
+        let same = numbers.next()?? == u64::from(device.0) && numbers.next()?? == u64::from(device.1);
+        fields.find(|&field| field == b"-")?;
+        fields.nth(2).filter(|_| same)
+    })
+}
+
+/// The value of `name=value` among options that commas separate.
+fn option<'t>(options: &'t [u8], name: &[u8]) -> Option<&'t [u8]> {
+    options.split(|&byte| byte == b',').find_map(|option| option.strip_prefix(name)?.strip_prefix(b"="))
+}
+
+/// Whether this is the procfs of the initial PID namespace.
+///
+/// It is if the caller is in that namespace and is shown, as `self` leads only to a process of that PID namespace or
+/// of one below it. A caller in another one knows it by kthreadd: kernel threads live in the initial PID namespace only.
+fn shows_initial_pid_namespace(procfs: &Procfs) -> bool {
+    let mut text = [0; 32];
+    match file::read_link_at(procfs.root(), c"self/ns/pid", &mut text) {
+        Ok(INITIAL_PID_NAMESPACE) => true,
+        _ => shows_kthreadd(procfs),
+    }
+}
+
+fn shows_kthreadd(procfs: &Procfs) -> bool {
+    let mut stat = [0; 512];
+    let length = file::open_at(procfs.root(), c"2/stat", libc::O_RDONLY).and_then(|file| file::read(&file, &mut stat));
+    length.is_ok_and(|length| flags_of(&stat[..length]).is_some_and(|flags| flags & PF_KTHREAD != 0))
+}
+
+/// What the kernel shows in place of a UID that the caller's namespace does not map, see proc_sys_kernel(5).
+pub fn overflow_uid(procfs: &Procfs) -> u32 {
+    let mut text = [0; 16];
+    file::open_at(procfs.root(), c"sys/kernel/overflowuid", libc::O_RDONLY)
+        .and_then(|file| file::read(&file, &mut text))
+        .ok()
+        .and_then(|length| parse_number(text[..length].trim_ascii_end())?.try_into().ok())
+        .unwrap_or(DEFAULT_OVERFLOW_UID)
+}
+
+/// The flags in proc_pid_stat(5); the name before them stands in parentheses and can contain spaces and more of these.
+fn flags_of(stat: &[u8]) -> Option<u64> {
+    let after_name = stat.iter().rposition(|&byte| byte == b')')? + 1;
+    parse_number(stat[after_name..].split(|&byte| byte == b' ').nth(7)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOUNTINFO: &[u8] = b"\
+22 27 0:21 / /proc rw,relatime shared:13 master:1 - proc proc rw,gid=7,hidepid=invisible\n\
+30 27 0:210 / /a\\040-\\040b rw - tmpfs tmp\xff rw,hidepid=2\n\
+31 27 0:4 net:[4026532177] /n rw - nsfs nsfs rw\n";
+
+    #[test]
+    fn options_of_the_file_system_on_a_device() {
+        assert_eq!(super_options(MOUNTINFO, (0, 21)), Some(&b"rw,gid=7,hidepid=invisible"[..]));
+        assert_eq!(super_options(MOUNTINFO, (0, 210)), Some(&b"rw,hidepid=2"[..]));
+        assert_eq!(super_options(MOUNTINFO, (1, 21)), None);
+        assert_eq!(super_options(b"", (0, 21)), None);
+    }
+
+    #[test]
+    fn value_of_an_option() {
+        assert_eq!(option(b"rw,gid=7,hidepid=invisible", b"hidepid"), Some(&b"invisible"[..]));
+        assert_eq!(option(b"rw,gid=7", b"gid"), Some(&b"7"[..]));
+        assert_eq!(option(b"rw,xgid=7,gid", b"gid"), None);
+    }
+
+    #[test]
+    fn flags_behind_any_name() {
+        assert_eq!(flags_of(b"2 (kthreadd) S 0 0 0 0 -1 2129984 0 0\n"), Some(2129984));
+        assert_eq!(flags_of(b"2 (a) S 1 (b)) S 0 0 0 0 -1 64 0 0\n"), Some(64));
+        assert_eq!(flags_of(b"2 (cut"), None);
+    }
+}

@@ -1,0 +1,59 @@
+//! What the calling thread may do: capget(2), getegid(2), getgroups(2).
+
+use super::{Errno, check};
+use crate::error::Error;
+use std::ffi::c_long;
+
+/// `CAP_SYS_PTRACE` of linux/capability.h.
+const CAP_SYS_PTRACE: u32 = 19;
+/// `_LINUX_CAPABILITY_VERSION_3`.
+const VERSION_3: u32 = 0x2008_0522;
+
+#[repr(C)]
+struct CapHeader {
+    version: u32,
+    pid: libc::c_int,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct CapData {
+    effective: u32,
+    permitted: u32,
+    inheritable: u32,
+}
+
+/// Whether CAP_SYS_PTRACE is in the calling thread's effective set.
+pub fn has_cap_sys_ptrace() -> bool {
+    let mut header = CapHeader { version: VERSION_3, pid: 0 };
+    let mut data = [CapData::default(); 2];
+    // SAFETY: version 3 reads one header and writes two data structures.
+    let returned = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, data.as_mut_ptr()) };
+    returned == 0 && data[0].effective & (1 << CAP_SYS_PTRACE) != 0
+}
+
+/// Whether the calling process is in a group, as its effective or as a supplementary one.
+pub fn is_in_group(gid: libc::gid_t) -> Result<bool, Error> {
+    // SAFETY: the call takes no pointer.
+    if unsafe { libc::getegid() } == gid {
+        return Ok(true);
+    }
+    Ok(groups()?.contains(&gid))
+}
+
+fn groups() -> Result<Vec<libc::gid_t>, Error> {
+    loop {
+        // SAFETY: a size of 0 asks only for the number of groups.
+        let count = check(unsafe { libc::getgroups(0, std::ptr::null_mut()) }.into())?;
+        let mut groups: Vec<libc::gid_t> = Vec::new();
+        groups.try_reserve_exact(count)?;
+        groups.resize(count, 0);
+        // SAFETY: the kernel writes at most `count` groups.
+        match check(unsafe { libc::getgroups(count as libc::c_int, groups.as_mut_ptr()) } as c_long) {
+            Ok(filled) => groups.truncate(filled),
+            Err(Errno(libc::EINVAL)) => continue, // more groups than a moment ago
+            Err(error) => return Err(error.into()),
+        }
+        return Ok(groups);
+    }
+}

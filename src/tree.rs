@@ -1,0 +1,378 @@
+//! From observations to an immutable snapshot. Nothing here asks the kernel.
+
+use crate::error::Error;
+use crate::observe::{Gaps, Member, Namespace, Observations};
+use std::collections::TryReserveError;
+use std::fmt;
+use std::ops::Range;
+
+/// The tree of user namespaces as one scan saw it. It never changes.
+///
+/// ```
+/// let snapshot = userns::scan()?;
+/// for node in snapshot.nodes() {
+///     println!("{:indent$}{} {:?}", "", node.inode(), node.pids(), indent = 4 * node.depth() as usize);
+/// }
+/// # Ok::<(), userns::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Depth first, so that a subtree is one range.
+    entries: Vec<Entry>,
+    roots: Vec<u32>,
+    /// The children of one node after those of another.
+    children: Vec<u32>,
+    /// The members of one node after those of another.
+    pids: Vec<i32>,
+    /// Ascending by inode number.
+    by_inode: Vec<u32>,
+    /// Ascending by id, without those that have none.
+    by_id: Vec<u32>,
+    /// Ascending by PID.
+    by_pid: Vec<Member>,
+    own: Option<u32>,
+    gaps: Gaps,
+    unreadable: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// `parent` counts in `entries` here.
+    facts: Namespace,
+    depth: u32,
+    /// The node after its last descendant.
+    end: u32,
+    children: Range<u32>,
+    pids: Range<u32>,
+}
+
+/// One user namespace of a [`Snapshot`].
+#[derive(Clone, Copy)]
+pub struct Node<'s> {
+    snapshot: &'s Snapshot,
+    index: u32,
+}
+
+impl Snapshot {
+    /// The initial user namespace where it is visible, else the caller's own, else the first root.
+    pub fn root(&self) -> Option<Node<'_>> {
+        self.roots().next()
+    }
+
+    /// The namespaces without a visible parent: the initial one, the caller's own, then in the order of siblings.
+    pub fn roots(&self) -> impl ExactSizeIterator<Item = Node<'_>> {
+        self.roots.iter().map(|&index| self.node(index))
+    }
+
+    /// All namespaces, depth first. Siblings come in the order of the smallest PID, compared as text, in their
+    /// subtrees; those without any process come last, by inode number.
+    pub fn nodes(&self) -> impl ExactSizeIterator<Item = Node<'_>> {
+        (0..self.entries.len() as u32).map(|index| self.node(index))
+    }
+
+    /// The namespace that the scanning process is in; `None` where the kernel did not tell.
+    pub fn own(&self) -> Option<Node<'_>> {
+        self.own.map(|index| self.node(index))
+    }
+
+    /// The namespace with this inode number.
+    pub fn find(&self, inode: u64) -> Option<Node<'_>> {
+        let at = self.by_inode.binary_search_by_key(&inode, |&index| self.facts(index).inode).ok()?;
+        Some(self.node(self.by_inode[at]))
+    }
+
+    /// The namespace with this 64-bit id.
+    pub fn find_id(&self, id: u64) -> Option<Node<'_>> {
+        let at = self.by_id.binary_search_by_key(&id, |&index| self.facts(index).id).ok()?;
+        Some(self.node(self.by_id[at]))
+    }
+
+    /// The namespace that a process is in, by the PID that the scanned procfs shows.
+    pub fn find_pid(&self, pid: i32) -> Option<Node<'_>> {
+        let at = self.by_pid.binary_search_by_key(&pid, |member| member.pid).ok()?;
+        Some(self.node(self.by_pid[at].namespace))
+    }
+
+    /// Why the scan may not have seen everything.
+    pub fn gaps(&self) -> Gaps {
+        self.gaps
+    }
+
+    /// How many processes were seen but could not be read.
+    pub fn unreadable(&self) -> usize {
+        self.unreadable
+    }
+
+    pub(crate) fn node(&self, index: u32) -> Node<'_> {
+        Node { snapshot: self, index }
+    }
+
+    pub(crate) fn child_indices(&self) -> &[u32] {
+        &self.children
+    }
+
+    fn facts(&self, index: u32) -> &Namespace {
+        &self.entries[index as usize].facts
+    }
+}
+
+impl<'s> Node<'s> {
+    /// The inode number. It is used again once the namespace has ended.
+    pub fn inode(&self) -> u64 {
+        self.entry().facts.inode
+    }
+
+    /// The device number of nsfs, to which all namespaces belong.
+    pub fn device(&self) -> u64 {
+        self.entry().facts.device
+    }
+
+    /// The kernel's 64-bit id, which is never used again (Linux 6.18).
+    pub fn id(&self) -> Option<u64> {
+        Some(self.entry().facts.id).filter(|&id| id != 0)
+    }
+
+    /// Whether this is the initial user namespace.
+    pub fn is_initial(&self) -> bool {
+        self.entry().facts.is_initial()
+    }
+
+    /// Whether there is a parent that the scan could not see.
+    pub fn is_parent_hidden(&self) -> bool {
+        self.parent().is_none() && !self.is_initial()
+    }
+
+    /// How many visible ancestors there are.
+    pub fn depth(&self) -> u32 {
+        self.entry().depth
+    }
+
+    /// The UID that made the namespace, as the caller's own namespace numbers it; `None` where that is unknown.
+    pub fn owner(&self) -> Option<u32> {
+        self.entry().facts.owner
+    }
+
+    /// The namespace in which this one was made.
+    pub fn parent(&self) -> Option<Node<'s>> {
+        self.entry().facts.parent.map(|index| self.snapshot.node(index))
+    }
+
+    /// The namespaces made in this one, in the order of [`Snapshot::nodes`].
+    pub fn children(&self) -> impl ExactSizeIterator<Item = Node<'s>> + use<'s> {
+        let snapshot = self.snapshot;
+        snapshot.children[self.child_range()].iter().map(|&index| snapshot.node(index))
+    }
+
+    /// The processes in the namespace, ascending.
+    pub fn pids(&self) -> &'s [i32] {
+        let Range { start, end } = self.entry().pids;
+        &self.snapshot.pids[start as usize..end as usize]
+    }
+
+    /// Whether this is the parent of `node`, or the parent's parent, and so on.
+    pub fn is_ancestor_of(&self, node: Node<'_>) -> bool {
+        std::ptr::eq(self.snapshot, node.snapshot) && self.index < node.index && node.index < self.entry().end
+    }
+
+    pub(crate) fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// Where in [`Snapshot::child_indices`] its children are.
+    pub(crate) fn child_range(&self) -> Range<usize> {
+        let Range { start, end } = self.entry().children;
+        start as usize..end as usize
+    }
+
+    fn entry(&self) -> &'s Entry {
+        &self.snapshot.entries[self.index as usize]
+    }
+}
+
+impl PartialEq for Node<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.snapshot, other.snapshot) && self.index == other.index
+    }
+}
+
+impl Eq for Node<'_> {}
+
+impl fmt::Debug for Node<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node")
+            .field("inode", &self.inode())
+            .field("id", &self.id())
+            .field("owner", &self.owner())
+            .field("parent", &self.parent().map(|parent| parent.inode()))
+            .field("pids", &self.pids())
+            .finish()
+    }
+}
+
+impl Snapshot {
+    /// Puts a tree together, in time that grows as the observations do.
+    pub(crate) fn assemble(observed: Observations) -> Result<Snapshot, Error> {
+        let Observations { namespaces, mut members, own, gaps, unreadable } = observed;
+        members.sort_unstable_by_key(|member| member.pid);
+        let order = sibling_order(&namespaces, &members, own)?;
+        let parent_of = |index: u32| namespaces[index as usize].parent;
+        let mut children = Groups::new(namespaces.len(), &order, |&index| Some((parent_of(index)?, index)))?;
+        let pids = Groups::new(namespaces.len(), &members, |member| Some((member.namespace, member.pid)))?;
+        let mut roots = order;
+        roots.retain(|&index| parent_of(index).is_none());
+
+        // Until here namespaces are numbered as they were observed, from here on depth first.
+        let (entries, place) = lay_out(&namespaces, &roots, &children, &pids)?;
+        let renumber = |index: &mut u32| *index = place[*index as usize];
+        roots.iter_mut().for_each(renumber);
+        children.items.iter_mut().for_each(renumber);
+        members.iter_mut().for_each(|member| renumber(&mut member.namespace));
+
+        let mut by_inode = numbers(entries.len())?;
+        by_inode.sort_unstable_by_key(|&index| entries[index as usize].facts.inode);
+        let mut by_id = numbers(entries.len())?;
+        by_id.retain(|&index| entries[index as usize].facts.id != 0);
+        by_id.sort_unstable_by_key(|&index| entries[index as usize].facts.id);
+        Ok(Snapshot {
+            entries,
+            roots,
+            children: children.items,
+            pids: pids.items,
+            by_inode,
+            by_id,
+            by_pid: members,
+            own: own.map(|index| place[index as usize]),
+            gaps,
+            unreadable,
+        })
+    }
+}
+
+/// Where a namespace stands among its siblings; the roots count as siblings of each other.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    /// Among the roots: the initial namespace, the caller's own, the others.
+    root: u8,
+    /// The smallest `name_order` of a PID in its subtree, `u64::MAX` without any.
+    name: u64,
+    inode: u64,
+}
+
+/// All namespaces, in an order that puts those with the same parent into the order of siblings.
+fn sibling_order(namespaces: &[Namespace], members: &[Member], own: Option<u32>) -> Result<Vec<u32>, TryReserveError> {
+    let mut ranks = reserved(namespaces.len())?;
+    ranks.extend((0..).zip(namespaces).map(|(index, namespace)| {
+        let root = match namespace.parent {
+            None if !namespace.is_initial() => 2 - u8::from(own == Some(index)),
+            _ => 0,
+        };
+        Rank { root, name: u64::MAX, inode: namespace.inode }
+    }));
+    for member in members {
+        let name = name_order(member.pid);
+        let mut next = Some(member.namespace);
+        while let Some(index) = next.filter(|&index| name < ranks[index as usize].name) {
+            ranks[index as usize].name = name;
+            next = namespaces[index as usize].parent;
+        }
+    }
+    let mut order = numbers(namespaces.len())?;
+    order.sort_unstable_by_key(|&index| ranks[index as usize]);
+    Ok(order)
+}
+
+/// A number that orders PIDs as their decimal digits order as text: 1, 10, 100, 11, 2.
+fn name_order(pid: i32) -> u64 {
+    const DIGITS: u32 = 10;
+    let pid = u64::from(pid.unsigned_abs());
+    let length = pid.checked_ilog10().unwrap_or(0) + 1;
+    // Aligned to the left, a shorter number equals a longer one that goes on in zeros; it comes before that.
+    pid * 10_u64.pow(DIGITS - length) * u64::from(DIGITS) + u64::from(length - 1)
+}
+
+/// Items of many groups in one array, those of a group side by side.
+struct Groups<T> {
+    items: Vec<T>,
+    /// Where each group begins, and where the last one ends.
+    starts: Vec<u32>,
+}
+
+impl<T: Copy + Default> Groups<T> {
+    /// Groups what `of` makes of `source`, an item and its group each; items keep their order within a group.
+    fn new<S>(groups: usize, source: &[S], of: impl Fn(&S) -> Option<(u32, T)>) -> Result<Self, TryReserveError> {
+        let mut starts = zeros(groups + 1)?;
+        for (group, _) in source.iter().filter_map(&of) {
+            starts[group as usize + 1] += 1;
+        }
+        for group in 0..groups {
+            starts[group + 1] += starts[group];
+        }
+        let mut items = zeros(starts[groups] as usize)?;
+        // Each start moves to the end of its group, which is the start of the next: shift them back afterwards.
+        for (group, item) in source.iter().filter_map(&of) {
+            items[starts[group as usize] as usize] = item;
+            starts[group as usize] += 1;
+        }
+        starts.rotate_right(1);
+        starts[0] = 0;
+        Ok(Groups { items, starts })
+    }
+}
+
+impl<T> Groups<T> {
+    fn range(&self, group: u32) -> Range<u32> {
+        self.starts[group as usize]..self.starts[group as usize + 1]
+    }
+}
+
+/// Numbers the namespaces depth first; also says, for each old number, the new one.
+fn lay_out(
+    namespaces: &[Namespace],
+    roots: &[u32],
+    children: &Groups<u32>,
+    pids: &Groups<i32>,
+) -> Result<(Vec<Entry>, Vec<u32>), TryReserveError> {
+    let mut entries: Vec<Entry> = reserved(namespaces.len())?;
+    let mut place = zeros(namespaces.len())?;
+    let mut waiting: Vec<u32> = reserved(namespaces.len())?;
+    waiting.extend(roots.iter().rev());
+    while let Some(old) = waiting.pop() {
+        let mut facts = namespaces[old as usize];
+        facts.parent = facts.parent.map(|parent| place[parent as usize]);
+        let depth = facts.parent.map_or(0, |parent| entries[parent as usize].depth + 1);
+        let new = entries.len() as u32;
+        place[old as usize] = new;
+        let range = children.range(old);
+        waiting.extend(children.items[range.start as usize..range.end as usize].iter().rev());
+        entries.push(Entry { facts, depth, end: new + 1, children: range, pids: pids.range(old) });
+    }
+    for index in (0..entries.len()).rev() {
+        if let Some(parent) = entries[index].facts.parent {
+            entries[parent as usize].end = entries[parent as usize].end.max(entries[index].end);
+        }
+    }
+    debug_assert_eq!(entries.len(), namespaces.len(), "every chain of parents ends at a root");
+    Ok((entries, place))
+}
+
+fn reserved<T>(capacity: usize) -> Result<Vec<T>, TryReserveError> {
+    let mut vector = Vec::new();
+    vector.try_reserve_exact(capacity)?;
+    Ok(vector)
+}
+
+fn zeros<T: Copy + Default>(length: usize) -> Result<Vec<T>, TryReserveError> {
+    let mut vector = reserved(length)?;
+    vector.resize(length, T::default());
+    Ok(vector)
+}
+
+/// 0, 1, 2, …
+fn numbers(length: usize) -> Result<Vec<u32>, TryReserveError> {
+    let mut vector = reserved(length)?;
+    vector.extend(0..length as u32);
+    Ok(vector)
+}
+
+#[cfg(test)]
+mod tests;
