@@ -1,0 +1,374 @@
+/*
+ * What the situations share. A program lists its situations and calls run():
+ *
+ *     int main(int argc, char *argv[])
+ *     {
+ *         static const struct situation all[] = { { "siblings", siblings }, { NULL, NULL } };
+ *         return run(all, argc, argv);
+ *     }
+ *
+ * run() does each in a process of its own and ends and reaps whatever that leaves.
+ */
+#ifndef KIT_H
+#define KIT_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <userns.h>
+
+enum { SKIPPED = 77, PATIENCE = 300 /* seconds for one situation */ };
+
+#define INITIAL_INODE UINT64_C(4026531837)
+
+#define CHECK(condition) \
+    ((condition) ? (void)0 : fail("%s:%d: %s", __FILE__, __LINE__, #condition))
+#define CHECK_EQ(actual, expected) \
+    check_eq((uint64_t)(actual), (uint64_t)(expected), #actual, __FILE__, __LINE__)
+
+#define UNUSED __attribute__((unused))
+
+static _Noreturn UNUSED void fail(const char *format, ...)
+{
+    va_list arguments;
+    int error = errno;
+
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, " (errno: %s)\n", strerror(error));
+    exit(1);
+}
+
+/* What cannot be tested here, and why. */
+static _Noreturn UNUSED void skip(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    exit(SKIPPED);
+}
+
+static UNUSED void check_eq(uint64_t actual, uint64_t expected, const char *what,
+                            const char *file, int line)
+{
+    if (actual != expected)
+        fail("%s:%d: %s is %" PRIu64 ", not %" PRIu64, file, line, what, actual, expected);
+}
+
+/* ---- Processes ---- */
+
+/* Forks; the child ends when its parent does. */
+static UNUSED pid_t fork_child(void)
+{
+    pid_t parent = getpid();
+    pid_t pid = fork();
+
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
+        if (getppid() != parent)
+            _exit(1);
+    }
+    return pid;
+}
+
+/* Waits for a child that must succeed; passes on that it failed or cannot test here. */
+static UNUSED void expect_success(pid_t pid)
+{
+    int status;
+
+    CHECK(waitpid(pid, &status, 0) == pid);
+    if (!WIFEXITED(status))
+        fail("process %d ended by signal %d", (int)pid, WTERMSIG(status));
+    if (WEXITSTATUS(status) != 0)
+        exit(WEXITSTATUS(status));
+}
+
+/* Does something in a process of its own, to the end. */
+static UNUSED void in_child(void (*act)(void *), void *argument)
+{
+    pid_t pid = fork_child();
+
+    if (pid == 0) {
+        act(argument);
+        exit(0);
+    }
+    expect_success(pid);
+}
+
+/* Starts a process that does something and then stays as it is; returns when it has. */
+static UNUSED pid_t start(void (*act)(void *), void *argument)
+{
+    int ready[2];
+    char byte;
+    pid_t pid;
+
+    CHECK(pipe2(ready, O_CLOEXEC) == 0);
+    pid = fork_child();
+    if (pid == 0) {
+        close(ready[0]);
+        act(argument);
+        /* A change of credentials can have cleared it, see prctl(2). */
+        CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
+        CHECK(write(ready[1], "", 1) == 1);
+        close(ready[1]);
+        for (;;)
+            pause();
+    }
+    close(ready[1]);
+    if (read(ready[0], &byte, 1) != 1) {
+        expect_success(pid);
+        fail("process %d ended early", (int)pid);
+    }
+    close(ready[0]);
+    return pid;
+}
+
+static UNUSED void end(pid_t pid)
+{
+    CHECK(kill(pid, SIGKILL) == 0);
+    CHECK(waitpid(pid, NULL, 0) == pid);
+}
+
+/* Memory that this process and those it forks have in common, zeroed. */
+static UNUSED void *shared(size_t size)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    CHECK(memory != MAP_FAILED);
+    return memory;
+}
+
+/* ---- Namespaces ---- */
+
+static UNUSED bool write_file(const char *path, const char *format, ...)
+{
+    char text[128];
+    va_list arguments;
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    int length;
+    bool done;
+
+    if (fd < 0)
+        return false;
+    va_start(arguments, format);
+    length = vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    done = write(fd, text, (size_t)length) == length;
+    close(fd);
+    return done;
+}
+
+/* Moves this process into a new user namespace, below its own, in which it is root. */
+static UNUSED void new_user_namespace(void)
+{
+    unsigned uid = geteuid(), gid = getegid();
+
+    if (unshare(CLONE_NEWUSER) != 0)
+        skip("cannot make a user namespace: %s", strerror(errno));
+    if (!write_file("/proc/self/setgroups", "deny") ||
+        !write_file("/proc/self/uid_map", "0 %u 1", uid) ||
+        !write_file("/proc/self/gid_map", "0 %u 1", gid))
+        skip("cannot map ids in a user namespace: %s", strerror(errno));
+}
+
+/* For start(): goes as many user namespaces down as the int says that the argument points to. */
+static UNUSED void go_down(void *levels)
+{
+    for (int i = 0; i < *(int *)levels; i++)
+        new_user_namespace();
+}
+
+static UNUSED int open_namespace(pid_t pid, const char *type)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "/proc/%d/ns/%s", (int)pid, type);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* For start(): joins the user namespace of the process whose PID the argument points to. */
+static UNUSED void join(void *pid)
+{
+    int fd = open_namespace(*(pid_t *)pid, "user");
+
+    CHECK(fd >= 0);
+    CHECK(setns(fd, CLONE_NEWUSER) == 0);
+    close(fd);
+}
+
+/* For start(): joins it, and makes a new one below. */
+static UNUSED void join_and_go_down(void *pid)
+{
+    int one = 1;
+
+    join(pid);
+    go_down(&one);
+}
+
+/* The inode number of the user namespace of a process, as the kernel tells it. */
+static UNUSED uint64_t inode_of(pid_t pid)
+{
+    char path[64];
+    struct stat status;
+
+    snprintf(path, sizeof path, "/proc/%d/ns/user", (int)pid);
+    CHECK(stat(path, &status) == 0);
+    return status.st_ino;
+}
+
+/*
+ * Does something as process 1 of a new PID namespace with a procfs of its own at /proc, where
+ * no other processes are than those it starts. An ordinary user needs a user namespace for that.
+ */
+static UNUSED void in_clean_room(void (*act)(void *), void *argument)
+{
+    pid_t outer = fork_child(), inner;
+
+    if (outer != 0) {
+        expect_success(outer);
+        return;
+    }
+    if (geteuid() != 0)
+        new_user_namespace();
+    if (unshare(CLONE_NEWPID | CLONE_NEWNS) != 0)
+        skip("cannot make a PID and a mount namespace: %s", strerror(errno));
+    inner = fork_child();
+    if (inner == 0) {
+        CHECK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+        if (mount("proc", "/proc", "proc", 0, NULL) != 0)
+            skip("cannot mount a procfs: %s", strerror(errno));
+        act(argument);
+        exit(0);
+    }
+    expect_success(inner);
+    exit(0);
+}
+
+/* ---- Snapshots ---- */
+
+static UNUSED struct userns_snapshot *scan(void)
+{
+    struct userns_snapshot *snapshot;
+    int error = userns_scan(NULL, &snapshot);
+
+    if (error != 0)
+        fail("userns_scan: %d: %s", error, userns_strerror(error));
+    return snapshot;
+}
+
+static UNUSED struct userns_snapshot *scan_at(const char *proc_path)
+{
+    struct userns_options options = USERNS_OPTIONS_INIT;
+    struct userns_snapshot *snapshot;
+    int error;
+
+    options.proc_path = proc_path;
+    error = userns_scan(&options, &snapshot);
+    if (error != 0)
+        fail("userns_scan: %s: %d: %s", proc_path, error, userns_strerror(error));
+    return snapshot;
+}
+
+static UNUSED size_t node_count(const struct userns_snapshot *snapshot)
+{
+    size_t count;
+
+    userns_nodes(snapshot, &count);
+    return count;
+}
+
+/* Whether exactly these processes live in a node. */
+static UNUSED bool has_members(const struct userns_node *node, size_t expected, ...)
+{
+    size_t count, i;
+    const pid_t *pids = userns_pids(node, &count);
+    va_list arguments;
+    bool same = count == expected;
+
+    va_start(arguments, expected);
+    for (i = 0; same && i < count; i++)
+        same = pids[i] == va_arg(arguments, pid_t);
+    va_end(arguments);
+    return same;
+}
+
+/* How many descriptors this process has open. */
+static UNUSED int open_descriptors(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    int count = -1; /* that of the directory itself */
+
+    CHECK(directory != NULL);
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
+        count += entry->d_name[0] != '.';
+    closedir(directory);
+    return count;
+}
+
+/* ---- Situations ---- */
+
+struct situation {
+    const char *name;
+    void (*act)(void);
+};
+
+static UNUSED int run_one(const struct situation *situation)
+{
+    pid_t pid;
+    int status;
+
+    /* What the situation leaves becomes a child of this process, and ends with its parent. */
+    CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+    fflush(NULL);
+    pid = fork_child();
+    if (pid == 0) {
+        alarm(PATIENCE);
+        situation->act();
+        exit(0);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid);
+    while (wait(NULL) > 0)
+        ;
+    if (!WIFEXITED(status)) {
+        fprintf(stderr, "%s ended by signal %d\n", situation->name, WTERMSIG(status));
+        return 1;
+    }
+    return WEXITSTATUS(status);
+}
+
+/* Runs the situation that the only argument names. */
+static UNUSED int run(const struct situation *all, int argc, char *argv[])
+{
+    for (; argc == 2 && all->name != NULL; all++)
+        if (strcmp(all->name, argv[1]) == 0)
+            return run_one(all);
+    fprintf(stderr, "usage: %s SITUATION\n", argv[0]);
+    return 2;
+}
+
+#endif

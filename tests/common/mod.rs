@@ -1,0 +1,98 @@
+//! Builds C programs against the shared library that `cargo test` made, and runs them.
+
+#![allow(dead_code, reason = "no test uses all of this")]
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::{env, fs};
+
+/// The exit status by which a program says that it cannot test here; what it printed says why.
+pub const SKIPPED: i32 = 77;
+
+/// The top directory of the project.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A file or directory below the scratch directory of the tests.
+pub fn scratch(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+/// Reports a test that cannot run. The test harness swallows what passing tests print, but not this.
+pub fn skip(what: &str, reason: &str) {
+    writeln!(io::stderr(), "skipped: {what}: {}", reason.trim()).unwrap();
+}
+
+/// A directory with `libuserns.so`, and the link to it that the dynamic loader looks for.
+///
+/// `cargo test` leaves the library beside the test programs, without such a link.
+pub fn library() -> PathBuf {
+    let built = env::current_exe().unwrap().parent().unwrap().join("libuserns.so");
+    assert!(built.exists(), "{} is missing", built.display());
+    let directory = scratch("lib");
+    fs::create_dir_all(&directory).unwrap();
+    for name in ["libuserns.so", "libuserns.so.0"] {
+        // Made aside and moved into place: other tests may use the old one right now.
+        let aside = directory.join(format!("{name}.{}.{:?}", std::process::id(), std::thread::current().id()));
+        std::os::unix::fs::symlink(&built, &aside).unwrap();
+        fs::rename(&aside, directory.join(name)).unwrap();
+    }
+    directory
+}
+
+/// The C compiler: what the environment variable `CC` names, else `cc`.
+pub fn cc() -> Command {
+    Command::new(env::var_os("CC").unwrap_or("cc".into()))
+}
+
+/// Compiles a C program, without any warning, and links it with the shared library.
+pub fn compile(source: &Path, flags: &[&str]) -> PathBuf {
+    let library = library();
+    let name = source.file_stem().unwrap().to_str().unwrap();
+    let program = scratch(name);
+    let aside = scratch(&format!("{name}.{}.{:?}", std::process::id(), std::thread::current().id()));
+    let output = cc()
+        .args(["-g", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread", "-I"])
+        .arg(root().join("include"))
+        .args(flags)
+        .arg("-o")
+        .arg(&aside)
+        .arg(source)
+        .arg("-L")
+        .arg(&library)
+        .arg(format!("-Wl,-rpath,{}", library.display()))
+        .arg("-luserns")
+        .output()
+        .expect("a C compiler");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    fs::rename(aside, &program).unwrap();
+    program
+}
+
+/// Runs one situation of a C program in `tests/c`, which builds it, scans it and checks the result.
+pub fn situation(file: &str, name: &str) {
+    let program = compile(&root().join(format!("tests/c/{file}.c")), &["-std=gnu11"]);
+    let output = Command::new(program).arg(name).output().unwrap();
+    let Output { status, stdout, stderr } = output;
+    let told = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    match status.code() {
+        Some(0) => {}
+        Some(SKIPPED) => skip(&format!("{file}: {name}"), &told),
+        _ => panic!("{file}: {name}: {status}\n{told}"),
+    }
+}
+
+/// One test for each situation that a C program in `tests/c` knows.
+#[macro_export]
+macro_rules! situations {
+    ($file:ident: $($name:ident),+ $(,)?) => {
+        mod $file {
+            $(#[test]
+            fn $name() {
+                $crate::common::situation(stringify!($file), stringify!($name));
+            })+
+        }
+    };
+}
