@@ -3,4 +3,31 @@
 
 mod common;
 
-situations!(tree: siblings);
+situations!(tree:
+    siblings,
+    deepest_nesting,
+    empty_in_the_middle,
+    zombie,
+    exited_leader,
+    more_namespaces_than_descriptors,
+    generated_trees,
+);
+
+situations!(storm: forks_and_unshares, inodes_used_again);
+
+situations!(sight:
+    unprivileged,
+    root_refused,
+    all_accounted_for,
+    nested_with_outer_procfs,
+    nested_with_own_procfs,
+    owner_out_of_sight,
+    child_pid_namespace_with_own_procfs,
+    child_pid_namespace_with_outer_procfs,
+    foreign_procfs,
+    no_procfs,
+    hidepid,
+    hidepid_ptraceable,
+);
+
+situations!(display: example, generated, unmounted_procfs, nested);

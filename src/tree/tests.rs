@@ -1,1 +1,222 @@
+use super::*;
+use proptest::prelude::*;
 
+const INITIAL: u64 = 4026531837;
+
+fn namespace(inode: u64, parent: Option<u32>) -> Namespace {
+    Namespace { device: 4, inode, id: inode + 1000, owner: Some(0), parent }
+}
+
+fn member(pid: i32, namespace: u32) -> Member {
+    Member { pid, namespace }
+}
+
+fn assemble(namespaces: &[Namespace], members: &[Member], own: Option<u32>) -> Snapshot {
+    Snapshot::assemble(Observations {
+        namespaces: namespaces.to_vec(),
+        members: members.to_vec(),
+        own,
+        ..Observations::default()
+    })
+    .unwrap()
+}
+
+fn inodes<'s>(nodes: impl Iterator<Item = Node<'s>>) -> Vec<u64> {
+    nodes.map(|node| node.inode()).collect()
+}
+
+#[test]
+fn nothing_was_seen() {
+    let snapshot = assemble(&[], &[], None);
+    assert_eq!(snapshot.nodes().len(), 0);
+    assert_eq!(snapshot.roots().len(), 0);
+    assert!(snapshot.root().is_none() && snapshot.own().is_none());
+    assert!(snapshot.find(0).is_none() && snapshot.find_id(0).is_none() && snapshot.find_pid(0).is_none());
+}
+
+/// A caller in a nested namespace that holds descriptors of outer and sibling namespaces meets several without a
+/// visible parent, see `NS_GET_PARENT` in ioctl_ns(2).
+#[test]
+fn several_roots() {
+    let namespaces = [
+        namespace(50, None),
+        namespace(40, None),
+        namespace(INITIAL, None),
+        namespace(30, None),
+        namespace(20, Some(3)),
+        namespace(10, None),
+    ];
+    let snapshot = assemble(&namespaces, &[member(7, 0), member(10, 4), member(3, 3), member(9, 1)], Some(1));
+    assert_eq!(inodes(snapshot.roots()), [INITIAL, 40, 30, 50, 10], "initial, own, then by the smallest name");
+    assert_eq!(inodes(snapshot.nodes()), [INITIAL, 40, 30, 20, 50, 10]);
+    assert_eq!(snapshot.root().unwrap().inode(), INITIAL);
+    assert_eq!(snapshot.own().unwrap().inode(), 40);
+    for node in snapshot.nodes() {
+        assert_eq!(node.is_initial(), node.inode() == INITIAL);
+        assert_eq!(node.is_parent_hidden(), ![INITIAL, 20].contains(&node.inode()));
+    }
+
+    let without_initial = assemble(&namespaces[..2], &[member(1, 0)], Some(1));
+    assert_eq!(without_initial.root().unwrap().inode(), 40, "the caller's own");
+    let own_unknown = assemble(&namespaces[..2], &[member(1, 0)], None);
+    assert_eq!(own_unknown.root().unwrap().inode(), 50, "the first root");
+}
+
+/// The order that the display wants: by the smallest name in each subtree; without any process last, by inode number.
+#[test]
+fn siblings_in_the_order_of_names() {
+    let namespaces = [
+        namespace(INITIAL, None),
+        namespace(11, Some(0)),
+        namespace(12, Some(0)),
+        namespace(13, Some(0)),
+        namespace(14, Some(3)),
+        namespace(16, Some(0)),
+        namespace(15, Some(0)),
+    ];
+    let members = [member(2, 1), member(10, 2), member(9, 2), member(1, 0), member(100, 4)];
+    let snapshot = assemble(&namespaces, &members, Some(0));
+    assert_eq!(inodes(snapshot.root().unwrap().children()), [12, 13, 11, 15, 16], "10, 100, 2, none, none");
+    assert_eq!(inodes(snapshot.nodes()), [INITIAL, 12, 13, 14, 11, 15, 16]);
+    assert_eq!(snapshot.find(12).unwrap().pids(), [9, 10]);
+    assert_eq!(snapshot.find(13).unwrap().pids(), []);
+    assert_eq!(snapshot.find_pid(100).unwrap().inode(), 14);
+    assert!(snapshot.find_pid(3).is_none());
+}
+
+#[test]
+fn only_some_ids_are_known() {
+    let unknown = Namespace { id: 0, ..namespace(11, Some(0)) };
+    let snapshot = assemble(&[namespace(INITIAL, None), unknown], &[], None);
+    assert_eq!(snapshot.find(11).unwrap().id(), None);
+    assert!(snapshot.find_id(0).is_none());
+    assert_eq!(snapshot.find_id(INITIAL + 1000).unwrap().inode(), INITIAL);
+}
+
+#[test]
+fn nodes_of_other_snapshots_are_no_relatives() {
+    let namespaces = [namespace(INITIAL, None), namespace(11, Some(0))];
+    let (one, other) = (assemble(&namespaces, &[], None), assemble(&namespaces, &[], None));
+    assert!(one.root().unwrap().is_ancestor_of(one.find(11).unwrap()));
+    assert!(!one.root().unwrap().is_ancestor_of(other.find(11).unwrap()));
+    assert_ne!(one.root(), other.root());
+}
+
+/// Namespaces, each below one before it or a root, and members; then the same with both lists in another order.
+fn observations() -> impl Strategy<Value = (Vec<Namespace>, Vec<Member>, Vec<Namespace>, Vec<Member>)> {
+    let parents = prop::collection::vec(prop::option::weighted(0.9, any::<prop::sample::Index>()), 1..40);
+    let members = prop::collection::btree_map(1..5000_i32, any::<prop::sample::Index>(), 0..60);
+    (parents, members)
+        .prop_flat_map(|(parents, members)| {
+            let places: Vec<u32> = (0..parents.len() as u32).collect();
+            (Just(parents), Just(members), Just(places).prop_shuffle())
+        })
+        .prop_flat_map(|(parents, members, places)| {
+            let namespaces: Vec<Namespace> = (0..)
+                .zip(&parents)
+                .map(|(index, parent)| {
+                    let parent = parent.as_ref().filter(|_| index > 0).map(|parent| parent.index(index) as u32);
+                    namespace(4026532000 + index as u64, parent)
+                })
+                .collect();
+            let members: Vec<Member> =
+                members.iter().map(|(&pid, home)| member(pid, home.index(parents.len()) as u32)).collect();
+            let mut moved = namespaces.clone();
+            for (namespace, &place) in namespaces.iter().zip(&places) {
+                let parent = namespace.parent.map(|parent| places[parent as usize]);
+                moved[place as usize] = Namespace { parent, ..*namespace };
+            }
+            let moved_members: Vec<Member> =
+                members.iter().map(|old| member(old.pid, places[old.namespace as usize])).collect();
+            (Just(namespaces), Just(members), Just(moved), Just(moved_members).prop_shuffle())
+        })
+}
+
+/// All that a program can see of a snapshot's order.
+fn answers(snapshot: &Snapshot) -> Vec<(Vec<u64>, Vec<i32>)> {
+    let roots = (inodes(snapshot.roots()), vec![]);
+    let nodes = snapshot.nodes().map(|node| {
+        let mut numbers = vec![node.inode(), node.depth().into(), node.parent().map_or(0, |parent| parent.inode())];
+        numbers.extend(inodes(node.children()));
+        (numbers, node.pids().to_vec())
+    });
+    std::iter::once(roots).chain(nodes).collect()
+}
+
+fn ancestors(namespaces: &[Namespace], mut index: u32) -> Vec<u64> {
+    let mut above = Vec::new();
+    while let Some(parent) = namespaces[index as usize].parent {
+        above.push(namespaces[parent as usize].inode);
+        index = parent;
+    }
+    above
+}
+
+/// The rule of the display, spelled out: the smallest name of a member in the subtree, as text; else by inode number.
+fn sort_key(namespaces: &[Namespace], members: &[Member], inode: u64) -> (bool, String, u64) {
+    let smallest = members
+        .iter()
+        .filter(|member| {
+            namespaces[member.namespace as usize].inode == inode
+                || ancestors(namespaces, member.namespace).contains(&inode)
+        })
+        .map(|member| member.pid.to_string())
+        .min();
+    (smallest.is_none(), smallest.unwrap_or_default(), inode)
+}
+
+proptest! {
+    #[test]
+    fn the_order_of_observations_does_not_matter((namespaces, members, moved, moved_members) in observations()) {
+        let (one, other) = (assemble(&namespaces, &members, None), assemble(&moved, &moved_members, None));
+        prop_assert_eq!(answers(&one), answers(&other));
+    }
+
+    #[test]
+    fn every_relation_is_as_observed((namespaces, members, ..) in observations()) {
+        let snapshot = assemble(&namespaces, &members, Some(0));
+        prop_assert_eq!(snapshot.nodes().len(), namespaces.len());
+        for (index, observed) in (0..).zip(&namespaces) {
+            let node = snapshot.find(observed.inode).unwrap();
+            let above = ancestors(&namespaces, index);
+            prop_assert_eq!(snapshot.find_id(observed.id), Some(node));
+            prop_assert_eq!(node.parent().map(|parent| parent.inode()), above.first().copied());
+            prop_assert_eq!(node.depth() as usize, above.len());
+            prop_assert_eq!(node.owner(), observed.owner);
+            for other in snapshot.nodes() {
+                prop_assert_eq!(other.is_ancestor_of(node), above.contains(&other.inode()));
+            }
+            let mut pids: Vec<i32> = members.iter().filter(|m| m.namespace == index).map(|m| m.pid).collect();
+            pids.sort();
+            prop_assert_eq!(node.pids(), &pids[..]);
+            for pid in pids {
+                prop_assert_eq!(snapshot.find_pid(pid), Some(node));
+            }
+        }
+    }
+
+    #[test]
+    fn nodes_come_depth_first_and_siblings_by_name((namespaces, members, ..) in observations()) {
+        let snapshot = assemble(&namespaces, &members, None);
+        let mut waiting: Vec<Node> = snapshot.roots().collect();
+        waiting.reverse();
+        let mut walked = Vec::new();
+        while let Some(node) = waiting.pop() {
+            walked.push(node);
+            let children: Vec<Node> = node.children().collect();
+            let keys: Vec<_> = children.iter().map(|n| sort_key(&namespaces, &members, n.inode())).collect();
+            prop_assert!(keys.is_sorted(), "{keys:?}");
+            prop_assert!(children.iter().all(|child| child.parent() == Some(node)));
+            waiting.extend(children.into_iter().rev());
+        }
+        prop_assert_eq!(walked, snapshot.nodes().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn names_order_as_text(one in 0..=i32::MAX, other in 0..=i32::MAX, digits in 0..9_u32) {
+        let shorter = one / 10_i32.pow(digits);
+        for (a, b) in [(one, other), (shorter, one), (shorter, other), (one, one)] {
+            prop_assert_eq!(name_order(a).cmp(&name_order(b)), a.to_string().cmp(&b.to_string()), "{} {}", a, b);
+        }
+    }
+}

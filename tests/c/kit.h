@@ -90,7 +90,7 @@ static UNUSED pid_t fork_child(void)
     CHECK(pid >= 0);
     if (pid == 0) {
         CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
-        if (getppid() != parent)
+        if (getppid() != parent && getppid() != 0) /* 0: the parent is outside this PID namespace */
             _exit(1);
     }
     return pid;

@@ -1,5 +1,12 @@
-/* The shape of the tree: who is where, below whom. */
+/* The shape of the tree: which namespaces exist, who lives where, and below whom. */
 #include "kit.h"
+#include <pthread.h>
+
+#ifndef NS_GET_ID
+#define NS_GET_ID _IOR(0xb7, 13, uint64_t)
+#endif
+
+/* ---- Single facts ---- */
 
 /* Two namespaces side by side, each with a member. */
 static void siblings(void)
@@ -13,15 +20,352 @@ static void siblings(void)
 
     CHECK_EQ(userns_inode(own), inode_of(getpid()));
     CHECK(userns_find_pid(snapshot, getpid()) == own);
+    CHECK(node_a != node_b);
     CHECK(userns_parent(node_a) == own && userns_parent(node_b) == own);
     CHECK(has_members(node_a, 1, a) && has_members(node_b, 1, b));
     userns_free(snapshot);
+}
+
+/* As deep as the kernel lets namespaces nest: 33 below the initial one. */
+static void deepest_nesting(void)
+{
+    struct userns_snapshot *snapshot = scan();
+    bool initial = userns_flags(userns_self(snapshot)) & USERNS_NODE_INITIAL;
+    int levels = 33;
+    const struct userns_node *own, *node;
+    uid_t owner;
+    pid_t pid;
+
+    userns_free(snapshot);
+    if (!initial)
+        skip("the caller is nested already, so 33 more levels are too many");
+    pid = start(go_down, &levels);
+    snapshot = scan();
+    own = userns_self(snapshot);
+    node = userns_find_pid(snapshot, pid);
+    CHECK_EQ(userns_inode(node), inode_of(pid));
+    CHECK(has_members(node, 1, pid));
+    for (int depth = levels; depth > 0; depth--, node = userns_parent(node)) {
+        CHECK_EQ(userns_depth(node), depth);
+        CHECK_EQ(userns_flags(node), 0);
+        CHECK(userns_owner(node, &owner) && owner == geteuid());
+        CHECK(userns_is_ancestor(own, node) && !userns_is_ancestor(node, own));
+        CHECK(depth == levels || has_members(node, 0));
+    }
+    CHECK(node == own && userns_parent(own) == NULL && userns_depth(own) == 0);
+    userns_free(snapshot);
+}
+
+/* A namespace whose processes have all gone, but in which another one was made. */
+static void empty_in_the_middle(void)
+{
+    int one = 1;
+    pid_t upper = start(go_down, &one), lower = start(join_and_go_down, &upper);
+    uint64_t middle = inode_of(upper);
+    struct userns_snapshot *snapshot;
+    const struct userns_node *node;
+
+    end(upper);
+    snapshot = scan();
+    node = userns_parent(userns_find_pid(snapshot, lower));
+    CHECK_EQ(userns_inode(node), middle);
+    CHECK(has_members(node, 0));
+    CHECK(userns_pids(node, NULL) == NULL);
+    CHECK(userns_parent(node) == userns_self(snapshot));
+    userns_free(snapshot);
+
+    end(lower);
+    snapshot = scan();
+    CHECK(userns_find(snapshot, middle) == NULL);
+    userns_free(snapshot);
+}
+
+/* A process that has ended and that nobody has waited for. */
+static void zombie(void)
+{
+    int one = 1;
+    pid_t pid = start(go_down, &one);
+    uint64_t inode = inode_of(pid);
+    struct userns_snapshot *snapshot;
+    siginfo_t info;
+
+    CHECK(kill(pid, SIGKILL) == 0);
+    CHECK(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0);
+    snapshot = scan();
+    CHECK_EQ(userns_inode(userns_find_pid(snapshot, pid)), inode);
+    CHECK(has_members(userns_find(snapshot, inode), 1, pid));
+    userns_free(snapshot);
+}
+
+static char state_of(pid_t pid)
+{
+    char path[64], line[512], *after_name;
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    file = fopen(path, "re");
+    CHECK(file != NULL && fgets(line, sizeof line, file) != NULL);
+    fclose(file);
+    after_name = strrchr(line, ')');
+    CHECK(after_name != NULL);
+    return after_name[2];
+}
+
+static void *outlive_leader(void *unused)
+{
+    for (;;)
+        pause();
+    return unused;
+}
+
+static void leave_a_thread(void)
+{
+    pthread_t thread;
+    int one = 1;
+
+    go_down(&one);
+    CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
+    CHECK(pthread_create(&thread, NULL, outlive_leader, NULL) == 0);
+    syscall(SYS_exit, 0); /* this thread only */
+}
+
+/* A process whose first thread has ended while another one runs. */
+static void exited_leader(void)
+{
+    pid_t pid = fork_child();
+    struct userns_snapshot *snapshot;
+    int status;
+
+    if (pid == 0)
+        leave_a_thread();
+    while (state_of(pid) != 'Z')
+        sched_yield();
+    if (waitpid(pid, &status, WNOHANG) != 0) /* all of it has ended */
+        exit(WEXITSTATUS(status));
+    snapshot = scan();
+    CHECK_EQ(userns_inode(userns_find_pid(snapshot, pid)), inode_of(pid));
+    CHECK(has_members(userns_find_pid(snapshot, pid), 1, pid));
+    CHECK(userns_parent(userns_find_pid(snapshot, pid)) == userns_self(snapshot));
+    userns_free(snapshot);
+}
+
+/* More namespaces than a process may have descriptors. */
+static void more_namespaces_than_descriptors(void)
+{
+    enum { COUNT = 2000, DESCRIPTORS = 48 };
+    static pid_t pids[COUNT];
+    struct rlimit limit;
+    struct userns_snapshot *snapshot;
+    int one = 1;
+    size_t children;
+
+    for (int i = 0; i < COUNT; i++)
+        pids[i] = start(go_down, &one);
+    CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    limit.rlim_cur = DESCRIPTORS;
+    CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    snapshot = scan();
+    for (int i = 0; i < COUNT; i++) {
+        const struct userns_node *node = userns_find_pid(snapshot, pids[i]);
+        CHECK_EQ(userns_inode(node), inode_of(pids[i]));
+        CHECK(has_members(node, 1, pids[i]));
+        CHECK(userns_parent(node) == userns_self(snapshot));
+    }
+    userns_children(userns_self(snapshot), &children);
+    CHECK(children >= COUNT);
+    userns_free(snapshot);
+}
+
+/* ---- Generated trees, compared whole with what was made ---- */
+
+enum { SPACES = 40, PROCESSES = 120, TREES = 6 };
+
+/* What the snapshot must show. Index 0 is the namespace of the room itself. */
+struct model {
+    int spaces;
+    struct { uint64_t inode; int parent; bool alive; } space[SPACES];
+    int processes;
+    struct { pid_t pid; int space; } process[PROCESSES];
+};
+
+/* Each process joins a namespace or makes one below it; then some end. */
+static void grow(struct model *model)
+{
+    model->spaces = 1;
+    model->space[0].inode = inode_of(getpid());
+    model->space[0].parent = -1;
+    model->processes = 1;
+    model->process[0].pid = getpid();
+    while (model->processes < PROCESSES) {
+        int host = rand() % model->processes, space = model->process[host].space;
+        bool makes_one = model->spaces < SPACES && rand() % 3 == 0;
+        pid_t *joined = &model->process[host].pid;
+        pid_t pid;
+
+        if (makes_one) {
+            pid = start(space == 0 ? go_down : join_and_go_down, space == 0 ? (void *)&(int){ 1 } : joined);
+            model->space[model->spaces].inode = inode_of(pid);
+            model->space[model->spaces].parent = space;
+            space = model->spaces++;
+        } else {
+            static int none;
+            pid = start(space == 0 ? go_down : join, space == 0 ? (void *)&none : joined);
+        }
+        model->process[model->processes].pid = pid;
+        model->process[model->processes++].space = space;
+    }
+}
+
+static void prune(struct model *model)
+{
+    for (int i = 1; i < model->processes; i++) {
+        if (rand() % 3 == 0) {
+            end(model->process[i].pid);
+            model->process[i--] = model->process[--model->processes];
+        }
+    }
+    for (int i = 0; i < model->processes; i++)
+        for (int space = model->process[i].space; space >= 0; space = model->space[space].parent)
+            model->space[space].alive = true;
+}
+
+static bool is_below(const struct model *model, int space, int ancestor)
+{
+    do
+        space = model->space[space].parent;
+    while (space >= 0 && space != ancestor);
+    return space >= 0;
+}
+
+/* The smallest PID, as text, of a subtree; "~" is larger than any. */
+static void smallest_name(const struct model *model, int space, char name[16])
+{
+    strcpy(name, "~");
+    for (int i = 0; i < model->processes; i++) {
+        int home = model->process[i].space;
+        char text[16];
+
+        snprintf(text, sizeof text, "%d", (int)model->process[i].pid);
+        if ((home == space || is_below(model, home, space)) && strcmp(text, name) < 0)
+            strcpy(name, text);
+    }
+}
+
+static uint64_t id_of(pid_t pid)
+{
+    int fd = open_namespace(pid, "user");
+    uint64_t id = 0;
+
+    CHECK(fd >= 0);
+    if (ioctl(fd, NS_GET_ID, &id) != 0)
+        id = 0;
+    close(fd);
+    return id;
+}
+
+static void check_members(const struct model *model, int space, const struct userns_snapshot *snapshot)
+{
+    const struct userns_node *node = userns_find(snapshot, model->space[space].inode);
+    size_t count, expected = 0;
+    const pid_t *pids = userns_pids(node, &count);
+
+    for (int i = 0; i < model->processes; i++) {
+        if (model->process[i].space != space)
+            continue;
+        expected++;
+        CHECK(userns_find_pid(snapshot, model->process[i].pid) == node);
+        CHECK_EQ(userns_id(node), id_of(model->process[i].pid));
+        if (userns_id(node) != 0)
+            CHECK(userns_find_id(snapshot, userns_id(node)) == node);
+    }
+    CHECK_EQ(count, expected);
+    for (size_t i = 1; i < count; i++)
+        CHECK(pids[i - 1] < pids[i]);
+}
+
+static void check_relations(const struct model *model, int space, const struct userns_snapshot *snapshot)
+{
+    const struct userns_node *node = userns_find(snapshot, model->space[space].inode);
+    int parent = model->space[space].parent;
+    uid_t owner;
+
+    if (space != 0) {
+        CHECK(userns_parent(node) == userns_find(snapshot, model->space[parent].inode));
+        CHECK_EQ(userns_depth(node), userns_depth(userns_parent(node)) + 1);
+        CHECK(userns_owner(node, &owner) && owner == geteuid());
+        CHECK_EQ(userns_flags(node), 0);
+    }
+    CHECK_EQ(userns_device(node), userns_device(userns_self(snapshot)));
+    for (int other = 0; other < model->spaces; other++)
+        if (model->space[other].alive)
+            CHECK(userns_is_ancestor(userns_find(snapshot, model->space[other].inode), node) ==
+                  is_below(model, space, other));
+}
+
+/* Depth first, and siblings by the smallest name; returns how many nodes the subtree has. */
+static size_t check_order(const struct model *model, const struct userns_node *const *nodes)
+{
+    size_t children, used = 1;
+    const struct userns_node *const *child = userns_children(nodes[0], &children);
+    char name[16], previous[16] = "";
+
+    for (size_t i = 0; i < children; i++) {
+        int space = 0;
+
+        while (model->space[space].inode != userns_inode(child[i]))
+            CHECK(++space < model->spaces);
+        smallest_name(model, space, name);
+        CHECK(strcmp(previous, name) < 0);
+        strcpy(previous, name);
+        CHECK(nodes[used] == child[i]);
+        used += check_order(model, nodes + used);
+    }
+    return used;
+}
+
+static void check_model(void *seed)
+{
+    static struct model model;
+    struct userns_snapshot *snapshot;
+    const struct userns_node *const *nodes;
+    size_t count, alive = 0;
+
+    srand(*(unsigned *)seed);
+    grow(&model);
+    prune(&model);
+    snapshot = scan();
+    CHECK_EQ(userns_unreadable(snapshot), 0);
+    for (int space = 0; space < model.spaces; space++) {
+        CHECK((userns_find(snapshot, model.space[space].inode) != NULL) == model.space[space].alive);
+        if (!model.space[space].alive)
+            continue;
+        alive++;
+        check_members(&model, space, snapshot);
+        check_relations(&model, space, snapshot);
+    }
+    nodes = userns_nodes(snapshot, &count);
+    CHECK_EQ(count, alive);
+    CHECK(nodes[0] == userns_root(snapshot) && nodes[0] == userns_self(snapshot));
+    CHECK_EQ(check_order(&model, nodes), count);
+    userns_free(snapshot);
+}
+
+static void generated_trees(void)
+{
+    for (unsigned seed = 1; seed <= TREES; seed++)
+        in_clean_room(check_model, &seed);
 }
 
 int main(int argc, char *argv[])
 {
     static const struct situation all[] = {
         { "siblings", siblings },
+        { "deepest_nesting", deepest_nesting },
+        { "empty_in_the_middle", empty_in_the_middle },
+        { "zombie", zombie },
+        { "exited_leader", exited_leader },
+        { "more_namespaces_than_descriptors", more_namespaces_than_descriptors },
+        { "generated_trees", generated_trees },
         { NULL, NULL },
     };
 

@@ -2,9 +2,11 @@
 
 #![allow(dead_code, reason = "no test uses all of this")]
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Mutex;
 use std::{env, fs};
 
 /// The exit status by which a program says that it cannot test here; what it printed says why.
@@ -22,6 +24,7 @@ pub fn scratch(name: &str) -> PathBuf {
 
 /// Reports a test that cannot run. The test harness swallows what passing tests print, but not this.
 pub fn skip(what: &str, reason: &str) {
+    #[allow(clippy::explicit_write, reason = "eprintln! is swallowed")]
     writeln!(io::stderr(), "skipped: {what}: {}", reason.trim()).unwrap();
 }
 
@@ -35,7 +38,7 @@ pub fn library() -> PathBuf {
     fs::create_dir_all(&directory).unwrap();
     for name in ["libuserns.so", "libuserns.so.0"] {
         // Made aside and moved into place: other tests may use the old one right now.
-        let aside = directory.join(format!("{name}.{}.{:?}", std::process::id(), std::thread::current().id()));
+        let aside = directory.join(format!("{name}.{}", std::process::id()));
         std::os::unix::fs::symlink(&built, &aside).unwrap();
         fs::rename(&aside, directory.join(name)).unwrap();
     }
@@ -47,12 +50,19 @@ pub fn cc() -> Command {
     Command::new(env::var_os("CC").unwrap_or("cc".into()))
 }
 
-/// Compiles a C program, without any warning, and links it with the shared library.
+/// Compiles a C program, without any warning, and links it with the shared library; once in each test process.
 pub fn compile(source: &Path, flags: &[&str]) -> PathBuf {
+    static COMPILED: Mutex<BTreeMap<PathBuf, PathBuf>> = Mutex::new(BTreeMap::new());
+    // A failed compilation fails each test that needs the program, with its own message.
+    let mut compiled = COMPILED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    compiled.entry(source.to_path_buf()).or_insert_with(|| compile_and_link(source, flags)).clone()
+}
+
+fn compile_and_link(source: &Path, flags: &[&str]) -> PathBuf {
     let library = library();
     let name = source.file_stem().unwrap().to_str().unwrap();
     let program = scratch(name);
-    let aside = scratch(&format!("{name}.{}.{:?}", std::process::id(), std::thread::current().id()));
+    let aside = scratch(&format!("{name}.{}", std::process::id()));
     let output = cc()
         .args(["-g", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread", "-I"])
         .arg(root().join("include"))
@@ -71,10 +81,15 @@ pub fn compile(source: &Path, flags: &[&str]) -> PathBuf {
     program
 }
 
+/// The program `userns_tree`.
+pub fn userns_tree() -> PathBuf {
+    compile(&root().join("examples-c/userns_tree.c"), &["-std=c99", "-D_POSIX_C_SOURCE=200809L"])
+}
+
 /// Runs one situation of a C program in `tests/c`, which builds it, scans it and checks the result.
 pub fn situation(file: &str, name: &str) {
     let program = compile(&root().join(format!("tests/c/{file}.c")), &["-std=gnu11"]);
-    let output = Command::new(program).arg(name).output().unwrap();
+    let output = Command::new(program).arg(name).env("USERNS_TREE", userns_tree()).output().unwrap();
     let Output { status, stdout, stderr } = output;
     let told = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     match status.code() {

@@ -1,0 +1,110 @@
+//! `userns_tree` as a command: its options, its exit status and what it writes where.
+
+mod common;
+
+use common::{scratch, skip, userns_tree};
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+    told(Command::new(userns_tree()).args(arguments).output().unwrap())
+}
+
+fn told(output: Output) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = output;
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+#[test]
+fn the_live_tree() {
+    let (status, output, errors) = run(&[]);
+    assert_eq!(status, Some(0));
+    assert!(output.starts_with('{') && output.contains("PIDs: "), "{output}");
+    assert!(errors.lines().count() <= 1, "{errors}");
+    let (status, same, _) = run(&["-p", "/proc"]);
+    assert_eq!((status, same.lines().next()), (Some(0), output.lines().next()));
+}
+
+#[test]
+fn help_and_version() {
+    let (status, help, errors) = run(&["-h"]);
+    assert_eq!((status, errors.as_str()), (Some(0), ""));
+    assert!(help.starts_with("Usage: userns_tree") && help.contains("-p DIR"), "{help}");
+    let version = format!("userns_tree {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(run(&["-V"]), (Some(0), version, String::new()));
+}
+
+#[test]
+fn wrong_usage() {
+    for arguments in [&["-x"][..], &["-p"], &["/proc"], &["-p", "/proc", "more"]] {
+        let (status, output, errors) = run(arguments);
+        assert_eq!((status, output.as_str()), (Some(2), ""), "{arguments:?}");
+        assert!(errors.contains("Usage: userns_tree"), "{errors}");
+    }
+}
+
+/// A directory with what a look at names would take for processes.
+fn fake_procfs() -> String {
+    let path = scratch("fake-procfs");
+    fs::create_dir_all(path.join("1/ns")).unwrap();
+    fs::create_dir_all(path.join("self/ns")).unwrap();
+    fs::write(path.join("1/ns/user"), "").unwrap();
+    path.to_str().unwrap().to_string()
+}
+
+#[test]
+fn not_a_procfs() {
+    let file = common::root().join("Cargo.toml");
+    let fake = fake_procfs();
+    let cases = [
+        ("/does/not/exist", "there is no such directory"),
+        ("", "there is no such directory"),
+        ("/", "this is not the root directory of a procfs"),
+        (&fake, "this is not the root directory of a procfs"),
+        ("/proc/self/task", "this is not the root directory of a procfs"),
+        (file.to_str().unwrap(), "this is not a directory"),
+    ];
+    for (path, cause) in cases {
+        let (status, output, errors) = run(&["-p", path]);
+        assert_eq!((status, output.as_str()), (Some(1), ""), "{path}");
+        assert!(errors.starts_with(&format!("userns_tree: {path}: {cause}")), "{errors}");
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+    }
+}
+
+#[test]
+fn output_that_cannot_be_written() {
+    for arguments in [&[][..], &["-h"], &["-V"]] {
+        let full = Stdio::from(File::options().write(true).open("/dev/full").unwrap());
+        let output = Command::new(userns_tree()).args(arguments).stdout(full).output().unwrap();
+        let (status, _, errors) = told(output);
+        assert_eq!(status, Some(1), "{arguments:?}");
+        assert!(errors.contains("userns_tree: standard output: No space left on device"), "{errors}");
+    }
+}
+
+/// Whoever calls sees what may be seen, and one line says how many processes may not.
+#[test]
+fn an_ordinary_user() {
+    // SAFETY: the call takes nothing and cannot fail.
+    if unsafe { libc::geteuid() } != 0 {
+        return the_live_tree();
+    }
+    let program = userns_tree();
+    if !may_be_entered_by_all(&program) {
+        return skip("an_ordinary_user", "another user may not enter the directory that the program is in");
+    }
+    let (status, output, errors) = told(Command::new(program).uid(65534).gid(65534).output().unwrap());
+    assert_eq!(status, Some(0), "{errors}");
+    assert!(output.starts_with('{'), "{output}");
+    let lines: Vec<&str> = errors.lines().collect();
+    assert_eq!(lines.len(), 1, "{errors}");
+    assert!(lines[0].starts_with("userns_tree: ") && lines[0].ends_with(" could not be read"), "{errors}");
+}
+
+fn may_be_entered_by_all(program: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    program.ancestors().skip(1).all(|path| fs::metadata(path).unwrap().permissions().mode() & 0o001 != 0)
+}

@@ -1,0 +1,95 @@
+//! The header: generated, current, and accepted by every C and C++ compiler that is here.
+
+mod common;
+
+use common::{root, scratch, skip};
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+/// The build rewrites a header that is not current, so only what was committed can show that it was not.
+#[test]
+fn committed_header_is_current() {
+    let committed = Command::new("git").args(["show", "HEAD:./include/userns.h"]).current_dir(root()).output();
+    let committed = match committed {
+        Ok(output) if output.status.success() => String::from_utf8(output.stdout).unwrap(),
+        Ok(output) => return skip("committed_header_is_current", &String::from_utf8_lossy(&output.stderr)),
+        Err(error) => return skip("committed_header_is_current", &format!("git: {error}")),
+    };
+    let current = fs::read_to_string(root().join("include/userns.h")).unwrap();
+    assert_eq!(committed, current, "commit include/userns.h, which the build has generated anew");
+}
+
+#[test]
+fn compiles_without_a_warning() {
+    let c = scratch("header.c");
+    let cpp = scratch("header.cpp");
+    let program = "#include <userns.h>\n#include <userns.h>\n\
+                   struct userns_options options = USERNS_OPTIONS_INIT;\n\
+                   int main(void) { return USERNS_VERSION_NUMBER == 0 || options.flags != 0; }\n";
+    fs::write(&c, program).unwrap();
+    fs::write(&cpp, program).unwrap();
+    for (compiler, source, standards) in [
+        ("gcc", &c, ["c99", "c11", "c2x"]),
+        ("clang", &c, ["c99", "c11", "c2x"]),
+        ("g++", &cpp, ["c++11", "c++17", "c++20"]),
+        ("clang++", &cpp, ["c++11", "c++17", "c++20"]),
+    ] {
+        for standard in standards {
+            let output = Command::new(compiler)
+                .args(["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only", "-I"])
+                .arg(root().join("include"))
+                .arg(format!("-std={standard}"))
+                .arg(source)
+                .output();
+            match output {
+                Ok(output) => assert!(
+                    output.status.success(),
+                    "{compiler} -std={standard}: {}",
+                    String::from_utf8_lossy(&output.stderr)
+                ),
+                Err(error) => skip("compiles_without_a_warning", &format!("{compiler} -std={standard}: {error}")),
+            }
+        }
+    }
+}
+
+/// The functions that the header declares: what stands before a parenthesis outside comments.
+fn declared() -> BTreeSet<String> {
+    let header = fs::read_to_string(root().join("include/userns.h")).unwrap();
+    let mut names = BTreeSet::new();
+    for line in header.lines().filter(|line| !line.trim_start().starts_with(['*', '/', '#'])) {
+        if let Some((before, _)) = line.split_once('(') {
+            let start = before.rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(0, |at| at + 1);
+            names.insert(before[start..].to_string());
+        }
+    }
+    names
+}
+
+#[test]
+fn exports_the_functions_of_the_header_and_nothing_else() {
+    let library = common::library().join("libuserns.so");
+    let output = match Command::new("nm").args(["-D", "--defined-only"]).arg(library).output() {
+        Ok(output) => output,
+        Err(error) => return skip("exports", &format!("nm: {error}")),
+    };
+    assert!(output.status.success());
+    let listing = String::from_utf8(output.stdout).unwrap();
+    let exported: BTreeSet<String> =
+        listing.lines().filter_map(|line| line.split_whitespace().last()).map(String::from).collect();
+    assert!(exported.contains("userns_scan"), "{exported:?}");
+    assert_eq!(exported, declared());
+}
+
+#[test]
+fn the_library_is_named_for_its_abi() {
+    let library = common::library().join("libuserns.so");
+    let output = match Command::new("readelf").args(["-dW"]).arg(library).output() {
+        Ok(output) => output,
+        Err(error) => return skip("the_library_is_named_for_its_abi", &format!("readelf: {error}")),
+    };
+    let listing = String::from_utf8(output.stdout).unwrap();
+    assert!(listing.contains("soname: [libuserns.so.0]"), "{listing}");
+    assert!(listing.contains("NODELETE"), "{listing}");
+}
