@@ -28,6 +28,7 @@ situations!(sight:
     no_procfs,
     hidepid,
     hidepid_ptraceable,
+    hidden_even_from_root,
 );
 
 situations!(display: example, generated, unmounted_procfs, nested);

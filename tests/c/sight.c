@@ -416,6 +416,29 @@ static void hidepid_ptraceable(void)
     in_clean_room(scan_hidden, &ptraceable);
 }
 
+/* A security module can refuse even root; then hidepid hides the process altogether. */
+static void scan_without_init(void *unused)
+{
+    struct userns_snapshot *snapshot;
+    char *path = make_directory();
+
+    (void)unused;
+    if (open_namespace(1, "user") >= 0)
+        skip("root may read process 1 here");
+    if (mount("proc", path, "proc", 0, "hidepid=4") != 0) /* which exempts no group */
+        skip("cannot mount a procfs: %s", strerror(errno));
+    snapshot = scan_at(path);
+    CHECK_EQ(userns_unreadable(snapshot), 0);
+    CHECK(userns_gaps(snapshot) & USERNS_GAP_HIDEPID);
+    userns_free(snapshot);
+}
+
+static void hidden_even_from_root(void)
+{
+    need_root();
+    in_child(scan_without_init, NULL);
+}
+
 int main(int argc, char *argv[])
 {
     static const struct situation all[] = {
@@ -431,6 +454,7 @@ int main(int argc, char *argv[])
         { "no_procfs", no_procfs },
         { "hidepid", hidepid },
         { "hidepid_ptraceable", hidepid_ptraceable },
+        { "hidden_even_from_root", hidden_even_from_root },
         { NULL, NULL },
     };
 
