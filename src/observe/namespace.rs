@@ -78,6 +78,11 @@ impl Namespaces {
         self.push(Entry { facts, opened: false })
     }
 
+    /// Whether some namespace could be read from its members, but not be opened through any one of them.
+    pub fn has_unopened(&self) -> bool {
+        self.entries.iter().any(|entry| !entry.opened)
+    }
+
     /// All that was entered; an owner equal to `unmapped` counts as unknown.
     pub fn into_list(self, unmapped: Option<u32>) -> Result<Vec<Namespace>, Error> {
         let mut list = Vec::new();

@@ -50,8 +50,6 @@ pub struct Processes {
     pub members: Vec<Member>,
     /// Those that exist and refused.
     pub unreadable: usize,
-    /// Some namespace could be read from its members, but not be opened through any one of them.
-    pub unopened: bool,
     /// There was a refusal of the kind that only the mount option hidepid=1 gives.
     pub refused_by_hidepid: bool,
     /// Process 1 was listed. It exists as long as its PID namespace has processes.
@@ -114,10 +112,7 @@ impl Processes {
                 Ok(recorded)
             }
             Seen::Gone => Ok(None),
-            Seen::Refused(_) => {
-                self.unopened = true;
-                namespaces.record_unopened(inode).map(Some)
-            }
+            Seen::Refused(_) => namespaces.record_unopened(inode).map(Some),
         }
     }
 }

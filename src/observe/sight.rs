@@ -1,5 +1,6 @@
 //! What keeps parts of the host out of this caller's sight.
 
+use super::Namespaces;
 use super::procfs::{Processes, Procfs, parse_number};
 use crate::error::Error;
 use crate::sys::file;
@@ -30,10 +31,15 @@ pub struct Gaps {
 }
 
 impl Gaps {
-    pub(crate) fn of(procfs: &Procfs, processes: &Processes, nested: bool) -> Result<Gaps, Error> {
+    pub(crate) fn of(
+        procfs: &Procfs,
+        processes: &Processes,
+        namespaces: &Namespaces,
+        nested: bool,
+    ) -> Result<Gaps, Error> {
         let evidence = processes.refused_by_hidepid || !processes.listed_init;
         Ok(Gaps {
-            unreadable: processes.unreadable > 0 || processes.unopened,
+            unreadable: processes.unreadable > 0 || namespaces.has_unopened(),
             hidepid: evidence || hides_processes(procfs, nested)?,
             pidns: !shows_initial_pid_namespace(procfs),
             nested,
