@@ -17,9 +17,17 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A file or directory below the scratch directory of the tests.
+/// Where cargo put this test program and the library: `target/debug/deps`, say.
+fn built() -> PathBuf {
+    env::current_exe().unwrap().parent().unwrap().to_path_buf()
+}
+
+/// A file or directory below a scratch directory, which tests of a debug and of a release build do not share.
 pub fn scratch(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+    let profile = built().parent().unwrap().file_name().unwrap().to_owned();
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(profile);
+    fs::create_dir_all(&directory).unwrap();
+    directory.join(name)
 }
 
 /// Reports a test that cannot run. The test harness swallows what passing tests print, but not this.
@@ -32,7 +40,7 @@ pub fn skip(what: &str, reason: &str) {
 ///
 /// `cargo test` leaves the library beside the test programs, without such a link.
 pub fn library() -> PathBuf {
-    let built = env::current_exe().unwrap().parent().unwrap().join("libuserns.so");
+    let built = built().join("libuserns.so");
     assert!(built.exists(), "{} is missing", built.display());
     let directory = scratch("lib");
     fs::create_dir_all(&directory).unwrap();
