@@ -34,6 +34,11 @@ impl Error {
         Error(errno.saturating_neg())
     }
 
+    /// The caller or the system is out of memory or descriptors.
+    pub(crate) fn is_exhaustion(self) -> bool {
+        Errno(self.0).is_exhaustion()
+    }
+
     /// The errno value, positive.
     pub fn errno(self) -> i32 {
         self.0

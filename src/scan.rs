@@ -59,7 +59,7 @@ pub(crate) fn scan_procfs(proc_path: &CStr) -> Result<Snapshot, Error> {
     let nested = !own.is_some_and(|own| namespaces.is_initial(own));
     let gaps = Gaps::of(&procfs, &processes, &namespaces, nested)?;
     // The initial namespace maps every UID, so there the overflow UID is an owner like any other.
-    let unmapped = nested.then(|| overflow_uid(&procfs));
+    let unmapped = if nested { Some(overflow_uid(&procfs)?) } else { None };
     Snapshot::assemble(Observations {
         namespaces: namespaces.into_list(unmapped)?,
         members: processes.members,

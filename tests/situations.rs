@@ -32,3 +32,28 @@ situations!(sight:
 );
 
 situations!(display: example, generated, unmounted_procfs, nested);
+
+situations!(contract:
+    null_handles,
+    null_outputs,
+    nothing_found,
+    option_sizes,
+    unknown_flags,
+    paths,
+    imitated_procfs,
+    forbidden_paths,
+    errors_are_explained,
+    versions,
+    out_of_memory,
+    out_of_descriptors,
+    out_of_descriptors_elsewhere,
+    descriptors_are_private,
+    no_kernel_support,
+    an_older_kernel,
+    an_older_kernel_elsewhere,
+    unsupported_user_namespaces,
+    deterministic,
+    many_scans,
+);
+
+situations!(threads: eight_scanners, fork_while_scanning, cancel_while_scanning, signals, no_state_changes);

@@ -2,9 +2,8 @@
 
 use super::Namespace;
 use crate::error::Error;
-use crate::sys::Errno;
 use crate::sys::file::{self, Fd, Identity};
-use crate::sys::nsfs;
+use crate::sys::{Errno, if_any, nsfs};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 
@@ -172,9 +171,7 @@ impl Namespaces {
 /// below the caller's own.
 fn parent_of(namespace: &Fd) -> Result<Option<Fd>, Error> {
     match nsfs::parent(namespace) {
-        Ok(parent) => Ok(Some(parent)),
         Err(Errno(libc::ENOTTY)) => Err(Error::UNSUPPORTED),
-        Err(errno) if errno.is_exhaustion() => Err(errno.into()),
-        Err(_) => Ok(None),
+        parent => Ok(if_any(parent)?),
     }
 }

@@ -3,7 +3,7 @@
 use super::Procfs;
 use crate::error::Error;
 use crate::sys::file::{self, Fd};
-use crate::sys::{Errno, nsfs};
+use crate::sys::{if_any, nsfs};
 
 /// Opens the caller's own user namespace, by whatever shows it: the procfs that is scanned, the one at `/proc`, a
 /// pidfd (Linux 6.11). The first two fail where that procfs belongs to a PID namespace that the caller is not in.
@@ -11,27 +11,21 @@ pub fn own_namespace(procfs: &Procfs) -> Result<Option<Fd>, Error> {
     if let Some(namespace) = through(procfs)? {
         return Ok(Some(namespace));
     }
-    if let Ok(usual) = Procfs::open(c"/proc") {
-        if let Some(namespace) = through(&usual)? {
-            return Ok(Some(namespace));
-        }
+    let usual = match Procfs::open(c"/proc") {
+        Ok(usual) => through(&usual)?,
+        Err(error) if error.is_exhaustion() => return Err(error),
+        Err(_) => None,
+    };
+    match usual {
+        Some(namespace) => Ok(Some(namespace)),
+        None => Ok(if_any(nsfs::own())?),
     }
-    found(nsfs::own())
 }
 
 fn through(procfs: &Procfs) -> Result<Option<Fd>, Error> {
     match file::open_at(procfs.root(), c"self/ns/user", libc::O_RDONLY) {
         // Every process of a kernel with CONFIG_USER_NS has this file.
         Err(errno) if errno.is_gone() && procfs.shows_caller() => Err(Error::UNSUPPORTED),
-        opened => found(opened),
-    }
-}
-
-/// Only an exhausted limit is an error; anything else means that this way does not lead there.
-fn found(opened: Result<Fd, Errno>) -> Result<Option<Fd>, Error> {
-    match opened {
-        Ok(fd) => Ok(Some(fd)),
-        Err(errno) if errno.is_exhaustion() => Err(errno.into()),
-        Err(_) => Ok(None),
+        opened => Ok(if_any(opened)?),
     }
 }

@@ -3,8 +3,8 @@
 use super::Namespaces;
 use super::procfs::{Processes, Procfs, parse_number};
 use crate::error::Error;
-use crate::sys::file;
-use crate::sys::process;
+use crate::sys::{file, if_any, process};
+use std::ffi::CStr;
 
 /// `PROC_PID_INIT_INO` of the kernel: the inode number of the initial PID namespace.
 const INITIAL_PID_NAMESPACE: &[u8] = b"pid:[4026531836]";
@@ -41,7 +41,7 @@ impl Gaps {
         Ok(Gaps {
             unreadable: processes.unreadable > 0 || namespaces.has_unopened(),
             hidepid: evidence || hides_processes(procfs, nested)?,
-            pidns: !shows_initial_pid_namespace(procfs),
+            pidns: !shows_initial_pid_namespace(procfs)?,
             nested,
         })
     }
@@ -53,10 +53,10 @@ fn hides_processes(procfs: &Procfs, nested: bool) -> Result<bool, Error> {
     if !nested && process::has_cap_sys_ptrace() {
         return Ok(false);
     }
-    let Ok(file) = file::open_at(procfs.root(), c"self/mountinfo", libc::O_RDONLY) else {
+    let Some(mountinfo) = if_any(file::open_at(procfs.root(), c"self/mountinfo", libc::O_RDONLY))? else {
         return Ok(true);
     };
-    let mountinfo = file::read_to_end(&file)?;
+    let mountinfo = file::read_to_end(&mountinfo)?;
     let device = procfs.device() as libc::dev_t;
     let Some(options) = super_options(&mountinfo, (libc::major(device), libc::minor(device))) else {
         return Ok(true);
@@ -93,28 +93,32 @@ fn option<'t>(options: &'t [u8], name: &[u8]) -> Option<&'t [u8]> {
 ///
 /// It is if the caller is in that namespace and is shown, as `self` leads only to a process of that PID namespace or
 /// of one below it. A caller in another one knows it by kthreadd: kernel threads live in the initial PID namespace only.
-fn shows_initial_pid_namespace(procfs: &Procfs) -> bool {
+fn shows_initial_pid_namespace(procfs: &Procfs) -> Result<bool, Error> {
     let mut text = [0; 32];
     match file::read_link_at(procfs.root(), c"self/ns/pid", &mut text) {
-        Ok(INITIAL_PID_NAMESPACE) => true,
+        Ok(INITIAL_PID_NAMESPACE) => Ok(true),
         _ => shows_kthreadd(procfs),
     }
 }
 
-fn shows_kthreadd(procfs: &Procfs) -> bool {
+fn shows_kthreadd(procfs: &Procfs) -> Result<bool, Error> {
     let mut stat = [0; 512];
-    let length = file::open_at(procfs.root(), c"2/stat", libc::O_RDONLY).and_then(|file| file::read(&file, &mut stat));
-    length.is_ok_and(|length| flags_of(&stat[..length]).is_some_and(|flags| flags & PF_KTHREAD != 0))
+    let stat = read_start(procfs, c"2/stat", &mut stat)?;
+    Ok(stat.and_then(flags_of).is_some_and(|flags| flags & PF_KTHREAD != 0))
 }
 
 /// What the kernel shows in place of a UID that the caller's namespace does not map, see proc_sys_kernel(5).
-pub fn overflow_uid(procfs: &Procfs) -> u32 {
+pub fn overflow_uid(procfs: &Procfs) -> Result<u32, Error> {
     let mut text = [0; 16];
-    file::open_at(procfs.root(), c"sys/kernel/overflowuid", libc::O_RDONLY)
-        .and_then(|file| file::read(&file, &mut text))
-        .ok()
-        .and_then(|length| parse_number(text[..length].trim_ascii_end())?.try_into().ok())
-        .unwrap_or(DEFAULT_OVERFLOW_UID)
+    let text = read_start(procfs, c"sys/kernel/overflowuid", &mut text)?;
+    let uid = text.and_then(|text| parse_number(text.trim_ascii_end())?.try_into().ok());
+    Ok(uid.unwrap_or(DEFAULT_OVERFLOW_UID))
+}
+
+/// As much of a file as `buffer` holds; `None` if it cannot be read.
+fn read_start<'b>(procfs: &Procfs, path: &CStr, buffer: &'b mut [u8]) -> Result<Option<&'b [u8]>, Error> {
+    let read = file::open_at(procfs.root(), path, libc::O_RDONLY).and_then(|file| file::read(&file, buffer));
+    Ok(if_any(read)?.map(|length| &buffer[..length]))
 }
 
 /// The flags in proc_pid_stat(5); the name before them stands in parentheses and can contain spaces and more of these.

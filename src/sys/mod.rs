@@ -32,7 +32,32 @@ impl Errno {
     }
 }
 
+/// Takes a failed call for an absence, unless a limit was exhausted: that says nothing about what was asked for.
+pub fn if_any<T>(result: Result<T, Errno>) -> Result<Option<T>, Errno> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(errno) if errno.is_exhaustion() => Err(errno),
+        Err(_) => Ok(None),
+    }
+}
+
 /// What a system call returned, or why it failed.
 fn check(returned: c_long) -> Result<usize, Errno> {
     usize::try_from(returned).map_err(|_| Errno::last())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_exhaustion_is_no_absence() {
+        assert_eq!(if_any(Ok(1)), Ok(Some(1)));
+        for errno in [libc::ENOENT, libc::ESRCH, libc::EACCES, libc::EPERM, libc::ENOTTY, libc::EINVAL] {
+            assert_eq!(if_any(Err::<(), _>(Errno(errno))), Ok(None));
+        }
+        for errno in [libc::ENOMEM, libc::EMFILE, libc::ENFILE] {
+            assert_eq!(if_any(Err::<(), _>(Errno(errno))), Err(Errno(errno)));
+        }
+    }
 }
