@@ -293,7 +293,7 @@ static void scan_without_procfs(void *unused)
 
     if (geteuid() != 0)
         new_user_namespace();
-    if (unshare(CLONE_NEWNS) != 0 || mount(unused, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0 ||
         mount("tmpfs", "/proc", "tmpfs", 0, NULL) != 0)
         skip("cannot mount over /proc: %s", strerror(errno));
     result = run_demo();

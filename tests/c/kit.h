@@ -259,7 +259,7 @@ static UNUSED void in_clean_room(void (*act)(void *), void *argument)
         skip("cannot make a PID and a mount namespace: %s", strerror(errno));
     inner = fork_child();
     if (inner == 0) {
-        CHECK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+        CHECK(mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0);
         if (mount("proc", "/proc", "proc", 0, NULL) != 0)
             skip("cannot mount a procfs: %s", strerror(errno));
         act(argument);

@@ -291,7 +291,7 @@ static char *make_directory(void)
     static char path[] = "/tmp/userns-XXXXXX";
 
     /* Nothing outside this mount namespace sees what is mounted here, or keeps the directory. */
-    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0 ||
         mount("tmpfs", "/tmp", "tmpfs", 0, NULL) != 0)
         skip("cannot mount in a mount namespace: %s", strerror(errno));
     CHECK(mkdtemp(path) != NULL);
