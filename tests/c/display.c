@@ -291,6 +291,7 @@ static void scan_without_procfs(void *unused)
 {
     const struct result *result;
 
+    (void)unused;
     if (geteuid() != 0)
         new_user_namespace();
     if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0 ||
