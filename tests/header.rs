@@ -17,7 +17,7 @@ fn committed_header_is_current() {
         Err(error) => return skip("committed_header_is_current", &format!("git: {error}")),
     };
     let current = fs::read_to_string(root().join("include/userns.h")).unwrap();
-    assert_eq!(committed, current, "commit include/userns.h, which the build has generated anew");
+    assert!(committed == current, "commit include/userns.h, which the build has generated anew");
 }
 
 #[test]
