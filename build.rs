@@ -23,7 +23,9 @@ fn write_header(path: &Path, header: &str) {
     if fs::read_to_string(path).is_ok_and(|current| current == header) {
         return;
     }
-    if let Err(error) = fs::write(path, header) {
+    // Made aside and moved into place, because another build can be reading it.
+    let aside = path.with_extension(format!("h.{}", std::process::id()));
+    if let Err(error) = fs::write(&aside, header).and_then(|()| fs::rename(&aside, path)) {
         println!("cargo:warning={} is not current and cannot be written: {error}", path.display());
     }
 }
@@ -50,7 +52,7 @@ fn header(sources: &Path) -> String {
     }
     let mut header = Vec::new();
     builder.generate().expect("src/ffi has a C interface").write(&mut header);
-    lift_headings(&String::from_utf8(header).unwrap())
+    lift_headings(&String::from_utf8(header).unwrap().replace("\n\n\n", "\n\n"))
 }
 
 /// The comment that opens the header: the module's own.
@@ -68,6 +70,8 @@ fn macros() -> String {
     format!(
         "
 /**
+ * == Constants and types ==
+ *
  * The version of this header as 0xMMmmpp: major, minor and patch number in eight bits each.
  * That of the library which is in use can be another; userns_version_number() tells it.
  */
@@ -79,6 +83,25 @@ fn macros() -> String {
 #define USERNS_OPTIONS_INIT {{ sizeof(struct userns_options), NULL, 0 }}
 "
     )
+}
+
+/// Gives constants the type of what they are combined with.
+fn type_constant(line: &str) -> String {
+    match line.strip_prefix("#define USERNS_").and_then(|rest| rest.split_once(' ')) {
+        Some((name, value)) if name.starts_with("SCAN_") => format!("#define USERNS_{name} UINT64_C({value})"),
+        Some((name, value)) if ["GAP_", "NODE_", "PIN_"].iter().any(|kind| name.starts_with(kind)) => {
+            format!("#define USERNS_{name} {value}u")
+        }
+        _ => line.to_string(),
+    }
+}
+
+/// Comments of the kind that the rest of the header has.
+fn restyle_comment(line: &str) -> String {
+    match line.split_once("// ") {
+        Some((code, comment)) => format!("{} /* {comment} */", code.trim_end()),
+        None => line.to_string(),
+    }
 }
 
 /// Turns a first line `== Heading ==` of a comment into a comment of its own.
@@ -93,7 +116,7 @@ fn lift_headings(header: &str) -> String {
             lines.next();
             lines.next();
         }
-        lifted.push_str(line);
+        lifted.push_str(&restyle_comment(&type_constant(line)));
         lifted.push('\n');
     }
     lifted

@@ -110,7 +110,8 @@ int main(int argc, char *argv[])
         return EXIT_FAILURE;
     }
     print_tree(snapshot);
+    error = finish_output();
     print_gaps(snapshot);
     userns_free(snapshot);
-    return finish_output();
+    return error;
 }

@@ -67,6 +67,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* Constants and types ------------------------------------------------------------------ */
+
 /**
  * The version of this header as 0xMMmmpp: major, minor and patch number in eight bits each.
  * That of the library which is in use can be another; userns_version_number() tells it.
@@ -78,41 +80,39 @@
  */
 #define USERNS_OPTIONS_INIT { sizeof(struct userns_options), NULL, 0 }
 
-
 /**
- * userns_gaps(): some processes, or the namespaces of some, could not be read.
- * userns_unreadable() counts them.
+ * userns_gaps(): some processes could not be read. userns_unreadable() counts them.
  */
-#define USERNS_GAP_UNREADABLE 1
+#define USERNS_GAP_UNREADABLE 1u
 
 /**
  * userns_gaps(): the procfs hides processes from this caller (its mount option hidepid,
  * see proc(5)), or may hide some.
  */
-#define USERNS_GAP_HIDEPID 2
+#define USERNS_GAP_HIDEPID 2u
 
 /**
  * userns_gaps(): the procfs belongs, or may belong, to a PID namespace that is not the
  * initial one. Processes outside that namespace are not shown, see pid_namespaces(7).
  */
-#define USERNS_GAP_PIDNS 4
+#define USERNS_GAP_PIDNS 4u
 
 /**
  * userns_gaps(): the caller is not, or may not be, in the initial user namespace.
  * Namespaces above and beside its own are out of its reach, see user_namespaces(7).
  */
-#define USERNS_GAP_NESTED 8
+#define USERNS_GAP_NESTED 8u
 
 /**
  * userns_flags(): this is the initial user namespace, the one that has no parent.
  */
-#define USERNS_NODE_INITIAL 1
+#define USERNS_NODE_INITIAL 1u
 
 /**
  * userns_flags(): the namespace has a parent that the scan could not see. It is a root of
  * the snapshot.
  */
-#define USERNS_NODE_PARENT_HIDDEN 2
+#define USERNS_NODE_PARENT_HIDDEN 2u
 
 /**
  * One user namespace of a snapshot. There is one node for each, so pointers can be
@@ -155,7 +155,7 @@ struct userns_options {
 
 #ifdef __cplusplus
 extern "C" {
-#endif // __cplusplus
+#endif /* __cplusplus */
 
 /* Version and errors ------------------------------------------------------------------- */
 
@@ -183,7 +183,8 @@ uint32_t userns_version_number(void);
  * full stop.
  *
  * error: a negative value that a function of this library returned. For 0 and above the
- * sentence says that there was no error; for a value that no function returns it says so.
+ * sentence says that there was no error; for a value without a sentence of its own, that
+ * it is an errno value.
  *
  * Returns a string that is valid as long as the library is loaded; never NULL.
  *
@@ -202,7 +203,9 @@ const char *userns_strerror(int error);
  * that no process lives in, and none below it, is not found.
  *
  * Whatever lives from before the call until after it is in its right place in the tree.
- * What appears, moves or ends meanwhile is in the place where it was seen, or missing.
+ * What appears, moves or ends
+ * meanwhile is in the place where it was seen, or missing; or it is shown in or below a
+ * namespace that had the same inode number a moment before.
  *
  * options: what to scan; NULL means USERNS_OPTIONS_INIT.
  * snapshot: where to put the result, to be released with userns_free(); set to NULL if the
@@ -216,7 +219,7 @@ const char *userns_strerror(int error);
  *                       lacks; or options->size is 4096 or more
  *     -ENOENT           proc_path does not exist
  *     -ENOTDIR          proc_path, or what leads to it, is not a directory
- *     -EACCES           proc_path may not be opened by this caller
+ *     -EACCES, -EPERM   proc_path may not be opened by this caller
  *     -ELOOP            proc_path leads through too many symbolic links
  *     -ENAMETOOLONG     proc_path is too long
  *     -ENODEV           proc_path is a directory, but not the root of a procfs
@@ -282,8 +285,9 @@ const struct userns_node *const *userns_nodes(const struct userns_snapshot *snap
 /**
  * The user namespace of the process that called userns_scan(), whichever procfs it read.
  *
- * Returns NULL where the kernel did not tell: that takes procfs mounts of PID namespaces
- * that the caller is not in, and a kernel before Linux 6.11.
+ * Returns NULL where the kernel did not tell: that takes a procfs of a PID namespace that
+ * the caller is not in, no other one at /proc, and a kernel before Linux 6.11 or a filter
+ * (seccomp(2)) that denies pidfds.
  *
  * Since 0.1.
  */
@@ -328,8 +332,8 @@ const struct userns_node *userns_find_pid(const struct userns_snapshot *snapshot
 /**
  * Why the scan may not have seen everything.
  *
- * Returns USERNS_GAP_ constants, combined with |; 0 if nothing that the scan looks for was
- * out of its sight. Later versions can return more bits.
+ * Returns USERNS_GAP_ constants, combined with |; 0 if the scan knows of
+ * nothing that it looks for and that was out of its sight. Later versions can return more bits.
  *
  * Since 0.1.
  */
@@ -374,7 +378,7 @@ uint64_t userns_id(const struct userns_node *node);
 /**
  * What is special about a node.
  *
- * Returns USERNS_NODE_ constants, combined with |. Later versions can return more bits.
+ * See user_namespaces(7). Returns USERNS_NODE_ constants, combined with |. Later versions can return more bits.
  *
  * Since 0.1.
  */
@@ -395,15 +399,16 @@ uint32_t userns_depth(const struct userns_node *node);
  * uid: where to put the UID; may be NULL.
  *
  * Returns false, and leaves *uid as it is, where the owner is unknown: the kernel did not
- * tell; or the caller is not in the initial user namespace and its own shows the owner as
- * the overflow UID, because it does not map it.
+ * tell; or the caller is not
+ * in the initial user namespace, and its own shows the owner as the overflow UID, which is
+ * what it shows for all UIDs that it does not map.
  *
  * Since 0.1.
  */
 bool userns_owner(const struct userns_node *node, uid_t *uid);
 
 /**
- * The namespace in which a namespace was made.
+ * The namespace in which a namespace was made (NS_GET_PARENT, see ioctl_ns(2)).
  *
  * Returns NULL for a root.
  *
@@ -412,7 +417,8 @@ bool userns_owner(const struct userns_node *node, uid_t *uid);
 const struct userns_node *userns_parent(const struct userns_node *node);
 
 /**
- * The namespaces that were made in a namespace, ordered as in userns_nodes().
+ * The namespaces that were made in a namespace, ordered as in userns_nodes(); see
+ * user_namespaces(7).
  *
  * Returns an array of *count nodes.
  *
@@ -445,7 +451,7 @@ const pid_t *userns_pids(const struct userns_node *node, size_t *count);
 bool userns_is_ancestor(const struct userns_node *ancestor, const struct userns_node *node);
 
 #ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
+} /* extern "C" */
+#endif /* __cplusplus */
 
 #endif  /* USERNS_H */

@@ -48,20 +48,29 @@ impl Error {
     pub fn message(self) -> &'static std::ffi::CStr {
         match self.0 {
             ..=0 => c"no error",
-            libc::EINVAL => c"the options are invalid: a size smaller than that of version 0.1, an unknown flag or a NULL output",
-            libc::E2BIG => c"the options ask for something that this version of libuserns does not have; a newer one may",
+            libc::EINVAL => {
+                c"the options are invalid: a size smaller than that of version 0.1, an unknown flag or a NULL output"
+            }
+            libc::E2BIG => {
+                c"the options ask for something that this version of libuserns does not have; a newer one may"
+            }
             libc::ENOENT => c"there is no such directory; a procfs is mounted with: mount -t proc proc DIRECTORY",
             libc::ENOTDIR => c"this is not a directory; the root directory of a procfs is wanted",
-            libc::EACCES => c"the directory may not be opened; it, or one above it, denies permission",
+            libc::EACCES | libc::EPERM => c"the directory may not be opened; it, or one above it, denies permission",
             libc::ELOOP => c"the path of the directory leads through too many symbolic links",
             libc::ENAMETOOLONG => c"the path of the directory is too long",
-            libc::ENODEV => c"this is not the root directory of a procfs; one is mounted with: mount -t proc proc DIRECTORY",
-            libc::ENOTTY => c"this kernel cannot tell how user namespaces are related; Linux 4.9 with CONFIG_USER_NS is needed",
+            libc::EIO | libc::ESTALE | libc::ENOTCONN => c"the file system that the directory is on does not answer",
+            libc::ENODEV => {
+                c"this is not the root directory of a procfs; one is mounted with: mount -t proc proc DIRECTORY"
+            }
+            libc::ENOTTY => {
+                c"this kernel cannot tell how user namespaces are related; Linux 4.9 with CONFIG_USER_NS is needed"
+            }
             libc::ENOMEM => c"there is not enough memory",
             libc::EMFILE => c"the process has too many open descriptors; raise RLIMIT_NOFILE or close some",
             libc::ENFILE => c"the system has too many open files; raise fs.file-max or end some programs",
             libc::ENOTRECOVERABLE => c"libuserns has a bug and gave up; please report what it wrote to standard error",
-            _ => c"the kernel refused a call in a way that libuserns does not know; the number is an errno value, see errno(3)",
+            _ => c"this is an error that libuserns does not know; its value is an errno value, see errno(3)",
         }
     }
 }

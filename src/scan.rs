@@ -57,11 +57,11 @@ pub(crate) fn scan_procfs(proc_path: &CStr) -> Result<Snapshot, Error> {
     };
     let processes = Processes::walk(&procfs, &mut namespaces)?;
     let nested = !own.is_some_and(|own| namespaces.is_initial(own));
-    let gaps = Gaps::of(&procfs, &processes, &namespaces, nested)?;
+    let gaps = Gaps::of(&procfs, &processes, nested)?;
     // The initial namespace maps every UID, so there the overflow UID is an owner like any other.
     let unmapped = if nested { Some(overflow_uid(&procfs)?) } else { None };
     Snapshot::assemble(Observations {
-        namespaces: namespaces.into_list(unmapped)?,
+        namespaces: namespaces.into_list(unmapped),
         members: processes.members,
         own,
         gaps,

@@ -283,11 +283,11 @@ fn sibling_order(namespaces: &[Namespace], members: &[Member], own: Option<u32>)
 
 /// A number that orders PIDs as their decimal digits order as text: 1, 10, 100, 11, 2.
 fn name_order(pid: i32) -> u64 {
-    const DIGITS: u32 = 10;
+    const MOST_DIGITS: u32 = 10;
     let pid = u64::from(pid.unsigned_abs());
     let length = pid.checked_ilog10().unwrap_or(0) + 1;
     // Aligned to the left, a shorter number equals a longer one that goes on in zeros; it comes before that.
-    pid * 10_u64.pow(DIGITS - length) * u64::from(DIGITS) + u64::from(length - 1)
+    pid * 10_u64.pow(MOST_DIGITS - length) * 10 + u64::from(length - 1)
 }
 
 /// Items of many groups in one array, those of a group side by side.

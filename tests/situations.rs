@@ -13,7 +13,7 @@ situations!(tree:
     generated_trees,
 );
 
-situations!(storm: forks_and_unshares, inodes_used_again);
+situations!(storm: forks_and_unshares, inodes_used_again, inodes_used_again_without_ids);
 
 situations!(sight:
     unprivileged,
@@ -28,10 +28,16 @@ situations!(sight:
     no_procfs,
     hidepid,
     hidepid_ptraceable,
+    hidepid_nested,
+    procfs_of_the_past,
+    foreign_procfs_as_nobody,
+    false_files,
     hidden_even_from_root,
 );
 
-situations!(display: example, generated, unmounted_procfs, nested);
+situations!(race: member_ends, member_moves, number_changes_hands, number_of_calls);
+
+situations!(display: example, generated, unmounted_procfs, nested, refused, hidden, no_kernel_support);
 
 situations!(contract:
     null_handles,

@@ -67,7 +67,7 @@ pub unsafe extern "C" fn userns_id(node: *const userns_node) -> u64 {
 
 /// What is special about a node.
 ///
-/// Returns USERNS_NODE_ constants, combined with |. Later versions can return more bits.
+/// See user_namespaces(7). Returns USERNS_NODE_ constants, combined with |. Later versions can return more bits.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
@@ -95,8 +95,9 @@ pub unsafe extern "C" fn userns_depth(node: *const userns_node) -> u32 {
 /// uid: where to put the UID; may be NULL.
 ///
 /// Returns false, and leaves *uid as it is, where the owner is unknown: the kernel did not
-/// tell; or the caller is not in the initial user namespace and its own shows the owner as
-/// the overflow UID, because it does not map it.
+/// tell; or the caller is not
+/// in the initial user namespace, and its own shows the owner as the overflow UID, which is
+/// what it shows for all UIDs that it does not map.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
@@ -110,7 +111,7 @@ pub unsafe extern "C" fn userns_owner(node: *const userns_node, uid: *mut libc::
     true
 }
 
-/// The namespace in which a namespace was made.
+/// The namespace in which a namespace was made (NS_GET_PARENT, see ioctl_ns(2)).
 ///
 /// Returns NULL for a root.
 ///
@@ -121,7 +122,8 @@ pub unsafe extern "C" fn userns_parent(node: *const userns_node) -> *const usern
     unsafe { node.as_ref() }.map_or(ptr::null(), |node| node.snapshot().handle(node.node().parent()))
 }
 
-/// The namespaces that were made in a namespace, ordered as in userns_nodes().
+/// The namespaces that were made in a namespace, ordered as in userns_nodes(); see
+/// user_namespaces(7).
 ///
 /// Returns an array of *count nodes.
 ///

@@ -45,7 +45,9 @@ const _: () = assert!(size_of::<userns_options>() == FIRST_SIZE);
 /// that no process lives in, and none below it, is not found.
 ///
 /// Whatever lives from before the call until after it is in its right place in the tree.
-/// What appears, moves or ends meanwhile is in the place where it was seen, or missing.
+/// What appears, moves or ends
+/// meanwhile is in the place where it was seen, or missing; or it is shown in or below a
+/// namespace that had the same inode number a moment before.
 ///
 /// options: what to scan; NULL means USERNS_OPTIONS_INIT.
 /// snapshot: where to put the result, to be released with userns_free(); set to NULL if the
@@ -59,7 +61,7 @@ const _: () = assert!(size_of::<userns_options>() == FIRST_SIZE);
 ///                       lacks; or options->size is 4096 or more
 ///     -ENOENT           proc_path does not exist
 ///     -ENOTDIR          proc_path, or what leads to it, is not a directory
-///     -EACCES           proc_path may not be opened by this caller
+///     -EACCES, -EPERM   proc_path may not be opened by this caller
 ///     -ELOOP            proc_path leads through too many symbolic links
 ///     -ENAMETOOLONG     proc_path is too long
 ///     -ENODEV           proc_path is a directory, but not the root of a procfs

@@ -5,8 +5,7 @@ use crate::tree::{Node, Snapshot};
 use std::alloc::{Layout, alloc};
 use std::ptr;
 
-/// userns_gaps(): some processes, or the namespaces of some, could not be read.
-/// userns_unreadable() counts them.
+/// userns_gaps(): some processes could not be read. userns_unreadable() counts them.
 pub const USERNS_GAP_UNREADABLE: u32 = 1;
 /// userns_gaps(): the procfs hides processes from this caller (its mount option hidepid,
 /// see proc(5)), or may hide some.
@@ -137,8 +136,9 @@ pub unsafe extern "C" fn userns_nodes(
 
 /// The user namespace of the process that called userns_scan(), whichever procfs it read.
 ///
-/// Returns NULL where the kernel did not tell: that takes procfs mounts of PID namespaces
-/// that the caller is not in, and a kernel before Linux 6.11.
+/// Returns NULL where the kernel did not tell: that takes a procfs of a PID namespace that
+/// the caller is not in, no other one at /proc, and a kernel before Linux 6.11 or a filter
+/// (seccomp(2)) that denies pidfds.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
@@ -188,8 +188,8 @@ pub unsafe extern "C" fn userns_find_pid(snapshot: *const userns_snapshot, pid: 
 
 /// Why the scan may not have seen everything.
 ///
-/// Returns USERNS_GAP_ constants, combined with |; 0 if nothing that the scan looks for was
-/// out of its sight. Later versions can return more bits.
+/// Returns USERNS_GAP_ constants, combined with |; 0 if the scan knows of
+/// nothing that it looks for and that was out of its sight. Later versions can return more bits.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]

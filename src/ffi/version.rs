@@ -42,7 +42,8 @@ pub extern "C" fn userns_version_number() -> u32 {
 /// full stop.
 ///
 /// error: a negative value that a function of this library returned. For 0 and above the
-/// sentence says that there was no error; for a value that no function returns it says so.
+/// sentence says that there was no error; for a value without a sentence of its own, that
+/// it is an errno value.
 ///
 /// Returns a string that is valid as long as the library is loaded; never NULL.
 ///

@@ -39,6 +39,12 @@ pub struct Member {
     pub namespace: u32,
 }
 
+/// A decimal number without a sign.
+fn parse_number(text: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(text).ok()?;
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
 /// All that one scan saw.
 #[derive(Debug, Default)]
 pub struct Observations {
@@ -49,4 +55,17 @@ pub struct Observations {
     pub gaps: Gaps,
     /// Processes that were seen but could not be read.
     pub unreadable: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_digits_and_nothing_else() {
+        assert_eq!(parse_number(b"4026531837"), Some(4026531837));
+        for text in [&b""[..], b"+1", b"-1", b" 1", b"1a", b"self", b"\xff", b"99999999999999999999"] {
+            assert_eq!(parse_number(text), None, "{text:?}");
+        }
+    }
 }

@@ -15,25 +15,20 @@ type Map = HashMap<u64, u32, BuildHasherDefault<DefaultHasher>>;
 /// At most two descriptors are open at a time, whatever the depth: each parent is obtained from its child, which is
 /// closed then. A descriptor keeps its namespace and all above it alive, so a chain cannot change while it is walked.
 ///
-/// An inode number can have been used again since it was entered (kernel-wide, the lowest free one comes next). Where
-/// the kernel has 64-bit ids, which are never used again, this is noticed, and the entry then tells of the new
-/// namespace. Where it has not, the entry stays as it is. Neither can happen to a namespace that has a member, or a
-/// descendant with one, from before the scan until after it: that keeps its number.
+/// Entries are found by inode number, since that is all that the link of a process tells. A number can have been used
+/// again since it was entered (kernel-wide, the lowest free one comes next); then processes of the new namespace are
+/// taken for members of the old one. Where the new one is met as an ancestor and the kernel has 64-bit ids, which are
+/// never used again, this is noticed, and the entry then tells of the new one. None of this can happen to a namespace
+/// that has a member, or a descendant with one, from before the scan until after it: that keeps its number.
 #[derive(Default)]
 pub struct Namespaces {
-    entries: Vec<Entry>,
+    entries: Vec<Namespace>,
     by_inode: Map,
     by_id: Map,
     /// The device of nsfs, which all namespaces share; known from the first one on.
     device: Option<u64>,
     /// NS_GET_ID was refused, so the kernel lacks it (Linux 6.17 and older) and is not asked again.
     lacks_ids: bool,
-}
-
-struct Entry {
-    facts: Namespace,
-    /// False while the namespace is known only by its inode number, because it could not be opened.
-    opened: bool,
 }
 
 /// An entry, and whether its parent has still to be found.
@@ -43,15 +38,14 @@ struct Entered {
 }
 
 impl Namespaces {
-    /// Where the namespace with this inode number is, if it has been opened already.
+    /// Where the namespace with this inode number is.
     pub fn find(&self, inode: u64) -> Option<u32> {
-        let index = *self.by_inode.get(&inode)?;
-        self.entries[index as usize].opened.then_some(index)
+        self.by_inode.get(&inode).copied()
     }
 
     /// Whether an entry is the initial user namespace.
     pub fn is_initial(&self, index: u32) -> bool {
-        self.entries[index as usize].facts.is_initial()
+        self.entries[index as usize].is_initial()
     }
 
     /// Enters the namespace that a process file of procfs led to, with its ancestors.
@@ -62,35 +56,18 @@ impl Namespaces {
         if !self.is_namespace(&namespace, identity.device)? {
             return Ok(None);
         }
-        let id = self.id_of(&namespace)?;
+        let id = self.id_of(&namespace);
         let first = self.enter(&namespace, identity, id)?;
         self.record_ancestors(namespace, &first)?;
         Ok(Some(first.index))
     }
 
-    /// Enters a namespace of which only the inode number could be read.
-    pub fn record_unopened(&mut self, inode: u64) -> Result<u32, Error> {
-        if let Some(&index) = self.by_inode.get(&inode) {
-            return Ok(index);
-        }
-        let facts = Namespace { device: self.device.unwrap_or(0), inode, ..Namespace::default() };
-        self.push(Entry { facts, opened: false })
-    }
-
-    /// Whether some namespace could be read from its members, but not be opened through any one of them.
-    pub fn has_unopened(&self) -> bool {
-        self.entries.iter().any(|entry| !entry.opened)
-    }
-
     /// All that was entered; an owner equal to `unmapped` counts as unknown.
-    pub fn into_list(self, unmapped: Option<u32>) -> Result<Vec<Namespace>, Error> {
-        let mut list = Vec::new();
-        list.try_reserve_exact(self.entries.len())?;
-        list.extend(self.entries.into_iter().map(|entry| Namespace {
-            owner: entry.facts.owner.filter(|_| entry.facts.owner != unmapped),
-            ..entry.facts
-        }));
-        Ok(list)
+    pub fn into_list(mut self, unmapped: Option<u32>) -> Vec<Namespace> {
+        for namespace in &mut self.entries {
+            namespace.owner = namespace.owner.filter(|_| namespace.owner != unmapped);
+        }
+        self.entries
     }
 
     fn record_ancestors(&mut self, namespace: Fd, first: &Entered) -> Result<(), Error> {
@@ -100,7 +77,7 @@ impl Namespaces {
         while fresh {
             let Some(above) = parent_of(&below)? else { break };
             let entered = self.enter_ancestor(&above)?;
-            self.entries[index as usize].facts.parent = Some(entered.index);
+            self.entries[index as usize].parent = Some(entered.index);
             (below, index, fresh) = (above, entered.index, entered.fresh);
         }
         Ok(())
@@ -108,7 +85,7 @@ impl Namespaces {
 
     /// Like `enter`, but spares the call for the identity where the id tells which namespace this is.
     fn enter_ancestor(&mut self, namespace: &Fd) -> Result<Entered, Error> {
-        let id = self.id_of(namespace)?;
+        let id = self.id_of(namespace);
         match self.by_id.get(&id) {
             Some(&index) => Ok(Entered { index, fresh: false }),
             None => self.enter(namespace, file::identity(namespace)?, id),
@@ -116,16 +93,12 @@ impl Namespaces {
     }
 
     fn enter(&mut self, namespace: &Fd, identity: Identity, id: u64) -> Result<Entered, Error> {
-        let known = self.by_inode.get(&identity.inode).copied();
-        if let Some(index) = known {
-            let entry = &self.entries[index as usize];
-            if entry.opened && entry.facts.id == id {
-                return Ok(Entered { index, fresh: false });
-            }
+        let known = self.find(identity.inode);
+        if let Some(index) = known.filter(|&index| self.entries[index as usize].id == id) {
+            return Ok(Entered { index, fresh: false });
         }
         let Identity { device, inode } = identity;
-        let facts = Namespace { device, inode, id, owner: nsfs::owner(namespace).ok(), parent: None };
-        let entry = Entry { facts, opened: true };
+        let entry = Namespace { device, inode, id, owner: nsfs::owner(namespace).ok(), parent: None };
         let index = match known {
             Some(index) => {
                 self.entries[index as usize] = entry;
@@ -140,10 +113,10 @@ impl Namespaces {
         Ok(Entered { index, fresh: true })
     }
 
-    fn push(&mut self, entry: Entry) -> Result<u32, Error> {
+    fn push(&mut self, entry: Namespace) -> Result<u32, Error> {
         let index = self.entries.len() as u32;
         self.by_inode.try_reserve(1)?;
-        self.by_inode.insert(entry.facts.inode, index);
+        self.by_inode.insert(entry.inode, index);
         self.entries.try_reserve(1)?;
         self.entries.push(entry);
         Ok(index)
@@ -157,13 +130,13 @@ impl Namespaces {
     }
 
     /// The 64-bit id, 0 where the kernel gives none.
-    fn id_of(&mut self, namespace: &Fd) -> Result<u64, Error> {
+    fn id_of(&mut self, namespace: &Fd) -> u64 {
         if self.lacks_ids {
-            return Ok(0);
+            return 0;
         }
         let id = nsfs::id(namespace);
-        self.lacks_ids = id.is_err();
-        Ok(id.unwrap_or(0))
+        self.lacks_ids = id == Err(Errno(libc::ENOTTY));
+        id.unwrap_or(0)
     }
 }
 

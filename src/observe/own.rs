@@ -23,9 +23,11 @@ pub fn own_namespace(procfs: &Procfs) -> Result<Option<Fd>, Error> {
 }
 
 fn through(procfs: &Procfs) -> Result<Option<Fd>, Error> {
-    match file::open_at(procfs.root(), c"self/ns/user", libc::O_RDONLY) {
+    match procfs.open_namespace(c"self/ns/user") {
         // Every process of a kernel with CONFIG_USER_NS has this file.
         Err(errno) if errno.is_gone() && procfs.shows_caller() => Err(Error::UNSUPPORTED),
+        // Something else can be mounted there.
+        Ok(file) if file::file_system(&file)? != nsfs::MAGIC => Ok(None),
         opened => Ok(if_any(opened)?),
     }
 }

@@ -1,6 +1,6 @@
 //! The processes that a procfs shows, and the user namespace of each: proc_pid_ns(5).
 
-use super::{Member, Namespaces};
+use super::{Member, Namespaces, parse_number};
 use crate::error::Error;
 use crate::sys::Errno;
 use crate::sys::dir::Directory;
@@ -37,6 +37,11 @@ impl Procfs {
         self.device
     }
 
+    /// Opens the namespace that a link here leads to. Without waiting: whoever may mount can put a FIFO there.
+    pub fn open_namespace(&self, path: &CStr) -> Result<Fd, Errno> {
+        file::open_at(&self.root, path, libc::O_RDONLY | libc::O_NONBLOCK)
+    }
+
     /// Whether the calling process has a directory here: `self` leads nowhere in the procfs of a PID namespace that it
     /// is not in.
     pub fn shows_caller(&self) -> bool {
@@ -52,6 +57,8 @@ pub struct Processes {
     pub unreadable: usize,
     /// There was a refusal of the kind that only the mount option hidepid=1 gives.
     pub refused_by_hidepid: bool,
+    /// Some process was listed, whether or not it could be read then.
+    pub listed_any: bool,
     /// Process 1 was listed. It exists as long as its PID namespace has processes.
     pub listed_init: bool,
 }
@@ -66,6 +73,7 @@ impl Processes {
         let mut directory = Directory::new(&procfs.root)?;
         while let Some(name) = directory.next_name()? {
             if let Some(pid) = parse_number(name).and_then(|number| i32::try_from(number).ok()) {
+                processes.listed_any = true;
                 processes.listed_init |= pid == 1;
                 processes.visit(procfs, pid, &Path::new(name), namespaces)?;
             }
@@ -74,46 +82,38 @@ impl Processes {
     }
 
     fn visit(&mut self, procfs: &Procfs, pid: i32, path: &Path, namespaces: &mut Namespaces) -> Result<(), Error> {
-        let inode = match settle(|| read_inode(procfs, path))? {
-            Seen::Is(inode) => inode,
-            Seen::Gone => return Ok(()),
+        let namespace = match settle(|| read_inode(procfs, path))? {
+            Seen::Is(inode) => match namespaces.find(inode) {
+                Some(known) => Seen::Is(known),
+                None => enter(procfs, path, namespaces)?,
+            },
+            Seen::Gone => Seen::Gone,
+            Seen::Refused(errno) => Seen::Refused(errno),
+        };
+        match namespace {
+            Seen::Is(namespace) => {
+                self.members.try_reserve(1)?;
+                self.members.push(Member { pid, namespace });
+            }
+            Seen::Gone => (),
             Seen::Refused(errno) => {
                 self.unreadable += 1;
                 self.refused_by_hidepid |= errno == Errno(libc::EPERM);
-                return Ok(());
             }
-        };
-        let namespace = match namespaces.find(inode) {
-            Some(known) => Some(known),
-            None => self.open(procfs, path, inode, namespaces)?,
-        };
-        if let Some(namespace) = namespace {
-            self.members.try_reserve(1)?;
-            self.members.push(Member { pid, namespace });
         }
         Ok(())
     }
+}
 
-    /// Opens a namespace that was not met before, through the process in which it was read.
-    ///
-    /// The process can have moved to another namespace since, or its PID can belong to a new one: the descriptor, not
-    /// the link read before, tells where it is. If it has gone, the next member that the walk meets serves.
-    fn open(
-        &mut self,
-        procfs: &Procfs,
-        path: &Path,
-        inode: u64,
-        namespaces: &mut Namespaces,
-    ) -> Result<Option<u32>, Error> {
-        match settle(|| file::open_at(&procfs.root, path.as_c_str(), libc::O_RDONLY))? {
-            Seen::Is(namespace) => {
-                let recorded = namespaces.record(namespace)?;
-                self.unreadable += usize::from(recorded.is_none());
-                Ok(recorded)
-            }
-            Seen::Gone => Ok(None),
-            Seen::Refused(_) => namespaces.record_unopened(inode).map(Some),
-        }
+/// Opens a namespace that was not met before, through the process in which it was read.
+///
+/// The process can have moved to another namespace since, or its PID can belong to a new one: the descriptor, not the
+/// link read before, tells where it is. If it has gone, the next member that the walk meets serves.
+fn enter(procfs: &Procfs, path: &Path, namespaces: &mut Namespaces) -> Result<Seen<u32>, Error> {
+    match settle(|| procfs.open_namespace(path.as_c_str()))? {
+        Seen::Is(namespace) => Ok(namespaces.record(namespace)?.map_or(Seen::Refused(Errno(libc::EINVAL)), Seen::Is)),
+        Seen::Gone => Ok(Seen::Gone),
+        Seen::Refused(errno) => Ok(Seen::Refused(errno)),
     }
 }
 
@@ -167,23 +167,9 @@ fn parse_link(text: &[u8]) -> Option<u64> {
     parse_number(text.strip_prefix(b"user:[")?.strip_suffix(b"]")?)
 }
 
-/// A decimal number without a sign.
-pub fn parse_number(text: &[u8]) -> Option<u64> {
-    let text = std::str::from_utf8(text).ok()?;
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_digits_and_nothing_else() {
-        assert_eq!(parse_number(b"4026531837"), Some(4026531837));
-        for text in [&b""[..], b"+1", b"-1", b" 1", b"1a", b"self", b"\xff", b"99999999999999999999"] {
-            assert_eq!(parse_number(text), None, "{text:?}");
-        }
-    }
 
     #[test]
     fn only_links_of_user_namespaces_count() {

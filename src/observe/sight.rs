@@ -1,10 +1,10 @@
 //! What keeps parts of the host out of this caller's sight.
 
-use super::Namespaces;
-use super::procfs::{Processes, Procfs, parse_number};
+use super::parse_number;
+use super::procfs::{Processes, Procfs};
 use crate::error::Error;
-use crate::sys::{file, if_any, process};
-use std::ffi::CStr;
+use crate::sys::file::{self, Fd};
+use crate::sys::{Errno, if_any, process};
 
 /// `PROC_PID_INIT_INO` of the kernel: the inode number of the initial PID namespace.
 const INITIAL_PID_NAMESPACE: &[u8] = b"pid:[4026531836]";
@@ -18,7 +18,7 @@ const DEFAULT_OVERFLOW_UID: u32 = 65534;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Gaps {
-    /// Some processes, or the namespaces of some, could not be read; [`Snapshot::unreadable`](crate::Snapshot::unreadable) counts them.
+    /// Some processes could not be read; [`Snapshot::unreadable`](crate::Snapshot::unreadable) counts them.
     pub unreadable: bool,
     /// The procfs hides processes from this caller (its mount option `hidepid`, see proc(5)), or may hide some.
     pub hidepid: bool,
@@ -31,15 +31,10 @@ pub struct Gaps {
 }
 
 impl Gaps {
-    pub(crate) fn of(
-        procfs: &Procfs,
-        processes: &Processes,
-        namespaces: &Namespaces,
-        nested: bool,
-    ) -> Result<Gaps, Error> {
-        let evidence = processes.refused_by_hidepid || !processes.listed_init;
+    pub(crate) fn of(procfs: &Procfs, processes: &Processes, nested: bool) -> Result<Gaps, Error> {
+        let evidence = processes.refused_by_hidepid || (processes.listed_any && !processes.listed_init);
         Ok(Gaps {
-            unreadable: processes.unreadable > 0 || namespaces.has_unopened(),
+            unreadable: processes.unreadable > 0,
             hidepid: evidence || hides_processes(procfs, nested)?,
             pidns: !shows_initial_pid_namespace(procfs)?,
             nested,
@@ -53,10 +48,15 @@ fn hides_processes(procfs: &Procfs, nested: bool) -> Result<bool, Error> {
     if !nested && process::has_cap_sys_ptrace() {
         return Ok(false);
     }
-    let Some(mountinfo) = if_any(file::open_at(procfs.root(), c"self/mountinfo", libc::O_RDONLY))? else {
-        return Ok(true);
+    let mountinfo = match if_any(file::open_at(procfs.root(), c"self/mountinfo", libc::O_RDONLY))? {
+        // A procfs of a PID namespace that the caller is not in can be mounted in its mount namespace nevertheless.
+        None => if_any(file::open(c"/proc/self/mountinfo", libc::O_RDONLY))?,
+        opened => opened,
     };
-    let mountinfo = file::read_to_end(&mountinfo)?;
+    let mountinfo = match mountinfo {
+        Some(file) => file::read_to_end(&file)?,
+        None => return Ok(true),
+    };
     let device = procfs.device() as libc::dev_t;
     let Some(options) = super_options(&mountinfo, (libc::major(device), libc::minor(device))) else {
         return Ok(true);
@@ -103,21 +103,24 @@ fn shows_initial_pid_namespace(procfs: &Procfs) -> Result<bool, Error> {
 
 fn shows_kthreadd(procfs: &Procfs) -> Result<bool, Error> {
     let mut stat = [0; 512];
-    let stat = read_start(procfs, c"2/stat", &mut stat)?;
+    let stat = read_start(file::open_at(procfs.root(), c"2/stat", libc::O_RDONLY), &mut stat)?;
     Ok(stat.and_then(flags_of).is_some_and(|flags| flags & PF_KTHREAD != 0))
 }
 
 /// What the kernel shows in place of a UID that the caller's namespace does not map, see proc_sys_kernel(5).
 pub fn overflow_uid(procfs: &Procfs) -> Result<u32, Error> {
     let mut text = [0; 16];
-    let text = read_start(procfs, c"sys/kernel/overflowuid", &mut text)?;
+    let opened = file::open_at(procfs.root(), c"sys/kernel/overflowuid", libc::O_RDONLY)
+        // A procfs that is mounted with subset=pid has no such file.
+        .or_else(|_| file::open(c"/proc/sys/kernel/overflowuid", libc::O_RDONLY));
+    let text = read_start(opened, &mut text)?;
     let uid = text.and_then(|text| parse_number(text.trim_ascii_end())?.try_into().ok());
     Ok(uid.unwrap_or(DEFAULT_OVERFLOW_UID))
 }
 
 /// As much of a file as `buffer` holds; `None` if it cannot be read.
-fn read_start<'b>(procfs: &Procfs, path: &CStr, buffer: &'b mut [u8]) -> Result<Option<&'b [u8]>, Error> {
-    let read = file::open_at(procfs.root(), path, libc::O_RDONLY).and_then(|file| file::read(&file, buffer));
+fn read_start(opened: Result<Fd, Errno>, buffer: &mut [u8]) -> Result<Option<&[u8]>, Error> {
+    let read = opened.and_then(|file| file::read(&file, buffer));
     Ok(if_any(read)?.map(|length| &buffer[..length]))
 }
 

@@ -3,16 +3,9 @@
 
 #include <ftw.h>
 #include <limits.h>
-#include <linux/filter.h>
-#include <linux/nsfs.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stddef.h>
 
-#ifndef NS_GET_ID /* since Linux 6.18 */
-#define NS_GET_ID _IOR(NSIO, 13, uint64_t)
-#endif
 #ifndef PIDFD_GET_USER_NAMESPACE /* of linux/pidfd.h, since Linux 6.11 */
 #define PIDFD_GET_USER_NAMESPACE _IO(0xff, 9)
 #endif
@@ -398,20 +391,11 @@ static void imitated_procfs(void)
     in_clean_room(scan_imitation, NULL);
 }
 
-static void become_nobody(void)
-{
-    uid_t nobody = 65534;
-
-    if (geteuid() == 0 && (syscall(SYS_setgroups, 0, NULL) != 0 ||
-                           setresgid(nobody, nobody, nobody) != 0 ||
-                           setresuid(nobody, nobody, nobody) != 0))
-        skip("cannot become an ordinary user: %s", strerror(errno));
-}
-
 static void open_forbidden(void *unused)
 {
     (void)unused;
-    become_nobody();
+    if (geteuid() == 0)
+        become_nobody(0);
     expect_path_error(in_scratch("forbidden"), -EACCES);
     expect_path_error(in_scratch("forbidden/proc"), -EACCES);
 }
@@ -734,25 +718,6 @@ static void descriptors_are_private(void)
 }
 
 /* ---- Other kernels ---- */
-
-/* From now on an ioctl(2) fails with ENOTTY, as with a kernel that does not know it. */
-static void unlearn_ioctl(uint32_t operation)
-{
-    size_t low_word = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 0 : 4;
-    struct sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_ioctl, 0, 3),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1]) + low_word),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, operation, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOTTY),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = { sizeof filter / sizeof *filter, filter };
-
-    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-        skip("cannot filter system calls: %s", strerror(errno));
-}
 
 static void scan_without_parents(void *unused)
 {

@@ -1,6 +1,6 @@
 /* What userns_tree prints. The environment variable USERNS_TREE says where that program is. */
 #include "kit.h"
-#include <linux/nsfs.h>
+#include <linux/capability.h>
 
 /* ---- Running the program ---- */
 
@@ -34,7 +34,8 @@ static const struct result *run_demo(void)
     if (result.pid == 0) {
         CHECK(dup2(output[1], 1) == 1 && dup2(errors, 2) == 2);
         execl(getenv("USERNS_TREE"), "userns_tree", (char *)NULL);
-        fail("%s", getenv("USERNS_TREE"));
+        fprintf(stderr, "%s: %s\n", getenv("USERNS_TREE"), strerror(errno));
+        _exit(127);
     }
     close(output[1]);
     read_all(output[0], result.output, sizeof result.output);
@@ -328,6 +329,72 @@ static void nested(void)
     in_clean_room(print_some, NULL);
 }
 
+static void need_root(void)
+{
+    if (geteuid() != 0 || inode_of(getpid()) != INITIAL_INODE)
+        skip("needs root in the initial user namespace");
+}
+
+static void check_errors(const struct result *result, int status, const char *output,
+                         const char *errors)
+{
+    CHECK(WIFEXITED(result->status));
+    if (WEXITSTATUS(result->status) == 127)
+        skip("the program may not be run by others: %s", result->errors);
+    CHECK_EQ(WEXITSTATUS(result->status), status);
+    CHECK(strncmp(result->output, output, strlen(output)) == 0);
+    CHECK((strcmp(result->output, "") == 0) == (strcmp(output, "") == 0));
+    if (strcmp(result->errors, errors) != 0)
+        fail("these are the errors: %s", result->errors);
+}
+
+/* Without CAP_SYS_PTRACE even root may not read a process that has it: here, process 1. */
+static void print_refused(void *unused)
+{
+    (void)unused;
+    CHECK(prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE) == 0);
+    check_errors(run_demo(), 0, "{", "userns_tree: 1 process could not be read\n");
+}
+
+static void refused_in_room(void *unused)
+{
+    in_child(print_refused, unused);
+}
+
+static void refused(void)
+{
+    need_root();
+    in_clean_room(refused_in_room, NULL);
+}
+
+static void print_hidden(void *unused)
+{
+    (void)unused;
+    become_nobody(0);
+    check_errors(run_demo(), 0, "{",
+                 "userns_tree: processes may be hidden (hidepid, see proc(5))\n");
+}
+
+static void hidden_in_room(void *unused)
+{
+    CHECK(mount("proc", "/proc", "proc", 0, "hidepid=2") == 0);
+    in_child(print_hidden, unused);
+}
+
+static void hidden(void)
+{
+    need_root();
+    in_clean_room(hidden_in_room, NULL);
+}
+
+static void no_kernel_support(void)
+{
+    unlearn_ioctl(NS_GET_PARENT);
+    check_errors(run_demo(), 1, "",
+                 "userns_tree: /proc: this kernel cannot tell how user namespaces are related; "
+                 "Linux 4.9 with CONFIG_USER_NS is needed\n");
+}
+
 int main(int argc, char *argv[])
 {
     static const struct situation all[] = {
@@ -335,6 +402,9 @@ int main(int argc, char *argv[])
         { "generated", generated },
         { "unmounted_procfs", unmounted_procfs },
         { "nested", nested },
+        { "refused", refused },
+        { "hidden", hidden },
+        { "no_kernel_support", no_kernel_support },
         { NULL, NULL },
     };
 

@@ -18,11 +18,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <inttypes.h>
+#include <linux/filter.h>
+#include <linux/nsfs.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +43,10 @@
 #include <userns.h>
 
 enum { SKIPPED = 77, PATIENCE = 300 /* seconds for one situation */ };
+
+#ifndef NS_GET_ID /* since Linux 6.18 */
+#define NS_GET_ID _IOR(NSIO, 13, uint64_t)
+#endif
 
 #define INITIAL_INODE UINT64_C(4026531837)
 
@@ -161,6 +170,37 @@ static UNUSED void *shared(size_t size)
 
     CHECK(memory != MAP_FAILED);
     return memory;
+}
+
+enum { NOBODY = 65534 };
+
+/* Gives up root for good, but lets others with the same UID read this process. 0 is no group. */
+static UNUSED void become_nobody(gid_t group)
+{
+    if (setgroups(group != 0, &group) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0 ||
+        setresuid(NOBODY, NOBODY, NOBODY) != 0)
+        skip("cannot become an ordinary user: %s", strerror(errno));
+    CHECK(prctl(PR_SET_DUMPABLE, 1) == 0);
+    CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0); /* which the change has cleared */
+}
+
+/* From now on an ioctl(2) fails with ENOTTY, as with a kernel that does not know it. */
+static UNUSED void unlearn_ioctl(uint32_t operation)
+{
+    size_t low_word = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 0 : 4;
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_ioctl, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1]) + low_word),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, operation, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOTTY),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { sizeof filter / sizeof *filter, filter };
+
+    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+        skip("cannot filter system calls: %s", strerror(errno));
 }
 
 /* ---- Namespaces ---- */

@@ -1,9 +1,6 @@
 /* Callers that do not see everything, and what the snapshot then says. */
 #include "kit.h"
-#include <grp.h>
 #include <linux/capability.h>
-
-enum { NOBODY = 65534 };
 
 static void need_root(void)
 {
@@ -12,16 +9,6 @@ static void need_root(void)
 }
 
 /* ---- Refusals ---- */
-
-/* Gives up root for good, but lets others with the same UID read this process. */
-static void become_nobody(void)
-{
-    CHECK(setgroups(0, NULL) == 0);
-    CHECK(setresgid(NOBODY, NOBODY, NOBODY) == 0);
-    CHECK(setresuid(NOBODY, NOBODY, NOBODY) == 0);
-    CHECK(prctl(PR_SET_DUMPABLE, 1) == 0);
-    CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
-}
 
 static void do_nothing(void *unused)
 {
@@ -37,7 +24,7 @@ static void scan_as_nobody(void *roots_pid)
     pid_t pid;
     uid_t owner;
 
-    become_nobody();
+    become_nobody(0);
     pid = start(go_down, &one);
     snapshot = scan();
     own = userns_self(snapshot);
@@ -365,10 +352,7 @@ static void scan_hidden_as_nobody(void *argument)
     int one = 1;
     pid_t pid;
 
-    CHECK(setgroups(hiding->gid != 0, &hiding->gid) == 0);
-    CHECK(setresgid(NOBODY, NOBODY, NOBODY) == 0);
-    CHECK(setresuid(NOBODY, NOBODY, NOBODY) == 0);
-    CHECK(prctl(PR_SET_DUMPABLE, 1) == 0);
+    become_nobody(hiding->gid);
     pid = start(go_down, &one);
     snapshot = scan();
     CHECK_EQ(!!(userns_gaps(snapshot) & USERNS_GAP_HIDEPID), hiding->gap);
@@ -416,6 +400,104 @@ static void hidepid_ptraceable(void)
     in_clean_room(scan_hidden, &ptraceable);
 }
 
+/* The group that hidepid exempts is numbered for the initial namespace, so a nested caller cannot tell. */
+static void scan_nested_hidepid(void *unused)
+{
+    struct userns_snapshot *snapshot;
+
+    (void)unused;
+    if (mount("proc", "/proc", "proc", 0, "hidepid=2") != 0)
+        skip("cannot mount a procfs: %s", strerror(errno));
+    snapshot = scan();
+    CHECK(userns_gaps(snapshot) & USERNS_GAP_HIDEPID);
+    CHECK(has_members(userns_self(snapshot), 1, 1));
+    userns_free(snapshot);
+}
+
+static void hidepid_nested(void)
+{
+    new_user_namespace();
+    in_clean_room(scan_nested_hidepid, NULL);
+}
+
+/* A procfs whose PID namespace has ended shows nothing, but hides nothing. */
+static void procfs_of_the_past(void)
+{
+    struct userns_snapshot *snapshot;
+    char *path;
+
+    need_root();
+    path = make_directory();
+    end(mount_foreign_procfs(path));
+    snapshot = scan_at(path);
+    CHECK_EQ(userns_gaps(snapshot), USERNS_GAP_PIDNS);
+    CHECK_EQ(userns_inode(userns_self(snapshot)), inode_of(getpid()));
+    CHECK(has_members(userns_self(snapshot), 0));
+    userns_free(snapshot);
+}
+
+/* Without hidepid, nothing is hidden from a caller that the procfs does not show, either. */
+static void foreign_procfs_as_nobody(void)
+{
+    struct userns_snapshot *snapshot;
+    char *path;
+
+    need_root();
+    path = make_directory();
+    mount_foreign_procfs(path);
+    become_nobody(0);
+    snapshot = scan_at(path);
+    CHECK_EQ(userns_gaps(snapshot), USERNS_GAP_PIDNS | USERNS_GAP_UNREADABLE);
+    CHECK_EQ(userns_unreadable(snapshot), 1);
+    userns_free(snapshot);
+}
+
+/*
+ * Whoever may mount can put other files where the namespaces of a process are looked for: one
+ * that a link like that of a namespace leads to, or a FIFO, which nothing must wait for.
+ */
+static void look_at_false_files(void *pid)
+{
+    struct userns_snapshot *snapshot;
+    char path[64], link[64], file[96];
+
+    for (mode_t type = S_IFREG; type != 0; type = type == S_IFREG ? S_IFIFO : 0) {
+        snprintf(path, sizeof path, "/proc/%d/ns", (int)*(pid_t *)pid);
+        CHECK(mount("tmpfs", path, "tmpfs", 0, NULL) == 0);
+        snprintf(link, sizeof link, "%s/user", path);
+        snprintf(file, sizeof file, "%s/user:[1]", path);
+        CHECK(symlink("user:[1]", link) == 0 && mknod(file, type | 0600, 0) == 0);
+        snapshot = scan();
+        CHECK_EQ(userns_unreadable(snapshot), 1);
+        CHECK(userns_find(snapshot, 1) == NULL && userns_find_pid(snapshot, *(pid_t *)pid) == NULL);
+        CHECK(userns_find_pid(snapshot, 1) == userns_self(snapshot));
+        userns_free(snapshot);
+        CHECK(umount(path) == 0);
+    }
+}
+
+static void false_files_in_room(void *unused)
+{
+    pid_t pid = start(do_nothing, unused), own = getpid();
+
+    look_at_false_files(&pid);
+    /* The own namespace is then found in another way. */
+    if (userns_id(userns_self(scan())) != 0) { /* Linux 6.18, so 6.11, too */
+        struct userns_snapshot *snapshot;
+        CHECK(mount("tmpfs", "/proc/self/ns", "tmpfs", 0, NULL) == 0);
+        CHECK(mknod("/proc/self/ns/user", S_IFIFO | 0600, 0) == 0);
+        snapshot = scan();
+        CHECK(userns_self(snapshot) != NULL);
+        CHECK(userns_find_pid(snapshot, own) == NULL && userns_unreadable(snapshot) == 1);
+        userns_free(snapshot);
+    }
+}
+
+static void false_files(void)
+{
+    in_clean_room(false_files_in_room, NULL);
+}
+
 /* A security module can refuse even root; then hidepid hides the process altogether. */
 static void scan_without_init(void *unused)
 {
@@ -454,6 +536,10 @@ int main(int argc, char *argv[])
         { "no_procfs", no_procfs },
         { "hidepid", hidepid },
         { "hidepid_ptraceable", hidepid_ptraceable },
+        { "hidepid_nested", hidepid_nested },
+        { "procfs_of_the_past", procfs_of_the_past },
+        { "foreign_procfs_as_nobody", foreign_procfs_as_nobody },
+        { "false_files", false_files },
         { "hidden_even_from_root", hidden_even_from_root },
         { NULL, NULL },
     };

@@ -196,11 +196,19 @@ static void inodes_used_again(void)
     in_clean_room(scan_with_reuse, NULL);
 }
 
+/* As with a kernel before Linux 6.18, which has no ids to tell one from the other. */
+static void inodes_used_again_without_ids(void)
+{
+    unlearn_ioctl(NS_GET_ID);
+    in_clean_room(scan_with_reuse, NULL);
+}
+
 int main(int argc, char *argv[])
 {
     static const struct situation all[] = {
         { "forks_and_unshares", forks_and_unshares },
         { "inodes_used_again", inodes_used_again },
+        { "inodes_used_again_without_ids", inodes_used_again_without_ids },
         { NULL, NULL },
     };
 

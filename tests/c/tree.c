@@ -2,10 +2,6 @@
 #include "kit.h"
 #include <pthread.h>
 
-#ifndef NS_GET_ID
-#define NS_GET_ID _IOR(0xb7, 13, uint64_t)
-#endif
-
 /* ---- Single facts ---- */
 
 /* Two namespaces side by side, each with a member. */

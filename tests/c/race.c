@@ -1,0 +1,314 @@
+/*
+ * What happens between two system calls of a scan, made to happen; and how many calls there
+ * are. The library's calls of libc come here first, as a program's own functions take
+ * precedence over libc's.
+ */
+#include "kit.h"
+#include <dlfcn.h>
+#include <stdatomic.h>
+#include <sys/vfs.h>
+
+/* ---- The calls of the library ---- */
+
+static int calls;
+static char awaited[32]; /* the link after whose reading something is to happen */
+static void (*happening)(void);
+
+/* Counts a call, and finds the function that libc has by this name. */
+static void *counted(const char *name)
+{
+    void *function = dlsym(RTLD_NEXT, name);
+
+    CHECK(function != NULL);
+    calls++;
+    return function;
+}
+
+ssize_t readlinkat(int directory, const char *path, char *buffer, size_t size)
+{
+    ssize_t (*real)(int, const char *, char *, size_t);
+    ssize_t length;
+
+    *(void **)&real = counted("readlinkat");
+    length = real(directory, path, buffer, size);
+    if (happening != NULL && strcmp(path, awaited) == 0) {
+        void (*now)(void) = happening;
+        happening = NULL;
+        now();
+    }
+    return length;
+}
+
+int ioctl(int fd, unsigned long operation, ...)
+{
+    int (*real)(int, unsigned long, void *);
+    va_list arguments;
+    void *argument;
+
+    *(void **)&real = counted("ioctl");
+    va_start(arguments, operation);
+    argument = va_arg(arguments, void *);
+    va_end(arguments);
+    return real(fd, operation, argument);
+}
+
+int fstat64(int fd, struct stat64 *status)
+{
+    int (*real)(int, struct stat64 *);
+
+    *(void **)&real = counted("fstat64");
+    return real(fd, status);
+}
+
+int fstatfs64(int fd, struct statfs64 *status)
+{
+    int (*real)(int, struct statfs64 *);
+
+    *(void **)&real = counted("fstatfs64");
+    return real(fd, status);
+}
+
+long syscall(long number, ...)
+{
+    long (*real)(long, ...);
+    va_list arguments;
+    long a[6];
+
+    *(void **)&real = counted("syscall");
+    va_start(arguments, number);
+    for (int i = 0; i < 6; i++)
+        a[i] = va_arg(arguments, long);
+    va_end(arguments);
+    return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+/* Scans; something happens as soon as the scan has read the namespace of a process. */
+static struct userns_snapshot *scan_while(pid_t read, void (*happens)(void))
+{
+    struct userns_snapshot *snapshot;
+
+    snprintf(awaited, sizeof awaited, "%d/ns/user", (int)read);
+    happening = happens;
+    snapshot = scan();
+    CHECK(happening == NULL);
+    return snapshot;
+}
+
+/* ---- A process on request ---- */
+
+static struct request {
+    _Atomic uint64_t inode; /* of the namespace that the process is in at first */
+    atomic_bool asked, done;
+    uint64_t wanted, id;
+} *request;
+
+static void ask(void)
+{
+    request->asked = true;
+    while (!request->done)
+        sched_yield();
+}
+
+/* Starts a process so many namespaces down, which acts when it is asked to. */
+static pid_t start_waiting(void (*act)(void), int levels)
+{
+    pid_t pid = fork_child();
+
+    if (pid == 0) {
+        go_down(&levels);
+        request->inode = inode_of(getpid());
+        while (!request->asked)
+            sched_yield();
+        act();
+        request->done = true;
+        for (;;)
+            pause();
+    }
+    while (request->inode == 0)
+        if (waitpid(pid, NULL, WNOHANG) != 0)
+            skip("cannot make a user namespace");
+    return pid;
+}
+
+static uint64_t id_of(pid_t pid)
+{
+    int fd = open_namespace(pid, "user");
+    uint64_t id = 0;
+
+    CHECK(fd >= 0);
+    if (ioctl(fd, NS_GET_ID, &id) != 0)
+        id = 0;
+    close(fd);
+    return id;
+}
+
+/* ---- Between reading a link and opening it ---- */
+
+static pid_t first;
+
+static void end_first(void)
+{
+    end(first);
+}
+
+/* The first member to be met ends before its namespace is opened: the next one serves. */
+static void scan_while_first_ends(void *unused)
+{
+    pid_t second;
+    struct userns_snapshot *snapshot;
+
+    (void)unused;
+    first = start(go_down, &(int){ 1 });
+    second = start(join, &first);
+    snapshot = scan_while(first, end_first);
+    CHECK(userns_find_pid(snapshot, first) == NULL);
+    CHECK_EQ(userns_inode(userns_find_pid(snapshot, second)), inode_of(second));
+    CHECK(userns_parent(userns_find_pid(snapshot, second)) == userns_self(snapshot));
+    CHECK_EQ(userns_unreadable(snapshot), 0);
+    userns_free(snapshot);
+}
+
+static void member_ends(void)
+{
+    in_clean_room(scan_while_first_ends, NULL);
+}
+
+/*
+ * The first member to be met moves to a new namespace before the old one is opened. It is shown
+ * where it was when it was opened, and the other member where it has been all the time.
+ */
+static void scan_while_first_moves(void *unused)
+{
+    pid_t pid;
+    struct userns_snapshot *snapshot;
+    const struct userns_node *old, *new;
+
+    (void)unused;
+    request = shared(sizeof *request);
+    first = start_waiting(new_user_namespace, 1);
+    pid = start(join, &first);
+    snapshot = scan_while(first, ask);
+    old = userns_find_pid(snapshot, pid);
+    new = userns_find_pid(snapshot, first);
+
+    CHECK(userns_inode(old) == request->inode && userns_inode(old) == inode_of(pid));
+    CHECK_EQ(userns_inode(new), inode_of(first));
+    CHECK(userns_parent(new) == old && userns_parent(old) == userns_self(snapshot));
+    CHECK(has_members(new, 1, first) && has_members(old, 1, pid));
+    userns_free(snapshot);
+}
+
+static void member_moves(void)
+{
+    in_clean_room(scan_while_first_moves, NULL);
+}
+
+/* ---- Inode numbers that are used again ---- */
+
+/*
+ * Makes a namespace that gets the wanted number, and one below it to live in. The kernel gives
+ * the number free only some time after the old namespace has lost its last process.
+ */
+static void move_below_wanted(void)
+{
+    for (int attempt = 0; attempt < 1000; attempt++) {
+        pid_t pid = start(go_down, &(int){ 1 });
+
+        if (inode_of(pid) == request->wanted) {
+            request->id = id_of(pid);
+            join_and_go_down(&pid);
+            end(pid);
+            return;
+        }
+        end(pid);
+        usleep(1000);
+    }
+}
+
+static void end_first_and_ask(void)
+{
+    end(first);
+    ask();
+}
+
+/*
+ * A namespace of which the scan knows ends, and its number goes to one below another parent,
+ * which the scan then meets as the parent of a third. The 64-bit ids tell them apart.
+ */
+static void scan_while_number_changes(void *unused)
+{
+    struct userns_snapshot *snapshot;
+    const struct userns_node *node;
+    pid_t marker, mover;
+
+    (void)unused;
+    request = shared(sizeof *request);
+    first = start(go_down, &(int){ 2 });
+    request->wanted = inode_of(first);
+    marker = start(go_down, &(int){ 0 });
+    mover = start_waiting(move_below_wanted, 1);
+    snapshot = scan_while(marker, end_first_and_ask);
+    if (request->id == 0)
+        skip("the kernel has no ids, or did not use the number again");
+    node = userns_parent(userns_find_pid(snapshot, mover));
+    CHECK_EQ(userns_inode(userns_find_pid(snapshot, mover)), inode_of(mover));
+    CHECK_EQ(userns_inode(node), request->wanted);
+    CHECK_EQ(userns_id(node), request->id);
+    CHECK_EQ(userns_inode(userns_parent(node)), request->inode);
+    userns_free(snapshot);
+}
+
+static void number_changes_hands(void)
+{
+    in_clean_room(scan_while_number_changes, NULL);
+}
+
+/* ---- How many calls ---- */
+
+static int calls_of_a_scan(void)
+{
+    struct userns_snapshot *snapshot;
+
+    calls = 0;
+    snapshot = scan();
+    userns_free(snapshot);
+    return calls;
+}
+
+/* One for each process, and at most eight more for each namespace. */
+static void count_calls(void *unused)
+{
+    enum { MORE = 10, PER_NAMESPACE = 8, LEVELS = 3 };
+    int alone = calls_of_a_scan(), with_members, with_namespaces;
+
+    (void)unused;
+    for (int i = 0; i < MORE; i++)
+        start(go_down, &(int){ 0 });
+    with_members = calls_of_a_scan();
+    CHECK_EQ(with_members, alone + MORE);
+    for (int i = 0; i < MORE; i++)
+        start(go_down, &(int){ 1 });
+    with_namespaces = calls_of_a_scan();
+    CHECK(with_namespaces > with_members + MORE);
+    CHECK(with_namespaces <= with_members + MORE * (1 + PER_NAMESPACE));
+    start(go_down, &(int){ LEVELS });
+    CHECK(calls_of_a_scan() <= with_namespaces + 1 + LEVELS * PER_NAMESPACE);
+}
+
+static void number_of_calls(void)
+{
+    in_clean_room(count_calls, NULL);
+}
+
+int main(int argc, char *argv[])
+{
+    static const struct situation all[] = {
+        { "member_ends", member_ends },
+        { "member_moves", member_moves },
+        { "number_changes_hands", number_changes_hands },
+        { "number_of_calls", number_of_calls },
+        { NULL, NULL },
+    };
+
+    return run(all, argc, argv);
+}
