@@ -392,6 +392,7 @@ static UNUSED int run_one(const struct situation *situation)
         exit(0);
     }
     CHECK(waitpid(pid, &status, 0) == pid);
+    alarm(PATIENCE); /* what is left has to end, too */
     while (wait(NULL) > 0)
         ;
     if (!WIFEXITED(status)) {

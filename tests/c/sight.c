@@ -437,19 +437,35 @@ static void procfs_of_the_past(void)
 }
 
 /* Without hidepid, nothing is hidden from a caller that the procfs does not show, either. */
-static void foreign_procfs_as_nobody(void)
+static void scan_foreign_as_nobody(void *path)
 {
     struct userns_snapshot *snapshot;
-    char *path;
 
-    need_root();
-    path = make_directory();
-    mount_foreign_procfs(path);
     become_nobody(0);
     snapshot = scan_at(path);
     CHECK_EQ(userns_gaps(snapshot), USERNS_GAP_PIDNS | USERNS_GAP_UNREADABLE);
     CHECK_EQ(userns_unreadable(snapshot), 1);
     userns_free(snapshot);
+}
+
+static void foreign_procfs_as_nobody(void)
+{
+    char *path;
+    pid_t pid, scanner;
+
+    need_root();
+    path = make_directory();
+    scanner = fork_child(); /* which is in this PID namespace still */
+    if (scanner == 0) {
+        CHECK(raise(SIGSTOP) == 0);
+        scan_foreign_as_nobody(path);
+        exit(0);
+    }
+    pid = mount_foreign_procfs(path);
+    CHECK(waitpid(scanner, NULL, WUNTRACED) == scanner);
+    CHECK(kill(scanner, SIGCONT) == 0);
+    expect_success(scanner);
+    end(pid);
 }
 
 /*
@@ -459,7 +475,7 @@ static void foreign_procfs_as_nobody(void)
 static void look_at_false_files(void *pid)
 {
     struct userns_snapshot *snapshot;
-    char path[64], link[64], file[96];
+    char path[32], link[64], file[64];
 
     for (mode_t type = S_IFREG; type != 0; type = type == S_IFREG ? S_IFIFO : 0) {
         snprintf(path, sizeof path, "/proc/%d/ns", (int)*(pid_t *)pid);
