@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// Whose items follow each other in the header, in this order.
-const SOURCES: [&str; 4] = ["version.rs", "scan.rs", "snapshot.rs", "node.rs"];
+const SOURCES: [&str; 5] = ["version.rs", "scan.rs", "snapshot.rs", "node.rs", "pin.rs"];
 
 fn main() {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap());

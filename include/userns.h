@@ -44,9 +44,11 @@
  * enabled, no function of this library may be called. No call is async-signal-safe, see
  * signal-safety(7).
  *
- * THE PROCESS stays as it is: a scan starts no thread, enters no namespace, installs no
- * handler and blocks no signal. It has at most five descriptors open at a time, all
- * close-on-exec, and closes them before it returns.
+ * THE PROCESS stays as it is: a scan starts no thread, enters no namespace and installs no
+ * handler. It has at most five descriptors open at a time, ten with USERNS_SCAN_PINNED,
+ * all close-on-exec, and closes them before it returns. Only where USERNS_SCAN_PINNED
+ * meets a mount of a namespace that other mounts hide, it has a child process for a moment
+ * and blocks signals meanwhile; the child sends no SIGCHLD and is not seen by wait(2).
  *
  * GROWTH. Functions, constants and option fields are only ever added. A program that was
  * built with an older header runs with a newer library; with an older library it gets
@@ -81,6 +83,43 @@
 #define USERNS_OPTIONS_INIT { sizeof(struct userns_options), NULL, 0 }
 
 /**
+ * options->flags: also finds namespaces that no process lives in, through descriptors,
+ * mounts, threads and the namespaces of other types that they own; and what keeps each
+ * namespace alive, see userns_pins(). Includes USERNS_SCAN_OWNED.
+ *
+ * It reads the links of all descriptors of all processes, and the mounts that each sees.
+ * Nothing is opened but what is known to be a namespace, and no path is walked that could
+ * lead to a server which does not answer. Descriptors that are in flight over a socket
+ * cannot be found, see unix(7). To open mounts, Linux 5.12 is needed. A mount that others
+ * hide is looked for in a short-lived child process, which enters a copy of the mount
+ * namespace; that needs CAP_SYS_ADMIN and CAP_SYS_CHROOT, and finds it only if the mount
+ * namespace is owned by the caller's own user namespace.
+ */
+#define USERNS_SCAN_PINNED UINT64_C(1)
+
+/**
+ * options->flags: USERNS_SCAN_PINNED, and finds network namespaces that only a socket
+ * keeps alive. This duplicates every socket of every process for a moment, for which the
+ * kernel asks for the right of PTRACE_MODE_ATTACH_REALCREDS, see ptrace(2), and for
+ * CAP_NET_ADMIN in the namespace. If the owner closes its descriptor at that moment, the
+ * scan is the last to close it, which can have to wait: SO_LINGER, see socket(7), or, where
+ * the owner has put a file there instead, a file server. Needs Linux 5.6, and that the procfs numbers
+ * processes as the caller's own PID namespace does.
+ */
+#define USERNS_SCAN_SOCKETS UINT64_C(2)
+
+/**
+ * options->flags: also finds the namespaces of other types that each user namespace owns,
+ * see userns_owned(); and user namespaces that own one in which a process lives.
+ */
+#define USERNS_SCAN_OWNED UINT64_C(4)
+
+/**
+ * options->flags: also reads the command names of processes, see userns_names().
+ */
+#define USERNS_SCAN_NAMES UINT64_C(8)
+
+/**
  * userns_gaps(): some processes could not be read. userns_unreadable() counts them.
  */
 #define USERNS_GAP_UNREADABLE 1u
@@ -104,6 +143,37 @@
 #define USERNS_GAP_NESTED 8u
 
 /**
+ * userns_gaps(), with USERNS_SCAN_PINNED or USERNS_SCAN_OWNED: namespaces that some
+ * threads are in could not be read or opened, so that what owns them can be missing.
+ */
+#define USERNS_GAP_LINKS 16u
+
+/**
+ * userns_gaps(), with USERNS_SCAN_PINNED: the descriptors of some processes could not be
+ * read. userns_unreadable_descriptors() counts these.
+ */
+#define USERNS_GAP_DESCRIPTORS 32u
+
+/**
+ * userns_gaps(), with USERNS_SCAN_SOCKETS: the network namespaces of some sockets could
+ * not be found out.
+ */
+#define USERNS_GAP_SOCKETS 64u
+
+/**
+ * userns_gaps(), with USERNS_SCAN_PINNED: the mounts of some processes could not be read,
+ * or some mounted namespaces not be opened. userns_unreadable_mounts() and
+ * userns_unopened_mounts() count these.
+ */
+#define USERNS_GAP_MOUNTS 128u
+
+/**
+ * userns_gaps(), with USERNS_SCAN_PINNED: there are mount namespaces that no process
+ * lives in. What is mounted in them was not looked at.
+ */
+#define USERNS_GAP_MOUNT_NAMESPACES 256u
+
+/**
  * userns_flags(): this is the initial user namespace, the one that has no parent.
  */
 #define USERNS_NODE_INITIAL 1u
@@ -115,10 +185,74 @@
 #define USERNS_NODE_PARENT_HIDDEN 2u
 
 /**
+ * userns_flags(): the scan saw no process in the namespace.
+ */
+#define USERNS_NODE_EMPTY 4u
+
+/**
+ * userns_flags(): the scan knows the namespace only through pins, see userns_pins(): it
+ * saw no process in it or in a descendant.
+ */
+#define USERNS_NODE_PINNED 8u
+
+/**
+ * userns_pin_kind(): a descriptor is open; see userns_pin_pid(), userns_pin_tid() and
+ * userns_pin_descriptor().
+ */
+#define USERNS_PIN_DESCRIPTOR 1u
+
+/**
+ * userns_pin_kind(): it is mounted; see userns_pin_path() and userns_pin_pid().
+ */
+#define USERNS_PIN_MOUNT 2u
+
+/**
+ * userns_pin_kind(): the user namespace owns a namespace of another type; see
+ * userns_pin_namespace().
+ */
+#define USERNS_PIN_OWNED 3u
+
+/**
+ * userns_pin_kind(): a socket in the network namespace is open; see userns_pin_pid(),
+ * userns_pin_tid() and userns_pin_descriptor().
+ */
+#define USERNS_PIN_SOCKET 4u
+
+/**
+ * userns_pin_kind(): a thread is in the namespace, which is of another type than user; see
+ * userns_pin_pid() and userns_pin_tid().
+ */
+#define USERNS_PIN_PROCESS 5u
+
+/**
+ * userns_pin_kind(): the namespace, which is of another type than user, is the parent of
+ * one of its type; see userns_pin_namespace().
+ */
+#define USERNS_PIN_CHILD 6u
+
+/**
+ * userns_pin_kind(): a thread is elsewhere, but its children would be in the namespace,
+ * which is a PID or time namespace (pid_for_children and time_for_children in
+ * namespaces(7)); see userns_pin_pid() and userns_pin_tid().
+ */
+#define USERNS_PIN_PARENT 7u
+
+/**
+ * A namespace of another type than user, which a user namespace owns. There is one handle
+ * for each, so pointers can be compared.
+ */
+struct userns_namespace;
+
+/**
  * One user namespace of a snapshot. There is one node for each, so pointers can be
  * compared.
  */
 struct userns_node;
+
+/**
+ * Something that keeps a namespace alive.
+ */
+struct userns_pin;
 
 /**
  * What one scan observed: an immutable tree of user namespaces, or several where a common
@@ -148,7 +282,7 @@ struct userns_options {
      */
     const char *proc_path;
     /**
-     * Must be 0: this version knows no flags.
+     * USERNS_SCAN_ constants, combined with |; 0 asks for a plain scan.
      */
     uint64_t flags;
 };
@@ -347,6 +481,46 @@ uint32_t userns_gaps(const struct userns_snapshot *snapshot);
  */
 size_t userns_unreadable(const struct userns_snapshot *snapshot);
 
+/**
+ * With USERNS_SCAN_PINNED, how many processes have descriptors that could not be read,
+ * those of userns_unreadable() included.
+ *
+ * Since 0.1.
+ */
+size_t userns_unreadable_descriptors(const struct userns_snapshot *snapshot);
+
+/**
+ * With USERNS_SCAN_PINNED, how many processes have mounts that could not be read, those
+ * of userns_unreadable() included; plus in how many mount namespaces all processes are
+ * locked up below some directory, see chroot(2), so that none shows all mounts. That is
+ * not noticed where this directory is a mount itself.
+ *
+ * Since 0.1.
+ */
+size_t userns_unreadable_mounts(const struct userns_snapshot *snapshot);
+
+/**
+ * With USERNS_SCAN_PINNED, how many mounts of namespaces were seen but could not be
+ * opened. Unless such a namespace was met elsewhere too, only its inode number is known:
+ * a user namespace is then a root, one of another type is among userns_namespaces()
+ * without an owner.
+ *
+ * Since 0.1.
+ */
+size_t userns_unopened_mounts(const struct userns_snapshot *snapshot);
+
+/**
+ * With USERNS_SCAN_OWNED or USERNS_SCAN_PINNED, all namespaces of other types than user:
+ * those that userns_owned() tells for each node, and then those whose owner is out of the
+ * caller's sight.
+ *
+ * Returns an array of *count namespaces.
+ *
+ * Since 0.1.
+ */
+const struct userns_namespace *const *userns_namespaces(const struct userns_snapshot *snapshot,
+                                                        size_t *count);
+
 /* Questions to a node ------------------------------------------------------------------ */
 
 /**
@@ -449,6 +623,175 @@ const pid_t *userns_pids(const struct userns_node *node, size_t *count);
  * Since 0.1.
  */
 bool userns_is_ancestor(const struct userns_node *ancestor, const struct userns_node *node);
+
+/**
+ * With USERNS_SCAN_NAMES, the command names of the processes in a namespace: the bytes as
+ * /proc/PID/comm gives them, see proc_pid_comm(5). They can be anything but NUL bytes, so
+ * make them safe before printing them.
+ *
+ * Returns an array of *count strings, the first one for the first of userns_pids(), and so
+ * on; an empty string for a process that ended before its name was read. (If its PID has
+ * gone to a new process meanwhile, it is the name of that.) Without
+ * USERNS_SCAN_NAMES the array is empty.
+ *
+ * Since 0.1.
+ */
+const char *const *userns_names(const struct userns_node *node, size_t *count);
+
+/**
+ * With USERNS_SCAN_PINNED, what keeps a namespace alive besides members and children:
+ * descriptors, then mounts, then namespaces of other types that it owns. Descriptors are
+ * ordered by PID, TID and number; mounts by path and PID; namespaces as in
+ * userns_owned().
+ *
+ * Returns an array of *count pins. With USERNS_SCAN_OWNED alone, only namespaces are
+ * among them.
+ *
+ * Since 0.1.
+ */
+const struct userns_pin *const *userns_pins(const struct userns_node *node, size_t *count);
+
+/**
+ * With USERNS_SCAN_OWNED or USERNS_SCAN_PINNED, the namespaces of other types that a user
+ * namespace owns, see namespaces(7); ordered by the name of the type and inode number.
+ *
+ * Returns an array of *count namespaces. Those that only pins keep alive are among them
+ * only with USERNS_SCAN_PINNED.
+ *
+ * Since 0.1.
+ */
+const struct userns_namespace *const *userns_owned(const struct userns_node *node,
+                                                   size_t *count);
+
+/* Questions to a pin ------------------------------------------------------------------- */
+
+/**
+ * What kind of thing a pin is.
+ *
+ * Returns one of the USERNS_PIN_ constants. Later versions can return others.
+ *
+ * Since 0.1.
+ */
+uint32_t userns_pin_kind(const struct userns_pin *pin);
+
+/**
+ * The process that has the descriptor or the socket open, or sees the mount (its root
+ * directory, /proc/PID/root, is what userns_pin_path() begins at), or is in the namespace,
+ * or whose children would be.
+ *
+ * Returns a PID as the procfs numbers it, 0 for the other kinds.
+ *
+ * Since 0.1.
+ */
+pid_t userns_pin_pid(const struct userns_pin *pin);
+
+/**
+ * The thread of that process which is meant, for USERNS_PIN_DESCRIPTOR, USERNS_PIN_SOCKET,
+ * USERNS_PIN_PROCESS and USERNS_PIN_PARENT. It differs from userns_pin_pid() where a thread has a descriptor
+ * table or namespaces of its own.
+ *
+ * Returns a TID as the procfs numbers it, 0 for the other kinds.
+ *
+ * Since 0.1.
+ */
+pid_t userns_pin_tid(const struct userns_pin *pin);
+
+/**
+ * The number of the descriptor, for USERNS_PIN_DESCRIPTOR and USERNS_PIN_SOCKET: it is
+ * /proc/PID/task/TID/fd/NUMBER.
+ *
+ * Returns -1 for the other kinds.
+ *
+ * Since 0.1.
+ */
+int userns_pin_descriptor(const struct userns_pin *pin);
+
+/**
+ * Where it is mounted, for USERNS_PIN_MOUNT: the path as the process userns_pin_pid() sees
+ * it. Another mount can hide it there. It can contain any byte but NUL, so make it safe
+ * before printing it.
+ *
+ * Returns NULL for the other kinds.
+ *
+ * Since 0.1.
+ */
+const char *userns_pin_path(const struct userns_pin *pin);
+
+/**
+ * The namespace that is owned, for USERNS_PIN_OWNED, or is the child, for
+ * USERNS_PIN_CHILD. What in turn keeps that alive, userns_namespace_pins() tells.
+ *
+ * Returns NULL for the other kinds.
+ *
+ * Since 0.1.
+ */
+const struct userns_namespace *userns_pin_namespace(const struct userns_pin *pin);
+
+/* Questions to a namespace of another type --------------------------------------------- */
+
+/**
+ * The type, as the flag that clone(2) and setns(2) know it by: CLONE_NEWCGROUP,
+ * CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWTIME or CLONE_NEWUTS.
+ *
+ * Since 0.1.
+ */
+int userns_namespace_type(const struct userns_namespace *ns);
+
+/**
+ * The name of the type, as in /proc/PID/ns: "cgroup", "ipc", "mnt", "net", "pid", "time"
+ * or "uts".
+ *
+ * Returns NULL only for NULL.
+ *
+ * Since 0.1.
+ */
+const char *userns_namespace_name(const struct userns_namespace *ns);
+
+/**
+ * The inode number, as stat(2) of /proc/PID/ns/TYPE gives it.
+ *
+ * Since 0.1.
+ */
+uint64_t userns_namespace_inode(const struct userns_namespace *ns);
+
+/**
+ * The kernel's 64-bit id (NS_GET_ID, Linux 6.18), which is never used again while the
+ * system runs.
+ *
+ * Returns 0 where it is unknown.
+ *
+ * Since 0.1.
+ */
+uint64_t userns_namespace_id(const struct userns_namespace *ns);
+
+/**
+ * How many processes have a thread in the namespace. Other threads than the first of each process are looked at with USERNS_SCAN_PINNED only.
+ *
+ * Since 0.1.
+ */
+size_t userns_namespace_members(const struct userns_namespace *ns);
+
+/**
+ * The user namespace that owns the namespace.
+ *
+ * Returns NULL if that is out of the caller's sight, or the namespace could not be opened.
+ *
+ * Since 0.1.
+ */
+const struct userns_node *userns_namespace_owner(const struct userns_namespace *ns);
+
+/**
+ * What keeps the namespace alive: processes, those whose children would be in it,
+ * descriptors, mounts, sockets, and child namespaces if it is a PID namespace; in this
+ * order, ordered otherwise as userns_pins() does. Without USERNS_SCAN_PINNED there are only
+ * processes and child namespaces.
+ *
+ * Returns an array of *count pins.
+ *
+ * Since 0.1.
+ */
+const struct userns_pin *const *userns_namespace_pins(const struct userns_namespace *ns,
+                                                      size_t *count);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -19,7 +19,7 @@
 //!   appear or end meanwhile can be missing.
 //! - The same observations give the same snapshot, in the same order.
 //! - A scan starts no thread, changes nothing about the process and closes every descriptor that it opened; it never
-//!   has more than five open. Any number can run at once, also in a child of fork(2).
+//!   has more than five open, ten with [pins](Options::pinned). Any number can run at once, also in a child of fork(2).
 //! - No lock is held and no state kept between calls.
 //!
 //! The same is there for C, as `libuserns.so` and `libuserns.a` with the header `userns.h`.
@@ -34,9 +34,9 @@ mod sys;
 mod tree;
 
 pub use error::Error;
-pub use observe::Gaps;
+pub use observe::{Gaps, Kind};
 pub use scan::Options;
-pub use tree::{Node, Snapshot};
+pub use tree::{Node, OtherNamespace, Pin, Snapshot};
 
 /// Observes the procfs at `/proc`, as [`Options::scan`] does with the default options.
 ///

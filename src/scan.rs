@@ -1,7 +1,9 @@
 //! One observation of the host: its options, and which sources run in which order.
 
 use crate::error::Error;
-use crate::observe::{Gaps, Namespaces, Observations, Processes, Procfs, overflow_uid, own_namespace};
+use crate::observe::{
+    Depth, Gaps, Holders, Namespaces, Observations, Processes, Procfs, Search, overflow_uid, own_namespace,
+};
 use crate::tree::Snapshot;
 use std::ffi::{CStr, CString, OsString};
 use std::os::unix::ffi::OsStringExt;
@@ -10,16 +12,26 @@ use std::path::PathBuf;
 /// What to scan.
 ///
 /// ```
-/// let snapshot = userns::Options::new().proc_path("/proc").scan()?;
+/// let snapshot = userns::Options::new().proc_path("/proc").names().scan()?;
 /// # Ok::<(), userns::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     proc_path: Option<PathBuf>,
+    wanted: Wanted,
+}
+
+/// What to look for beyond members and ancestors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub pinned: bool,
+    pub sockets: bool,
+    pub owned: bool,
+    pub names: bool,
 }
 
 impl Options {
-    /// The options of [`scan`](crate::scan): the procfs at `/proc`.
+    /// The options of [`scan`](crate::scan): the procfs at `/proc`, and a plain scan.
     pub fn new() -> Options {
         Options::default()
     }
@@ -27,6 +39,34 @@ impl Options {
     /// Scans the procfs that is mounted here instead of the one at `/proc`.
     pub fn proc_path(mut self, path: impl Into<PathBuf>) -> Options {
         self.proc_path = Some(path.into());
+        self
+    }
+
+    /// Also finds namespaces that no process lives in, through descriptors, mounts, threads and the namespaces of other
+    /// types that they own; and what keeps each namespace alive, see [`Node::pins`](crate::Node::pins).
+    pub fn pinned(mut self) -> Options {
+        self.wanted.pinned = true;
+        self
+    }
+
+    /// Like [`pinned`](Options::pinned), and finds network namespaces that only a socket keeps. The kernel asks for the
+    /// right of PTRACE_MODE_ATTACH_REALCREDS, see ptrace(2), and for CAP_NET_ADMIN there.
+    pub fn sockets(mut self) -> Options {
+        self.wanted.pinned = true;
+        self.wanted.sockets = true;
+        self
+    }
+
+    /// Also finds the namespaces of other types that each user namespace owns, see
+    /// [`Node::owned`](crate::Node::owned).
+    pub fn owned(mut self) -> Options {
+        self.wanted.owned = true;
+        self
+    }
+
+    /// Also reads the command names of processes, see [`Node::names`](crate::Node::names).
+    pub fn names(mut self) -> Options {
+        self.wanted.names = true;
         self
     }
 
@@ -38,26 +78,30 @@ impl Options {
     /// or refuse are no error, see [`Snapshot::gaps`].
     pub fn scan(&self) -> Result<Snapshot, Error> {
         match &self.proc_path {
-            None => scan_procfs(c"/proc"),
+            None => scan_procfs(c"/proc", self.wanted),
             Some(path) => {
                 let path = OsString::from(path).into_vec();
-                scan_procfs(&CString::new(path).map_err(|_| Error::INVALID)?)
+                scan_procfs(&CString::new(path).map_err(|_| Error::INVALID)?, self.wanted)
             }
         }
     }
 }
 
 /// Observes the processes of the procfs at `proc_path`.
-pub(crate) fn scan_procfs(proc_path: &CStr) -> Result<Snapshot, Error> {
+pub(crate) fn scan_procfs(proc_path: &CStr, wanted: Wanted) -> Result<Snapshot, Error> {
     let procfs = Procfs::open(proc_path)?;
     let mut namespaces = Namespaces::default();
     let own = match own_namespace(&procfs)? {
         Some(namespace) => namespaces.record(namespace)?,
         None => None,
     };
-    let processes = Processes::walk(&procfs, &mut namespaces)?;
+    let mut processes = Processes::walk(&procfs, &mut namespaces)?;
+    let mut holders = find_holders(&procfs, &mut namespaces, &processes, wanted)?;
+    if wanted.names {
+        processes.read_names(&procfs, &mut holders.text)?;
+    }
     let nested = !own.is_some_and(|own| namespaces.is_initial(own));
-    let gaps = Gaps::of(&procfs, &processes, nested)?;
+    let gaps = Gaps::of(&procfs, &processes, &holders, nested)?;
     // The initial namespace maps every UID, so there the overflow UID is an owner like any other.
     let unmapped = if nested { Some(overflow_uid(&procfs)?) } else { None };
     Snapshot::assemble(Observations {
@@ -66,5 +110,27 @@ pub(crate) fn scan_procfs(proc_path: &CStr) -> Result<Snapshot, Error> {
         own,
         gaps,
         unreadable: processes.unreadable,
+        others: holders.others.into_list(),
+        holds: holders.holds,
+        text: holders.text,
+        named: wanted.names,
+        missed: holders.missed,
     })
+}
+
+fn find_holders(
+    procfs: &Procfs,
+    namespaces: &mut Namespaces,
+    processes: &Processes,
+    wanted: Wanted,
+) -> Result<Holders, Error> {
+    if !wanted.pinned && !wanted.owned {
+        return Ok(Holders::default());
+    }
+    let depth = Depth { pinned: wanted.pinned, sockets: wanted.sockets };
+    let mut search = Search::new(procfs, namespaces, depth);
+    for member in &processes.members {
+        search.visit(member.pid)?;
+    }
+    search.finish(processes.unreadable)
 }

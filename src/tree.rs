@@ -1,8 +1,14 @@
 //! From observations to an immutable snapshot. Nothing here asks the kernel.
 
+mod pins;
+
+pub use pins::{OtherNamespace, Pin};
+
 use crate::error::Error;
-use crate::observe::{Gaps, Member, Namespace, Observations};
+use crate::observe::{Gaps, Member, Missed, Namespace, Observations};
+use pins::Pins;
 use std::collections::TryReserveError;
+use std::ffi::CStr;
 use std::fmt;
 use std::ops::Range;
 
@@ -24,6 +30,11 @@ pub struct Snapshot {
     children: Vec<u32>,
     /// The members of one node after those of another.
     pids: Vec<i32>,
+    /// For each of `pids`, where the name of that process begins in `text`; empty if the scan did not read names.
+    names: Vec<u32>,
+    /// Paths and names, each ended by a NUL byte.
+    text: Vec<u8>,
+    pins: Pins,
     /// Ascending by inode number.
     by_inode: Vec<u32>,
     /// Ascending by id, without those that have none.
@@ -33,6 +44,7 @@ pub struct Snapshot {
     own: Option<u32>,
     gaps: Gaps,
     unreadable: usize,
+    missed: Missed,
 }
 
 #[derive(Debug)]
@@ -44,6 +56,10 @@ struct Entry {
     end: u32,
     children: Range<u32>,
     pids: Range<u32>,
+    /// Neither it nor a descendant has a member.
+    deserted: bool,
+    /// It or a descendant is held by a pin.
+    pinned: bool,
 }
 
 /// One user namespace of a [`Snapshot`].
@@ -103,8 +119,36 @@ impl Snapshot {
         self.unreadable
     }
 
+    /// How many processes have descriptors that the scan wanted to see but could not read.
+    pub fn unreadable_descriptors(&self) -> usize {
+        self.missed.descriptors
+    }
+
+    /// How many processes have mounts that the scan wanted to see but could not read, and in how many mount namespaces
+    /// all processes are locked up below some directory (chroot(2)), so that none shows all mounts.
+    pub fn unreadable_mounts(&self) -> usize {
+        self.missed.mounts
+    }
+
+    /// How many mounts of namespaces the scan saw but could not open. No more than the inode number is known of these,
+    /// unless they were met elsewhere.
+    pub fn unopened_mounts(&self) -> usize {
+        self.missed.unopened_mounts
+    }
+
+    /// All namespaces of other types than user: those of one owner after those of another, by type and inode number,
+    /// then those whose owner is out of sight.
+    pub fn other_namespaces(&self) -> impl ExactSizeIterator<Item = OtherNamespace<'_>> {
+        (0..self.other_count() as u32).map(|index| self.other(index))
+    }
+
     pub(crate) fn node(&self, index: u32) -> Node<'_> {
         Node { snapshot: self, index }
+    }
+
+    /// The names of the members of one node after those of another; none if names were not read.
+    pub(crate) fn names(&self) -> impl ExactSizeIterator<Item = &CStr> {
+        self.names.iter().map(|&at| pins::string(&self.text, at))
     }
 
     pub(crate) fn child_indices(&self) -> &[u32] {
@@ -165,8 +209,30 @@ impl<'s> Node<'s> {
 
     /// The processes in the namespace, ascending.
     pub fn pids(&self) -> &'s [i32] {
+        &self.snapshot.pids[self.pid_range()]
+    }
+
+    /// The command names of the processes in the namespace, in the order of [`Node::pids`], see proc_pid_comm(5);
+    /// empty unless the scan was to read [names](crate::Options::names). That of a process that has gone is empty.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &'s CStr> + use<'s> {
+        let Snapshot { text, names, .. } = self.snapshot;
+        names.get(self.pid_range()).unwrap_or_default().iter().map(|&at| pins::string(text, at))
+    }
+
+    /// Whether no process lives in it.
+    pub fn is_empty(&self) -> bool {
+        self.entry().pids.is_empty()
+    }
+
+    /// Whether the scan knows it only through [pins](Node::pins): no process lives in it or in a descendant.
+    pub fn is_known_by_pin(&self) -> bool {
+        self.entry().deserted && self.entry().pinned
+    }
+
+    /// Where in [`Snapshot::names`] those of its members are.
+    pub(crate) fn pid_range(&self) -> Range<usize> {
         let Range { start, end } = self.entry().pids;
-        &self.snapshot.pids[start as usize..end as usize]
+        start as usize..end as usize
     }
 
     /// Whether this is the parent of `node`, or the parent's parent, and so on.
@@ -212,21 +278,27 @@ impl fmt::Debug for Node<'_> {
 impl Snapshot {
     /// Puts a tree together, in time that grows as the observations do.
     pub(crate) fn assemble(observed: Observations) -> Result<Snapshot, Error> {
-        let Observations { namespaces, mut members, own, gaps, unreadable } = observed;
+        let Observations { namespaces, mut members, own, gaps, unreadable, .. } = observed;
+        let Observations { others, holds, text, missed, .. } = observed;
         members.sort_unstable_by_key(|member| member.pid);
         let order = sibling_order(&namespaces, &members, own)?;
         let parent_of = |index: u32| namespaces[index as usize].parent;
         let mut children = Groups::new(namespaces.len(), &order, |&index| Some((parent_of(index)?, index)))?;
         let pids = Groups::new(namespaces.len(), &members, |member| Some((member.namespace, member.pid)))?;
+        let named = if observed.named { &members[..] } else { &[] };
+        let names = Groups::new(namespaces.len(), named, |member| Some((member.namespace, member.name)))?.items;
         let mut roots = order;
         roots.retain(|&index| parent_of(index).is_none());
 
         // Until here namespaces are numbered as they were observed, from here on depth first.
-        let (entries, place) = lay_out(&namespaces, &roots, &children, &pids)?;
+        let (mut entries, place) = lay_out(&namespaces, &roots, &children, &pids)?;
         let renumber = |index: &mut u32| *index = place[*index as usize];
         roots.iter_mut().for_each(renumber);
         children.items.iter_mut().for_each(renumber);
         members.iter_mut().for_each(|member| renumber(&mut member.namespace));
+
+        let pins = Pins::assemble(&others, &holds, &text, &place)?;
+        spread(&mut entries, &pins);
 
         let mut by_inode = numbers(entries.len())?;
         by_inode.sort_unstable_by_key(|&index| entries[index as usize].facts.inode);
@@ -238,12 +310,16 @@ impl Snapshot {
             roots,
             children: children.items,
             pids: pids.items,
+            names,
+            text,
+            pins,
             by_inode,
             by_id,
             by_pid: members,
             own: own.map(|index| place[index as usize]),
             gaps,
             unreadable,
+            missed,
         })
     }
 }
@@ -344,15 +420,26 @@ fn lay_out(
         place[old as usize] = new;
         let range = children.range(old);
         waiting.extend(children.items[range.start as usize..range.end as usize].iter().rev());
-        entries.push(Entry { facts, depth, end: new + 1, children: range, pids: pids.range(old) });
-    }
-    for index in (0..entries.len()).rev() {
-        if let Some(parent) = entries[index].facts.parent {
-            entries[parent as usize].end = entries[parent as usize].end.max(entries[index].end);
-        }
+        let pids = pids.range(old);
+        let deserted = pids.is_empty();
+        entries.push(Entry { facts, depth, end: new + 1, children: range, pids, deserted, pinned: false });
     }
     debug_assert_eq!(entries.len(), namespaces.len(), "every chain of parents ends at a root");
     Ok((entries, place))
+}
+
+/// Makes every node know what its descendants say of it.
+fn spread(entries: &mut [Entry], pins: &Pins) {
+    for index in (0..entries.len()).rev() {
+        entries[index].pinned |= pins.hold(index as u32);
+        let Entry { facts, end, deserted, pinned, .. } = entries[index];
+        if let Some(parent) = facts.parent {
+            let parent = &mut entries[parent as usize];
+            parent.end = parent.end.max(end);
+            parent.deserted &= deserted;
+            parent.pinned |= pinned;
+        }
+    }
 }
 
 fn reserved<T>(capacity: usize) -> Result<Vec<T>, TryReserveError> {

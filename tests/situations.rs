@@ -35,7 +35,7 @@ situations!(sight:
     hidden_even_from_root,
 );
 
-situations!(race: member_ends, member_moves, number_changes_hands, number_of_calls);
+situations!(race: member_ends, member_moves, number_changes_hands, viewer_ends, number_of_calls);
 
 situations!(display: example, generated, unmounted_procfs, nested, refused, hidden, no_kernel_support);
 
@@ -63,3 +63,45 @@ situations!(contract:
 );
 
 situations!(threads: eight_scanners, fork_while_scanning, cancel_while_scanning, signals, no_state_changes);
+
+situations!(pins:
+    descriptor,
+    thread_private_descriptor,
+    descriptor_of_exited_leader,
+    chain,
+    several_roots,
+    mount_here,
+    mount_elsewhere,
+    mount_under_mount,
+    mount_under_directory,
+    mount_with_chrooted_process,
+    escaped_path,
+    owned_network_namespace,
+    thread_network_namespace,
+    owned_mount_namespace_by_descriptor,
+    socket_network_namespace,
+    shared_socket,
+    for_children,
+    owner_above,
+    in_flight,
+    owned,
+    names,
+);
+
+situations!(pins_safety:
+    all_chrooted,
+    covered_elsewhere,
+    false_files,
+    not_a_namespace,
+    dangerous_descriptors,
+    swapped_descriptor,
+    hanging_path,
+    hanging_root,
+    hanging_cover,
+    hanging_swap,
+    many_scans_leave_nothing,
+    state_unchanged,
+    unprivileged,
+    flags_do_not_mix,
+    null_handles,
+);

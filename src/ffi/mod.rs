@@ -43,9 +43,11 @@
 //! enabled, no function of this library may be called. No call is async-signal-safe, see
 //! signal-safety(7).
 //!
-//! THE PROCESS stays as it is: a scan starts no thread, enters no namespace, installs no
-//! handler and blocks no signal. It has at most five descriptors open at a time, all
-//! close-on-exec, and closes them before it returns.
+//! THE PROCESS stays as it is: a scan starts no thread, enters no namespace and installs no
+//! handler. It has at most five descriptors open at a time, ten with USERNS_SCAN_PINNED,
+//! all close-on-exec, and closes them before it returns. Only where USERNS_SCAN_PINNED
+//! meets a mount of a namespace that other mounts hide, it has a child process for a moment
+//! and blocks signals meanwhile; the child sends no SIGCHLD and is not seen by wait(2).
 //!
 //! GROWTH. Functions, constants and option fields are only ever added. A program that was
 //! built with an older header runs with a newer library; with an older library it gets
@@ -58,11 +60,26 @@
 #![allow(non_camel_case_types, reason = "these are the names in C")]
 
 mod node;
+mod pin;
 mod scan;
 mod snapshot;
 mod version;
 
+use snapshot::userns_snapshot;
 use std::ptr;
+
+/// What a pointer of the caller's points to: something with a number in a snapshot.
+struct Handle {
+    snapshot: *const userns_snapshot,
+    index: u32,
+}
+
+impl Handle {
+    fn snapshot(&self) -> &userns_snapshot {
+        // SAFETY: a handle is part of the snapshot that it points to, and nothing of that changes.
+        unsafe { &*self.snapshot }
+    }
+}
 
 /// An array as C gets it: a pointer that is NULL if the array is empty, and its length in
 /// `*count` unless that is NULL.

@@ -1,6 +1,8 @@
-use super::array;
+use super::pin::{userns_namespace, userns_pin};
 use super::snapshot::userns_snapshot;
+use super::{Handle, array};
 use crate::tree::Node;
+use std::ffi::c_char;
 use std::ptr;
 
 /// userns_flags(): this is the initial user namespace, the one that has no parent.
@@ -9,25 +11,23 @@ pub const USERNS_NODE_INITIAL: u32 = 1;
 /// the snapshot.
 pub const USERNS_NODE_PARENT_HIDDEN: u32 = 2;
 
+/// userns_flags(): the scan saw no process in the namespace.
+pub const USERNS_NODE_EMPTY: u32 = 4;
+/// userns_flags(): the scan knows the namespace only through pins, see userns_pins(): it
+/// saw no process in it or in a descendant.
+pub const USERNS_NODE_PINNED: u32 = 8;
+
 /// One user namespace of a snapshot. There is one node for each, so pointers can be
 /// compared.
-pub struct userns_node {
-    snapshot: *const userns_snapshot,
-    index: u32,
-}
+pub struct userns_node(pub(super) Handle);
 
 impl userns_node {
-    pub(super) fn new(snapshot: *const userns_snapshot, index: u32) -> userns_node {
-        userns_node { snapshot, index }
-    }
-
     fn snapshot(&self) -> &userns_snapshot {
-        // SAFETY: a handle is part of the snapshot that it points to, and nothing of that changes.
-        unsafe { &*self.snapshot }
+        self.0.snapshot()
     }
 
     fn node(&self) -> Node<'_> {
-        self.snapshot().node(self.index)
+        self.snapshot().tree().node(self.0.index)
     }
 }
 
@@ -73,10 +73,16 @@ pub unsafe extern "C" fn userns_id(node: *const userns_node) -> u64 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn userns_flags(node: *const userns_node) -> u32 {
     // SAFETY: the caller passes NULL or a node.
-    let Some(node) = (unsafe { node.as_ref() }) else { return 0 };
-    let initial = if node.node().is_initial() { USERNS_NODE_INITIAL } else { 0 };
-    let hidden = if node.node().is_parent_hidden() { USERNS_NODE_PARENT_HIDDEN } else { 0 };
-    initial | hidden
+    let Some(node) = (unsafe { node.as_ref() }).map(|node| node.node()) else { return 0 };
+    [
+        (node.is_initial(), USERNS_NODE_INITIAL),
+        (node.is_parent_hidden(), USERNS_NODE_PARENT_HIDDEN),
+        (node.is_empty(), USERNS_NODE_EMPTY),
+        (node.is_known_by_pin(), USERNS_NODE_PINNED),
+    ]
+    .iter()
+    .filter(|(is_set, _)| *is_set)
+    .fold(0, |bits, (_, bit)| bits | bit)
 }
 
 /// How many ancestors the snapshot shows above a node: 0 for a root. The kernel nests at
@@ -164,4 +170,54 @@ pub unsafe extern "C" fn userns_is_ancestor(ancestor: *const userns_node, node: 
     // SAFETY: the caller passes NULL or nodes.
     let (ancestor, node) = unsafe { (ancestor.as_ref(), node.as_ref()) };
     ancestor.zip(node).is_some_and(|(ancestor, node)| ancestor.node().is_ancestor_of(node.node()))
+}
+
+/// With USERNS_SCAN_NAMES, the command names of the processes in a namespace: the bytes as
+/// /proc/PID/comm gives them, see proc_pid_comm(5). They can be anything but NUL bytes, so
+/// make them safe before printing them.
+///
+/// Returns an array of *count strings, the first one for the first of userns_pids(), and so
+/// on; an empty string for a process that ended before its name was read. (If its PID has
+/// gone to a new process meanwhile, it is the name of that.) Without
+/// USERNS_SCAN_NAMES the array is empty.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_names(node: *const userns_node, count: *mut usize) -> *const *const c_char {
+    // SAFETY: the caller passes NULL or a node.
+    let names = unsafe { node.as_ref() }.map_or(&[][..], |node| node.snapshot().names_of(node.node()));
+    // SAFETY: the caller passes NULL or where to write.
+    unsafe { array(names, count) }
+}
+
+/// With USERNS_SCAN_PINNED, what keeps a namespace alive besides members and children:
+/// descriptors, then mounts, then namespaces of other types that it owns. Descriptors are
+/// ordered by PID, TID and number; mounts by path and PID; namespaces as in
+/// userns_owned().
+///
+/// Returns an array of *count pins. With USERNS_SCAN_OWNED alone, only namespaces are
+/// among them.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_pins(node: *const userns_node, count: *mut usize) -> *const *const userns_pin {
+    // SAFETY: the caller passes NULL or a node.
+    let pins = unsafe { node.as_ref() }.map_or(&[][..], |node| node.snapshot().pins(node.node().pin_range()));
+    // SAFETY: the caller passes NULL or where to write.
+    unsafe { array(pins, count) }
+}
+
+/// With USERNS_SCAN_OWNED or USERNS_SCAN_PINNED, the namespaces of other types that a user
+/// namespace owns, see namespaces(7); ordered by the name of the type and inode number.
+///
+/// Returns an array of *count namespaces. Those that only pins keep alive are among them
+/// only with USERNS_SCAN_PINNED.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_owned(node: *const userns_node, count: *mut usize) -> *const *const userns_namespace {
+    // SAFETY: the caller passes NULL or a node.
+    let owned = unsafe { node.as_ref() }.map_or(&[][..], |node| node.snapshot().others(node.node().owned_range()));
+    // SAFETY: the caller passes NULL or where to write.
+    unsafe { array(owned, count) }
 }

@@ -1,9 +1,35 @@
 use super::snapshot::userns_snapshot;
 use crate::error::Error;
-use crate::scan::scan_procfs;
+use crate::scan::{Wanted, scan_procfs};
 use std::ffi::{CStr, c_char, c_int};
 use std::panic::{UnwindSafe, catch_unwind};
 use std::ptr;
+
+/// options->flags: also finds namespaces that no process lives in, through descriptors,
+/// mounts, threads and the namespaces of other types that they own; and what keeps each
+/// namespace alive, see userns_pins(). Includes USERNS_SCAN_OWNED.
+///
+/// It reads the links of all descriptors of all processes, and the mounts that each sees.
+/// Nothing is opened but what is known to be a namespace, and no path is walked that could
+/// lead to a server which does not answer. Descriptors that are in flight over a socket
+/// cannot be found, see unix(7). To open mounts, Linux 5.12 is needed. A mount that others
+/// hide is looked for in a short-lived child process, which enters a copy of the mount
+/// namespace; that needs CAP_SYS_ADMIN and CAP_SYS_CHROOT, and finds it only if the mount
+/// namespace is owned by the caller's own user namespace.
+pub const USERNS_SCAN_PINNED: u64 = 1;
+/// options->flags: USERNS_SCAN_PINNED, and finds network namespaces that only a socket
+/// keeps alive. This duplicates every socket of every process for a moment, for which the
+/// kernel asks for the right of PTRACE_MODE_ATTACH_REALCREDS, see ptrace(2), and for
+/// CAP_NET_ADMIN in the namespace. If the owner closes its descriptor at that moment, the
+/// scan is the last to close it, which can have to wait: SO_LINGER, see socket(7), or, where
+/// the owner has put a file there instead, a file server. Needs Linux 5.6, and that the procfs numbers
+/// processes as the caller's own PID namespace does.
+pub const USERNS_SCAN_SOCKETS: u64 = 2;
+/// options->flags: also finds the namespaces of other types that each user namespace owns,
+/// see userns_owned(); and user namespaces that own one in which a process lives.
+pub const USERNS_SCAN_OWNED: u64 = 4;
+/// options->flags: also reads the command names of processes, see userns_names().
+pub const USERNS_SCAN_NAMES: u64 = 8;
 
 /// What to scan. Begin with USERNS_OPTIONS_INIT, then set what differs:
 ///
@@ -22,7 +48,7 @@ pub struct userns_options {
     /// The root directory of the procfs to read; NULL means "/proc". Only used during the
     /// call.
     pub proc_path: *const c_char,
-    /// Must be 0: this version knows no flags.
+    /// USERNS_SCAN_ constants, combined with |; 0 asks for a plain scan.
     pub flags: u64,
 }
 
@@ -82,9 +108,12 @@ pub unsafe extern "C" fn userns_scan(options: *const userns_options, snapshot: *
     if snapshot.is_null() {
         return -Error::INVALID.errno();
     }
-    // SAFETY: the caller passes options that are NULL or as large as their size says, with a proc_path that is NULL or
-    // a string.
-    let scanned = guard(|| userns_snapshot::allocate(scan_procfs(unsafe { proc_path(options) }?)?));
+    let scanned = guard(|| {
+        // SAFETY: the caller passes options that are NULL or as large as their size says, with a proc_path that is
+        // NULL or a string.
+        let (proc_path, wanted) = unsafe { parse_options(options) }?;
+        userns_snapshot::allocate(scan_procfs(proc_path, wanted)?)
+    });
     // SAFETY: `snapshot` is not NULL, so the caller lets us write there.
     unsafe { *snapshot = scanned.unwrap_or(ptr::null_mut()) };
     scanned.err().map_or(0, |error| -error.errno())
@@ -107,23 +136,30 @@ fn guard<T>(call: impl FnOnce() -> Result<T, Error> + UnwindSafe) -> Result<T, E
     catch_unwind(call).unwrap_or(Err(Error::BUG))
 }
 
-/// The path in the options, after a check of all that this version does not know.
+/// What the options say, after a check of all that this version does not know.
 ///
 /// # Safety
 ///
 /// `options` is NULL or points to as many bytes as its first field says; the path in it is
 /// NULL or a string.
-unsafe fn proc_path<'a>(options: *const userns_options) -> Result<&'a CStr, Error> {
+unsafe fn parse_options<'a>(options: *const userns_options) -> Result<(&'a CStr, Wanted), Error> {
+    const KNOWN: u64 = USERNS_SCAN_PINNED | USERNS_SCAN_SOCKETS | USERNS_SCAN_OWNED | USERNS_SCAN_NAMES;
     // SAFETY: as this function's.
     let options = unsafe { read_options(options) }?;
-    if options.flags != 0 {
+    if options.flags & !KNOWN != 0 {
         return Err(Error::INVALID);
     }
+    let wanted = Wanted {
+        pinned: options.flags & (USERNS_SCAN_PINNED | USERNS_SCAN_SOCKETS) != 0,
+        sockets: options.flags & USERNS_SCAN_SOCKETS != 0,
+        owned: options.flags & USERNS_SCAN_OWNED != 0,
+        names: options.flags & USERNS_SCAN_NAMES != 0,
+    };
     if options.proc_path.is_null() {
-        return Ok(c"/proc");
+        return Ok((c"/proc", wanted));
     }
     // SAFETY: not NULL, so a string, which the caller keeps until the scan ends.
-    Ok(unsafe { CStr::from_ptr(options.proc_path) })
+    Ok((unsafe { CStr::from_ptr(options.proc_path) }, wanted))
 }
 
 /// # Safety

@@ -1,8 +1,11 @@
-use super::array;
 use super::node::userns_node;
+use super::pin::{userns_namespace, userns_pin};
+use super::{Handle, array};
 use crate::error::Error;
 use crate::tree::{Node, Snapshot};
 use std::alloc::{Layout, alloc};
+use std::ffi::{CStr, c_char};
+use std::ops::Range;
 use std::ptr;
 
 /// userns_gaps(): some processes could not be read. userns_unreadable() counts them.
@@ -16,6 +19,22 @@ pub const USERNS_GAP_PIDNS: u32 = 4;
 /// userns_gaps(): the caller is not, or may not be, in the initial user namespace.
 /// Namespaces above and beside its own are out of its reach, see user_namespaces(7).
 pub const USERNS_GAP_NESTED: u32 = 8;
+/// userns_gaps(), with USERNS_SCAN_PINNED or USERNS_SCAN_OWNED: namespaces that some
+/// threads are in could not be read or opened, so that what owns them can be missing.
+pub const USERNS_GAP_LINKS: u32 = 16;
+/// userns_gaps(), with USERNS_SCAN_PINNED: the descriptors of some processes could not be
+/// read. userns_unreadable_descriptors() counts these.
+pub const USERNS_GAP_DESCRIPTORS: u32 = 32;
+/// userns_gaps(), with USERNS_SCAN_SOCKETS: the network namespaces of some sockets could
+/// not be found out.
+pub const USERNS_GAP_SOCKETS: u32 = 64;
+/// userns_gaps(), with USERNS_SCAN_PINNED: the mounts of some processes could not be read,
+/// or some mounted namespaces not be opened. userns_unreadable_mounts() and
+/// userns_unopened_mounts() count these.
+pub const USERNS_GAP_MOUNTS: u32 = 128;
+/// userns_gaps(), with USERNS_SCAN_PINNED: there are mount namespaces that no process
+/// lives in. What is mounted in them was not looked at.
+pub const USERNS_GAP_MOUNT_NAMESPACES: u32 = 256;
 
 /// What one scan observed: an immutable tree of user namespaces, or several where a common
 /// ancestor is out of sight.
@@ -29,26 +48,42 @@ pub struct userns_snapshot {
     roots: Vec<*const userns_node>,
     /// The children of one node after those of another, as in the tree.
     children: Vec<*const userns_node>,
+    /// For each member, in the order of the PIDs in the tree; empty if names were not read.
+    names: Vec<*const c_char>,
+    #[expect(dead_code, reason = "owned here, used through pointers")]
+    other_handles: Vec<userns_namespace>,
+    others: Vec<*const userns_namespace>,
+    #[expect(dead_code, reason = "owned here, used through pointers")]
+    pin_handles: Vec<userns_pin>,
+    pins: Vec<*const userns_pin>,
 }
 
 impl userns_snapshot {
     /// Moves a tree to where C can point to it.
     pub(super) fn allocate(tree: Snapshot) -> Result<*mut userns_snapshot, Error> {
-        let mut handles: Vec<userns_node> = Vec::new();
-        handles.try_reserve_exact(tree.nodes().len())?;
-        let first = handles.as_ptr();
-        let nodes = pointers(first, tree.nodes().map(|node| node.index()))?;
-        let roots = pointers(first, tree.roots().map(|node| node.index()))?;
-        let children = pointers(first, tree.child_indices().iter().copied())?;
+        let mut handles: Vec<userns_node> = reserved(tree.nodes().len())?;
+        let nodes = pointers(handles.as_ptr(), 0..tree.nodes().len())?;
+        let roots = pointers(handles.as_ptr(), tree.roots().map(|node| node.index() as usize))?;
+        let children = pointers(handles.as_ptr(), tree.child_indices().iter().map(|&index| index as usize))?;
+        let mut other_handles: Vec<userns_namespace> = reserved(tree.other_count())?;
+        let others = pointers(other_handles.as_ptr(), 0..tree.other_count())?;
+        let mut pin_handles: Vec<userns_pin> = reserved(tree.pin_count())?;
+        let pins = pointers(pin_handles.as_ptr(), 0..tree.pin_count())?;
+        let mut names = reserved(tree.names().len())?;
+        names.extend(tree.names().map(CStr::as_ptr));
 
         // SAFETY: the layout's size is not zero.
         let snapshot = unsafe { alloc(Layout::new::<userns_snapshot>()) }.cast::<userns_snapshot>();
         if snapshot.is_null() {
             return Err(Error::NO_MEMORY);
         }
-        handles.extend(tree.nodes().map(|node| userns_node::new(snapshot, node.index())));
+        handles.extend((0..nodes.len() as u32).map(|index| userns_node(Handle { snapshot, index })));
+        other_handles.extend((0..others.len() as u32).map(|index| userns_namespace(Handle { snapshot, index })));
+        pin_handles.extend((0..pins.len() as u32).map(|index| userns_pin(Handle { snapshot, index })));
+        let parts =
+            userns_snapshot { tree, handles, nodes, roots, children, names, other_handles, others, pin_handles, pins };
         // SAFETY: the memory was allocated for this type.
-        unsafe { snapshot.write(userns_snapshot { tree, handles, nodes, roots, children }) };
+        unsafe { snapshot.write(parts) };
         Ok(snapshot)
     }
 
@@ -60,12 +95,24 @@ impl userns_snapshot {
         drop(unsafe { Box::from_raw(snapshot) });
     }
 
-    pub(super) fn node(&self, index: u32) -> Node<'_> {
-        self.tree.node(index)
+    pub(super) fn tree(&self) -> &Snapshot {
+        &self.tree
     }
 
     pub(super) fn children_of(&self, node: Node<'_>) -> &[*const userns_node] {
         &self.children[node.child_range()]
+    }
+
+    pub(super) fn names_of(&self, node: Node<'_>) -> &[*const c_char] {
+        self.names.get(node.pid_range()).unwrap_or_default()
+    }
+
+    pub(super) fn others(&self, range: Range<usize>) -> &[*const userns_namespace] {
+        &self.others[range]
+    }
+
+    pub(super) fn pins(&self, range: Range<usize>) -> &[*const userns_pin] {
+        &self.pins[range]
     }
 
     pub(super) fn handle(&self, node: Option<Node<'_>>) -> *const userns_node {
@@ -73,13 +120,16 @@ impl userns_snapshot {
     }
 }
 
-fn pointers(
-    first: *const userns_node,
-    indices: impl ExactSizeIterator<Item = u32>,
-) -> Result<Vec<*const userns_node>, Error> {
-    let mut pointers = Vec::new();
-    pointers.try_reserve_exact(indices.len())?;
-    pointers.extend(indices.map(|index| first.wrapping_add(index as usize)));
+fn reserved<T>(capacity: usize) -> Result<Vec<T>, Error> {
+    let mut vector = Vec::new();
+    vector.try_reserve_exact(capacity)?;
+    Ok(vector)
+}
+
+/// Pointers to handles that are still to be filled in, for which there is room already.
+fn pointers<T>(handles: *const T, indices: impl ExactSizeIterator<Item = usize>) -> Result<Vec<*const T>, Error> {
+    let mut pointers = reserved(indices.len())?;
+    pointers.extend(indices.map(|index| handles.wrapping_add(index)));
     Ok(pointers)
 }
 
@@ -202,6 +252,11 @@ pub unsafe extern "C" fn userns_gaps(snapshot: *const userns_snapshot) -> u32 {
         (gaps.hidepid, USERNS_GAP_HIDEPID),
         (gaps.pidns, USERNS_GAP_PIDNS),
         (gaps.nested, USERNS_GAP_NESTED),
+        (gaps.links, USERNS_GAP_LINKS),
+        (gaps.descriptors, USERNS_GAP_DESCRIPTORS),
+        (gaps.sockets, USERNS_GAP_SOCKETS),
+        (gaps.mounts, USERNS_GAP_MOUNTS),
+        (gaps.mount_namespaces, USERNS_GAP_MOUNT_NAMESPACES),
     ]
     .iter()
     .filter(|(is_set, _)| *is_set)
@@ -216,4 +271,56 @@ pub unsafe extern "C" fn userns_gaps(snapshot: *const userns_snapshot) -> u32 {
 pub unsafe extern "C" fn userns_unreadable(snapshot: *const userns_snapshot) -> usize {
     // SAFETY: the caller passes NULL or a snapshot.
     unsafe { snapshot.as_ref() }.map_or(0, |snapshot| snapshot.tree.unreadable())
+}
+
+/// With USERNS_SCAN_PINNED, how many processes have descriptors that could not be read,
+/// those of userns_unreadable() included.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_unreadable_descriptors(snapshot: *const userns_snapshot) -> usize {
+    // SAFETY: the caller passes NULL or a snapshot.
+    unsafe { snapshot.as_ref() }.map_or(0, |snapshot| snapshot.tree.unreadable_descriptors())
+}
+
+/// With USERNS_SCAN_PINNED, how many processes have mounts that could not be read, those
+/// of userns_unreadable() included; plus in how many mount namespaces all processes are
+/// locked up below some directory, see chroot(2), so that none shows all mounts. That is
+/// not noticed where this directory is a mount itself.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_unreadable_mounts(snapshot: *const userns_snapshot) -> usize {
+    // SAFETY: the caller passes NULL or a snapshot.
+    unsafe { snapshot.as_ref() }.map_or(0, |snapshot| snapshot.tree.unreadable_mounts())
+}
+
+/// With USERNS_SCAN_PINNED, how many mounts of namespaces were seen but could not be
+/// opened. Unless such a namespace was met elsewhere too, only its inode number is known:
+/// a user namespace is then a root, one of another type is among userns_namespaces()
+/// without an owner.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_unopened_mounts(snapshot: *const userns_snapshot) -> usize {
+    // SAFETY: the caller passes NULL or a snapshot.
+    unsafe { snapshot.as_ref() }.map_or(0, |snapshot| snapshot.tree.unopened_mounts())
+}
+
+/// With USERNS_SCAN_OWNED or USERNS_SCAN_PINNED, all namespaces of other types than user:
+/// those that userns_owned() tells for each node, and then those whose owner is out of the
+/// caller's sight.
+///
+/// Returns an array of *count namespaces.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_namespaces(
+    snapshot: *const userns_snapshot,
+    count: *mut usize,
+) -> *const *const userns_namespace {
+    // SAFETY: the caller passes NULL or a snapshot.
+    let others = unsafe { snapshot.as_ref() }.map_or(&[][..], |snapshot| &snapshot.others);
+    // SAFETY: the caller passes NULL or where to write.
+    unsafe { array(others, count) }
 }

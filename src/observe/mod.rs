@@ -1,14 +1,21 @@
 //! What the kernel shows, one file per source. A source knows nothing of trees: it yields plain observations.
 
+mod holder;
+mod mount;
 mod namespace;
+mod other;
 mod own;
 mod procfs;
 mod sight;
 
+pub use holder::{Depth, Holders, Missed, Search};
 pub use namespace::Namespaces;
+pub use other::Kind;
 pub use own::own_namespace;
 pub use procfs::{Processes, Procfs};
 pub use sight::{Gaps, overflow_uid};
+
+use std::collections::TryReserveError;
 
 /// `PROC_USER_INIT_INO` of the kernel: the inode number of the initial user namespace.
 const INITIAL_USER_NAMESPACE: u64 = 4026531837;
@@ -37,6 +44,49 @@ impl Namespace {
 pub struct Member {
     pub pid: i32,
     pub namespace: u32,
+    /// Where its name begins in [`Observations::text`]; 0 if it was not read.
+    pub name: u32,
+}
+
+/// A namespace of another type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Other {
+    pub kind: Kind,
+    pub inode: u64,
+    /// 0 where the kernel gives none.
+    pub id: u64,
+    /// Where in the list of user namespaces its owner is; `None` where the kernel did not show it.
+    pub owner: Option<u32>,
+    /// Where in the same list its parent is, if namespaces of its type nest and the kernel showed it.
+    pub parent: Option<u32>,
+}
+
+/// Where a namespace is, in the one list or the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    User(u32),
+    Other(u32),
+}
+
+/// What keeps a namespace alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Holder {
+    /// A thread is in it.
+    Process { pid: i32, tid: i32 },
+    /// A thread is elsewhere, but its children would be in it.
+    Parent { pid: i32, tid: i32 },
+    /// A descriptor in the table of a thread.
+    Descriptor { pid: i32, tid: i32, number: i32 },
+    /// A mount on a path, which begins here in [`Observations::text`], as a process sees it.
+    Mount { pid: i32, path: u32 },
+    /// A socket in the table of a thread.
+    Socket { pid: i32, tid: i32, number: i32 },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold {
+    pub target: Target,
+    pub holder: Holder,
 }
 
 /// A decimal number without a sign.
@@ -55,6 +105,25 @@ pub struct Observations {
     pub gaps: Gaps,
     /// Processes that were seen but could not be read.
     pub unreadable: usize,
+    pub others: Vec<Other>,
+    pub holds: Vec<Hold>,
+    /// Paths and names, each ended by a NUL byte, after an empty one.
+    pub text: Vec<u8>,
+    /// The names of the members were read.
+    pub named: bool,
+    pub missed: Missed,
+}
+
+/// Adds a string without its NUL byte to [`Observations::text`]; says where it begins, which is never 0.
+fn add_text(text: &mut Vec<u8>, string: &[u8]) -> Result<u32, TryReserveError> {
+    text.try_reserve(string.len() + 2)?;
+    if text.is_empty() {
+        text.push(0);
+    }
+    let at = text.len() as u32;
+    text.extend_from_slice(string);
+    text.push(0);
+    Ok(at)
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 
 /// Not the usual random keys: they would cost a system call, and namespaces cannot choose their inode numbers.
-type Map = HashMap<u64, u32, BuildHasherDefault<DefaultHasher>>;
+pub type Hasher = BuildHasherDefault<DefaultHasher>;
+pub type Map = HashMap<u64, u32, Hasher>;
 
 /// The user namespaces seen so far, each entered together with all its visible ancestors.
 ///
@@ -43,6 +44,11 @@ impl Namespaces {
         self.by_inode.get(&inode).copied()
     }
 
+    /// The device of nsfs, once a namespace has been opened.
+    pub fn device(&self) -> Option<u64> {
+        self.device
+    }
+
     /// Whether an entry is the initial user namespace.
     pub fn is_initial(&self, index: u32) -> bool {
         self.entries[index as usize].is_initial()
@@ -60,6 +66,14 @@ impl Namespaces {
         let first = self.enter(&namespace, identity, id)?;
         self.record_ancestors(namespace, &first)?;
         Ok(Some(first.index))
+    }
+
+    /// Enters a namespace that could not be opened, so that no more than its inode number is known.
+    pub fn record_unopened(&mut self, inode: u64) -> Result<u32, Error> {
+        match self.find(inode) {
+            Some(index) => Ok(index),
+            None => self.push(Namespace { device: self.device.unwrap_or(0), inode, ..Namespace::default() }),
+        }
     }
 
     /// All that was entered; an owner equal to `unmapped` counts as unknown.
@@ -122,7 +136,7 @@ impl Namespaces {
         Ok(index)
     }
 
-    fn is_namespace(&mut self, file: &Fd, device: u64) -> Result<bool, Error> {
+    pub fn is_namespace(&mut self, file: &Fd, device: u64) -> Result<bool, Error> {
         if self.device.is_none() && file::file_system(file)? == nsfs::MAGIC {
             self.device = Some(device);
         }
@@ -130,7 +144,7 @@ impl Namespaces {
     }
 
     /// The 64-bit id, 0 where the kernel gives none.
-    fn id_of(&mut self, namespace: &Fd) -> u64 {
+    pub fn id_of(&mut self, namespace: &Fd) -> u64 {
         if self.lacks_ids {
             return 0;
         }

@@ -3,7 +3,7 @@
 use super::Procfs;
 use crate::error::Error;
 use crate::sys::file::{self, Fd};
-use crate::sys::{if_any, nsfs};
+use crate::sys::{if_any, nsfs, pidfd};
 
 /// Opens the caller's own user namespace, by whatever shows it: the procfs that is scanned, the one at `/proc`, a
 /// pidfd (Linux 6.11). The first two fail where that procfs belongs to a PID namespace that the caller is not in.
@@ -18,7 +18,7 @@ pub fn own_namespace(procfs: &Procfs) -> Result<Option<Fd>, Error> {
     };
     match usual {
         Some(namespace) => Ok(Some(namespace)),
-        None => Ok(if_any(nsfs::own())?),
+        None => Ok(if_any(pidfd::open(pidfd::own_pid(), false).and_then(|own| pidfd::user_namespace(&own)))?),
     }
 }
 

@@ -1,11 +1,12 @@
 //! The processes that a procfs shows, and the user namespace of each: proc_pid_ns(5).
 
-use super::{Member, Namespaces, parse_number};
+use super::{Member, Namespaces, add_text, parse_number};
 use crate::error::Error;
 use crate::sys::Errno;
 use crate::sys::dir::Directory;
-use crate::sys::file::{self, Fd};
+use crate::sys::file::{self, Fd, Identity};
 use std::ffi::CStr;
+use std::io::Write;
 
 /// `PROC_SUPER_MAGIC` of linux/magic.h.
 const PROC_SUPER_MAGIC: u32 = 0x9fa0;
@@ -37,9 +38,34 @@ impl Procfs {
         self.device
     }
 
+    /// Opens a file in the directory of a process. Without waiting, and only if it is one of this procfs: whoever may
+    /// mount can put something else in its place.
+    pub fn open_file(&self, directory: &Fd, path: &CStr) -> Result<Fd, Errno> {
+        let file = file::open_at(directory, path, libc::O_RDONLY | libc::O_NONBLOCK)?;
+        if file::status(&file)?.identity().device == self.device { Ok(file) } else { Err(Errno(libc::EACCES)) }
+    }
+
     /// Opens the namespace that a link here leads to. Without waiting: whoever may mount can put a FIFO there.
     pub fn open_namespace(&self, path: &CStr) -> Result<Fd, Errno> {
         file::open_at(&self.root, path, libc::O_RDONLY | libc::O_NONBLOCK)
+    }
+
+    /// Opens for its ioctls what an O_PATH descriptor refers to, provided that it is the namespace with this identity;
+    /// ESRCH, as for a process that has gone, if it is something else. Of that nothing is asked that a server would
+    /// have to answer.
+    pub fn reopen(&self, file: &Fd, wanted: Identity) -> Result<Fd, Errno> {
+        if file::status(file)?.identity() != wanted {
+            return Err(Errno(libc::ESRCH));
+        }
+        let path = path_of_own(file);
+        let path = CStr::from_bytes_until_nul(&path).unwrap_or_default();
+        match file::open_at(&self.root, path, libc::O_RDONLY) {
+            Err(errno) if errno.is_gone() => {
+                let usual = Procfs::open(c"/proc").map_err(|error| Errno(error.errno()))?;
+                file::open_at(&usual.root, path, libc::O_RDONLY)
+            }
+            opened => opened,
+        }
     }
 
     /// Whether the calling process has a directory here: `self` leads nowhere in the procfs of a PID namespace that it
@@ -47,6 +73,15 @@ impl Procfs {
     pub fn shows_caller(&self) -> bool {
         file::read_link_at(&self.root, c"self", &mut [0; 16]).is_ok()
     }
+}
+
+/// `thread-self/fd/NUMBER`, the way to open a file anew that was opened with O_PATH. Not `self`: a thread can have a
+/// descriptor table of its own.
+fn path_of_own(fd: &Fd) -> [u8; 32] {
+    let mut path = [0; 32];
+    // Cannot fail: the number has ten digits at most.
+    let _ = write!(&mut path[..], "thread-self/fd/{}\0", fd.number());
+    path
 }
 
 /// What a walk through all processes found.
@@ -70,7 +105,8 @@ impl Processes {
     /// The kernel lists PIDs in ascending order, so a process that lives throughout is met exactly once.
     pub fn walk(procfs: &Procfs, namespaces: &mut Namespaces) -> Result<Processes, Error> {
         let mut processes = Processes::default();
-        let mut directory = Directory::new(&procfs.root)?;
+        let mut buffer = Vec::new();
+        let mut directory = Directory::new(&procfs.root, &mut buffer)?;
         while let Some(name) = directory.next_name()? {
             if let Some(pid) = parse_number(name).and_then(|number| i32::try_from(number).ok()) {
                 processes.listed_any = true;
@@ -79,6 +115,22 @@ impl Processes {
             }
         }
         Ok(processes)
+    }
+
+    /// Adds the command name of every member to `text`, see proc_pid_comm(5).
+    pub fn read_names(&mut self, procfs: &Procfs, text: &mut Vec<u8>) -> Result<(), Error> {
+        for member in &mut self.members {
+            let mut path = [0; 32];
+            // Cannot fail: the number has ten digits at most.
+            let _ = write!(&mut path[..], "{}/comm\0", member.pid);
+            let path = CStr::from_bytes_until_nul(&path).unwrap_or_default();
+            let mut name = [0; 256];
+            let read = || procfs.open_file(&procfs.root, path).and_then(|file| file::read(&file, &mut name));
+            let Seen::Is(length) = settle(read)? else { continue };
+            let name = name[..length].strip_suffix(b"\n").unwrap_or(&name[..length]);
+            member.name = add_text(text, name)?;
+        }
+        Ok(())
     }
 
     fn visit(&mut self, procfs: &Procfs, pid: i32, path: &Path, namespaces: &mut Namespaces) -> Result<(), Error> {
@@ -93,7 +145,7 @@ impl Processes {
         match namespace {
             Seen::Is(namespace) => {
                 self.members.try_reserve(1)?;
-                self.members.push(Member { pid, namespace });
+                self.members.push(Member { pid, namespace, name: 0 });
             }
             Seen::Gone => (),
             Seen::Refused(errno) => {
@@ -118,18 +170,22 @@ fn enter(procfs: &Procfs, path: &Path, namespaces: &mut Namespaces) -> Result<Se
 }
 
 /// What came of asking for one process.
-enum Seen<T> {
+pub enum Seen<T> {
     Is(T),
     Gone,
     Refused(Errno),
 }
 
 /// Asks again after EACCES, which means not only a refusal: procfs also gives it when the process ends in the call.
-fn settle<T>(mut ask: impl FnMut() -> Result<T, Errno>) -> Result<Seen<T>, Error> {
+pub fn settle<T>(mut ask: impl FnMut() -> Result<T, Errno>) -> Result<Seen<T>, Error> {
     let mut answer = ask();
     if matches!(answer, Err(Errno(libc::EACCES))) {
         answer = ask();
     }
+    seen(answer)
+}
+
+pub fn seen<T>(answer: Result<T, Errno>) -> Result<Seen<T>, Error> {
     match answer {
         Ok(value) => Ok(Seen::Is(value)),
         Err(errno) if errno.is_gone() => Ok(Seen::Gone),

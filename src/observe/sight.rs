@@ -1,7 +1,7 @@
 //! What keeps parts of the host out of this caller's sight.
 
-use super::parse_number;
 use super::procfs::{Processes, Procfs};
+use super::{Holders, parse_number};
 use crate::error::Error;
 use crate::sys::file::{self, Fd};
 use crate::sys::{Errno, if_any, process};
@@ -28,16 +28,34 @@ pub struct Gaps {
     /// The caller is not in the initial user namespace, or may not be in it: namespaces above and beside its own are
     /// out of its reach.
     pub nested: bool,
+    /// Namespaces that some threads are in could not be read or opened, so that what owns them can be missing.
+    pub links: bool,
+    /// The descriptors of some processes could not be read;
+    /// [`Snapshot::unreadable_descriptors`](crate::Snapshot::unreadable_descriptors) counts these.
+    pub descriptors: bool,
+    /// The network namespaces of some sockets could not be found out.
+    pub sockets: bool,
+    /// The mounts of some processes, or some mounts of a namespace, could not be read, or some mounted namespaces not be
+    /// opened; [`Snapshot::unreadable_mounts`](crate::Snapshot::unreadable_mounts) and
+    /// [`Snapshot::unopened_mounts`](crate::Snapshot::unopened_mounts) count these.
+    pub mounts: bool,
+    /// There are mount namespaces that no process lives in. What is mounted in them was not looked at.
+    pub mount_namespaces: bool,
 }
 
 impl Gaps {
-    pub(crate) fn of(procfs: &Procfs, processes: &Processes, nested: bool) -> Result<Gaps, Error> {
+    pub(crate) fn of(procfs: &Procfs, processes: &Processes, holders: &Holders, nested: bool) -> Result<Gaps, Error> {
         let evidence = processes.refused_by_hidepid || (processes.listed_any && !processes.listed_init);
         Ok(Gaps {
             unreadable: processes.unreadable > 0,
             hidepid: evidence || hides_processes(procfs, nested)?,
             pidns: !shows_initial_pid_namespace(procfs)?,
             nested,
+            links: holders.missed.links > 0,
+            descriptors: holders.missed.descriptors > 0,
+            sockets: holders.missed.sockets > 0,
+            mounts: holders.missed.mounts > 0 || holders.missed.unopened_mounts > 0,
+            mount_namespaces: holders.missed.mount_namespaces > 0,
         })
     }
 }

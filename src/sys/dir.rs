@@ -13,19 +13,20 @@ const RECORD_LENGTH: usize = 16;
 const RECORD_NAME: usize = 19;
 
 /// The names in a directory, in the kernel's order.
-pub struct Directory<'fd> {
-    fd: &'fd Fd,
-    buffer: Vec<u8>,
+pub struct Directory<'d> {
+    fd: &'d Fd,
+    buffer: &'d mut Vec<u8>,
     filled: usize,
     next: usize,
 }
 
-impl<'fd> Directory<'fd> {
-    /// Reads on from where `fd` stands.
-    pub fn new(fd: &'fd Fd) -> Result<Directory<'fd>, TryReserveError> {
-        let mut buffer = Vec::new();
-        buffer.try_reserve_exact(BUFFER_SIZE)?;
-        buffer.resize(BUFFER_SIZE, 0);
+impl<'d> Directory<'d> {
+    /// Reads on from where `fd` stands. The buffer can have served another directory before.
+    pub fn new(fd: &'d Fd, buffer: &'d mut Vec<u8>) -> Result<Directory<'d>, TryReserveError> {
+        if buffer.len() < BUFFER_SIZE {
+            buffer.try_reserve_exact(BUFFER_SIZE - buffer.len())?;
+            buffer.resize(BUFFER_SIZE, 0);
+        }
         Ok(Directory { fd, buffer, filled: 0, next: 0 })
     }
 
@@ -70,7 +71,8 @@ mod tests {
         }
         let fd = file::open(&CString::new(path.as_os_str().as_bytes()).unwrap(), libc::O_RDONLY | libc::O_DIRECTORY)
             .unwrap();
-        let mut directory = Directory::new(&fd).unwrap();
+        let mut buffer = Vec::new();
+        let mut directory = Directory::new(&fd, &mut buffer).unwrap();
         let mut names = Vec::new();
         while let Some(name) = directory.next_name().unwrap() {
             names.push(String::from_utf8(name.to_vec()).unwrap());

@@ -2,7 +2,7 @@
 
 use super::{Errno, check};
 use crate::error::Error;
-use std::ffi::{CStr, c_int, c_long};
+use std::ffi::{CStr, c_int, c_long, c_uint};
 use std::mem::MaybeUninit;
 
 /// An open descriptor, closed when dropped.
@@ -15,6 +15,11 @@ impl Fd {
     /// Takes over a descriptor that a system call has just returned.
     pub(super) fn from_call(returned: usize) -> Fd {
         Fd(returned as c_int)
+    }
+
+    /// The number, as `/proc/thread-self/fd` names it.
+    pub fn number(&self) -> c_int {
+        self.0
     }
 
     pub(super) fn raw(&self) -> c_int {
@@ -52,6 +57,27 @@ fn open_raw(directory: c_int, path: &CStr, flags: c_int) -> Result<Fd, Errno> {
     }
 }
 
+/// Opens what `path` names below `root`, as a program would whose root directory that is; see openat2(2), Linux 5.12.
+///
+/// Nothing is opened yet (O_PATH). EAGAIN: some component of the path is not in memory, so to look for it could mean to
+/// wait for a server that does not answer.
+pub fn find_in_memory(root: &Fd, path: &CStr) -> Result<Fd, Errno> {
+    #[repr(C)]
+    struct OpenHow {
+        flags: u64,
+        mode: u64,
+        resolve: u64,
+    }
+    /// `RESOLVE_NO_MAGICLINKS`, `RESOLVE_NO_SYMLINKS`, `RESOLVE_IN_ROOT` and `RESOLVE_CACHED` of linux/openat2.h.
+    const RESOLVE: u64 = 0x02 | 0x04 | 0x10 | 0x20;
+    let how = OpenHow { flags: (libc::O_PATH | libc::O_CLOEXEC) as u64, mode: 0, resolve: RESOLVE };
+    // SAFETY: `path` is a NUL-terminated string, and `how` is as large as the call is told.
+    let returned = unsafe {
+        libc::syscall(libc::SYS_openat2, c_long::from(root.0), path.as_ptr(), &raw const how, size_of::<OpenHow>())
+    };
+    check(returned).map(Fd::from_call)
+}
+
 /// Reads into `buffer`; fewer bytes than it holds may come, none at the end of the file.
 pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
     // SAFETY: the kernel writes at most `len` bytes into `buffer`.
@@ -86,7 +112,7 @@ pub fn read_link_at<'b>(directory: &Fd, path: &CStr, buffer: &'b mut [u8]) -> Re
 }
 
 /// What identifies a file: the device it is on, and its inode number there.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Identity {
     pub device: u64,
     pub inode: u64,
@@ -101,6 +127,61 @@ pub fn identity(fd: &Fd) -> Result<Identity, Errno> {
     let stat = unsafe { stat.assume_init() };
     #[allow(clippy::unnecessary_cast, reason = "these types differ between architectures")]
     Ok(Identity { device: stat.st_dev as u64, inode: stat.st_ino as u64 })
+}
+
+/// What a path leads to, links followed, without opening it or asking a server; see statx(2).
+pub fn status_at(directory: &Fd, path: &CStr) -> Result<Status, Errno> {
+    const FLAGS: c_int = libc::AT_NO_AUTOMOUNT | libc::AT_STATX_DONT_SYNC | libc::AT_EMPTY_PATH;
+    const MASK: c_uint = libc::STATX_TYPE | libc::STATX_INO | libc::STATX_NLINK | libc::STATX_MNT_ID;
+    let mut statx = MaybeUninit::<libc::statx>::zeroed();
+    // SAFETY: `path` is a NUL-terminated string; `statx` has the size that the call writes.
+    check(unsafe {
+        let directory = c_long::from(directory.0);
+        libc::syscall(libc::SYS_statx, directory, path.as_ptr(), FLAGS, MASK, statx.as_mut_ptr())
+    })?;
+    // SAFETY: the structure consists of numbers, all of them written.
+    let statx = unsafe { statx.assume_init() };
+    Ok(Status {
+        mount: statx.stx_mnt_id,
+        device: libc::makedev(statx.stx_dev_major, statx.stx_dev_minor),
+        inode: statx.stx_ino,
+        links: statx.stx_nlink,
+        is_socket: u32::from(statx.stx_mode) & libc::S_IFMT == libc::S_IFSOCK,
+    })
+}
+
+/// What an O_PATH descriptor refers to, without asking a server.
+pub fn status(file: &Fd) -> Result<Status, Errno> {
+    status_at(file, c"")
+}
+
+/// Some of what statx(2) tells.
+#[derive(Clone, Copy, Debug)]
+pub struct Status {
+    /// 0 before Linux 5.8.
+    pub mount: u64,
+    pub device: u64,
+    pub inode: u64,
+    pub links: u32,
+    pub is_socket: bool,
+}
+
+impl Status {
+    pub fn identity(&self) -> Identity {
+        Identity { device: self.device, inode: self.inode }
+    }
+
+    /// Tells directories apart also where one is mounted in several places.
+    pub fn place(&self) -> Place {
+        Place { mount: self.mount, identity: self.identity() }
+    }
+}
+
+/// A directory where it is mounted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Place {
+    mount: u64,
+    identity: Identity,
 }
 
 /// The magic number of the file system that the file is on, see fstatfs(2).

@@ -6,7 +6,9 @@
 
 pub mod dir;
 pub mod file;
+pub mod mount;
 pub mod nsfs;
+pub mod pidfd;
 pub mod process;
 
 use std::ffi::c_long;

@@ -8,7 +8,7 @@ fn namespace(inode: u64, parent: Option<u32>) -> Namespace {
 }
 
 fn member(pid: i32, namespace: u32) -> Member {
-    Member { pid, namespace }
+    Member { pid, namespace, name: 0 }
 }
 
 fn assemble(namespaces: &[Namespace], members: &[Member], own: Option<u32>) -> Snapshot {

@@ -1,5 +1,6 @@
 /* What the header promises to any caller, also to a careless one on a host in trouble. */
 #include "kit.h"
+#include <sys/socket.h>
 
 #include <ftw.h>
 #include <limits.h>
@@ -11,7 +12,10 @@
 #endif
 
 /* The header's promise: a scan never has more descriptors open. */
-enum { DESCRIPTORS = 5 };
+enum { DESCRIPTORS = 5, PINNED_DESCRIPTORS = 10 };
+
+#define ALL_FLAGS \
+    (USERNS_SCAN_PINNED | USERNS_SCAN_SOCKETS | USERNS_SCAN_OWNED | USERNS_SCAN_NAMES)
 
 /* Where something can be mounted in a clean room, which has a mount namespace of its own. */
 static char elsewhere[] = "/tmp";
@@ -123,6 +127,31 @@ static bool same_text(char *one, char *other)
 static bool same_snapshot(const struct userns_snapshot *one, const struct userns_snapshot *other)
 {
     return same_text(shape_of(one), shape_of(other)) && same_text(facts_of(one), facts_of(other));
+}
+
+/* ---- Pins ---- */
+
+/*
+ * Lets a descriptor, a socket, a mount and a mount that another one hides hold namespaces, as
+ * far as this caller may; for scans that have to meet each.
+ */
+static void hold_in_all_ways(pid_t pid)
+{
+    static char visible[] = "/tmp/userns-visible-XXXXXX", hidden[] = "/tmp/userns-hidden-XXXXXX";
+    char path[64];
+    pid_t other = start(go_down, &(int){ 2 });
+
+    CHECK(open_namespace(pid, "user") >= 0);
+    CHECK(socket(AF_UNIX, SOCK_STREAM, 0) >= 0);
+    CHECK(mount("tmpfs", "/tmp", "tmpfs", 0, NULL) == 0);
+    CHECK(close(mkstemp(visible)) == 0 && close(mkstemp(hidden)) == 0);
+    snprintf(path, sizeof path, "/proc/%d/ns/user", (int)pid);
+    CHECK(mount(path, visible, NULL, MS_BIND, NULL) == 0);
+    snprintf(path, sizeof path, "/proc/%d/ns/user", (int)other);
+    CHECK(mount(path, hidden, NULL, MS_BIND, NULL) == 0);
+    CHECK(mount(visible, hidden, NULL, MS_BIND, NULL) == 0);
+    end(other);
+    end(pid);
 }
 
 /* ---- NULL ---- */
@@ -283,7 +312,7 @@ static void option_sizes(void)
 
 static void unknown_flags(void)
 {
-    for (int bit = 0; bit < 64; bit++) {
+    for (int bit = 4; bit < 64; bit++) { /* those below are known */
         struct userns_options options = USERNS_OPTIONS_INIT;
 
         options.flags = UINT64_C(1) << bit;
@@ -524,8 +553,9 @@ void free(void *memory)
 }
 
 /* Scans while the nth allocation is refused; whether the scan got that far. */
-static bool scan_is_refused(long nth)
+static bool scan_is_refused(uint64_t flags, long nth)
 {
+    struct userns_options options = USERNS_OPTIONS_INIT;
     static char garbage;
     struct userns_snapshot *snapshot = (void *)&garbage;
     long before = in_use;
@@ -533,7 +563,8 @@ static bool scan_is_refused(long nth)
 
     calls = 0;
     first_refused = nth;
-    error = userns_scan(NULL, &snapshot);
+    options.flags = flags;
+    error = userns_scan(&options, &snapshot);
     first_refused = 0;
     if (calls < nth) {
         CHECK_EQ(error, 0);
@@ -546,12 +577,12 @@ static bool scan_is_refused(long nth)
     return calls >= nth;
 }
 
-static void refuse_each_in_turn(void)
+static void refuse_each_in_turn(uint64_t flags)
 {
     int descriptors = open_descriptors();
     long nth = 1;
 
-    while (scan_is_refused(nth))
+    while (scan_is_refused(flags, nth))
         nth++;
     CHECK(nth > 5);
     CHECK_EQ(open_descriptors(), descriptors);
@@ -559,13 +590,15 @@ static void refuse_each_in_turn(void)
 
 static void little_memory(void *unused)
 {
-    int three = 3;
+    pid_t pid = start(go_down, &(int){ 3 });
 
     (void)unused;
-    start(go_down, &three);
-    refuse_each_in_turn();
+    hold_in_all_ways(pid);
+    refuse_each_in_turn(0);
+    refuse_each_in_turn(ALL_FLAGS);
     refuses_on = true;
-    refuse_each_in_turn();
+    refuse_each_in_turn(0);
+    refuse_each_in_turn(ALL_FLAGS);
 }
 
 static void out_of_memory(void)
@@ -604,6 +637,7 @@ static void scan_with(int left, const struct userns_options *options,
 {
     int used = lowest_unused_descriptor();
     struct userns_snapshot *snapshot;
+    int enough = options->flags == 0 ? DESCRIPTORS : PINNED_DESCRIPTORS;
     struct rlimit limit, lower;
     int error;
 
@@ -615,7 +649,7 @@ static void scan_with(int left, const struct userns_options *options,
     CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
 
     CHECK_EQ(lowest_unused_descriptor(), used);
-    CHECK(error == 0 || left < DESCRIPTORS);
+    CHECK(error == 0 || left < enough);
     CHECK(error != 0 || left > 0);
     if (error == 0) {
         CHECK(same_snapshot(snapshot, reference));
@@ -626,25 +660,28 @@ static void scan_with(int left, const struct userns_options *options,
     }
 }
 
-static void scan_with_few_descriptors(const char *proc_path)
+static void scan_with_few_descriptors(const char *proc_path, uint64_t flags)
 {
     struct userns_options options = USERNS_OPTIONS_INIT;
-    struct userns_snapshot *reference = scan_at(proc_path);
+    struct userns_snapshot *reference;
 
     options.proc_path = proc_path;
-    close_inherited_descriptors();
-    for (int left = 0; left <= DESCRIPTORS + 1; left++)
+    options.flags = flags;
+    CHECK(userns_scan(&options, &reference) == 0);
+    for (int left = 0; left <= PINNED_DESCRIPTORS + 1; left++)
         scan_with(left, &options, reference);
     userns_free(reference);
 }
 
 static void few_descriptors(void *unused)
 {
-    int three = 3;
+    pid_t pid = start(go_down, &(int){ 3 });
 
     (void)unused;
-    start(go_down, &three);
-    scan_with_few_descriptors("/proc");
+    close_inherited_descriptors();
+    scan_with_few_descriptors("/proc", 0);
+    hold_in_all_ways(pid);
+    scan_with_few_descriptors("/proc", ALL_FLAGS);
 }
 
 static void out_of_descriptors(void)
@@ -667,9 +704,11 @@ static void few_descriptors_elsewhere(void *unused)
     (void)unused;
     CHECK(unshare(CLONE_NEWPID) == 0);
     start(mount_procfs, NULL);
-    scan_with_few_descriptors(elsewhere);
+    close_inherited_descriptors();
+    scan_with_few_descriptors(elsewhere, 0);
+    scan_with_few_descriptors(elsewhere, ALL_FLAGS);
     CHECK(mount("tmpfs", "/proc", "tmpfs", 0, NULL) == 0);
-    scan_with_few_descriptors(elsewhere);
+    scan_with_few_descriptors(elsewhere, 0);
 }
 
 static void out_of_descriptors_elsewhere(void)
@@ -712,7 +751,7 @@ static void descriptors_are_private(void)
     expect_path_error("/", -ENODEV);
     expect_path_error("/proc/self", -ENODEV);
     expect_path_error("/nonexistent", -ENOENT);
-    options.flags = 1;
+    options.flags = UINT64_C(1) << 63;
     expect_error("an unknown flag", &options, -EINVAL);
     CHECK_EQ(open_descriptors(), descriptors);
 }
@@ -848,16 +887,6 @@ static void scan_and_scan_again(void *unused)
 static void deterministic(void)
 {
     in_clean_room(scan_and_scan_again, NULL);
-}
-
-static long resident_pages(void)
-{
-    FILE *statm = fopen("/proc/self/statm", "re");
-    long pages;
-
-    CHECK(statm != NULL && fscanf(statm, "%*d %ld", &pages) == 1);
-    fclose(statm);
-    return pages;
 }
 
 static void scan_many_times(void *unused)

@@ -163,6 +163,12 @@ static UNUSED void end(pid_t pid)
     CHECK(waitpid(pid, NULL, 0) == pid);
 }
 
+/* For start(). */
+static UNUSED void do_nothing(void *unused)
+{
+    (void)unused;
+}
+
 /* Memory that this process and those it forks have in common, zeroed. */
 static UNUSED void *shared(size_t size)
 {
@@ -281,6 +287,19 @@ static UNUSED uint64_t inode_of(pid_t pid)
     return status.st_ino;
 }
 
+/* The 64-bit id of the user namespace of a process, 0 where the kernel gives none. */
+static UNUSED uint64_t id_of(pid_t pid)
+{
+    int fd = open_namespace(pid, "user");
+    uint64_t id = 0;
+
+    CHECK(fd >= 0);
+    if (ioctl(fd, NS_GET_ID, &id) != 0)
+        id = 0;
+    close(fd);
+    return id;
+}
+
 /*
  * Does something as process 1 of a new PID namespace with a procfs of its own at /proc, where
  * no other processes are than those it starts. An ordinary user needs a user namespace for that.
@@ -355,6 +374,16 @@ static UNUSED bool has_members(const struct userns_node *node, size_t expected, 
         same = pids[i] == va_arg(arguments, pid_t);
     va_end(arguments);
     return same;
+}
+
+static UNUSED long resident_pages(void)
+{
+    FILE *statm = fopen("/proc/self/statm", "re");
+    long pages;
+
+    CHECK(statm != NULL && fscanf(statm, "%*d %ld", &pages) == 1);
+    fclose(statm);
+    return pages;
 }
 
 /* How many descriptors this process has open. */

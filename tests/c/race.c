@@ -11,7 +11,8 @@
 /* ---- The calls of the library ---- */
 
 static int calls;
-static char awaited[32]; /* the link after whose reading something is to happen */
+static char awaited[32]; /* the path after whose use something is to happen */
+static int passes;       /* how often it is used before that */
 static void (*happening)(void);
 
 /* Counts a call, and finds the function that libc has by this name. */
@@ -24,6 +25,15 @@ static void *counted(const char *name)
     return function;
 }
 
+static void happen_after(const char *path)
+{
+    if (happening != NULL && strcmp(path, awaited) == 0 && passes-- == 0) {
+        void (*now)(void) = happening;
+        happening = NULL;
+        now();
+    }
+}
+
 ssize_t readlinkat(int directory, const char *path, char *buffer, size_t size)
 {
     ssize_t (*real)(int, const char *, char *, size_t);
@@ -31,11 +41,7 @@ ssize_t readlinkat(int directory, const char *path, char *buffer, size_t size)
 
     *(void **)&real = counted("readlinkat");
     length = real(directory, path, buffer, size);
-    if (happening != NULL && strcmp(path, awaited) == 0) {
-        void (*now)(void) = happening;
-        happening = NULL;
-        now();
-    }
+    happen_after(path);
     return length;
 }
 
@@ -72,14 +78,17 @@ long syscall(long number, ...)
 {
     long (*real)(long, ...);
     va_list arguments;
-    long a[6];
+    long a[6], result;
 
     *(void **)&real = counted("syscall");
     va_start(arguments, number);
     for (int i = 0; i < 6; i++)
         a[i] = va_arg(arguments, long);
     va_end(arguments);
-    return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+    result = real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+    if (number == SYS_openat)
+        happen_after((const char *)a[1]);
+    return result;
 }
 
 /* Scans; something happens as soon as the scan has read the namespace of a process. */
@@ -128,18 +137,6 @@ static pid_t start_waiting(void (*act)(void), int levels)
         if (waitpid(pid, NULL, WNOHANG) != 0)
             skip("cannot make a user namespace");
     return pid;
-}
-
-static uint64_t id_of(pid_t pid)
-{
-    int fd = open_namespace(pid, "user");
-    uint64_t id = 0;
-
-    CHECK(fd >= 0);
-    if (ioctl(fd, NS_GET_ID, &id) != 0)
-        id = 0;
-    close(fd);
-    return id;
 }
 
 /* ---- Between reading a link and opening it ---- */
@@ -263,6 +260,81 @@ static void number_changes_hands(void)
     in_clean_room(scan_while_number_changes, NULL);
 }
 
+/* ---- A mount that one process shows, and then another one ---- */
+
+static char *const place = "/tmp/place";
+
+static void mount_namespace(void *unused)
+{
+    pid_t pid = start(go_down, &(int){ 1 });
+    char path[32];
+
+    (void)unused;
+    CHECK(unshare(CLONE_NEWNS) == 0);
+    CHECK(mount("tmpfs", "/tmp", "tmpfs", 0, NULL) == 0);
+    CHECK(close(creat(place, 0600)) == 0);
+    snprintf(path, sizeof path, "/proc/%d/ns/user", (int)pid);
+    CHECK(mount(path, place, "none", MS_BIND, NULL) == 0);
+    request->wanted = inode_of(pid);
+    end(pid);
+}
+
+static void join_mount_namespace(void *pid)
+{
+    int fd = open_namespace(*(pid_t *)pid, "mnt");
+
+    CHECK(fd >= 0 && setns(fd, CLONE_NEWNS) == 0);
+    close(fd);
+}
+
+/*
+ * The first process that sees the mount ends at a certain point, and the other one must serve.
+ * Before it, process 1 passes that point, which is in another mount namespace.
+ */
+static void scan_while_viewer_ends(const char *at)
+{
+    struct userns_options options = USERNS_OPTIONS_INIT;
+    struct userns_snapshot *snapshot;
+    const struct userns_pin *const *pins;
+    pid_t other;
+    size_t count;
+
+    request = shared(sizeof *request);
+    first = start(mount_namespace, NULL);
+    other = start(join_mount_namespace, &first);
+    snprintf(awaited, sizeof awaited, "%s", at);
+    passes = 1;
+    happening = end_first;
+    options.flags = USERNS_SCAN_PINNED;
+    CHECK(userns_scan(&options, &snapshot) == 0);
+    CHECK(happening == NULL);
+    CHECK(userns_parent(userns_find(snapshot, request->wanted)) == userns_self(snapshot));
+    pins = userns_pins(userns_find(snapshot, request->wanted), &count);
+    CHECK_EQ(count, 1);
+    CHECK(userns_pin_kind(pins[0]) == USERNS_PIN_MOUNT && userns_pin_pid(pins[0]) == other);
+    CHECK(strcmp(userns_pin_path(pins[0]), place) == 0);
+    CHECK(!(userns_gaps(snapshot) & USERNS_GAP_MOUNTS));
+    userns_free(snapshot);
+}
+
+static void viewer_ends_early(void *unused)
+{
+    (void)unused;
+    scan_while_viewer_ends("ns/time_for_children");
+}
+
+static void viewer_ends_late(void *unused)
+{
+    (void)unused;
+    scan_while_viewer_ends("mountinfo");
+}
+
+static void viewer_ends(void)
+{
+    in_clean_room(viewer_ends_early, NULL);
+    in_clean_room(viewer_ends_late, NULL);
+}
+
 /* ---- How many calls ---- */
 
 static int calls_of_a_scan(void)
@@ -308,6 +380,7 @@ int main(int argc, char *argv[])
         { "member_ends", member_ends },
         { "member_moves", member_moves },
         { "number_changes_hands", number_changes_hands },
+        { "viewer_ends", viewer_ends },
         { "number_of_calls", number_of_calls },
         { NULL, NULL },
     };

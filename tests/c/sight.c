@@ -10,11 +10,6 @@ static void need_root(void)
 
 /* ---- Refusals ---- */
 
-static void do_nothing(void *unused)
-{
-    (void)unused;
-}
-
 /* In the room are its process 1 and a namespace of root, both out of reach, and what this makes. */
 static void scan_as_nobody(void *roots_pid)
 {

@@ -43,7 +43,7 @@ static void deepest_nesting(void)
     CHECK(has_members(node, 1, pid));
     for (int depth = levels; depth > 0; depth--, node = userns_parent(node)) {
         CHECK_EQ(userns_depth(node), depth);
-        CHECK_EQ(userns_flags(node), 0);
+        CHECK_EQ(userns_flags(node), depth == levels ? 0 : USERNS_NODE_EMPTY);
         CHECK(userns_owner(node, &owner) && owner == geteuid());
         CHECK(userns_is_ancestor(own, node) && !userns_is_ancestor(node, own));
         CHECK(depth == levels || has_members(node, 0));
@@ -247,18 +247,6 @@ static void smallest_name(const struct model *model, int space, char name[16])
     }
 }
 
-static uint64_t id_of(pid_t pid)
-{
-    int fd = open_namespace(pid, "user");
-    uint64_t id = 0;
-
-    CHECK(fd >= 0);
-    if (ioctl(fd, NS_GET_ID, &id) != 0)
-        id = 0;
-    close(fd);
-    return id;
-}
-
 static void check_members(const struct model *model, int space, const struct userns_snapshot *snapshot)
 {
     const struct userns_node *node = userns_find(snapshot, model->space[space].inode);
@@ -289,7 +277,7 @@ static void check_relations(const struct model *model, int space, const struct u
         CHECK(userns_parent(node) == userns_find(snapshot, model->space[parent].inode));
         CHECK_EQ(userns_depth(node), userns_depth(userns_parent(node)) + 1);
         CHECK(userns_owner(node, &owner) && owner == geteuid());
-        CHECK_EQ(userns_flags(node), 0);
+        CHECK_EQ(userns_flags(node), userns_pids(node, NULL) == NULL ? USERNS_NODE_EMPTY : 0);
     }
     CHECK_EQ(userns_device(node), userns_device(userns_self(snapshot)));
     for (int other = 0; other < model->spaces; other++)

@@ -1,0 +1,55 @@
+//! Processes as descriptors: pidfd_open(2), pidfd_getfd(2), and what else is asked by PID, kcmp(2).
+
+use super::file::Fd;
+use super::{Errno, check};
+use std::ffi::{c_int, c_long};
+
+/// `PIDFD_GET_USER_NAMESPACE` (Linux 6.11).
+const PIDFD_GET_USER_NAMESPACE: libc::Ioctl = libc::_IO(0xff, 9);
+/// `SIOCGSKNS` of linux/sockios.h (Linux 4.10).
+const SIOCGSKNS: libc::Ioctl = 0x894c;
+/// `KCMP_FILES` of linux/kcmp.h.
+const KCMP_FILES: c_long = 2;
+
+/// The PID of the calling process in its own PID namespace.
+pub fn own_pid() -> i32 {
+    // SAFETY: the call takes nothing and cannot fail.
+    unsafe { libc::getpid() }
+}
+
+/// Opens a process by the PID that the caller's own PID namespace gives it, close-on-exec (Linux 5.3); or a thread that
+/// is not the first of its process (Linux 6.9).
+pub fn open(pid: i32, is_thread: bool) -> Result<Fd, Errno> {
+    const PIDFD_THREAD: c_int = libc::O_EXCL;
+    let flags = if is_thread { PIDFD_THREAD } else { 0 };
+    // SAFETY: the call takes no pointer.
+    check(unsafe { libc::syscall(libc::SYS_pidfd_open, c_long::from(pid), c_long::from(flags)) }).map(Fd::from_call)
+}
+
+/// The user namespace of a process, without any procfs (Linux 6.11).
+pub fn user_namespace(process: &Fd) -> Result<Fd, Errno> {
+    // SAFETY: the operation wants its argument to be 0.
+    check(unsafe { libc::ioctl(process.raw(), PIDFD_GET_USER_NAMESPACE, 0 as c_long) }.into()).map(Fd::from_call)
+}
+
+/// A duplicate of a descriptor of another process, close-on-exec (Linux 5.6); the right is that of
+/// PTRACE_MODE_ATTACH_REALCREDS.
+pub fn duplicate(process: &Fd, number: i32) -> Result<Fd, Errno> {
+    let (process, number) = (c_long::from(process.raw()), c_long::from(number));
+    // SAFETY: the call takes no pointer.
+    check(unsafe { libc::syscall(libc::SYS_pidfd_getfd, process, number, 0 as c_long) }).map(Fd::from_call)
+}
+
+/// The network namespace of a socket, close-on-exec; needs CAP_NET_ADMIN there.
+pub fn network_namespace(socket: &Fd) -> Result<Fd, Errno> {
+    // SAFETY: the operation takes no argument.
+    check(unsafe { libc::ioctl(socket.raw(), SIOCGSKNS) }.into()).map(Fd::from_call)
+}
+
+/// Whether two threads have one descriptor table, by PIDs of the caller's PID namespace; see kcmp(2).
+pub fn share_descriptors(one: i32, other: i32) -> Result<bool, Errno> {
+    let (one, other) = (c_long::from(one), c_long::from(other));
+    // SAFETY: the call takes no pointer.
+    let order = unsafe { libc::syscall(libc::SYS_kcmp, one, other, KCMP_FILES, 0 as c_long, 0 as c_long) };
+    check(order).map(|order| order as c_int == 0)
+}
