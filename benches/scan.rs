@@ -4,9 +4,11 @@
 #[path = "../tests/common/mod.rs"]
 mod common;
 mod cost;
+mod pinned;
 mod room;
+mod table;
 
-use cost::{Cost, median};
+use cost::Cost;
 use room::Population;
 use std::ffi::OsStr;
 use std::process::Command;
@@ -22,9 +24,10 @@ fn main() {
     let lsns = lsns_version();
     println!("{}; {}", host(), lsns.as_deref().unwrap_or("no lsns"));
     for (processes, runs) in SIZES {
-        let population = Population { processes, namespaces: processes / 10 };
-        room::within(population, || report(population, runs, userns_tree.as_os_str(), lsns.is_some()));
+        let population = Population { processes, namespaces: processes / 10, descriptors: 0, held: 0 };
+        room::within(population, |_| report(population, runs, userns_tree.as_os_str(), lsns.is_some()));
     }
+    pinned::report(lsns.as_deref());
 }
 
 fn lsns_version() -> Option<String> {
@@ -61,59 +64,22 @@ fn report(population: Population, runs: usize, userns_tree: &OsStr, with_lsns: b
     // Last: the programs are children of this process and begin with the memory that it has, so it stays small before.
     let scans: Vec<Cost> = (0..runs).map(|_| scan(population)).collect();
 
-    let Population { processes, namespaces } = population;
+    let Population { processes, namespaces, .. } = population;
     println!("\n{processes} processes, {namespaces} user namespaces, {runs} runs of each:\n");
-    println!("|                      |       time | per process |  user CPU | system CPU | peak memory |");
-    println!("|:---------------------|-----------:|------------:|----------:|-----------:|------------:|");
-    print_costs("userns::scan()", &scans, processes);
-    print_costs("userns_tree", &ours, processes);
+    table::print_head();
+    table::print_costs("userns::scan()", &scans, processes);
+    table::print_costs("userns_tree", &ours, processes);
     if with_lsns {
-        print_costs("lsns -t user", &theirs, processes);
-        print_ratios(&theirs, &ours);
+        table::print_costs("lsns -t user", &theirs, processes);
+        table::print_ratios(&theirs, &ours);
     }
-    print_calls(userns_tree, processes);
+    table::print_calls("userns_tree", userns_tree, "process", processes);
 }
 
 /// One scan in this process, which is in the room too. It has to see all that is there.
-fn scan(Population { processes, namespaces }: Population) -> Cost {
+fn scan(Population { processes, namespaces, .. }: Population) -> Cost {
     let (cost, snapshot) = cost::of_call(|| userns::scan().unwrap());
     assert_eq!(snapshot.nodes().len(), namespaces + 1);
     assert_eq!(snapshot.nodes().map(|node| node.pids().len()).sum::<usize>(), processes + 1);
     cost
-}
-
-fn print_costs(name: &str, costs: &[Cost], processes: usize) {
-    let Cost { wall, user, system, peak } = cost::typical(costs);
-    let each = wall * 1e3 / processes as f64;
-    let peak = peak.map_or(String::new(), |peak| format!("{peak:.0} KiB"));
-    println!("| {name:20} | {wall:7.2} ms | {each:8.2} µs | {user:6.2} ms | {system:7.2} ms | {peak:>11} |");
-}
-
-/// How many times as much they take, by the figures above; and the median of the same for each pair of runs.
-fn print_ratios(theirs: &[Cost], ours: &[Cost]) {
-    let (their, our) = (cost::typical(theirs), cost::typical(ours));
-    let (wall, user, system) = (their.wall / our.wall, their.user / our.user, their.system / our.system);
-    let peak = their.peak.zip(our.peak).map_or(String::new(), |(their, our)| format!("{:.2}", their / our));
-    println!("| {:20} | {wall:10.2} | {:11} | {user:9.2} | {system:10.2} | {peak:>11} |", "ratio", "");
-    let wall = median(theirs.iter().zip(ours).map(|(their, our)| their.wall / our.wall));
-    println!("| {:20} | {wall:10.2} | {:11} | {:9} | {:10} | {:11} |", "ratio, run by run", "", "", "", "");
-}
-
-/// Counts the system calls of a run, if strace(1) is installed and may trace.
-fn print_calls(userns_tree: &OsStr, processes: usize) {
-    let mut strace = cost::command(&["strace", "-f", "-c", "-U", "calls,name"].map(OsStr::new));
-    let (counted, output) = match strace.arg(userns_tree).output() {
-        Ok(output) => (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned()),
-        Err(error) => (false, error.to_string()),
-    };
-    if !counted {
-        return common::skip("the count of system calls by strace", &output);
-    }
-    let calls = |wanted: &str| -> usize {
-        let mut rows = output.lines().filter_map(|line| line.trim().split_once(' '));
-        rows.find(|(_, name)| *name == wanted).map_or(0, |(calls, _)| calls.parse().unwrap())
-    };
-    let (total, readlinkat) = (calls("total"), calls("readlinkat"));
-    let each = total as f64 / processes as f64;
-    println!("\nSystem calls of userns_tree: {total}, {readlinkat} of them readlinkat; {each:.3} per process.");
 }
