@@ -80,7 +80,8 @@ fn compile_and_link(source: &Path, flags: &[&str]) -> PathBuf {
         .arg(source)
         .arg("-L")
         .arg(&library)
-        .arg(format!("-Wl,-rpath,{}", library.display()))
+        // As DT_RPATH, which comes before LD_LIBRARY_PATH: cargo puts the directory of another build there, see ld.so(8).
+        .arg(format!("-Wl,--disable-new-dtags,-rpath,{}", library.display()))
         .arg("-luserns")
         .output()
         .expect("a C compiler");
