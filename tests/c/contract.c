@@ -146,10 +146,10 @@ static void hold_in_all_ways(pid_t pid)
     CHECK(mount("tmpfs", "/tmp", "tmpfs", 0, NULL) == 0);
     CHECK(close(mkstemp(visible)) == 0 && close(mkstemp(hidden)) == 0);
     snprintf(path, sizeof path, "/proc/%d/ns/user", (int)pid);
-    CHECK(mount(path, visible, NULL, MS_BIND, NULL) == 0);
+    CHECK(mount(path, visible, "none", MS_BIND, NULL) == 0);
     snprintf(path, sizeof path, "/proc/%d/ns/user", (int)other);
-    CHECK(mount(path, hidden, NULL, MS_BIND, NULL) == 0);
-    CHECK(mount(visible, hidden, NULL, MS_BIND, NULL) == 0);
+    CHECK(mount(path, hidden, "none", MS_BIND, NULL) == 0);
+    CHECK(mount(visible, hidden, "none", MS_BIND, NULL) == 0);
     end(other);
     end(pid);
 }
