@@ -50,9 +50,13 @@ pub fn read(search: &mut Search, thread: &Thread, namespace: u64) -> Result<bool
         return Ok(true);
     }
     let mountinfo = match settle(|| search.procfs.open_file(&thread.directory, c"mountinfo"))? {
-        Seen::Is(mountinfo) => file::read_to_end(&mountinfo)?,
+        Seen::Is(mountinfo) => mountinfo,
         Seen::Gone => return Ok(true), // the next thread with this view serves
         Seen::Refused(_) => return Ok(false),
+    };
+    let mountinfo = match file::read_to_end(&mountinfo) {
+        Err(error) if !error.is_exhaustion() => return Ok(false),
+        read => read?,
     };
     let view = search.mounts.views.len() as u32;
     search.mounts.views.try_reserve(1)?;

@@ -71,9 +71,10 @@ fn hides_processes(procfs: &Procfs, nested: bool) -> Result<bool, Error> {
         None => if_any(file::open(c"/proc/self/mountinfo", libc::O_RDONLY))?,
         opened => opened,
     };
-    let mountinfo = match mountinfo {
-        Some(file) => file::read_to_end(&file)?,
-        None => return Ok(true),
+    let Some(mountinfo) = mountinfo else { return Ok(true) };
+    let mountinfo = match file::read_to_end(&mountinfo) {
+        Err(error) if !error.is_exhaustion() => return Ok(true),
+        read => read?,
     };
     let device = procfs.device() as libc::dev_t;
     let Some(options) = super_options(&mountinfo, (libc::major(device), libc::minor(device))) else {
