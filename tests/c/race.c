@@ -240,7 +240,7 @@ static void scan_while_number_changes(void *unused)
 
     (void)unused;
     request = shared(sizeof *request);
-    first = start(go_down, &(int){ 2 });
+    first = start(go_down, &(int){ 1 }); /* no deeper, so that no other known number gets free */
     request->wanted = inode_of(first);
     marker = start(go_down, &(int){ 0 });
     mover = start_waiting(move_below_wanted, 1);
