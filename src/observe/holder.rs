@@ -4,7 +4,7 @@ use super::mount::{self, Mounts};
 use super::namespace::Hasher;
 use super::other::{self, Kind, Others};
 use super::procfs::{Procfs, Seen, seen, settle};
-use super::{Hold, Holder, Namespaces, Other, Target, parse_number};
+use super::{Hold, Holder, Namespaces, Other, ShortPath, Target, parse_number};
 use crate::error::Error;
 use crate::sys::dir::Directory;
 use crate::sys::file::{self, Fd, Identity};
@@ -186,7 +186,7 @@ impl<'s> Search<'s> {
     }
 
     fn thread(&self, directory: &Fd, pid: i32, tid: i32) -> Result<Option<Thread>, Error> {
-        let name = Number::new(tid);
+        let name = ShortPath::new(format_args!("{tid}"));
         match settle(|| file::open_at(directory, name.as_c_str(), libc::O_PATH | libc::O_DIRECTORY))? {
             Seen::Is(directory) => Ok(Some(Thread { pid, tid, directory })),
             _ => Ok(None),
@@ -302,7 +302,7 @@ impl<'s> Search<'s> {
         number: i32,
         missed: &mut Missed,
     ) -> Result<bool, Error> {
-        let name = Number::new(number);
+        let name = ShortPath::new(format_args!("{number}"));
         let mut text = [0; 48];
         let text = match settle(|| file::read_link_at(table, name.as_c_str(), &mut text).map(|text| text.len()))? {
             Seen::Is(length) => &text[..length],
@@ -443,38 +443,4 @@ fn open_directory(parent: &Fd, name: &CStr) -> Result<Seen<Fd>, Error> {
 /// The next name in the directory of a process; none if the process has ended.
 fn next_name<'d>(names: &'d mut Directory) -> Result<Option<&'d [u8]>, Error> {
     Ok(if_any(names.next_name())?.flatten())
-}
-
-/// A decimal number as a file name, without an allocation.
-struct Number([u8; Number::SIZE]);
-
-impl Number {
-    const SIZE: usize = "2147483647".len() + 1;
-
-    fn new(number: i32) -> Number {
-        let mut digits = [0; Number::SIZE];
-        let mut rest = number.unsigned_abs();
-        let length = rest.checked_ilog10().unwrap_or(0) as usize + 1;
-        for digit in digits[..length].iter_mut().rev() {
-            *digit = b'0' + (rest % 10) as u8;
-            rest /= 10;
-        }
-        Number(digits)
-    }
-
-    fn as_c_str(&self) -> &CStr {
-        CStr::from_bytes_until_nul(&self.0).unwrap_or_default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_as_names() {
-        for number in [0, 7, 10, 4096, i32::MAX] {
-            assert_eq!(Number::new(number).as_c_str().to_str().unwrap(), number.to_string());
-        }
-    }
 }

@@ -16,6 +16,9 @@ pub use procfs::{Processes, Procfs};
 pub use sight::{Gaps, overflow_uid};
 
 use std::collections::TryReserveError;
+use std::ffi::CStr;
+use std::fmt;
+use std::io::Write;
 
 /// `PROC_USER_INIT_INO` of the kernel: the inode number of the initial user namespace.
 const INITIAL_USER_NAMESPACE: u64 = 4026531837;
@@ -89,6 +92,24 @@ pub struct Hold {
     pub holder: Holder,
 }
 
+/// A path of numbers and short names below a directory, without an allocation.
+struct ShortPath([u8; ShortPath::SIZE]);
+
+impl ShortPath {
+    const SIZE: usize = 32;
+
+    fn new(path: fmt::Arguments<'_>) -> ShortPath {
+        let mut bytes = [0; ShortPath::SIZE];
+        // Cannot fail: a number has ten digits at most, and the longest name is `thread-self/fd/`.
+        let _ = (&mut bytes[..ShortPath::SIZE - 1]).write_fmt(path);
+        ShortPath(bytes)
+    }
+
+    fn as_c_str(&self) -> &CStr {
+        CStr::from_bytes_until_nul(&self.0).unwrap_or_default()
+    }
+}
+
 /// A decimal number without a sign.
 fn parse_number(text: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(text).ok()?;
@@ -129,6 +150,16 @@ fn add_text(text: &mut Vec<u8>, string: &[u8]) -> Result<u32, TryReserveError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_shortest_and_the_longest_path() {
+        assert_eq!(ShortPath::new(format_args!("{}", 1)).as_c_str(), c"1");
+        assert_eq!(ShortPath::new(format_args!("{}/ns/user", i32::MAX)).as_c_str(), c"2147483647/ns/user");
+        assert_eq!(
+            ShortPath::new(format_args!("thread-self/fd/{}", i32::MAX)).as_c_str(),
+            c"thread-self/fd/2147483647"
+        );
+    }
 
     #[test]
     fn numbers_are_digits_and_nothing_else() {

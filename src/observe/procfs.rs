@@ -1,12 +1,12 @@
 //! The processes that a procfs shows, and the user namespace of each: proc_pid_ns(5).
 
-use super::{Member, Namespaces, add_text, parse_number};
+use super::other::{Kind, parse_link};
+use super::{Member, Namespaces, ShortPath, add_text, parse_number};
 use crate::error::Error;
 use crate::sys::Errno;
 use crate::sys::dir::Directory;
 use crate::sys::file::{self, Fd, Identity};
 use std::ffi::CStr;
-use std::io::Write;
 
 /// `PROC_SUPER_MAGIC` of linux/magic.h.
 const PROC_SUPER_MAGIC: u32 = 0x9fa0;
@@ -57,12 +57,12 @@ impl Procfs {
         if file::status(file)?.identity() != wanted {
             return Err(Errno(libc::ESRCH));
         }
-        let path = path_of_own(file);
-        let path = CStr::from_bytes_until_nul(&path).unwrap_or_default();
-        match file::open_at(&self.root, path, libc::O_RDONLY) {
+        // Not `self`: a thread can have a descriptor table of its own.
+        let path = ShortPath::new(format_args!("thread-self/fd/{}", file.number()));
+        match file::open_at(&self.root, path.as_c_str(), libc::O_RDONLY) {
             Err(errno) if errno.is_gone() => {
                 let usual = Procfs::open(c"/proc").map_err(|error| Errno(error.errno()))?;
-                file::open_at(&usual.root, path, libc::O_RDONLY)
+                file::open_at(&usual.root, path.as_c_str(), libc::O_RDONLY)
             }
             opened => opened,
         }
@@ -73,15 +73,6 @@ impl Procfs {
     pub fn shows_caller(&self) -> bool {
         file::read_link_at(&self.root, c"self", &mut [0; 16]).is_ok()
     }
-}
-
-/// `thread-self/fd/NUMBER`, the way to open a file anew that was opened with O_PATH. Not `self`: a thread can have a
-/// descriptor table of its own.
-fn path_of_own(fd: &Fd) -> [u8; 32] {
-    let mut path = [0; 32];
-    // Cannot fail: the number has ten digits at most.
-    let _ = write!(&mut path[..], "thread-self/fd/{}\0", fd.number());
-    path
 }
 
 /// What a walk through all processes found.
@@ -111,7 +102,7 @@ impl Processes {
             if let Some(pid) = parse_number(name).and_then(|number| i32::try_from(number).ok()) {
                 processes.listed_any = true;
                 processes.listed_init |= pid == 1;
-                processes.visit(procfs, pid, &Path::new(name), namespaces)?;
+                processes.visit(procfs, pid, namespaces)?;
             }
         }
         Ok(processes)
@@ -120,12 +111,9 @@ impl Processes {
     /// Adds the command name of every member to `text`, see proc_pid_comm(5).
     pub fn read_names(&mut self, procfs: &Procfs, text: &mut Vec<u8>) -> Result<(), Error> {
         for member in &mut self.members {
-            let mut path = [0; 32];
-            // Cannot fail: the number has ten digits at most.
-            let _ = write!(&mut path[..], "{}/comm\0", member.pid);
-            let path = CStr::from_bytes_until_nul(&path).unwrap_or_default();
+            let path = ShortPath::new(format_args!("{}/comm", member.pid));
             let mut name = [0; 256];
-            let read = || procfs.open_file(&procfs.root, path).and_then(|file| file::read(&file, &mut name));
+            let read = || procfs.open_file(&procfs.root, path.as_c_str()).and_then(|file| file::read(&file, &mut name));
             let Seen::Is(length) = settle(read)? else { continue };
             let name = name[..length].strip_suffix(b"\n").unwrap_or(&name[..length]);
             member.name = add_text(text, name)?;
@@ -133,7 +121,9 @@ impl Processes {
         Ok(())
     }
 
-    fn visit(&mut self, procfs: &Procfs, pid: i32, path: &Path, namespaces: &mut Namespaces) -> Result<(), Error> {
+    fn visit(&mut self, procfs: &Procfs, pid: i32, namespaces: &mut Namespaces) -> Result<(), Error> {
+        let path = ShortPath::new(format_args!("{pid}/ns/user"));
+        let path = path.as_c_str();
         let namespace = match settle(|| read_inode(procfs, path))? {
             Seen::Is(inode) => match namespaces.find(inode) {
                 Some(known) => Seen::Is(known),
@@ -161,8 +151,8 @@ impl Processes {
 ///
 /// The process can have moved to another namespace since, or its PID can belong to a new one: the descriptor, not the
 /// link read before, tells where it is. If it has gone, the next member that the walk meets serves.
-fn enter(procfs: &Procfs, path: &Path, namespaces: &mut Namespaces) -> Result<Seen<u32>, Error> {
-    match settle(|| procfs.open_namespace(path.as_c_str()))? {
+fn enter(procfs: &Procfs, path: &CStr, namespaces: &mut Namespaces) -> Result<Seen<u32>, Error> {
+    match settle(|| procfs.open_namespace(path))? {
         Seen::Is(namespace) => Ok(namespaces.record(namespace)?.map_or(Seen::Refused(Errno(libc::EINVAL)), Seen::Is)),
         Seen::Gone => Ok(Seen::Gone),
         Seen::Refused(errno) => Ok(Seen::Refused(errno)),
@@ -194,52 +184,17 @@ pub fn seen<T>(answer: Result<T, Errno>) -> Result<Seen<T>, Error> {
     }
 }
 
-fn read_inode(procfs: &Procfs, path: &Path) -> Result<u64, Errno> {
+fn read_inode(procfs: &Procfs, path: &CStr) -> Result<u64, Errno> {
     let mut text = [0; 32];
-    parse_link(file::read_link_at(&procfs.root, path.as_c_str(), &mut text)?).ok_or(Errno(libc::EINVAL))
-}
-
-/// `PID/ns/user`, relative to the root of the procfs, without an allocation.
-struct Path([u8; Path::SIZE]);
-
-impl Path {
-    const TAIL: &[u8] = b"/ns/user\0";
-    const SIZE: usize = "2147483647".len() + Path::TAIL.len();
-
-    fn new(pid: &[u8]) -> Path {
-        let mut bytes = [0; Path::SIZE];
-        bytes[..pid.len()].copy_from_slice(pid);
-        bytes[pid.len()..][..Path::TAIL.len()].copy_from_slice(Path::TAIL);
-        Path(bytes)
+    match parse_link(file::read_link_at(&procfs.root, path, &mut text)?) {
+        Some((Kind::User, inode)) => Ok(inode),
+        _ => Err(Errno(libc::EINVAL)), // something is mounted over it
     }
-
-    fn as_c_str(&self) -> &CStr {
-        CStr::from_bytes_until_nul(&self.0).unwrap_or_default()
-    }
-}
-
-/// The inode number in `user:[4026531837]`.
-fn parse_link(text: &[u8]) -> Option<u64> {
-    parse_number(text.strip_prefix(b"user:[")?.strip_suffix(b"]")?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_links_of_user_namespaces_count() {
-        assert_eq!(parse_link(b"user:[4026531837]"), Some(4026531837));
-        for text in [&b"net:[4026531837]"[..], b"user:[]", b"user:[1", b"/user:[1]", b"user:[1] (deleted)"] {
-            assert_eq!(parse_link(text), None, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn paths_of_the_shortest_and_the_longest_pid() {
-        assert_eq!(Path::new(b"1").as_c_str(), c"1/ns/user");
-        assert_eq!(Path::new(b"2147483647").as_c_str(), c"2147483647/ns/user");
-    }
 
     #[test]
     fn a_second_refusal_is_final_and_a_process_that_ends_is_gone() {
