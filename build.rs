@@ -89,7 +89,7 @@ fn macros() -> String {
 fn type_constant(line: &str) -> String {
     match line.strip_prefix("#define USERNS_").and_then(|rest| rest.split_once(' ')) {
         Some((name, value)) if name.starts_with("SCAN_") => format!("#define USERNS_{name} UINT64_C({value})"),
-        Some((name, value)) if ["GAP_", "NODE_", "PIN_"].iter().any(|kind| name.starts_with(kind)) => {
+        Some((name, value)) if ["GAP_", "NODE_", "PIN_", "SOURCE_"].iter().any(|kind| name.starts_with(kind)) => {
             format!("#define USERNS_{name} {value}u")
         }
         _ => line.to_string(),

@@ -120,6 +120,23 @@
 #define USERNS_SCAN_NAMES UINT64_C(8)
 
 /**
+ * options->flags: lets the scan use a BPF program, see bpf(2), which is many times as quick
+ * as reading procfs and gives the same answer. Where that cannot be done, procfs is read
+ * instead, which is no error: userns_source() and userns_source_error() tell.
+ *
+ * It takes Linux 5.8 with CONFIG_DEBUG_INFO_BTF, in a PID namespace other than the initial
+ * one Linux 5.11, and is quickest from Linux 6.7 on; CAP_BPF and CAP_PERFMON, or
+ * CAP_SYS_ADMIN, in the initial user namespace; and a procfs of the caller's own PID
+ * namespace. Each such scan loads a program into the kernel, and unloads it, which leaves
+ * records in the audit log where there is one, see auditd(8).
+ *
+ * Whether the caller may read a process is not asked then, so that the scan also shows
+ * those that procfs refuses or hides (hidepid, see proc(5)). What a security module hides
+ * from the program is missing and not counted: userns_unreadable() is 0.
+ */
+#define USERNS_SCAN_BPF UINT64_C(16)
+
+/**
  * userns_gaps(): some processes could not be read. userns_unreadable() counts them.
  */
 #define USERNS_GAP_UNREADABLE 1u
@@ -172,6 +189,21 @@
  * lives in. What is mounted in them was not looked at.
  */
 #define USERNS_GAP_MOUNT_NAMESPACES 256u
+
+/**
+ * userns_source(): procfs, one link after the other.
+ */
+#define USERNS_SOURCE_PROCFS 1u
+
+/**
+ * userns_source(): a BPF program that visited all processes (Linux 6.7).
+ */
+#define USERNS_SOURCE_BPF_PROCESSES 2u
+
+/**
+ * userns_source(): a BPF program that visited all threads (Linux 5.8).
+ */
+#define USERNS_SOURCE_BPF_TASKS 3u
 
 /**
  * userns_flags(): this is the initial user namespace, the one that has no parent.
@@ -520,6 +552,35 @@ size_t userns_unopened_mounts(const struct userns_snapshot *snapshot);
  */
 const struct userns_namespace *const *userns_namespaces(const struct userns_snapshot *snapshot,
                                                         size_t *count);
+
+/**
+ * Where the scan read which processes there are, and the user namespace of each.
+ *
+ * Returns a USERNS_SOURCE_ constant; later versions can return others. Without
+ * USERNS_SCAN_BPF it is USERNS_SOURCE_PROCFS. 0 if the snapshot is NULL.
+ *
+ * Since 0.1.
+ */
+uint32_t userns_source(const struct userns_snapshot *snapshot);
+
+/**
+ * With USERNS_SCAN_BPF, why the source is procfs all the same; see bpf(2).
+ *
+ * Returns 0 if the source is BPF, or was not to be; otherwise
+ *
+ *     -EPERM                     the caller lacks CAP_BPF or CAP_PERFMON in the initial
+ *                                user namespace; or BPF is forbidden, by seccomp(2) say
+ *     -EXDEV                     the procfs is not that of the caller's own PID namespace
+ *     -EOPNOTSUPP                the kernel has no BPF, no type information (BTF, in
+ *                                /sys/kernel/btf/vmlinux), or not what the program needs
+ *     -ENOEXEC                   the kernel's verifier does not accept the program
+ *     -ENOMEM, -EMFILE, -ENFILE  there was not enough memory or no descriptor for it
+ *
+ * or another negative errno value with which bpf(2) failed.
+ *
+ * Since 0.1.
+ */
+int userns_source_error(const struct userns_snapshot *snapshot);
 
 /* Questions to a node ------------------------------------------------------------------ */
 

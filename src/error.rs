@@ -26,6 +26,12 @@ impl Error {
     pub(crate) const UNSUPPORTED: Error = Error(libc::ENOTTY);
     /// An allocation failed.
     pub(crate) const NO_MEMORY: Error = Error(libc::ENOMEM);
+    /// The procfs numbers processes otherwise than the caller's own PID namespace.
+    pub(crate) const OTHER_PROCFS: Error = Error(libc::EXDEV);
+    /// The kernel cannot do with BPF what is wanted.
+    pub(crate) const NO_BPF: Error = Error(libc::EOPNOTSUPP);
+    /// The kernel's verifier refused a BPF program.
+    pub(crate) const REFUSED_BPF: Error = Error(libc::ENOEXEC);
     /// The library has a bug.
     pub(crate) const BUG: Error = Error(libc::ENOTRECOVERABLE);
 
@@ -56,7 +62,19 @@ impl Error {
             }
             libc::ENOENT => c"there is no such directory; a procfs is mounted with: mount -t proc proc DIRECTORY",
             libc::ENOTDIR => c"this is not a directory; the root directory of a procfs is wanted",
-            libc::EACCES | libc::EPERM => c"the directory may not be opened; it, or one above it, denies permission",
+            libc::EACCES => c"the directory may not be opened; it, or one above it, denies permission",
+            libc::EPERM => {
+                c"permission is denied: BPF takes CAP_BPF and CAP_PERFMON, a directory the right to enter all above it"
+            }
+            libc::EXDEV => {
+                c"this procfs is not that of the caller's own PID namespace, so BPF was not used; mount one that is"
+            }
+            libc::EOPNOTSUPP => {
+                c"this kernel cannot do it with BPF; Linux 5.8 is needed, and /sys/kernel/btf/vmlinux has to be there"
+            }
+            libc::ENOEXEC => {
+                c"this kernel's verifier does not accept the BPF program of libuserns; please report the kernel's version"
+            }
             libc::ELOOP => c"the path of the directory leads through too many symbolic links",
             libc::ENAMETOOLONG => c"the path of the directory is too long",
             libc::EIO | libc::ESTALE | libc::ENOTCONN => c"the file system that the directory is on does not answer",

@@ -34,7 +34,7 @@ mod sys;
 mod tree;
 
 pub use error::Error;
-pub use observe::{Gaps, Kind};
+pub use observe::{Gaps, Kind, Source};
 pub use scan::Options;
 pub use tree::{Node, OtherNamespace, Pin, Snapshot};
 

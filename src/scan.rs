@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::observe::{
-    Depth, Gaps, Holders, Namespaces, Observations, Processes, Procfs, Search, overflow_uid, own_namespace,
+    Depth, Gaps, Holders, Namespaces, Observations, Processes, Procfs, Search, Source, overflow_uid, own_namespace,
 };
 use crate::tree::Snapshot;
 use std::ffi::{CStr, CString, OsString};
@@ -28,6 +28,7 @@ pub(crate) struct Wanted {
     pub sockets: bool,
     pub owned: bool,
     pub names: bool,
+    pub bpf: bool,
 }
 
 impl Options {
@@ -67,6 +68,21 @@ impl Options {
     /// Also reads the command names of processes, see [`Node::names`](crate::Node::names).
     pub fn names(mut self) -> Options {
         self.wanted.names = true;
+        self
+    }
+
+    /// Takes a BPF program for it where the kernel and the caller's privileges permit, which is much quicker, and procfs
+    /// where they do not; [`Snapshot::source`] tells which it was. The answer is the same.
+    ///
+    /// ```
+    /// let snapshot = userns::Options::new().bpf().scan()?;
+    /// if let Some(error) = snapshot.source_error() {
+    ///     eprintln!("not through BPF: {error}");
+    /// }
+    /// # Ok::<(), userns::Error>(())
+    /// ```
+    pub fn bpf(mut self) -> Options {
+        self.wanted.bpf = true;
         self
     }
 
@@ -115,6 +131,8 @@ pub(crate) fn scan_procfs(proc_path: &CStr, wanted: Wanted) -> Result<Snapshot, 
         text: holders.text,
         named: wanted.names,
         missed: holders.missed,
+        source: Source::Procfs,
+        source_error: wanted.bpf.then_some(Error::NO_BPF),
     })
 }
 

@@ -5,7 +5,7 @@ mod pins;
 pub use pins::{OtherNamespace, Pin};
 
 use crate::error::Error;
-use crate::observe::{Gaps, Member, Missed, Namespace, Observations};
+use crate::observe::{Gaps, Member, Missed, Namespace, Observations, Source};
 use pins::Pins;
 use std::collections::TryReserveError;
 use std::ffi::CStr;
@@ -45,6 +45,8 @@ pub struct Snapshot {
     gaps: Gaps,
     unreadable: usize,
     missed: Missed,
+    source: Source,
+    source_error: Option<Error>,
 }
 
 #[derive(Debug)]
@@ -117,6 +119,16 @@ impl Snapshot {
     /// How many processes were seen but could not be read.
     pub fn unreadable(&self) -> usize {
         self.unreadable
+    }
+
+    /// Where the scan read which processes there are, and the namespace of each.
+    pub fn source(&self) -> Source {
+        self.source
+    }
+
+    /// Why that is procfs although the scan was allowed to use [BPF](crate::Options::bpf).
+    pub fn source_error(&self) -> Option<Error> {
+        self.source_error
     }
 
     /// How many processes have descriptors that the scan wanted to see but could not read.
@@ -279,7 +291,7 @@ impl Snapshot {
     /// Puts a tree together, in time that grows as the observations do.
     pub(crate) fn assemble(observed: Observations) -> Result<Snapshot, Error> {
         let Observations { namespaces, mut members, own, gaps, unreadable, .. } = observed;
-        let Observations { others, holds, text, missed, .. } = observed;
+        let Observations { others, holds, text, missed, source, source_error, .. } = observed;
         members.sort_unstable_by_key(|member| member.pid);
         let order = sibling_order(&namespaces, &members, own)?;
         let parent_of = |index: u32| namespaces[index as usize].parent;
@@ -320,6 +332,8 @@ impl Snapshot {
             gaps,
             unreadable,
             missed,
+            source,
+            source_error,
         })
     }
 }

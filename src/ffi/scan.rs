@@ -31,6 +31,21 @@ pub const USERNS_SCAN_OWNED: u64 = 4;
 /// options->flags: also reads the command names of processes, see userns_names().
 pub const USERNS_SCAN_NAMES: u64 = 8;
 
+/// options->flags: lets the scan use a BPF program, see bpf(2), which is many times as quick
+/// as reading procfs and gives the same answer. Where that cannot be done, procfs is read
+/// instead, which is no error: userns_source() and userns_source_error() tell.
+///
+/// It takes Linux 5.8 with CONFIG_DEBUG_INFO_BTF, in a PID namespace other than the initial
+/// one Linux 5.11, and is quickest from Linux 6.7 on; CAP_BPF and CAP_PERFMON, or
+/// CAP_SYS_ADMIN, in the initial user namespace; and a procfs of the caller's own PID
+/// namespace. Each such scan loads a program into the kernel, and unloads it, which leaves
+/// records in the audit log where there is one, see auditd(8).
+///
+/// Whether the caller may read a process is not asked then, so that the scan also shows
+/// those that procfs refuses or hides (hidepid, see proc(5)). What a security module hides
+/// from the program is missing and not counted: userns_unreadable() is 0.
+pub const USERNS_SCAN_BPF: u64 = 16;
+
 /// What to scan. Begin with USERNS_OPTIONS_INIT, then set what differs:
 ///
 ///     struct userns_options options = USERNS_OPTIONS_INIT;
@@ -143,7 +158,8 @@ fn guard<T>(call: impl FnOnce() -> Result<T, Error> + UnwindSafe) -> Result<T, E
 /// `options` is NULL or points to as many bytes as its first field says; the path in it is
 /// NULL or a string.
 unsafe fn parse_options<'a>(options: *const userns_options) -> Result<(&'a CStr, Wanted), Error> {
-    const KNOWN: u64 = USERNS_SCAN_PINNED | USERNS_SCAN_SOCKETS | USERNS_SCAN_OWNED | USERNS_SCAN_NAMES;
+    const KNOWN: u64 =
+        USERNS_SCAN_PINNED | USERNS_SCAN_SOCKETS | USERNS_SCAN_OWNED | USERNS_SCAN_NAMES | USERNS_SCAN_BPF;
     // SAFETY: as this function's.
     let options = unsafe { read_options(options) }?;
     if options.flags & !KNOWN != 0 {
@@ -154,6 +170,7 @@ unsafe fn parse_options<'a>(options: *const userns_options) -> Result<(&'a CStr,
         sockets: options.flags & USERNS_SCAN_SOCKETS != 0,
         owned: options.flags & USERNS_SCAN_OWNED != 0,
         names: options.flags & USERNS_SCAN_NAMES != 0,
+        bpf: options.flags & USERNS_SCAN_BPF != 0,
     };
     if options.proc_path.is_null() {
         return Ok((c"/proc", wanted));

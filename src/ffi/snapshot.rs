@@ -2,9 +2,10 @@ use super::node::userns_node;
 use super::pin::{userns_namespace, userns_pin};
 use super::{Handle, array};
 use crate::error::Error;
+use crate::observe::Source;
 use crate::tree::{Node, Snapshot};
 use std::alloc::{Layout, alloc};
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, c_char, c_int};
 use std::ops::Range;
 use std::ptr;
 
@@ -35,6 +36,13 @@ pub const USERNS_GAP_MOUNTS: u32 = 128;
 /// userns_gaps(), with USERNS_SCAN_PINNED: there are mount namespaces that no process
 /// lives in. What is mounted in them was not looked at.
 pub const USERNS_GAP_MOUNT_NAMESPACES: u32 = 256;
+
+/// userns_source(): procfs, one link after the other.
+pub const USERNS_SOURCE_PROCFS: u32 = 1;
+/// userns_source(): a BPF program that visited all processes (Linux 6.7).
+pub const USERNS_SOURCE_BPF_PROCESSES: u32 = 2;
+/// userns_source(): a BPF program that visited all threads (Linux 5.8).
+pub const USERNS_SOURCE_BPF_TASKS: u32 = 3;
 
 /// What one scan observed: an immutable tree of user namespaces, or several where a common
 /// ancestor is out of sight.
@@ -323,4 +331,43 @@ pub unsafe extern "C" fn userns_namespaces(
     let others = unsafe { snapshot.as_ref() }.map_or(&[][..], |snapshot| &snapshot.others);
     // SAFETY: the caller passes NULL or where to write.
     unsafe { array(others, count) }
+}
+
+/// Where the scan read which processes there are, and the user namespace of each.
+///
+/// Returns a USERNS_SOURCE_ constant; later versions can return others. Without
+/// USERNS_SCAN_BPF it is USERNS_SOURCE_PROCFS. 0 if the snapshot is NULL.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_source(snapshot: *const userns_snapshot) -> u32 {
+    // SAFETY: the caller passes NULL or a snapshot.
+    match unsafe { snapshot.as_ref() }.map(|snapshot| snapshot.tree.source()) {
+        None => 0,
+        Some(Source::Procfs) => USERNS_SOURCE_PROCFS,
+        Some(Source::BpfProcesses) => USERNS_SOURCE_BPF_PROCESSES,
+        Some(Source::BpfTasks) => USERNS_SOURCE_BPF_TASKS,
+    }
+}
+
+/// With USERNS_SCAN_BPF, why the source is procfs all the same; see bpf(2).
+///
+/// Returns 0 if the source is BPF, or was not to be; otherwise
+///
+///     -EPERM                     the caller lacks CAP_BPF or CAP_PERFMON in the initial
+///                                user namespace; or BPF is forbidden, by seccomp(2) say
+///     -EXDEV                     the procfs is not that of the caller's own PID namespace
+///     -EOPNOTSUPP                the kernel has no BPF, no type information (BTF, in
+///                                /sys/kernel/btf/vmlinux), or not what the program needs
+///     -ENOEXEC                   the kernel's verifier does not accept the program
+///     -ENOMEM, -EMFILE, -ENFILE  there was not enough memory or no descriptor for it
+///
+/// or another negative errno value with which bpf(2) failed.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_source_error(snapshot: *const userns_snapshot) -> c_int {
+    // SAFETY: the caller passes NULL or a snapshot.
+    let error = unsafe { snapshot.as_ref() }.and_then(|snapshot| snapshot.tree.source_error());
+    error.map_or(0, |error| -error.errno())
 }

@@ -15,6 +15,7 @@ pub use own::own_namespace;
 pub use procfs::{Processes, Procfs};
 pub use sight::{Gaps, overflow_uid};
 
+use crate::error::Error;
 use std::collections::TryReserveError;
 use std::ffi::CStr;
 use std::fmt;
@@ -116,6 +117,19 @@ fn parse_number(text: &[u8]) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
+/// Where a scan read which processes there are, and the user namespace of each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Source {
+    /// The links of `/proc/PID/ns/user`, one after the other.
+    #[default]
+    Procfs,
+    /// A BPF program that visited all processes (Linux 6.7).
+    BpfProcesses,
+    /// A BPF program that visited all threads (Linux 5.8).
+    BpfTasks,
+}
+
 /// All that one scan saw.
 #[derive(Debug, Default)]
 pub struct Observations {
@@ -133,6 +147,9 @@ pub struct Observations {
     /// The names of the members were read.
     pub named: bool,
     pub missed: Missed,
+    pub source: Source,
+    /// Why it is not the source that was asked for.
+    pub source_error: Option<Error>,
 }
 
 /// Adds a string without its NUL byte to [`Observations::text`]; says where it begins, which is never 0.
