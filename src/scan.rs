@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::observe::{
     Depth, Gaps, Holders, Namespaces, Observations, Processes, Procfs, Search, Source, overflow_uid, own_namespace,
+    walk_by_bpf,
 };
 use crate::tree::Snapshot;
 use std::ffi::{CStr, CString, OsString};
@@ -111,13 +112,13 @@ pub(crate) fn scan_procfs(proc_path: &CStr, wanted: Wanted) -> Result<Snapshot, 
         Some(namespace) => namespaces.record(namespace)?,
         None => None,
     };
-    let mut processes = Processes::walk(&procfs, &mut namespaces)?;
+    let (mut processes, source, source_error) = walk(&procfs, &mut namespaces, wanted)?;
     let mut holders = find_holders(&procfs, &mut namespaces, &processes, wanted)?;
     if wanted.names {
         processes.read_names(&procfs, &mut holders.text)?;
     }
     let nested = !own.is_some_and(|own| namespaces.is_initial(own));
-    let gaps = Gaps::of(&procfs, &processes, &holders, nested)?;
+    let gaps = Gaps::of(&procfs, source, &processes, &holders, nested)?;
     // The initial namespace maps every UID, so there the overflow UID is an owner like any other.
     let unmapped = if nested { Some(overflow_uid(&procfs)?) } else { None };
     Snapshot::assemble(Observations {
@@ -131,9 +132,23 @@ pub(crate) fn scan_procfs(proc_path: &CStr, wanted: Wanted) -> Result<Snapshot, 
         text: holders.text,
         named: wanted.names,
         missed: holders.missed,
-        source: Source::Procfs,
-        source_error: wanted.bpf.then_some(Error::NO_BPF),
+        source,
+        source_error,
     })
+}
+
+/// Sees all processes by the quickest way that is allowed and works; also says which it was, and why it is not another.
+fn walk(
+    procfs: &Procfs,
+    namespaces: &mut Namespaces,
+    wanted: Wanted,
+) -> Result<(Processes, Source, Option<Error>), Error> {
+    let source_error = match wanted.bpf.then(|| walk_by_bpf(procfs, namespaces)) {
+        Some(Ok((processes, source))) => return Ok((processes, source, None)),
+        Some(Err(error)) => Some(error),
+        None => None,
+    };
+    Ok((Processes::walk(procfs, namespaces)?, Source::Procfs, source_error))
 }
 
 fn find_holders(
@@ -147,6 +162,9 @@ fn find_holders(
     }
     let depth = Depth { pinned: wanted.pinned, sockets: wanted.sockets };
     let mut search = Search::new(procfs, namespaces, depth);
+    if wanted.bpf {
+        search.use_bpf();
+    }
     for member in &processes.members {
         search.visit(member.pid)?;
     }

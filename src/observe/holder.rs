@@ -1,5 +1,6 @@
 //! What holds namespaces besides the processes that a plain scan meets: threads, descriptors, mounts and sockets.
 
+use super::bpf::{Descriptor, find_descriptors};
 use super::mount::{self, Mounts};
 use super::namespace::Hasher;
 use super::other::{self, Kind, Others};
@@ -11,6 +12,7 @@ use crate::sys::file::{self, Fd, Identity};
 use crate::sys::{Errno, if_any, pidfd};
 use std::collections::HashMap;
 use std::ffi::CStr;
+use std::ops::Range;
 
 /// How far to look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,6 +104,8 @@ pub struct Search<'s> {
     same_pids: bool,
     /// The network namespaces of the sockets, by inode number, that have been asked for theirs already.
     sockets: HashMap<u64, Option<Target>, Hasher>,
+    /// The descriptors that are worth reading, in ascending order, if that is known; else all are.
+    worthy: Option<Vec<Descriptor>>,
     tasks: Vec<u8>,
     descriptors: Vec<u8>,
 }
@@ -120,9 +124,15 @@ impl<'s> Search<'s> {
             mounts: Mounts::default(),
             same_pids: own == u64::try_from(pidfd::own_pid()).ok(),
             sockets: HashMap::default(),
+            worthy: None,
             tasks: Vec::new(),
             descriptors: Vec::new(),
         }
+    }
+
+    /// Has a BPF program find out which descriptors there are to read. If it cannot, all are read.
+    pub fn use_bpf(&mut self) {
+        self.worthy = if self.depth.pinned { find_descriptors(self.procfs, self.depth.sockets).ok() } else { None };
     }
 
     /// Looks at one process, unless it has gone.
@@ -226,10 +236,12 @@ impl<'s> Search<'s> {
     /// The descriptors and mounts that a thread shows.
     fn look_at(&mut self, thread: &Thread, links: &Inodes) -> Result<Missed, Error> {
         let mut missed = Missed::default();
-        let shared = self.shares_table(thread);
+        // A table in which nothing is to be read need not be told from others.
+        let worthy = self.worthy_of(thread);
+        let shared = if worthy.as_ref().is_some_and(Range::is_empty) { Ok(true) } else { self.shares_table(thread) };
         if shared != Ok(true) {
             let before = self.holders.holds.len();
-            self.read_descriptors(thread, &mut missed)?;
+            self.read_descriptors(thread, worthy, &mut missed)?;
             if shared.is_err() {
                 self.forget_repeated(before);
             }
@@ -272,7 +284,20 @@ impl<'s> Search<'s> {
         holds.truncate(kept);
     }
 
-    fn read_descriptors(&mut self, thread: &Thread, missed: &mut Missed) -> Result<(), Error> {
+    /// Where in `worthy` the descriptors of a thread are.
+    fn worthy_of(&self, thread: &Thread) -> Option<Range<usize>> {
+        let place = |descriptor: &Descriptor| (descriptor.pid, descriptor.tid);
+        let (worthy, own) = (self.worthy.as_ref()?, (thread.pid, thread.tid));
+        let begin = worthy.partition_point(|other| place(other) < own);
+        Some(begin..worthy.partition_point(|other| place(other) <= own))
+    }
+
+    fn read_descriptors(
+        &mut self,
+        thread: &Thread,
+        worthy: Option<Range<usize>>,
+        missed: &mut Missed,
+    ) -> Result<(), Error> {
         let directory = match open_directory(&thread.directory, c"fd")? {
             Seen::Is(directory) => directory,
             Seen::Gone => return Ok(()),
@@ -281,11 +306,27 @@ impl<'s> Search<'s> {
                 return Ok(());
             }
         };
+        match worthy {
+            Some(range) => {
+                for index in range {
+                    let number = self.worthy.as_ref().map_or(0, |worthy| worthy[index].number);
+                    if !self.read_descriptor(thread, &directory, number, missed)? {
+                        missed.descriptors += 1;
+                        break;
+                    }
+                }
+                Ok(())
+            }
+            None => self.read_all_descriptors(thread, &directory, missed),
+        }
+    }
+
+    fn read_all_descriptors(&mut self, thread: &Thread, directory: &Fd, missed: &mut Missed) -> Result<(), Error> {
         let mut buffer = std::mem::take(&mut self.descriptors);
-        let mut names = Directory::new(&directory, &mut buffer)?;
+        let mut names = Directory::new(directory, &mut buffer)?;
         while let Some(name) = next_name(&mut names)? {
             let Some(number) = parse_number(name) else { continue };
-            if !self.read_descriptor(thread, &directory, number as i32, missed)? {
+            if !self.read_descriptor(thread, directory, number as i32, missed)? {
                 missed.descriptors += 1;
                 break;
             }

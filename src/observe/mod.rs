@@ -1,5 +1,6 @@
 //! What the kernel shows, one file per source. A source knows nothing of trees: it yields plain observations.
 
+mod bpf;
 mod holder;
 mod mount;
 mod namespace;
@@ -8,6 +9,7 @@ mod own;
 mod procfs;
 mod sight;
 
+pub use bpf::walk as walk_by_bpf;
 pub use holder::{Depth, Holders, Missed, Search};
 pub use namespace::Namespaces;
 pub use other::Kind;

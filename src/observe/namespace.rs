@@ -32,6 +32,19 @@ pub struct Namespaces {
     lacks_ids: bool,
 }
 
+/// A namespace as the kernel's own structures show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observed {
+    pub inode: u64,
+    /// 0 where the kernel has none.
+    pub id: u64,
+    pub owner: u32,
+    /// How many are above it: 0 for the initial one.
+    pub level: u32,
+    /// Which of those that were observed is its parent.
+    pub parent: Option<u32>,
+}
+
 /// An entry, and whether its parent has still to be found.
 struct Entered {
     index: u32,
@@ -76,6 +89,39 @@ impl Namespaces {
         }
     }
 
+    /// Enters namespaces that were observed all at once; says where each is now.
+    ///
+    /// A number can have changed hands meanwhile. Then a parent is taken for one only where the levels fit, so that
+    /// whatever was observed, every chain of parents ends.
+    pub fn record_observed(&mut self, observed: impl Iterator<Item = Observed> + Clone) -> Result<Vec<u32>, Error> {
+        let mut places = Vec::new();
+        let mut levels: Vec<u32> = Vec::new();
+        for seen in observed.clone() {
+            let index = self.enter_observed(&seen)?;
+            places.try_reserve(1)?;
+            places.push(index);
+            levels.try_reserve(self.entries.len() - levels.len())?;
+            levels.resize(self.entries.len(), u32::MAX);
+            levels[index as usize] = seen.level;
+        }
+        for (seen, &index) in observed.zip(&places) {
+            let parent = seen.parent.and_then(|place| places.get(place as usize)).copied();
+            let fits = |&parent: &u32| Some(levels[index as usize]) == levels[parent as usize].checked_add(1);
+            self.entries[index as usize].parent = parent.filter(fits);
+        }
+        Ok(places)
+    }
+
+    fn enter_observed(&mut self, seen: &Observed) -> Result<u32, Error> {
+        let Observed { inode, id, owner, .. } = *seen;
+        let entry = Namespace { device: self.device.unwrap_or(0), inode, id, owner: Some(owner), parent: None };
+        match self.find(inode) {
+            // The kernel's structures can lack an id, or have it where it is not found, but its ioctl tell it.
+            Some(index) if id == 0 || self.entries[index as usize].id == id => Ok(index),
+            known => self.put(known, entry),
+        }
+    }
+
     /// All that was entered; an owner equal to `unmapped` counts as unknown.
     pub fn into_list(mut self, unmapped: Option<u32>) -> Vec<Namespace> {
         for namespace in &mut self.entries {
@@ -113,6 +159,11 @@ impl Namespaces {
         }
         let Identity { device, inode } = identity;
         let entry = Namespace { device, inode, id, owner: nsfs::owner(namespace).ok(), parent: None };
+        Ok(Entered { index: self.put(known, entry)?, fresh: true })
+    }
+
+    /// Enters a namespace in place of a known one with the same number, or as another one.
+    fn put(&mut self, known: Option<u32>, entry: Namespace) -> Result<u32, Error> {
         let index = match known {
             Some(index) => {
                 self.entries[index as usize] = entry;
@@ -120,11 +171,11 @@ impl Namespaces {
             }
             None => self.push(entry)?,
         };
-        if id != 0 {
+        if entry.id != 0 {
             self.by_id.try_reserve(1)?;
-            self.by_id.insert(id, index);
+            self.by_id.insert(entry.id, index);
         }
-        Ok(Entered { index, fresh: true })
+        Ok(index)
     }
 
     fn push(&mut self, entry: Namespace) -> Result<u32, Error> {

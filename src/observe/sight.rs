@@ -1,7 +1,7 @@
 //! What keeps parts of the host out of this caller's sight.
 
 use super::procfs::{Processes, Procfs};
-use super::{Holders, parse_number};
+use super::{Holders, Source, parse_number};
 use crate::error::Error;
 use crate::sys::file::{self, Fd};
 use crate::sys::{Errno, if_any, process};
@@ -44,11 +44,18 @@ pub struct Gaps {
 }
 
 impl Gaps {
-    pub(crate) fn of(procfs: &Procfs, processes: &Processes, holders: &Holders, nested: bool) -> Result<Gaps, Error> {
+    pub(crate) fn of(
+        procfs: &Procfs,
+        source: Source,
+        processes: &Processes,
+        holders: &Holders,
+        nested: bool,
+    ) -> Result<Gaps, Error> {
         let evidence = processes.refused_by_hidepid || (processes.listed_any && !processes.listed_init);
         Ok(Gaps {
             unreadable: processes.unreadable > 0,
-            hidepid: evidence || hides_processes(procfs, nested)?,
+            // The options of a procfs are of no concern to a BPF program.
+            hidepid: source == Source::Procfs && (evidence || hides_processes(procfs, nested)?),
             pidns: !shows_initial_pid_namespace(procfs)?,
             nested,
             links: holders.missed.links > 0,
@@ -113,11 +120,13 @@ fn option<'t>(options: &'t [u8], name: &[u8]) -> Option<&'t [u8]> {
 /// It is if the caller is in that namespace and is shown, as `self` leads only to a process of that PID namespace or
 /// of one below it. A caller in another one knows it by kthreadd: kernel threads live in the initial PID namespace only.
 fn shows_initial_pid_namespace(procfs: &Procfs) -> Result<bool, Error> {
+    if is_caller_in_initial_pid_namespace(procfs) { Ok(true) } else { shows_kthreadd(procfs) }
+}
+
+/// Whether the caller is in the initial PID namespace, and is shown.
+pub fn is_caller_in_initial_pid_namespace(procfs: &Procfs) -> bool {
     let mut text = [0; 32];
-    match file::read_link_at(procfs.root(), c"self/ns/pid", &mut text) {
-        Ok(INITIAL_PID_NAMESPACE) => Ok(true),
-        _ => shows_kthreadd(procfs),
-    }
+    matches!(file::read_link_at(procfs.root(), c"self/ns/pid", &mut text), Ok(INITIAL_PID_NAMESPACE))
 }
 
 fn shows_kthreadd(procfs: &Procfs) -> Result<bool, Error> {

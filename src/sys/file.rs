@@ -1,4 +1,4 @@
-//! Descriptors: openat(2), close(2), fstat(2), fstatfs(2), read(2), readlinkat(2).
+//! Descriptors: openat(2), close(2), fstat(2), fstatfs(2), lseek(2), read(2), readlinkat(2).
 
 use super::{Errno, check};
 use crate::error::Error;
@@ -84,6 +84,15 @@ pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
     check(unsafe { libc::syscall(libc::SYS_read, c_long::from(fd.0), buffer.as_mut_ptr(), buffer.len()) })
 }
 
+/// Sets where the next read begins.
+pub fn seek(fd: &Fd, offset: u64) -> Result<(), Errno> {
+    // SAFETY: the call takes no pointer.
+    match unsafe { libc::lseek64(fd.0, offset as libc::off64_t, libc::SEEK_SET) } {
+        -1 => Err(Errno::last()),
+        _ => Ok(()),
+    }
+}
+
 /// Reads all that is left of a file.
 pub fn read_to_end(fd: &Fd) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
@@ -118,15 +127,25 @@ pub struct Identity {
     pub inode: u64,
 }
 
-/// Which file is open, see fstat(2).
+/// Which file is open.
 pub fn identity(fd: &Fd) -> Result<Identity, Errno> {
+    let stat = stat(fd)?;
+    #[allow(clippy::unnecessary_cast, reason = "these types differ between architectures")]
+    Ok(Identity { device: stat.st_dev as u64, inode: stat.st_ino as u64 })
+}
+
+/// How many bytes a file has.
+pub fn size(fd: &Fd) -> Result<u64, Errno> {
+    Ok(stat(fd)?.st_size as u64)
+}
+
+/// See fstat(2).
+fn stat(fd: &Fd) -> Result<libc::stat64, Errno> {
     let mut stat = MaybeUninit::<libc::stat64>::uninit();
     // SAFETY: `stat` has the size that the call writes.
     check(unsafe { libc::fstat64(fd.0, stat.as_mut_ptr()) }.into())?;
     // SAFETY: the call succeeded, so it filled `stat`.
-    let stat = unsafe { stat.assume_init() };
-    #[allow(clippy::unnecessary_cast, reason = "these types differ between architectures")]
-    Ok(Identity { device: stat.st_dev as u64, inode: stat.st_ino as u64 })
+    Ok(unsafe { stat.assume_init() })
 }
 
 /// What a path leads to, links followed, without opening it or asking a server; see statx(2).

@@ -1,11 +1,13 @@
 //! System calls, one file per kernel interface.
 //!
 //! A scan may run in a thread that another one cancels, and a forced unwind through Rust frames ends the
-//! process. So nothing here is a cancellation point (pthreads(7)): `openat`, `close` and `getdents64` go through
+//! process. So nothing here is a cancellation point (pthreads(7)): `openat`, `close`, `read` and `getdents64` go through
 //! `syscall(2)`, which is none; the other wrappers used here are none in glibc and musl.
 
+pub mod bpf;
 pub mod dir;
 pub mod file;
+pub mod memory;
 pub mod mount;
 pub mod nsfs;
 pub mod pidfd;

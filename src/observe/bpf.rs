@@ -1,0 +1,251 @@
+//! The processes, and the user namespace of each with all above it, in one pass through the kernel's own structures; and
+//! the descriptors that hold namespaces: bpf(2).
+
+mod btf;
+mod program;
+
+use super::namespace::Observed;
+use super::{Member, Namespaces, Processes, Procfs, Source, parse_number, sight};
+use crate::error::Error;
+use crate::sys::bpf::{self, Trigger};
+use crate::sys::file::{self, Fd};
+use crate::sys::memory::Memory;
+use crate::sys::{Errno, nsfs};
+use btf::Kernel;
+use once_cell::race::OnceBox;
+use program::{Layout, Target};
+
+/// `SOCKFS_MAGIC` of linux/magic.h: the file system of all sockets.
+const SOCKFS_MAGIC: u32 = 0x534f_434b;
+
+/// How many threads are reckoned with where the kernel does not tell.
+const USUAL_THREADS: u32 = 30_000;
+/// No array is made for more; whoever needs that goes through procfs.
+const MOST: u32 = 1 << 24;
+
+/// Which processes a pass is about.
+struct Scope {
+    /// Those of a PID namespace that is not the initial one.
+    nested: bool,
+}
+
+/// Walks through all processes, as [`Processes::walk`] does through procfs.
+///
+/// Nothing is entered into `namespaces` before all has been seen. Whatever the reason for a failure is, procfs can serve
+/// instead.
+pub fn walk(procfs: &Procfs, namespaces: &mut Namespaces) -> Result<(Processes, Source), Error> {
+    let scope = Scope::find(procfs)?;
+    let mut layout = Layout { capacity: room_for_threads(procfs) };
+    loop {
+        let (array, source) = scope.walk(layout)?;
+        let counts = [program::COUNT, program::NAMESPACE_COUNT].map(|at| long(array.bytes(), at));
+        match grown(layout, counts)? {
+            None => return Ok((collect(array.bytes(), layout, counts, namespaces)?, source)),
+            Some(larger) => layout = larger,
+        }
+    }
+}
+
+/// A descriptor of a namespace, or of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Descriptor {
+    pub pid: i32,
+    /// The thread in whose table it is: the first of the process, or one that has another table.
+    pub tid: i32,
+    pub number: i32,
+}
+
+/// Finds all descriptors of namespaces, and if wanted of sockets, in the tables of all threads; in ascending order.
+pub fn find_descriptors(procfs: &Procfs, sockets: bool) -> Result<Vec<Descriptor>, Error> {
+    let scope = Scope::find(procfs)?;
+    let magics = [nsfs::MAGIC, SOCKFS_MAGIC];
+    let mut layout = Layout { capacity: 4096 };
+    loop {
+        let array = scope.visit_descriptors(layout, if sockets { &magics } else { &magics[..1] })?;
+        let count = long(array.bytes(), program::COUNT);
+        match grown(layout, [count, 0])? {
+            None => return read_descriptors(&array.bytes()[layout.descriptors()], count as usize),
+            Some(larger) => layout = larger,
+        }
+    }
+}
+
+fn read_descriptors(records: &[u8], count: usize) -> Result<Vec<Descriptor>, Error> {
+    let mut found = Vec::new();
+    found.try_reserve_exact(count)?;
+    found.extend(records.chunks_exact(program::DESCRIPTOR).take(count).map(|record| Descriptor {
+        pid: word(record, 0) as i32,
+        tid: word(record, program::DESCRIPTOR_THREAD) as i32,
+        number: word(record, program::DESCRIPTOR_NUMBER) as i32,
+    }));
+    found.sort_unstable();
+    Ok(found)
+}
+
+impl Scope {
+    /// Finds out whether a pass can tell what this procfs shows.
+    fn find(procfs: &Procfs) -> Result<Scope, Error> {
+        let nested = !sight::is_caller_in_initial_pid_namespace(procfs);
+        // Only a procfs of the initial PID namespace shows a process that is in that.
+        if nested && !shows_own_pid_namespace(procfs) { Err(Error::OTHER_PROCFS) } else { Ok(Scope { nested }) }
+    }
+
+    /// Runs the quickest program that this kernel accepts.
+    fn walk(&self, layout: Layout) -> Result<(Memory, Source), Error> {
+        // First, because a caller without the privilege gets no further.
+        let (map, array) = bpf::make_array(layout.size())?;
+        let kernel = running_kernel()?;
+        let target = Target { kernel, nested: self.nested, array: map.number(), layout };
+        let run = |functions| -> Result<(), Error> {
+            Ok(bpf::run(&load(&program::processes(target, functions)?, Trigger::Call)?)?)
+        };
+        let visit =
+            |tasks| -> Result<(), Error> { Ok(bpf::visit(&load(&program::tasks(target)?, Trigger::Visit(tasks))?)?) };
+        match kernel.functions.as_ref().ok_or(Error::NO_BPF).and_then(run) {
+            Ok(()) => Ok((array, Source::BpfProcesses)),
+            Err(error) => match kernel.tasks.ok_or(error).and_then(visit) {
+                Ok(()) => Ok((array, Source::BpfTasks)),
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    fn visit_descriptors(&self, layout: Layout, magics: &[u32]) -> Result<Memory, Error> {
+        let (map, array) = bpf::make_array(layout.size_of_descriptors())?;
+        let kernel = running_kernel()?;
+        let target = Target { kernel, nested: self.nested, array: map.number(), layout };
+        let files = kernel.task_files.ok_or(Error::NO_BPF)?;
+        bpf::visit(&load(&program::descriptors(target, magics)?, Trigger::Visit(files))?)?;
+        Ok(array)
+    }
+}
+
+/// What the running kernel looks like, found out once.
+fn running_kernel() -> Result<&'static Kernel, Error> {
+    static KERNEL: OnceBox<[Kernel; 1]> = OnceBox::new();
+    let [kernel] = KERNEL.get_or_try_init(|| {
+        // The one way to put something into a box that can fail.
+        let mut kernel = Vec::new();
+        kernel.try_reserve_exact(1)?;
+        kernel.push(Kernel::look_up()?);
+        kernel.into_boxed_slice().try_into().map_err(|_| Error::NO_MEMORY)
+    })?;
+    Ok(kernel)
+}
+
+fn load(code: &[u64], trigger: Trigger) -> Result<Fd, Error> {
+    match bpf::load(code, trigger, &mut []) {
+        // What the verifier says; that the caller lacks privileges is EPERM.
+        Err(Errno(libc::EACCES | libc::EINVAL)) => Err(Error::REFUSED_BPF),
+        loaded => Ok(loaded?),
+    }
+}
+
+/// How many processes and namespaces to make room for: threads are not fewer than processes, and there is some to spare.
+fn room_for_threads(procfs: &Procfs) -> u32 {
+    let mut text = [0; 64];
+    let read = file::open_at(procfs.root(), c"loadavg", libc::O_RDONLY).and_then(|file| file::read(&file, &mut text));
+    // See proc_loadavg(5): `0.20 0.18 0.12 1/80 11206`.
+    let threads = read.ok().and_then(|length| {
+        let numbers = text[..length].split(|&byte| byte == b' ').nth(3)?;
+        parse_number(numbers.split(|&byte| byte == b'/').nth(1)?)
+    });
+    let threads = threads.and_then(|threads| u32::try_from(threads).ok()).unwrap_or(USUAL_THREADS);
+    (threads + threads / 8 + 256).min(MOST)
+}
+
+/// What to make room for instead, if there was more of something.
+fn grown(layout: Layout, counts: [u64; 2]) -> Result<Option<Layout>, Error> {
+    let most = counts[0].max(counts[1]);
+    if most <= u64::from(layout.capacity) {
+        return Ok(None);
+    }
+    // Chains of namespaces are cut off where there is no room, so there can be many more.
+    let capacity = (most + most / 8).max(2 * u64::from(layout.capacity));
+    match u32::try_from(capacity) {
+        Ok(capacity @ ..=MOST) => Ok(Some(Layout { capacity })),
+        _ => Err(Error::NO_MEMORY),
+    }
+}
+
+/// Enters what the program wrote: namespaces, and members of these.
+fn collect(array: &[u8], layout: Layout, counts: [u64; 2], namespaces: &mut Namespaces) -> Result<Processes, Error> {
+    let [process_count, namespace_count] = counts.map(|count| count as usize);
+    let records = array[layout.namespaces()].chunks_exact(program::NAMESPACE).take(namespace_count);
+    let places = namespaces.record_observed(records.map(|record| Observed {
+        id: long(record, program::NAMESPACE_ID),
+        inode: word(record, program::NAMESPACE_INODE).into(),
+        owner: word(record, program::NAMESPACE_OWNER),
+        level: word(record, program::NAMESPACE_LEVEL),
+        parent: word(record, program::NAMESPACE_PARENT).checked_sub(1),
+    }))?;
+    let mut processes = Processes::default();
+    processes.members.try_reserve_exact(process_count)?;
+    for record in array[layout.processes()].chunks_exact(program::PROCESS).take(process_count) {
+        let namespace = word(record, program::PROCESS_NAMESPACE).checked_sub(1);
+        match namespace.and_then(|index| places.get(index as usize)) {
+            Some(&namespace) => processes.members.push(Member { pid: word(record, 0) as i32, namespace, name: 0 }),
+            None => processes.unreadable += 1,
+        }
+    }
+    processes.members.sort_unstable_by_key(|member| member.pid);
+    Ok(processes)
+}
+
+/// Whether the procfs numbers the calling process as its own PID namespace does: then it has no other number there, see
+/// NSpid in proc_pid_status(5).
+fn shows_own_pid_namespace(procfs: &Procfs) -> bool {
+    let status = file::open_at(procfs.root(), c"self/status", libc::O_RDONLY);
+    let Some(status) = status.ok().and_then(|status| file::read_to_end(&status).ok()) else { return false };
+    let numbers = status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"NSpid:"));
+    numbers.is_some_and(|numbers| numbers.trim_ascii().iter().all(u8::is_ascii_digit))
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+fn long(bytes: &[u8], at: usize) -> u64 {
+    let mut long = [0; 8];
+    long.copy_from_slice(&bytes[at..at + 8]);
+    u64::from_ne_bytes(long)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    /// What the verifier says of a program; that it accepts it, or that nobody may ask it here.
+    fn verify(name: &str, code: &[u64], trigger: Trigger) {
+        let mut log = vec![0; 1 << 20];
+        let loaded = bpf::load(code, trigger, &mut log);
+        let end = log.iter().position(|&byte| byte == 0).unwrap_or(log.len());
+        assert!(loaded.is_ok(), "{name}: {loaded:?}\n{}", String::from_utf8_lossy(&log[..end]));
+        #[allow(clippy::explicit_write, reason = "eprintln! is swallowed")]
+        let summary = String::from_utf8_lossy(&log[..end]).lines().last().unwrap_or_default().to_string();
+        writeln!(std::io::stderr(), "{name}: {} instructions; {summary}", code.len()).unwrap();
+    }
+
+    #[test]
+    fn the_verifier_accepts_all_programs() {
+        let kernel = Kernel::look_up().unwrap();
+        eprintln!("{kernel:?}");
+        for nested in [false, true] {
+            let layout = Layout { capacity: 1000 };
+            let (map, _array) = bpf::make_array(layout.size()).unwrap();
+            let target = Target { kernel: &kernel, nested, array: map.number(), layout };
+            verify("tasks", &program::tasks(target).unwrap(), Trigger::Visit(kernel.tasks.unwrap()));
+            verify(
+                "descriptors",
+                &program::descriptors(target, &[nsfs::MAGIC]).unwrap(),
+                Trigger::Visit(kernel.task_files.unwrap()),
+            );
+            verify(
+                "processes",
+                &program::processes(target, kernel.functions.as_ref().unwrap()).unwrap(),
+                Trigger::Call,
+            );
+        }
+    }
+}

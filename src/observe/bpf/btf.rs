@@ -1,0 +1,418 @@
+//! Where the running kernel keeps what the programs read: its type information, BTF, in `/sys/kernel/btf/vmlinux`.
+//!
+//! The format is that of Documentation/bpf/btf.rst of the kernel.
+
+use crate::error::Error;
+use crate::sys::file::{self, Fd};
+use crate::sys::memory::Memory;
+
+/// What is known of the running kernel. It does not change while that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kernel {
+    /// Where the members are, in bytes from the beginning of their structs.
+    pub task_pid: i16,
+    pub task_tgid: i16,
+    pub task_thread_pid: i16,
+    pub task_group_leader: i16,
+    pub task_real_cred: i16,
+    pub cred_user_ns: i16,
+    /// Of `struct user_namespace`.
+    pub parent: i16,
+    pub level: i16,
+    pub owner: i16,
+    pub inode: i16,
+    /// Linux 6.18.
+    pub id: Option<i16>,
+    pub pid_level: i16,
+    pub pid_numbers: i16,
+    pub upid_number: i16,
+    pub upid_namespace: i16,
+    pub upid_size: i16,
+    pub file_inode: i16,
+    pub inode_super_block: i16,
+    pub super_block_magic: i16,
+    /// The BTF ids of `struct task_struct` and `struct file`.
+    pub task_type: u32,
+    pub file_type: u32,
+    /// The BTF id of the function that casts pointers (Linux 6.2).
+    pub cast: Option<u32>,
+    /// Functions for the iteration over processes (Linux 6.7).
+    pub functions: Option<Functions>,
+    /// The BTF ids of the functions that stand for what can be visited: threads (Linux 5.8), and their descriptors.
+    pub tasks: Option<u32>,
+    pub task_files: Option<u32>,
+}
+
+/// The BTF ids of functions that a program may call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Functions {
+    pub new_tasks: u32,
+    pub next_task: u32,
+    pub end_tasks: u32,
+    pub new_numbers: u32,
+    pub next_number: u32,
+    pub end_numbers: u32,
+    pub read_lock: u32,
+    pub read_unlock: u32,
+}
+
+/// The structs that are looked up, with their members.
+const STRUCTS: [(&[u8], &[&[u8]]); 9] = [
+    (b"task_struct", &[b"pid", b"tgid", b"thread_pid", b"group_leader", b"real_cred"]),
+    (b"cred", &[b"user_ns"]),
+    (b"user_namespace", &[b"parent", b"level", b"owner", b"ns"]),
+    (b"ns_common", &[b"inum", b"ns_id"]),
+    (b"pid", &[b"level", b"numbers"]),
+    (b"upid", &[b"nr", b"ns"]),
+    (b"file", &[b"f_inode"]),
+    (b"inode", &[b"i_sb"]),
+    (b"super_block", &[b"s_magic"]),
+];
+const MOST_MEMBERS: usize = 5;
+
+const FUNCTIONS: [&[u8]; 11] = [
+    b"bpf_iter_task",
+    b"bpf_iter_task_file",
+    b"bpf_iter_task_new",
+    b"bpf_iter_task_next",
+    b"bpf_iter_task_destroy",
+    b"bpf_iter_num_new",
+    b"bpf_iter_num_next",
+    b"bpf_iter_num_destroy",
+    b"bpf_rcu_read_lock",
+    b"bpf_rcu_read_unlock",
+    b"bpf_rdonly_cast",
+];
+
+/// Where a member is, from the beginning of its struct, in bytes.
+type Members = [Option<u32>; MOST_MEMBERS];
+
+/// What a look at all types found, in the orders of `STRUCTS` and `FUNCTIONS`.
+struct Found {
+    ids: [u32; STRUCTS.len()],
+    sizes: [u32; STRUCTS.len()],
+    members: [Members; STRUCTS.len()],
+    functions: [Option<u32>; FUNCTIONS.len()],
+}
+
+impl Kernel {
+    /// Looks up the running kernel. EOPNOTSUPP: it does not tell, or it lacks what the programs read.
+    pub fn look_up() -> Result<Kernel, Error> {
+        let file = match file::open(c"/sys/kernel/btf/vmlinux", libc::O_RDONLY) {
+            Err(errno) if errno.is_gone() => return Err(Error::NO_BPF),
+            opened => opened?,
+        };
+        let size = file::size(&file)? as usize;
+        // From Linux 6.16 on; what is mapped is in the kernel's memory anyhow.
+        let memory = Memory::map(&file, size, libc::MAP_PRIVATE);
+        let bytes = match &memory {
+            Ok(memory) => Bytes::Mapped(memory.bytes()),
+            Err(_) => Bytes::Read { file: &file, size, window: Vec::new(), from: 0 },
+        };
+        Types::new(bytes)?.find()?.kernel().ok_or(Error::NO_BPF)
+    }
+}
+
+impl Found {
+    fn kernel(&self) -> Option<Kernel> {
+        let [
+            task,
+            [user_ns, ..],
+            user_namespace,
+            [inum, ns_id, ..],
+            pid,
+            upid,
+            [f_inode, ..],
+            [i_sb, ..],
+            [s_magic, ..],
+        ] = self.members;
+        let [_, _, _, _, _, upid_size, ..] = self.sizes;
+        let [task_type, _, _, _, _, _, file_type, ..] = self.ids;
+        let [tasks, task_files, .., cast] = self.functions;
+        let functions = || {
+            let [_, _, new_tasks, next_task, end_tasks, new_numbers, next_number, end_numbers, ..] = self.functions;
+            let [.., read_lock, read_unlock, _] = self.functions;
+            Some(Functions {
+                new_tasks: new_tasks?,
+                next_task: next_task?,
+                end_tasks: end_tasks?,
+                new_numbers: new_numbers?,
+                next_number: next_number?,
+                end_numbers: end_numbers?,
+                read_lock: read_lock?,
+                read_unlock: read_unlock?,
+            })
+        };
+        let near = |offset: Option<u32>| i16::try_from(offset?).ok();
+        let common = user_namespace[3]?;
+        let in_common = |offset: Option<u32>| near(Some(common + offset?));
+        Some(Kernel {
+            task_pid: near(task[0])?,
+            task_tgid: near(task[1])?,
+            task_thread_pid: near(task[2])?,
+            task_group_leader: near(task[3])?,
+            task_real_cred: near(task[4])?,
+            cred_user_ns: near(user_ns)?,
+            parent: near(user_namespace[0])?,
+            level: near(user_namespace[1])?,
+            owner: near(user_namespace[2])?,
+            inode: in_common(inum)?,
+            id: in_common(ns_id),
+            pid_level: near(pid[0])?,
+            pid_numbers: near(pid[1])?,
+            upid_number: near(upid[0])?,
+            upid_namespace: near(upid[1])?,
+            upid_size: i16::try_from(upid_size).ok()?,
+            file_inode: near(f_inode)?,
+            inode_super_block: near(i_sb)?,
+            super_block_magic: near(s_magic)?,
+            task_type,
+            file_type,
+            cast,
+            functions: functions(),
+            tasks,
+            task_files,
+        })
+    }
+}
+
+/// The bytes of the file.
+enum Bytes<'f> {
+    Mapped(&'f [u8]),
+    /// In pieces, so that they never are in memory all at once.
+    Read {
+        file: &'f Fd,
+        size: usize,
+        window: Vec<u8>,
+        /// Where in the file the window begins.
+        from: usize,
+    },
+}
+
+impl Bytes<'_> {
+    /// How much is read at a time, if it is read.
+    const WINDOW: usize = 64 * 1024;
+
+    fn at(&mut self, offset: usize, length: usize) -> Result<&[u8], Error> {
+        match self {
+            Bytes::Mapped(bytes) => bytes.get(offset..).and_then(|rest| rest.get(..length)).ok_or(Error::NO_BPF),
+            Bytes::Read { file, size, window, from } => {
+                let end = offset.checked_add(length).filter(|end| end <= size).ok_or(Error::NO_BPF)?;
+                if offset < *from || end > *from + window.len() {
+                    *window = read_at(file, offset, length.max(Self::WINDOW).min(*size - offset))?;
+                    *from = offset;
+                }
+                Ok(&window[offset - *from..end - *from])
+            }
+        }
+    }
+}
+
+fn read_at(file: &Fd, offset: usize, length: usize) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(length)?;
+    bytes.resize(length, 0);
+    file::seek(file, offset as u64)?;
+    let mut filled = 0;
+    while filled < length {
+        match file::read(file, &mut bytes[filled..])? {
+            0 => return Err(Error::NO_BPF),
+            more => filled += more,
+        }
+    }
+    Ok(bytes)
+}
+
+/// The names of types, all in one: they are looked up here and there.
+enum Strings<'f> {
+    Mapped(&'f [u8]),
+    Read(Vec<u8>),
+}
+
+impl Strings<'_> {
+    /// What begins with the name there; nothing if there is none.
+    fn from(&self, offset: u32) -> &[u8] {
+        let strings = match self {
+            Strings::Mapped(strings) => strings,
+            Strings::Read(strings) => &strings[..],
+        };
+        strings.get(offset as usize..).unwrap_or_default()
+    }
+}
+
+/// Whether the string that begins there is this one.
+fn is_name(text: &[u8], name: &[u8]) -> bool {
+    text.starts_with(name) && text.get(name.len()) == Some(&0)
+}
+
+// Kinds of types.
+const KIND_STRUCT: u32 = 4;
+const KIND_UNION: u32 = 5;
+const KIND_FUNC: u32 = 12;
+
+/// What a type begins with: `struct btf_type`.
+#[derive(Clone, Copy)]
+struct Type {
+    name: u32,
+    kind: u32,
+    /// How many members, parameters or values it has.
+    length: usize,
+    /// The offsets of members contain the sizes of bit fields.
+    has_bit_fields: bool,
+    size: u32,
+}
+
+const TYPE_SIZE: usize = 12;
+/// The size of `struct btf_member`: name, type and offset.
+const MEMBER_SIZE: usize = 12;
+
+impl Type {
+    fn parse(bytes: &[u8]) -> Type {
+        let info = word(bytes, 1);
+        Type {
+            name: word(bytes, 0),
+            kind: info >> 24 & 0x1f,
+            length: (info & 0xffff) as usize,
+            has_bit_fields: info >> 31 == 1,
+            size: word(bytes, 2),
+        }
+    }
+
+    /// How many bytes follow before the next type; `None` for a kind of which nothing is known.
+    fn rest(&self) -> Option<usize> {
+        match self.kind {
+            1 | 14 | 17 => Some(4),          // INT, VAR, DECL_TAG
+            2 | 7..=12 | 16 | 18 => Some(0), // PTR, FWD to FUNC, FLOAT, TYPE_TAG
+            3 => Some(12),                   // ARRAY
+            KIND_STRUCT | KIND_UNION => Some(self.length * MEMBER_SIZE),
+            6 | 13 => Some(self.length * 8),   // ENUM, FUNC_PROTO
+            15 | 19 => Some(self.length * 12), // DATASEC, ENUM64
+            _ => None,
+        }
+    }
+}
+
+fn word(bytes: &[u8], index: usize) -> u32 {
+    let at = index * 4;
+    u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+/// The types of a kernel. They are numbered from 1 on, in the order in which they stand there.
+struct Types<'f> {
+    bytes: Bytes<'f>,
+    strings: Strings<'f>,
+    begin: usize,
+    end: usize,
+    /// Where every `STRIDE`th type is, as far as they have been walked.
+    milestones: Vec<usize>,
+}
+
+impl<'f> Types<'f> {
+    const STRIDE: u32 = 256;
+
+    fn new(mut bytes: Bytes<'f>) -> Result<Types<'f>, Error> {
+        const MAGIC: u16 = 0xeb9f;
+        // `struct btf_header`: magic, version, flags; its own length; offset and length of types, then of strings.
+        let header = bytes.at(0, 24)?;
+        if u16::from_ne_bytes([header[0], header[1]]) != MAGIC {
+            return Err(Error::NO_BPF);
+        }
+        let [length, types, types_length, strings, strings_length] =
+            [1, 2, 3, 4, 5].map(|index| word(header, index) as usize);
+        let strings = match &mut bytes {
+            Bytes::Mapped(all) => {
+                let strings = all.get(length + strings..).and_then(|rest| rest.get(..strings_length));
+                Strings::Mapped(strings.ok_or(Error::NO_BPF)?)
+            }
+            Bytes::Read { file, .. } => Strings::Read(read_at(file, length + strings, strings_length)?),
+        };
+        let begin = length + types;
+        Ok(Types { bytes, strings, begin, end: begin + types_length, milestones: Vec::new() })
+    }
+
+    /// Looks at every type once, and then at the members of those that are wanted.
+    fn find(mut self) -> Result<Found, Error> {
+        let mut places = [None; STRUCTS.len()];
+        let mut functions = [None; FUNCTIONS.len()];
+        let mut at = self.begin;
+        for id in 1.. {
+            if at >= self.end {
+                break;
+            }
+            if id % Self::STRIDE == 0 {
+                self.milestones.try_reserve(1)?;
+                self.milestones.push(at);
+            }
+            let this = Type::parse(self.bytes.at(at, TYPE_SIZE)?);
+            match this.kind {
+                KIND_STRUCT => {
+                    let text = self.strings.from(this.name);
+                    if let Some(place) = STRUCTS.iter().position(|(name, _)| is_name(text, name)) {
+                        places[place] = places[place].or(Some((id, at, this.size)));
+                    }
+                }
+                KIND_FUNC => {
+                    let text = self.strings.from(this.name);
+                    if text.starts_with(b"bpf_") {
+                        if let Some(place) = FUNCTIONS.iter().position(|name| is_name(text, name)) {
+                            functions[place] = functions[place].or(Some(id));
+                        }
+                    }
+                }
+                _ => (),
+            }
+            at += TYPE_SIZE + this.rest().ok_or(Error::NO_BPF)?;
+        }
+        let (none, members) = ([0; STRUCTS.len()], [[None; MOST_MEMBERS]; STRUCTS.len()]);
+        let mut found = Found { ids: none, sizes: none, members, functions };
+        for (index, (_, names)) in STRUCTS.iter().enumerate() {
+            let (id, at, size) = places[index].ok_or(Error::NO_BPF)?;
+            (found.ids[index], found.sizes[index]) = (id, size);
+            self.find_members(at, 0, names, &mut found.members[index], DEEPEST)?;
+        }
+        Ok(found)
+    }
+
+    /// Looks for members, also in structs and unions without a name that are members themselves.
+    fn find_members(
+        &mut self,
+        at: usize,
+        base: u32,
+        names: &[&[u8]],
+        found: &mut Members,
+        depth: usize,
+    ) -> Result<(), Error> {
+        let this = Type::parse(self.bytes.at(at, TYPE_SIZE)?);
+        let is_whole = matches!(this.kind, KIND_STRUCT | KIND_UNION);
+        for index in 0..if is_whole { this.length } else { 0 } {
+            let member = self.bytes.at(at + TYPE_SIZE + index * MEMBER_SIZE, MEMBER_SIZE)?;
+            let (name, id, bits) = (word(member, 0), word(member, 1), word(member, 2));
+            let offset = base + if this.has_bit_fields { bits & 0x00ff_ffff } else { bits } / 8;
+            let text = self.strings.from(name);
+            if let Some(place) = names.iter().position(|name| is_name(text, name)) {
+                found[place] = found[place].or(Some(offset));
+            } else if is_name(text, b"") && depth > 0 {
+                let at = self.place_of(id)?;
+                self.find_members(at, offset, names, found, depth - 1)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a type is, now that all have been walked.
+    fn place_of(&mut self, id: u32) -> Result<usize, Error> {
+        let milestone = id / Self::STRIDE;
+        let (mut next, mut at) = match milestone.checked_sub(1) {
+            None => (1, self.begin),
+            Some(index) => (milestone * Self::STRIDE, *self.milestones.get(index as usize).ok_or(Error::NO_BPF)?),
+        };
+        while next < id {
+            at += TYPE_SIZE + Type::parse(self.bytes.at(at, TYPE_SIZE)?).rest().ok_or(Error::NO_BPF)?;
+            next += 1;
+        }
+        Ok(at)
+    }
+}
+
+/// How deep structs without a name are looked for in others.
+const DEEPEST: usize = 8;

@@ -1,0 +1,569 @@
+//! The programs, put together from instructions, with the offsets of the running kernel.
+//!
+//! They only read: what they find they write into an array that this process has mapped. The instruction set is that of
+//! RFC 9669; the functions called are those of bpf-helpers(7) and, for the iterator over processes, of
+//! Documentation/bpf/kfuncs.rst of the kernel.
+
+use super::btf::{Functions, Kernel};
+use std::collections::TryReserveError;
+use std::ops::Range;
+
+/// How the array is laid out: a header, slots, processes, namespaces; or a header and descriptors.
+///
+/// A slot remembers which namespace with a certain inode number, of those that share the slot, was met last, so that
+/// most are written once. The order of bytes is the machine's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// How many processes there is room for, and how many namespaces.
+    pub capacity: u32,
+}
+
+/// The header: how many there were of each, also beyond the capacity.
+pub const COUNT: usize = 0;
+pub const NAMESPACE_COUNT: usize = 8;
+/// Where the program keeps which PID namespace the caller is in, and how deep.
+const OWN_LEVEL: usize = 16;
+const OWN_NAMESPACE: usize = 24;
+/// A pointer that is written here is a number when it is read again, so that one can calculate with it.
+const SCRATCH: usize = 32;
+const HEADER: usize = 64;
+
+/// A slot: id, inode number, and the place that follows that of the namespace.
+const SLOT: usize = 16;
+const SLOT_ID: i16 = 0;
+const SLOT_INODE: i16 = 8;
+const SLOT_PLACE: i16 = 12;
+
+/// A process: its PID, and the place that follows that of its namespace; 0: none.
+pub const PROCESS: usize = 8;
+pub const PROCESS_NAMESPACE: usize = 4;
+
+/// A namespace: id, inode number, owner, level, and the place that follows that of its parent; 0: none.
+pub const NAMESPACE: usize = 24;
+pub const NAMESPACE_ID: usize = 0;
+pub const NAMESPACE_INODE: usize = 8;
+pub const NAMESPACE_OWNER: usize = 12;
+pub const NAMESPACE_LEVEL: usize = 16;
+pub const NAMESPACE_PARENT: usize = 20;
+
+/// A descriptor: PID and TID of the thread in whose table it is, and its number.
+pub const DESCRIPTOR: usize = 12;
+pub const DESCRIPTOR_THREAD: usize = 4;
+pub const DESCRIPTOR_NUMBER: usize = 8;
+
+/// The kernel nests 33 levels below the initial user namespace.
+const MOST_LEVELS: i32 = 40;
+
+impl Layout {
+    /// The size of an array for processes and namespaces.
+    pub fn size(self) -> usize {
+        self.namespaces().end
+    }
+
+    pub fn processes(self) -> Range<usize> {
+        let begin = HEADER + self.slots() * SLOT;
+        begin..begin + self.capacity as usize * PROCESS
+    }
+
+    pub fn namespaces(self) -> Range<usize> {
+        let begin = self.processes().end;
+        begin..begin + self.capacity as usize * NAMESPACE
+    }
+
+    /// The size of an array for descriptors.
+    pub fn size_of_descriptors(self) -> usize {
+        self.descriptors().end
+    }
+
+    pub fn descriptors(self) -> Range<usize> {
+        HEADER..HEADER + self.capacity as usize * DESCRIPTOR
+    }
+
+    fn slots(self) -> usize {
+        (self.capacity as usize).next_power_of_two()
+    }
+}
+
+/// What the programs are made for.
+#[derive(Clone, Copy)]
+pub struct Target<'k> {
+    pub kernel: &'k Kernel,
+    /// The caller is in a PID namespace that is not the initial one.
+    pub nested: bool,
+    /// The descriptor of the array.
+    pub array: i32,
+    pub layout: Layout,
+}
+
+type Code = Result<Vec<u64>, TryReserveError>;
+
+/// Visits all processes by itself, when called.
+pub fn processes(target: Target, functions: &Functions) -> Code {
+    let mut code = Assembler::default();
+    let [head, end] = [code.label(), code.label()];
+    code.map_value(ARRAY, target.array);
+    code.remember_own(&target);
+    code.call_kernel(functions.read_lock);
+    code.address(R1, TASKS);
+    code.set(R2, 0);
+    code.set(R3, 0); // BPF_TASK_ITER_ALL_PROCS
+    code.call_kernel(functions.new_tasks);
+    code.bind(head);
+    code.address(R1, TASKS);
+    code.call_kernel(functions.next_task);
+    code.jump_if(Is::Equal, R0, 0, end);
+    code.copy(TASK, R0);
+    code.distrust(TASK, target.kernel.cast, target.kernel.task_type);
+    code.note_process(&target, head);
+    code.note_chain(&target, functions, head);
+    code.bind(end);
+    code.address(R1, TASKS);
+    code.call_kernel(functions.end_tasks);
+    code.call_kernel(functions.read_unlock);
+    code.leave();
+    code.finish()
+}
+
+/// Is started for every thread, and once more with none.
+pub fn tasks(target: Target) -> Code {
+    const CONTEXT_TASK: i16 = 8;
+    let mut code = Assembler::default();
+    let end = code.label();
+    code.load(Size::Long, TASK, R1, CONTEXT_TASK);
+    code.jump_if(Is::Equal, TASK, 0, end);
+    // Processes: first threads, whose TID is the PID.
+    code.load(Size::Word, R2, TASK, target.kernel.task_pid);
+    code.load(Size::Word, R3, TASK, target.kernel.task_tgid);
+    code.jump_if_not_equal(R2, R3, end);
+    code.distrust(TASK, target.kernel.cast, target.kernel.task_type);
+    code.map_value(ARRAY, target.array);
+    code.remember_own(&target);
+    code.note_process(&target, end);
+    code.set(R0, 0);
+    let upwards = code.label();
+    code.bind(upwards);
+    code.note_namespace(&target, end);
+    // There never are more. It shows the verifier that this ends, which then follows each round.
+    code.calculate(Operation::Add, R0, 1);
+    code.jump_if(Is::Less, R0, MOST_LEVELS, upwards);
+    code.bind(end);
+    code.leave();
+    code.finish()
+}
+
+/// Is started for every descriptor of every thread that has a table of its own or is the first of its process, and once
+/// more with none. Notes those of files on file systems with one of these magic numbers.
+pub fn descriptors(target: Target, magics: &[u32]) -> Code {
+    const CONTEXT_TASK: i16 = 8;
+    const CONTEXT_NUMBER: i16 = 16;
+    const CONTEXT_FILE: i16 = 24;
+    let kernel = target.kernel;
+    let mut code = Assembler::default();
+    let [end, wanted] = [code.label(), code.label()];
+    code.load(Size::Long, TASK, R1, CONTEXT_TASK);
+    code.jump_if(Is::Equal, TASK, 0, end);
+    code.load(Size::Long, RECORD, R1, CONTEXT_FILE);
+    code.jump_if(Is::Equal, RECORD, 0, end);
+    code.load(Size::Word, NUMBER, R1, CONTEXT_NUMBER);
+    code.distrust(RECORD, kernel.cast, kernel.file_type);
+    code.load(Size::Long, R2, RECORD, kernel.file_inode);
+    code.load(Size::Long, R2, R2, kernel.inode_super_block);
+    code.load(Size::Long, R2, R2, kernel.super_block_magic);
+    for &magic in magics {
+        code.jump_if(Is::Equal, R2, magic as i32, wanted);
+    }
+    code.jump(end);
+    code.bind(wanted);
+    code.distrust(TASK, kernel.cast, kernel.task_type);
+    code.map_value(ARRAY, target.array);
+    code.remember_own(&target);
+    code.append(COUNT, target.layout.descriptors().start, DESCRIPTOR, target.layout.capacity, end);
+    code.copy(RECORD, R3);
+    code.store(Size::Word, RECORD, DESCRIPTOR_NUMBER as i16, NUMBER);
+    code.read_number(&target, kernel.task_pid, end);
+    code.store(Size::Word, RECORD, DESCRIPTOR_THREAD as i16, NUMBER);
+    if target.nested {
+        code.load(Size::Long, TASK, TASK, kernel.task_group_leader);
+    }
+    code.read_number(&target, kernel.task_tgid, end);
+    code.store(Size::Word, RECORD, 0, NUMBER);
+    code.bind(end);
+    code.leave();
+    code.finish()
+}
+
+// Registers. Those from R6 on keep their values over calls; R10 points to the end of the stack.
+const R0: u8 = 0;
+const R1: u8 = 1;
+const R2: u8 = 2;
+const R3: u8 = 3;
+const R4: u8 = 4;
+const R5: u8 = 5;
+const ARRAY: u8 = 6;
+const TASK: u8 = 7;
+const NUMBER: u8 = 8;
+/// The user namespace that is looked at, or the record that is being written.
+const NAMESPACE_POINTER: u8 = 9;
+const RECORD: u8 = 9;
+const STACK: u8 = 10;
+
+/// On the stack: the kernel's iterators, where the place of a namespace belongs, and a copy of a `struct upid`.
+const TASKS: i16 = -24;
+const NUMBERS: i16 = -32;
+const LINK: i16 = -40;
+const UPID: i16 = -56;
+const UPID_SIZE: i16 = 16;
+
+/// Functions of bpf-helpers(7).
+const PROBE_READ_KERNEL: u32 = 113;
+const GET_CURRENT_TASK_BTF: u32 = 158;
+
+impl Assembler {
+    /// Makes the verifier forget that it trusts a pointer: about those it looks for more, by name among all types of the
+    /// kernel, at every step from there (Linux 6.3), which takes it milliseconds. What is read may be read anyway.
+    fn distrust(&mut self, pointer: u8, cast: Option<u32>, kind: u32) {
+        let Some(cast) = cast else { return };
+        self.copy(R1, pointer);
+        self.set(R2, kind as i32);
+        self.call_kernel(cast);
+        self.copy(pointer, R0);
+    }
+
+    /// Keeps the caller's PID namespace, unless it has done so before.
+    fn remember_own(&mut self, target: &Target) {
+        if !target.nested {
+            return;
+        }
+        let kernel = target.kernel;
+        let known = self.label();
+        self.load(Size::Long, R1, ARRAY, OWN_NAMESPACE as i16);
+        self.jump_if(Is::Different, R1, 0, known);
+        self.call_helper(GET_CURRENT_TASK_BTF);
+        self.distrust(R0, kernel.cast, kernel.task_type);
+        self.load(Size::Long, R1, R0, kernel.task_thread_pid);
+        self.load(Size::Word, R3, R1, kernel.pid_level);
+        self.store(Size::Long, ARRAY, OWN_LEVEL as i16, R3);
+        self.read_upid(kernel);
+        self.load(Size::Long, R1, STACK, UPID + kernel.upid_namespace);
+        self.store(Size::Long, ARRAY, OWN_NAMESPACE as i16, R1);
+        self.bind(known);
+    }
+
+    /// Copies the `struct upid` that the `struct pid` in R1 has at the level in R3; zeros if it has none.
+    fn read_upid(&mut self, kernel: &Kernel) {
+        self.store(Size::Long, ARRAY, SCRATCH as i16, R1);
+        self.load(Size::Long, R4, ARRAY, SCRATCH as i16);
+        self.calculate(Operation::Multiply, R3, kernel.upid_size.into());
+        self.combine(Operation::Add, R3, R4);
+        self.calculate(Operation::Add, R3, kernel.pid_numbers.into());
+        self.address(R1, UPID);
+        self.set(R2, UPID_SIZE.into());
+        self.call_helper(PROBE_READ_KERNEL);
+    }
+
+    /// Puts into NUMBER how the caller's PID namespace numbers the task; goes on elsewhere if it does not. In the initial
+    /// one that is a member of the task.
+    fn read_number(&mut self, target: &Target, member: i16, otherwise: Label) {
+        let kernel = target.kernel;
+        if target.nested {
+            self.load(Size::Long, R1, TASK, kernel.task_thread_pid);
+            self.load(Size::Word, R2, R1, kernel.pid_level);
+            self.load(Size::Long, R3, ARRAY, OWN_LEVEL as i16);
+            self.jump_if_less(R2, R3, otherwise);
+            self.read_upid(kernel);
+            self.load(Size::Long, R1, STACK, UPID + kernel.upid_namespace);
+            self.load(Size::Long, R2, ARRAY, OWN_NAMESPACE as i16);
+            self.jump_if_not_equal(R1, R2, otherwise);
+            self.load(Size::Word, NUMBER, STACK, UPID + kernel.upid_number);
+        } else {
+            self.load(Size::Word, NUMBER, TASK, member);
+        }
+        self.jump_if(Is::Equal, NUMBER, 0, otherwise); // the idle task
+    }
+
+    /// Counts one more, and leaves in R3 where its record is to be; goes on elsewhere if there is no room.
+    fn append(&mut self, count: usize, begin: usize, size: usize, capacity: u32, otherwise: Label) {
+        self.load(Size::Long, R2, ARRAY, count as i16);
+        self.copy(R3, R2);
+        self.calculate(Operation::Add, R3, 1);
+        self.store(Size::Long, ARRAY, count as i16, R3);
+        self.jump_if(Is::NotLess, R2, capacity as i32, otherwise);
+        self.calculate(Operation::Multiply, R2, size as i32);
+        self.copy(R3, ARRAY);
+        self.combine(Operation::Add, R3, R2);
+        self.calculate(Operation::Add, R3, begin as i32);
+    }
+
+    /// Writes down the process that TASK is. Its namespace is then in NAMESPACE_POINTER, and R5 points to where the place
+    /// of that belongs.
+    fn note_process(&mut self, target: &Target, otherwise: Label) {
+        let Target { kernel, layout, .. } = target;
+        self.read_number(target, kernel.task_tgid, otherwise);
+        self.append(COUNT, layout.processes().start, PROCESS, layout.capacity, otherwise);
+        self.store(Size::Word, R3, 0, NUMBER);
+        self.load(Size::Long, NAMESPACE_POINTER, TASK, kernel.task_real_cred);
+        self.load(Size::Long, NAMESPACE_POINTER, NAMESPACE_POINTER, kernel.cred_user_ns);
+        self.copy(R5, R3);
+        self.calculate(Operation::Add, R5, PROCESS_NAMESPACE as i32);
+    }
+
+    /// Writes down a namespace and, as far as they were not met before, those above; goes on at `next`.
+    ///
+    /// With an iterator over numbers, of which the verifier follows no more than a few rounds.
+    fn note_chain(&mut self, target: &Target, functions: &Functions, next: Label) {
+        let [unknown, upwards, end] = [self.label(), self.label(), self.label()];
+        self.find_slot(target, unknown);
+        self.note_place(next);
+        self.bind(unknown);
+        self.store(Size::Long, STACK, LINK, R5);
+        self.address(R1, NUMBERS);
+        self.set(R2, 0);
+        self.set(R3, MOST_LEVELS);
+        self.call_kernel(functions.new_numbers);
+        self.bind(upwards);
+        self.address(R1, NUMBERS);
+        self.call_kernel(functions.next_number);
+        self.jump_if(Is::Equal, R0, 0, end);
+        self.load(Size::Long, R5, STACK, LINK);
+        self.note_namespace(target, end);
+        self.store(Size::Long, STACK, LINK, R5);
+        self.jump(upwards);
+        self.bind(end);
+        self.address(R1, NUMBERS);
+        self.call_kernel(functions.end_numbers);
+        self.jump(next);
+    }
+
+    /// Writes down the namespace in NAMESPACE_POINTER, and its place where R5 points to; goes on with its parent in the
+    /// same way, or at `end` if there is none, if it was known, or if there is no room.
+    fn note_namespace(&mut self, target: &Target, end: Label) {
+        let Target { kernel, layout, .. } = target;
+        let unknown = self.label();
+        self.find_slot(target, unknown);
+        self.note_place(end);
+        self.bind(unknown);
+        self.append(NAMESPACE_COUNT, layout.namespaces().start, NAMESPACE, layout.capacity, end);
+        self.load(Size::Long, R2, ARRAY, NAMESPACE_COUNT as i16);
+        self.store(Size::Word, R5, 0, R2);
+        self.store(Size::Word, R4, SLOT_PLACE, R2);
+        self.store(Size::Word, R4, SLOT_INODE, R1);
+        self.store(Size::Long, R4, SLOT_ID, NUMBER);
+        self.store(Size::Word, R3, NAMESPACE_INODE as i16, R1);
+        self.store(Size::Long, R3, NAMESPACE_ID as i16, NUMBER);
+        // What else is to be known of a namespace belongs here.
+        for (member, place) in [(kernel.owner, NAMESPACE_OWNER), (kernel.level, NAMESPACE_LEVEL)] {
+            self.load(Size::Word, R2, NAMESPACE_POINTER, member);
+            self.store(Size::Word, R3, place as i16, R2);
+        }
+        self.load(Size::Long, NAMESPACE_POINTER, NAMESPACE_POINTER, kernel.parent);
+        self.jump_if(Is::Equal, NAMESPACE_POINTER, 0, end);
+        self.copy(R5, R3);
+        self.calculate(Operation::Add, R5, NAMESPACE_PARENT as i32);
+    }
+
+    /// Leaves in R1 the inode number, in NUMBER the id, and in R4 the slot; goes on elsewhere if that has another one.
+    fn find_slot(&mut self, target: &Target, otherwise: Label) {
+        let Target { kernel, layout, .. } = target;
+        self.load(Size::Word, R1, NAMESPACE_POINTER, kernel.inode);
+        match kernel.id {
+            Some(id) => self.load(Size::Long, NUMBER, NAMESPACE_POINTER, id),
+            None => self.set(NUMBER, 0),
+        }
+        self.copy(R2, R1);
+        self.calculate(Operation::And, R2, layout.slots() as i32 - 1);
+        self.calculate(Operation::Multiply, R2, SLOT as i32);
+        self.copy(R4, ARRAY);
+        self.combine(Operation::Add, R4, R2);
+        self.calculate(Operation::Add, R4, HEADER as i32);
+        // One comparison for both, as the verifier follows every branch.
+        self.load(Size::Word, R2, R4, SLOT_INODE);
+        self.combine(Operation::Xor, R2, R1);
+        self.load(Size::Long, R3, R4, SLOT_ID);
+        self.combine(Operation::Xor, R3, NUMBER);
+        self.combine(Operation::Or, R2, R3);
+        self.jump_if(Is::Different, R2, 0, otherwise);
+    }
+
+    /// Writes the place that the slot in R4 tells where R5 points to.
+    fn note_place(&mut self, next: Label) {
+        self.load(Size::Word, R2, R4, SLOT_PLACE);
+        self.store(Size::Word, R5, 0, R2);
+        self.jump(next);
+    }
+}
+
+/// The size of what is read or written.
+#[derive(Clone, Copy)]
+enum Size {
+    Word = 0x00,
+    Long = 0x18,
+}
+
+/// When to jump; numbers count as unsigned.
+#[derive(Clone, Copy)]
+enum Is {
+    Equal = 0x10,
+    NotLess = 0x30,
+    Different = 0x50,
+    Less = 0xa0,
+}
+
+#[derive(Clone, Copy)]
+enum Operation {
+    Add = 0x00,
+    Multiply = 0x20,
+    Or = 0x40,
+    And = 0x50,
+    Xor = 0xa0,
+}
+
+/// A place in the program, known once it is bound.
+#[derive(Clone, Copy)]
+struct Label(usize);
+
+/// Puts instructions together.
+#[derive(Default)]
+struct Assembler {
+    instructions: Vec<Instruction>,
+    /// Where each label is bound.
+    labels: Vec<usize>,
+    failed: Option<TryReserveError>,
+}
+
+#[derive(Clone, Copy)]
+struct Instruction {
+    code: u8,
+    destination: u8,
+    source: u8,
+    offset: i16,
+    constant: i32,
+    jump: Option<Label>,
+}
+
+impl Assembler {
+    fn emit(&mut self, instruction: Instruction) {
+        match self.instructions.try_reserve(1) {
+            Ok(()) => self.instructions.push(instruction),
+            Err(error) => self.failed = Some(error),
+        }
+    }
+
+    fn plain(&mut self, code: u8, destination: u8, source: u8, offset: i16, constant: i32) {
+        self.emit(Instruction { code, destination, source, offset, constant, jump: None });
+    }
+
+    fn label(&mut self) -> Label {
+        if let Err(error) = self.labels.try_reserve(1) {
+            self.failed = Some(error);
+            return Label(0);
+        }
+        self.labels.push(0);
+        Label(self.labels.len() - 1)
+    }
+
+    fn bind(&mut self, label: Label) {
+        if let Some(place) = self.labels.get_mut(label.0) {
+            *place = self.instructions.len();
+        }
+    }
+
+    fn load(&mut self, size: Size, destination: u8, source: u8, offset: i16) {
+        self.plain(0x61 | size as u8, destination, source, offset, 0);
+    }
+
+    fn store(&mut self, size: Size, destination: u8, offset: i16, source: u8) {
+        self.plain(0x63 | size as u8, destination, source, offset, 0);
+    }
+
+    fn set(&mut self, destination: u8, constant: i32) {
+        self.plain(0xb7, destination, 0, 0, constant);
+    }
+
+    fn copy(&mut self, destination: u8, source: u8) {
+        self.plain(0xbf, destination, source, 0, 0);
+    }
+
+    fn combine(&mut self, operation: Operation, destination: u8, source: u8) {
+        self.plain(0x0f | operation as u8, destination, source, 0, 0);
+    }
+
+    fn calculate(&mut self, operation: Operation, destination: u8, constant: i32) {
+        self.plain(0x07 | operation as u8, destination, 0, 0, constant);
+    }
+
+    /// The address of a place on the stack.
+    fn address(&mut self, destination: u8, offset: i16) {
+        self.copy(destination, STACK);
+        self.calculate(Operation::Add, destination, offset.into());
+    }
+
+    /// The address of the element of an array.
+    fn map_value(&mut self, destination: u8, array: i32) {
+        const PSEUDO_MAP_VALUE: u8 = 2;
+        self.plain(0x18, destination, PSEUDO_MAP_VALUE, 0, array);
+        self.plain(0, 0, 0, 0, 0);
+    }
+
+    fn jump(&mut self, to: Label) {
+        self.emit(Instruction { code: 0x05, destination: 0, source: 0, offset: 0, constant: 0, jump: Some(to) });
+    }
+
+    fn jump_if(&mut self, is: Is, left: u8, right: i32, to: Label) {
+        let code = 0x05 | is as u8;
+        self.emit(Instruction { code, destination: left, source: 0, offset: 0, constant: right, jump: Some(to) });
+    }
+
+    fn jump_if_not_equal(&mut self, left: u8, right: u8, to: Label) {
+        self.jump_between(Is::Different, left, right, to);
+    }
+
+    fn jump_if_less(&mut self, left: u8, right: u8, to: Label) {
+        self.jump_between(Is::Less, left, right, to);
+    }
+
+    fn jump_between(&mut self, is: Is, left: u8, right: u8, to: Label) {
+        let code = 0x0d | is as u8;
+        self.emit(Instruction { code, destination: left, source: right, offset: 0, constant: 0, jump: Some(to) });
+    }
+
+    /// Calls a function of bpf-helpers(7), which leaves nothing in R1 to R5.
+    fn call_helper(&mut self, number: u32) {
+        self.plain(0x85, 0, 0, 0, number as i32);
+    }
+
+    /// Calls a function of the kernel by its BTF id; as above.
+    fn call_kernel(&mut self, id: u32) {
+        const PSEUDO_KFUNC_CALL: u8 = 2;
+        self.plain(0x85, 0, PSEUDO_KFUNC_CALL, 0, id as i32);
+    }
+
+    fn leave(&mut self) {
+        self.set(R0, 0);
+        self.plain(0x95, 0, 0, 0, 0);
+    }
+
+    /// The instructions as the kernel takes them: `struct bpf_insn`.
+    fn finish(self) -> Code {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let mut code = Vec::new();
+        code.try_reserve_exact(self.instructions.len())?;
+        for (place, instruction) in self.instructions.iter().enumerate() {
+            let offset = match instruction.jump {
+                Some(Label(label)) => (self.labels[label] as i64 - place as i64 - 1) as i16,
+                None => instruction.offset,
+            };
+            code.push(encode(instruction, offset));
+        }
+        Ok(code)
+    }
+}
+
+fn encode(instruction: &Instruction, offset: i16) -> u64 {
+    let &Instruction { code, destination, source, constant, .. } = instruction;
+    // Two bit fields, which C lays out in the order of bytes.
+    let registers = if cfg!(target_endian = "little") { source << 4 | destination } else { destination << 4 | source };
+    let ([a, b], [c, d, e, f]) = (offset.to_ne_bytes(), constant.to_ne_bytes());
+    u64::from_ne_bytes([code, registers, a, b, c, d, e, f])
+}

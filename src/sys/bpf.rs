@@ -1,0 +1,199 @@
+//! BPF programs: bpf(2). All descriptors that it returns are close-on-exec.
+
+use super::file::Fd;
+use super::memory::Memory;
+use super::{Errno, check};
+use std::ffi::{CStr, c_long};
+
+// Of linux/bpf.h.
+const BPF_MAP_CREATE: c_long = 0;
+const BPF_PROG_LOAD: c_long = 5;
+const BPF_PROG_TEST_RUN: c_long = 10;
+const BPF_LINK_CREATE: c_long = 28;
+const BPF_ITER_CREATE: c_long = 33;
+const BPF_MAP_TYPE_ARRAY: u32 = 2;
+const BPF_F_MMAPABLE: u32 = 1 << 10;
+const BPF_PROG_TYPE_TRACING: u32 = 26;
+const BPF_PROG_TYPE_SYSCALL: u32 = 31;
+const BPF_F_SLEEPABLE: u32 = 1 << 4;
+const BPF_TRACE_ITER: u32 = 28;
+
+/// What the kernel is told of the programs, which are this library's and so under its licence. It lets only programs
+/// whose licence is compatible with its own call some of its functions.
+const LICENSE: &CStr = c"Dual MIT/GPL";
+
+/// What starts a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    /// A call of [`run`] (Linux 5.14).
+    Call,
+    /// Each object that [`visit`] visits; the BTF id of the function that stands for such objects (Linux 5.8).
+    Visit(u32),
+}
+
+/// Makes an array of one element of this size, and maps it (Linux 5.5). It is all zeros.
+pub fn make_array(size: usize) -> Result<(Fd, Memory), Errno> {
+    #[repr(C)]
+    struct MapCreate {
+        map_type: u32,
+        key_size: u32,
+        value_size: u32,
+        max_entries: u32,
+        map_flags: u32,
+        inner_map_fd: u32,
+        numa_node: u32,
+        map_name: [u8; 16],
+    }
+    let value_size = u32::try_from(size).map_err(|_| Errno(libc::E2BIG))?;
+    let map = call(
+        BPF_MAP_CREATE,
+        MapCreate {
+            map_type: BPF_MAP_TYPE_ARRAY,
+            key_size: size_of::<u32>() as u32,
+            value_size,
+            max_entries: 1,
+            map_flags: BPF_F_MMAPABLE,
+            inner_map_fd: 0,
+            numa_node: 0,
+            map_name: *b"userns_scan\0\0\0\0\0",
+        },
+    )
+    .map(Fd::from_call)?;
+    let memory = Memory::map(&map, size, libc::MAP_SHARED)?;
+    Ok((map, memory))
+}
+
+/// Loads a program. What the verifier has to say about it goes into `log`, unless that is empty; a reader of that does
+/// not want it cut off, for which the kernel refuses the program too (ENOSPC).
+pub fn load(instructions: &[u64], trigger: Trigger, log: &mut [u8]) -> Result<Fd, Errno> {
+    #[repr(C)]
+    struct ProgLoad {
+        prog_type: u32,
+        insn_cnt: u32,
+        insns: u64,
+        license: u64,
+        log_level: u32,
+        log_size: u32,
+        log_buf: u64,
+        kern_version: u32,
+        prog_flags: u32,
+        prog_name: [u8; 16],
+        prog_ifindex: u32,
+        expected_attach_type: u32,
+        prog_btf_fd: u32,
+        func_info_rec_size: u32,
+        func_info: u64,
+        func_info_cnt: u32,
+        line_info_rec_size: u32,
+        line_info: u64,
+        line_info_cnt: u32,
+        attach_btf_id: u32,
+    }
+    let (prog_type, prog_flags, expected_attach_type, attach_btf_id) = match trigger {
+        Trigger::Call => (BPF_PROG_TYPE_SYSCALL, BPF_F_SLEEPABLE, 0, 0),
+        Trigger::Visit(function) => (BPF_PROG_TYPE_TRACING, 0, BPF_TRACE_ITER, function),
+    };
+    let log_buf = if log.is_empty() { 0 } else { address(log.as_mut_ptr()) };
+    call(
+        BPF_PROG_LOAD,
+        ProgLoad {
+            prog_type,
+            insn_cnt: instructions.len() as u32,
+            insns: address(instructions.as_ptr()),
+            license: address(LICENSE.as_ptr()),
+            log_level: (!log.is_empty()).into(),
+            log_size: log.len() as u32,
+            log_buf,
+            kern_version: 0,
+            prog_flags,
+            prog_name: *b"userns_scan\0\0\0\0\0",
+            prog_ifindex: 0,
+            expected_attach_type,
+            prog_btf_fd: 0,
+            func_info_rec_size: 0,
+            func_info: 0,
+            func_info_cnt: 0,
+            line_info_rec_size: 0,
+            line_info: 0,
+            line_info_cnt: 0,
+            attach_btf_id,
+        },
+    )
+    .map(Fd::from_call)
+}
+
+/// Runs a program that waits for a call.
+pub fn run(program: &Fd) -> Result<(), Errno> {
+    #[repr(C)]
+    struct TestRun {
+        prog_fd: u32,
+        retval: u32,
+        data_size_in: u32,
+        data_size_out: u32,
+        data_in: u64,
+        data_out: u64,
+        repeat: u32,
+        duration: u32,
+        ctx_size_in: u32,
+        ctx_size_out: u32,
+        ctx_in: u64,
+        ctx_out: u64,
+    }
+    let attributes = TestRun {
+        prog_fd: number(program),
+        retval: 0,
+        data_size_in: 0,
+        data_size_out: 0,
+        data_in: 0,
+        data_out: 0,
+        repeat: 0,
+        duration: 0,
+        ctx_size_in: 0,
+        ctx_size_out: 0,
+        ctx_in: 0,
+        ctx_out: 0,
+    };
+    call(BPF_PROG_TEST_RUN, attributes).map(drop)
+}
+
+/// Visits all objects that the program is for, once, in the PID namespace of the calling process.
+pub fn visit(program: &Fd) -> Result<(), Errno> {
+    #[repr(C)]
+    struct LinkCreate {
+        prog_fd: u32,
+        target_fd: u32,
+        attach_type: u32,
+        flags: u32,
+    }
+    #[repr(C)]
+    struct IterCreate {
+        link_fd: u32,
+        flags: u32,
+    }
+    let attributes = LinkCreate { prog_fd: number(program), target_fd: 0, attach_type: BPF_TRACE_ITER, flags: 0 };
+    let link = call(BPF_LINK_CREATE, attributes).map(Fd::from_call)?;
+    let visits = call(BPF_ITER_CREATE, IterCreate { link_fd: number(&link), flags: 0 }).map(Fd::from_call)?;
+    loop {
+        // The program writes nothing there, so there is never anything to read. The kernel pauses after a million
+        // objects (EAGAIN), and for signals.
+        match super::file::read(&visits, &mut [0; 8]) {
+            Err(Errno(libc::EAGAIN | libc::EINTR)) => continue,
+            visited => return visited.map(drop),
+        }
+    }
+}
+
+/// Calls bpf(2) with attributes that begin with those of this command; the rest counts as zero.
+fn call<T>(command: c_long, mut attributes: T) -> Result<usize, Errno> {
+    // SAFETY: `attributes` is as large as the call is told, and may be written. What it points to is valid, writable
+    // where the kernel writes, and as large as it says: `load` sees to that, the other commands point to nothing.
+    check(unsafe { libc::syscall(libc::SYS_bpf, command, &raw mut attributes, size_of::<T>()) })
+}
+
+fn address<T>(pointer: *const T) -> u64 {
+    pointer.addr() as u64
+}
+
+fn number(fd: &Fd) -> u32 {
+    fd.raw() as u32
+}
