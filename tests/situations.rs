@@ -105,3 +105,61 @@ situations!(pins_safety:
     flags_do_not_mix,
     null_handles,
 );
+
+situations!(bpf:
+    same_answer,
+    same_answer_by_tasks,
+    same_pins,
+    on_the_host,
+    deeper_pid_namespace,
+    threads_count_once,
+    more_than_expected,
+    more_descriptors_than_expected,
+    unprivileged,
+    nested,
+    foreign_procfs,
+    without_bpf,
+    hidepid,
+    few_descriptors,
+    not_asked_for,
+    nothing_is_left,
+);
+
+situations!(by_bpf tree_by_bpf, tree:
+    siblings,
+    deepest_nesting,
+    empty_in_the_middle,
+    zombie,
+    exited_leader,
+    more_namespaces_than_descriptors,
+    generated_trees,
+);
+
+situations!(by_bpf storm_by_bpf, storm: forks_and_unshares, inodes_used_again);
+
+situations!(by_bpf threads_by_bpf, threads: eight_scanners, fork_while_scanning, cancel_while_scanning, signals);
+
+situations!(by_bpf pins_by_bpf, pins:
+    descriptor,
+    thread_private_descriptor,
+    descriptor_of_exited_leader,
+    chain,
+    mount_here,
+    mount_elsewhere,
+    mount_under_mount,
+    owned_network_namespace,
+    thread_network_namespace,
+    owned_mount_namespace_by_descriptor,
+    socket_network_namespace,
+    shared_socket,
+    for_children,
+    in_flight,
+    owned,
+    names,
+);
+
+situations!(by_bpf pins_safety_by_bpf, pins_safety:
+    dangerous_descriptors,
+    swapped_descriptor,
+    state_unchanged,
+);

@@ -10,10 +10,11 @@ use crate::error::Error;
 use crate::sys::bpf::{self, Trigger};
 use crate::sys::file::{self, Fd};
 use crate::sys::memory::Memory;
-use crate::sys::{Errno, nsfs};
+use crate::sys::{Errno, if_any, nsfs, signal};
 use btf::Kernel;
 use once_cell::race::OnceBox;
 use program::{Layout, Target};
+use std::ops::Range;
 
 /// `SOCKFS_MAGIC` of linux/magic.h: the file system of all sockets.
 const SOCKFS_MAGIC: u32 = 0x534f_434b;
@@ -64,16 +65,16 @@ pub fn find_descriptors(procfs: &Procfs, sockets: bool) -> Result<Vec<Descriptor
         let array = scope.visit_descriptors(layout, if sockets { &magics } else { &magics[..1] })?;
         let count = long(array.bytes(), program::COUNT);
         match grown(layout, [count, 0])? {
-            None => return read_descriptors(&array.bytes()[layout.descriptors()], count as usize),
+            None => return collect_descriptors(array.bytes(), layout, count as usize),
             Some(larger) => layout = larger,
         }
     }
 }
 
-fn read_descriptors(records: &[u8], count: usize) -> Result<Vec<Descriptor>, Error> {
+fn collect_descriptors(array: &[u8], layout: Layout, count: usize) -> Result<Vec<Descriptor>, Error> {
     let mut found = Vec::new();
     found.try_reserve_exact(count)?;
-    found.extend(records.chunks_exact(program::DESCRIPTOR).take(count).map(|record| Descriptor {
+    found.extend(records(array, layout.descriptors(), program::DESCRIPTOR, count).map(|record| Descriptor {
         pid: word(record, 0) as i32,
         tid: word(record, program::DESCRIPTOR_THREAD) as i32,
         number: word(record, program::DESCRIPTOR_NUMBER) as i32,
@@ -87,13 +88,13 @@ impl Scope {
     fn find(procfs: &Procfs) -> Result<Scope, Error> {
         let nested = !sight::is_caller_in_initial_pid_namespace(procfs);
         // Only a procfs of the initial PID namespace shows a process that is in that.
-        if nested && !shows_own_pid_namespace(procfs) { Err(Error::OTHER_PROCFS) } else { Ok(Scope { nested }) }
+        if nested && !shows_own_pid_namespace(procfs)? { Err(Error::OTHER_PROCFS) } else { Ok(Scope { nested }) }
     }
 
     /// Runs the quickest program that this kernel accepts.
     fn walk(&self, layout: Layout) -> Result<(Memory, Source), Error> {
         // First, because a caller without the privilege gets no further.
-        let (map, array) = bpf::make_array(layout.size())?;
+        let (map, array) = make_array(layout.size())?;
         let kernel = running_kernel()?;
         let target = Target { kernel, nested: self.nested, array: map.number(), layout };
         let run = |functions| -> Result<(), Error> {
@@ -101,17 +102,17 @@ impl Scope {
         };
         let visit =
             |tasks| -> Result<(), Error> { Ok(bpf::visit(&load(&program::tasks(target)?, Trigger::Visit(tasks))?)?) };
-        match kernel.functions.as_ref().ok_or(Error::NO_BPF).and_then(run) {
-            Ok(()) => Ok((array, Source::BpfProcesses)),
-            Err(error) => match kernel.tasks.ok_or(error).and_then(visit) {
-                Ok(()) => Ok((array, Source::BpfTasks)),
-                Err(error) => Err(error),
-            },
-        }
+        let refusal = match kernel.functions.as_ref().ok_or(Error::NO_BPF).and_then(run) {
+            Ok(()) => return Ok((array, Source::BpfProcesses)),
+            Err(error) if error.is_exhaustion() => return Err(error),
+            Err(error) => error,
+        };
+        kernel.tasks.ok_or(refusal).and_then(visit)?;
+        Ok((array, Source::BpfTasks))
     }
 
     fn visit_descriptors(&self, layout: Layout, magics: &[u32]) -> Result<Memory, Error> {
-        let (map, array) = bpf::make_array(layout.size_of_descriptors())?;
+        let (map, array) = make_array(layout.size_of_descriptors())?;
         let kernel = running_kernel()?;
         let target = Target { kernel, nested: self.nested, array: map.number(), layout };
         let files = kernel.task_files.ok_or(Error::NO_BPF)?;
@@ -133,8 +134,22 @@ fn running_kernel() -> Result<&'static Kernel, Error> {
     Ok(kernel)
 }
 
+fn make_array(size: usize) -> Result<(Fd, Memory), Error> {
+    match bpf::make_array(size) {
+        // No bpf(2), or one that knows no arrays that can be mapped (before Linux 5.5).
+        Err(Errno(libc::ENOSYS | libc::EINVAL)) => Err(Error::NO_BPF),
+        made => Ok(made?),
+    }
+}
+
 fn load(code: &[u64], trigger: Trigger) -> Result<Fd, Error> {
-    match bpf::load(code, trigger, &mut []) {
+    let mut loaded = bpf::load(code, trigger, &mut []);
+    if loaded.as_ref().err() == Some(&Errno(libc::EAGAIN)) {
+        // The verifier gives up when a signal comes. For a millisecond signals can wait.
+        let _blocked = signal::block_all();
+        loaded = bpf::load(code, trigger, &mut []);
+    }
+    match loaded {
         // What the verifier says; that the caller lacks privileges is EPERM.
         Err(Errno(libc::EACCES | libc::EINVAL)) => Err(Error::REFUSED_BPF),
         loaded => Ok(loaded?),
@@ -171,34 +186,45 @@ fn grown(layout: Layout, counts: [u64; 2]) -> Result<Option<Layout>, Error> {
 /// Enters what the program wrote: namespaces, and members of these.
 fn collect(array: &[u8], layout: Layout, counts: [u64; 2], namespaces: &mut Namespaces) -> Result<Processes, Error> {
     let [process_count, namespace_count] = counts.map(|count| count as usize);
-    let records = array[layout.namespaces()].chunks_exact(program::NAMESPACE).take(namespace_count);
-    let places = namespaces.record_observed(records.map(|record| Observed {
-        id: long(record, program::NAMESPACE_ID),
-        inode: word(record, program::NAMESPACE_INODE).into(),
-        owner: word(record, program::NAMESPACE_OWNER),
-        level: word(record, program::NAMESPACE_LEVEL),
-        parent: word(record, program::NAMESPACE_PARENT).checked_sub(1),
-    }))?;
+    let has_ids = running_kernel()?.id.is_some();
+    let mut observed = Vec::new();
+    observed.try_reserve_exact(namespace_count)?;
+    observed.extend(records(array, layout.namespaces(), program::NAMESPACE, namespace_count).map(|record| {
+        let mark = long(record, program::NAMESPACE_MARK);
+        Observed {
+            inode: word(record, program::NAMESPACE_INODE).into(),
+            id: if has_ids { mark } else { 0 },
+            mark,
+            owner: word(record, program::NAMESPACE_OWNER),
+            parent: word(record, program::NAMESPACE_PARENT).checked_sub(1),
+        }
+    }));
+    let places = namespaces.record_observed(&observed)?;
     let mut processes = Processes::default();
     processes.members.try_reserve_exact(process_count)?;
-    for record in array[layout.processes()].chunks_exact(program::PROCESS).take(process_count) {
-        let namespace = word(record, program::PROCESS_NAMESPACE).checked_sub(1);
-        match namespace.and_then(|index| places.get(index as usize)) {
-            Some(&namespace) => processes.members.push(Member { pid: word(record, 0) as i32, namespace, name: 0 }),
-            None => processes.unreadable += 1,
-        }
-    }
+    processes.members.extend(records(array, layout.processes(), program::PROCESS, process_count).filter_map(
+        |record| {
+            let place = word(record, program::PROCESS_NAMESPACE).checked_sub(1)?;
+            // None: the namespace has ended, so the process has too, or it has moved.
+            let namespace = (*places.get(place as usize)?)?;
+            Some(Member { pid: word(record, 0) as i32, namespace, name: 0 })
+        },
+    ));
     processes.members.sort_unstable_by_key(|member| member.pid);
     Ok(processes)
 }
 
+fn records(array: &[u8], range: Range<usize>, size: usize, count: usize) -> impl Iterator<Item = &[u8]> {
+    array[range].chunks_exact(size).take(count)
+}
+
 /// Whether the procfs numbers the calling process as its own PID namespace does: then it has no other number there, see
 /// NSpid in proc_pid_status(5).
-fn shows_own_pid_namespace(procfs: &Procfs) -> bool {
-    let status = file::open_at(procfs.root(), c"self/status", libc::O_RDONLY);
-    let Some(status) = status.ok().and_then(|status| file::read_to_end(&status).ok()) else { return false };
+fn shows_own_pid_namespace(procfs: &Procfs) -> Result<bool, Error> {
+    let Some(status) = if_any(file::open_at(procfs.root(), c"self/status", libc::O_RDONLY))? else { return Ok(false) };
+    let status = file::read_to_end(&status)?;
     let numbers = status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"NSpid:"));
-    numbers.is_some_and(|numbers| numbers.trim_ascii().iter().all(u8::is_ascii_digit))
+    Ok(numbers.is_some_and(|numbers| numbers.trim_ascii().iter().all(u8::is_ascii_digit)))
 }
 
 fn word(bytes: &[u8], at: usize) -> u32 {

@@ -38,9 +38,10 @@ pub struct Observed {
     pub inode: u64,
     /// 0 where the kernel has none.
     pub id: u64,
+    /// Tells apart namespaces that had the same number one after the other, as far as that can be done; equal for equal
+    /// ones. Of a chain of parents no two have the same number and mark.
+    pub mark: u64,
     pub owner: u32,
-    /// How many are above it: 0 for the initial one.
-    pub level: u32,
     /// Which of those that were observed is its parent.
     pub parent: Option<u32>,
 }
@@ -89,36 +90,45 @@ impl Namespaces {
         }
     }
 
-    /// Enters namespaces that were observed all at once; says where each is now.
+    /// Enters namespaces that were observed one after the other, with all that is above them, and says where each is;
+    /// `None` for one that has ended meanwhile.
     ///
-    /// A number can have changed hands meanwhile. Then a parent is taken for one only where the levels fit, so that
-    /// whatever was observed, every chain of parents ends.
-    pub fn record_observed(&mut self, observed: impl Iterator<Item = Observed> + Clone) -> Result<Vec<u32>, Error> {
+    /// That one has ended shows when its number has gone to another one.
+    pub fn record_observed(&mut self, observed: &[Observed]) -> Result<Vec<Option<u32>>, Error> {
+        let mut last = Map::default();
+        last.try_reserve(observed.len())?;
+        last.extend((0..).zip(observed).map(|(place, seen)| (seen.inode, place)));
+        let has_ended = |seen: &Observed| {
+            let mut next = Some(seen);
+            while let Some(seen) = next {
+                if observed[last[&seen.inode] as usize].mark != seen.mark {
+                    return true;
+                }
+                next = seen.parent.and_then(|place| observed.get(place as usize));
+            }
+            false
+        };
         let mut places = Vec::new();
-        let mut levels: Vec<u32> = Vec::new();
-        for seen in observed.clone() {
-            let index = self.enter_observed(&seen)?;
-            places.try_reserve(1)?;
-            places.push(index);
-            levels.try_reserve(self.entries.len() - levels.len())?;
-            levels.resize(self.entries.len(), u32::MAX);
-            levels[index as usize] = seen.level;
+        places.try_reserve_exact(observed.len())?;
+        for seen in observed {
+            places.push(if has_ended(seen) { None } else { Some(self.enter_observed(seen)?) });
         }
-        for (seen, &index) in observed.zip(&places) {
-            let parent = seen.parent.and_then(|place| places.get(place as usize)).copied();
-            let fits = |&parent: &u32| Some(levels[index as usize]) == levels[parent as usize].checked_add(1);
-            self.entries[index as usize].parent = parent.filter(fits);
+        for (seen, &index) in observed.iter().zip(&places) {
+            if let Some(index) = index {
+                self.entries[index as usize].parent = seen.parent.and_then(|place| *places.get(place as usize)?);
+            }
         }
         Ok(places)
     }
 
     fn enter_observed(&mut self, seen: &Observed) -> Result<u32, Error> {
         let Observed { inode, id, owner, .. } = *seen;
-        let entry = Namespace { device: self.device.unwrap_or(0), inode, id, owner: Some(owner), parent: None };
         match self.find(inode) {
-            // The kernel's structures can lack an id, or have it where it is not found, but its ioctl tell it.
-            Some(index) if id == 0 || self.entries[index as usize].id == id => Ok(index),
-            known => self.put(known, entry),
+            Some(index) => Ok(index),
+            None => {
+                let device = self.device.unwrap_or(0);
+                self.push(Namespace { device, inode, id, owner: Some(owner), parent: None })
+            }
         }
     }
 
@@ -159,32 +169,33 @@ impl Namespaces {
         }
         let Identity { device, inode } = identity;
         let entry = Namespace { device, inode, id, owner: nsfs::owner(namespace).ok(), parent: None };
-        Ok(Entered { index: self.put(known, entry)?, fresh: true })
-    }
-
-    /// Enters a namespace in place of a known one with the same number, or as another one.
-    fn put(&mut self, known: Option<u32>, entry: Namespace) -> Result<u32, Error> {
         let index = match known {
             Some(index) => {
                 self.entries[index as usize] = entry;
+                self.remember_id(id, index)?;
                 index
             }
             None => self.push(entry)?,
         };
-        if entry.id != 0 {
-            self.by_id.try_reserve(1)?;
-            self.by_id.insert(entry.id, index);
-        }
-        Ok(index)
+        Ok(Entered { index, fresh: true })
     }
 
     fn push(&mut self, entry: Namespace) -> Result<u32, Error> {
         let index = self.entries.len() as u32;
         self.by_inode.try_reserve(1)?;
         self.by_inode.insert(entry.inode, index);
+        self.remember_id(entry.id, index)?;
         self.entries.try_reserve(1)?;
         self.entries.push(entry);
         Ok(index)
+    }
+
+    fn remember_id(&mut self, id: u64, index: u32) -> Result<(), Error> {
+        if id != 0 {
+            self.by_id.try_reserve(1)?;
+            self.by_id.insert(id, index);
+        }
+        Ok(())
     }
 
     pub fn is_namespace(&mut self, file: &Fd, device: u64) -> Result<bool, Error> {

@@ -12,6 +12,7 @@ pub mod mount;
 pub mod nsfs;
 pub mod pidfd;
 pub mod process;
+pub mod signal;
 
 use std::ffi::c_long;
 use std::io;

@@ -1,10 +1,9 @@
 //! Mounts that other mounts hide: looked at in a short-lived child that has a copy of the mount namespace.
 
 use super::file::{self, Fd, Identity, Place};
-use super::{Errno, check};
+use super::{Errno, check, signal};
 use crate::error::Error;
 use std::ffi::{CStr, c_int, c_long, c_void};
-use std::mem::MaybeUninit;
 use std::ptr;
 
 /// Enough for a few system calls.
@@ -36,7 +35,7 @@ pub fn uncover(namespace: &Fd, root: Place, path: &CStr, wanted: Identity) -> Re
     copy.try_reserve_exact(path.to_bytes_with_nul().len())?;
     copy.extend_from_slice(path.to_bytes_with_nul());
     let mut task = Task { namespace, root, path: &mut copy, wanted, found: Err(Errno(libc::EAGAIN)) };
-    let signals = block_signals();
+    let signals = signal::block_all();
     // SAFETY: the child runs on `stack`, which grows downwards from the end of memory that is not used otherwise, and
     // has `task` for itself: this thread waits until it has ended (CLONE_VFORK).
     let pid = unsafe {
@@ -48,7 +47,7 @@ pub fn uncover(namespace: &Fd, root: Place, path: &CStr, wanted: Identity) -> Re
     if started.is_ok() {
         wait_for(pid);
     }
-    restore_signals(&signals);
+    drop(signals);
     Ok(started.and(task.found))
 }
 
@@ -141,20 +140,4 @@ fn enter_copy(task: &Task) -> Result<Fd, Errno> {
         check(libc::syscall(libc::SYS_mount, none, slash, none, private, data))?;
     }
     file::open(c"/", libc::O_PATH | libc::O_DIRECTORY)
-}
-
-fn block_signals() -> libc::sigset_t {
-    let mut all = MaybeUninit::uninit();
-    let mut before = MaybeUninit::uninit();
-    // SAFETY: the first call fills `all`, the second one `before`; neither can fail with these arguments.
-    unsafe {
-        libc::sigfillset(all.as_mut_ptr());
-        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
-        before.assume_init()
-    }
-}
-
-fn restore_signals(signals: &libc::sigset_t) {
-    // SAFETY: the set is the one that `block_signals` returned.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, signals, ptr::null_mut()) };
 }

@@ -330,27 +330,41 @@ static UNUSED void in_clean_room(void (*act)(void *), void *argument)
 
 /* ---- Snapshots ---- */
 
-static UNUSED struct userns_snapshot *scan(void)
+/*
+ * With the environment variable BY_BPF all scans are to be by BPF, so that the same situations
+ * serve both; what cannot be seen so here is not tested.
+ */
+static UNUSED struct userns_snapshot *scan_as(const char *proc_path, uint64_t flags)
 {
+    struct userns_options options = USERNS_OPTIONS_INIT;
     struct userns_snapshot *snapshot;
-    int error = userns_scan(NULL, &snapshot);
+    bool by_bpf = getenv("BY_BPF") != NULL;
+    int error;
 
+    options.proc_path = proc_path;
+    options.flags = flags | (by_bpf ? USERNS_SCAN_BPF : 0);
+    error = userns_scan(&options, &snapshot);
     if (error != 0)
         fail("userns_scan: %d: %s", error, userns_strerror(error));
+    if (by_bpf && userns_source_error(snapshot) != 0)
+        skip("not through BPF: %s", userns_strerror(userns_source_error(snapshot)));
     return snapshot;
+}
+
+/* How often to scan, for what is the same each time. A storm delays the loading of programs. */
+static UNUSED int often(int count)
+{
+    return getenv("BY_BPF") != NULL ? count / 10 : count;
+}
+
+static UNUSED struct userns_snapshot *scan(void)
+{
+    return scan_as(NULL, 0);
 }
 
 static UNUSED struct userns_snapshot *scan_at(const char *proc_path)
 {
-    struct userns_options options = USERNS_OPTIONS_INIT;
-    struct userns_snapshot *snapshot;
-    int error;
-
-    options.proc_path = proc_path;
-    error = userns_scan(&options, &snapshot);
-    if (error != 0)
-        fail("userns_scan: %s: %d: %s", proc_path, error, userns_strerror(error));
-    return snapshot;
+    return scan_as(proc_path, 0);
 }
 
 static UNUSED size_t node_count(const struct userns_snapshot *snapshot)

@@ -5,7 +5,6 @@
 #include "kit.h"
 #include <linux/nsfs.h>
 
-
 /* What a process that holds something tells the one that scans; in shared memory. */
 struct held {
     uint64_t inode; /* of the user namespace */
@@ -16,15 +15,7 @@ struct held {
 
 static UNUSED struct userns_snapshot *scan_with(uint64_t flags)
 {
-    struct userns_options options = USERNS_OPTIONS_INIT;
-    struct userns_snapshot *snapshot;
-    int error;
-
-    options.flags = flags;
-    error = userns_scan(&options, &snapshot);
-    if (error != 0)
-        fail("userns_scan: %d: %s", error, userns_strerror(error));
-    return snapshot;
+    return scan_as(NULL, flags);
 }
 
 static UNUSED bool finds(uint64_t flags, uint64_t inode)

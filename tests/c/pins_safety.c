@@ -215,7 +215,7 @@ static void scan_amid_swaps(void *argument)
 {
     const struct held *held = argument;
 
-    for (int i = 0; i < 2000; i++)
+    for (int i = 0; i < often(2000); i++)
         CHECK(finds(USERNS_SCAN_PINNED, held->inode));
 }
 

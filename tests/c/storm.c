@@ -117,7 +117,7 @@ static void scan_in_storm(void *unused)
     start(storm_of_namespaces, NULL);
     start(storm_of_namespaces_below, &lasting[1].pid);
 
-    for (int i = 0; i < SCANS; i++) {
+    for (int i = 0; i < often(SCANS); i++) {
         struct userns_snapshot *snapshot = scan();
 
         check_nodes(snapshot, own);
@@ -143,8 +143,8 @@ static int used_twice(uint64_t inodes[SCANS])
 {
     int count = 0;
 
-    qsort(inodes, SCANS, sizeof *inodes, by_number);
-    for (int i = 1; i < SCANS; i++)
+    qsort(inodes, (size_t)often(SCANS), sizeof *inodes, by_number);
+    for (int i = 1; i < often(SCANS); i++)
         count += inodes[i - 1] == inodes[i];
     return count;
 }
@@ -167,7 +167,7 @@ static void scan_with_reuse(void *unused)
         start(storm_of_namespaces_below, &parents[i].pid);
         start(storm_of_namespaces_below, &parents[i].pid);
     }
-    for (int i = 0; i < SCANS; i++) {
+    for (int i = 0; i < often(SCANS); i++) {
         const struct lasting *parent = &parents[i % 2];
         struct lasting child = last(join_and_go_down, (void *)&parent->pid, parent->inode);
         struct lasting grandchild = last(join_and_go_down, &child.pid, child.inode);
@@ -188,7 +188,7 @@ static void scan_with_reuse(void *unused)
         userns_free(snapshot);
         end(grandchild.pid);
     }
-    CHECK(used_twice(inodes) > SCANS / 4); /* else this tested nothing */
+    CHECK(used_twice(inodes) > often(SCANS) / 4); /* else this tested nothing */
 }
 
 static void inodes_used_again(void)

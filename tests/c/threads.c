@@ -184,6 +184,7 @@ static _Noreturn void scan_in_fork(void)
     alarm(60); /* ends a process that is stuck */
     scan_and_find_self();
     (void)unshare(CLONE_NEWUSER); /* where that is allowed, nothing from before may count */
+    unsetenv("BY_BPF");           /* which is not allowed there */
     scan_and_find_self();
     _exit(0);
 }
@@ -233,7 +234,7 @@ static void *scan_until_cancelled(void *unused)
         struct userns_snapshot *snapshot;
 
         in_scan = true;
-        CHECK_EQ(userns_scan(NULL, &snapshot), 0);
+        snapshot = scan();
         userns_free(snapshot);
         in_scan = false;
         scans++;

@@ -95,27 +95,39 @@ pub fn userns_tree() -> PathBuf {
     compile(&root().join("examples-c/userns_tree.c"), &["-std=c99", "-D_POSIX_C_SOURCE=200809L"])
 }
 
-/// Runs one situation of a C program in `tests/c`, which builds it, scans it and checks the result.
-pub fn situation(file: &str, name: &str) {
+/// Runs one situation of a C program in `tests/c`, which builds it, scans it and checks the result; if wanted, with all
+/// scans by BPF.
+pub fn situation(file: &str, name: &str, by_bpf: bool) {
     let program = compile(&root().join(format!("tests/c/{file}.c")), &["-std=gnu11"]);
-    let output = Command::new(program).arg(name).env("USERNS_TREE", userns_tree()).output().unwrap();
-    let Output { status, stdout, stderr } = output;
+    let mut command = Command::new(program);
+    command.arg(name).env("USERNS_TREE", userns_tree());
+    if by_bpf {
+        command.env("BY_BPF", "1");
+    }
+    let Output { status, stdout, stderr } = command.output().unwrap();
     let told = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    let what = format!("{file}: {name}{}", if by_bpf { " by BPF" } else { "" });
     match status.code() {
         Some(0) => {}
-        Some(SKIPPED) => skip(&format!("{file}: {name}"), &told),
-        _ => panic!("{file}: {name}: {status}\n{told}"),
+        Some(SKIPPED) => skip(&what, &told),
+        _ => panic!("{what}: {status}\n{told}"),
     }
 }
 
-/// One test for each situation that a C program in `tests/c` knows.
+/// One test for each situation that a C program in `tests/c` knows; after `by_bpf`, the same with all scans by BPF.
 #[macro_export]
 macro_rules! situations {
     ($file:ident: $($name:ident),+ $(,)?) => {
-        mod $file {
+        $crate::situations!(in $file, $file, false: $($name),+);
+    };
+    (by_bpf $module:ident, $file:ident: $($name:ident),+ $(,)?) => {
+        $crate::situations!(in $module, $file, true: $($name),+);
+    };
+    (in $module:ident, $file:ident, $by_bpf:literal: $($name:ident),+) => {
+        mod $module {
             $(#[test]
             fn $name() {
-                $crate::common::situation(stringify!($file), stringify!($name));
+                $crate::common::situation(stringify!($file), stringify!($name), $by_bpf);
             })+
         }
     };

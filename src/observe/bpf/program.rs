@@ -28,9 +28,12 @@ const OWN_NAMESPACE: usize = 24;
 const SCRATCH: usize = 32;
 const HEADER: usize = 64;
 
-/// A slot: id, inode number, and the place that follows that of the namespace.
+/// A slot: mark, inode number, and the place that follows that of the namespace.
+///
+/// The mark tells apart namespaces that have the same number one after the other: the 64-bit id; where the kernel has
+/// none the level, so that at least no chain of parents comes back to where it began.
 const SLOT: usize = 16;
-const SLOT_ID: i16 = 0;
+const SLOT_MARK: i16 = 0;
 const SLOT_INODE: i16 = 8;
 const SLOT_PLACE: i16 = 12;
 
@@ -38,13 +41,12 @@ const SLOT_PLACE: i16 = 12;
 pub const PROCESS: usize = 8;
 pub const PROCESS_NAMESPACE: usize = 4;
 
-/// A namespace: id, inode number, owner, level, and the place that follows that of its parent; 0: none.
+/// A namespace: mark, inode number, owner, and the place that follows that of its parent; 0: none.
 pub const NAMESPACE: usize = 24;
-pub const NAMESPACE_ID: usize = 0;
+pub const NAMESPACE_MARK: usize = 0;
 pub const NAMESPACE_INODE: usize = 8;
 pub const NAMESPACE_OWNER: usize = 12;
-pub const NAMESPACE_LEVEL: usize = 16;
-pub const NAMESPACE_PARENT: usize = 20;
+pub const NAMESPACE_PARENT: usize = 16;
 
 /// A descriptor: PID and TID of the thread in whose table it is, and its number.
 pub const DESCRIPTOR: usize = 12;
@@ -347,27 +349,25 @@ impl Assembler {
         self.store(Size::Word, R5, 0, R2);
         self.store(Size::Word, R4, SLOT_PLACE, R2);
         self.store(Size::Word, R4, SLOT_INODE, R1);
-        self.store(Size::Long, R4, SLOT_ID, NUMBER);
+        self.store(Size::Long, R4, SLOT_MARK, NUMBER);
         self.store(Size::Word, R3, NAMESPACE_INODE as i16, R1);
-        self.store(Size::Long, R3, NAMESPACE_ID as i16, NUMBER);
+        self.store(Size::Long, R3, NAMESPACE_MARK as i16, NUMBER);
         // What else is to be known of a namespace belongs here.
-        for (member, place) in [(kernel.owner, NAMESPACE_OWNER), (kernel.level, NAMESPACE_LEVEL)] {
-            self.load(Size::Word, R2, NAMESPACE_POINTER, member);
-            self.store(Size::Word, R3, place as i16, R2);
-        }
+        self.load(Size::Word, R2, NAMESPACE_POINTER, kernel.owner);
+        self.store(Size::Word, R3, NAMESPACE_OWNER as i16, R2);
         self.load(Size::Long, NAMESPACE_POINTER, NAMESPACE_POINTER, kernel.parent);
         self.jump_if(Is::Equal, NAMESPACE_POINTER, 0, end);
         self.copy(R5, R3);
         self.calculate(Operation::Add, R5, NAMESPACE_PARENT as i32);
     }
 
-    /// Leaves in R1 the inode number, in NUMBER the id, and in R4 the slot; goes on elsewhere if that has another one.
+    /// Leaves in R1 the inode number, in NUMBER the mark, and in R4 the slot; goes on elsewhere if that has another one.
     fn find_slot(&mut self, target: &Target, otherwise: Label) {
         let Target { kernel, layout, .. } = target;
         self.load(Size::Word, R1, NAMESPACE_POINTER, kernel.inode);
         match kernel.id {
             Some(id) => self.load(Size::Long, NUMBER, NAMESPACE_POINTER, id),
-            None => self.set(NUMBER, 0),
+            None => self.load(Size::Word, NUMBER, NAMESPACE_POINTER, kernel.level),
         }
         self.copy(R2, R1);
         self.calculate(Operation::And, R2, layout.slots() as i32 - 1);
@@ -378,7 +378,7 @@ impl Assembler {
         // One comparison for both, as the verifier follows every branch.
         self.load(Size::Word, R2, R4, SLOT_INODE);
         self.combine(Operation::Xor, R2, R1);
-        self.load(Size::Long, R3, R4, SLOT_ID);
+        self.load(Size::Long, R3, R4, SLOT_MARK);
         self.combine(Operation::Xor, R3, NUMBER);
         self.combine(Operation::Or, R2, R3);
         self.jump_if(Is::Different, R2, 0, otherwise);
