@@ -354,7 +354,7 @@ static UNUSED struct userns_snapshot *scan_as(const char *proc_path, uint64_t fl
 /* How often to scan, for what is the same each time. A storm delays the loading of programs. */
 static UNUSED int often(int count)
 {
-    return getenv("BY_BPF") != NULL ? count / 10 : count;
+    return getenv("BY_BPF") != NULL ? count / 4 : count;
 }
 
 static UNUSED struct userns_snapshot *scan(void)
