@@ -19,8 +19,9 @@ use std::ops::Range;
 /// `SOCKFS_MAGIC` of linux/magic.h: the file system of all sockets.
 const SOCKFS_MAGIC: u32 = 0x534f_434b;
 
-/// How many threads are reckoned with where the kernel does not tell.
+/// How many threads, and how many descriptors of namespaces, are reckoned with where the kernel does not tell.
 const USUAL_THREADS: u32 = 30_000;
+const USUAL_DESCRIPTORS: u32 = 4096;
 /// No array is made for more; whoever needs that goes through procfs.
 const MOST: u32 = 1 << 24;
 
@@ -36,11 +37,12 @@ struct Scope {
 /// instead.
 pub fn walk(procfs: &Procfs, namespaces: &mut Namespaces) -> Result<(Processes, Source), Error> {
     let scope = Scope::find(procfs)?;
-    let mut layout = Layout { capacity: room_for_threads(procfs) };
+    let threads = count_threads(procfs);
+    let mut layout = Layout { capacity: larger(threads), namespaces: larger(threads / 8) };
     loop {
         let (array, source) = scope.walk(layout)?;
         let counts = [program::COUNT, program::NAMESPACE_COUNT].map(|at| long(array.bytes(), at));
-        match grown(layout, counts)? {
+        match layout.grown_for(counts)? {
             None => return Ok((collect(array.bytes(), layout, counts, namespaces)?, source)),
             Some(larger) => layout = larger,
         }
@@ -60,11 +62,11 @@ pub struct Descriptor {
 pub fn find_descriptors(procfs: &Procfs, sockets: bool) -> Result<Vec<Descriptor>, Error> {
     let scope = Scope::find(procfs)?;
     let magics = [nsfs::MAGIC, SOCKFS_MAGIC];
-    let mut layout = Layout { capacity: 4096 };
+    let mut layout = Layout { capacity: USUAL_DESCRIPTORS, namespaces: 0 };
     loop {
         let array = scope.visit_descriptors(layout, if sockets { &magics } else { &magics[..1] })?;
         let count = long(array.bytes(), program::COUNT);
-        match grown(layout, [count, 0])? {
+        match layout.grown_for([count, 0])? {
             None => return collect_descriptors(array.bytes(), layout, count as usize),
             Some(larger) => layout = larger,
         }
@@ -156,30 +158,35 @@ fn load(code: &[u64], trigger: Trigger) -> Result<Fd, Error> {
     }
 }
 
-/// How many processes and namespaces to make room for: threads are not fewer than processes, and there is some to spare.
-fn room_for_threads(procfs: &Procfs) -> u32 {
+/// How many threads there are, which processes are not more than; see proc_loadavg(5): `0.20 0.18 0.12 1/80 11206`.
+fn count_threads(procfs: &Procfs) -> u32 {
     let mut text = [0; 64];
     let read = file::open_at(procfs.root(), c"loadavg", libc::O_RDONLY).and_then(|file| file::read(&file, &mut text));
-    // See proc_loadavg(5): `0.20 0.18 0.12 1/80 11206`.
     let threads = read.ok().and_then(|length| {
         let numbers = text[..length].split(|&byte| byte == b' ').nth(3)?;
-        parse_number(numbers.split(|&byte| byte == b'/').nth(1)?)
+        u32::try_from(parse_number(numbers.split(|&byte| byte == b'/').nth(1)?)?).ok()
     });
-    let threads = threads.and_then(|threads| u32::try_from(threads).ok()).unwrap_or(USUAL_THREADS);
-    (threads + threads / 8 + 256).min(MOST)
+    threads.unwrap_or(USUAL_THREADS).min(MOST / 2)
 }
 
-/// What to make room for instead, if there was more of something.
-fn grown(layout: Layout, counts: [u64; 2]) -> Result<Option<Layout>, Error> {
-    let most = counts[0].max(counts[1]);
-    if most <= u64::from(layout.capacity) {
-        return Ok(None);
-    }
-    // Chains of namespaces are cut off where there is no room, so there can be many more.
-    let capacity = (most + most / 8).max(2 * u64::from(layout.capacity));
-    match u32::try_from(capacity) {
-        Ok(capacity @ ..=MOST) => Ok(Some(Layout { capacity })),
-        _ => Err(Error::NO_MEMORY),
+/// Some more than there are: meanwhile others can come.
+fn larger(count: u32) -> u32 {
+    count + count / 8 + 256
+}
+
+impl Layout {
+    /// What to make room for instead, if there was more of something.
+    fn grown_for(self, [count, namespaces]: [u64; 2]) -> Result<Option<Layout>, Error> {
+        if count <= self.capacity.into() && namespaces <= self.namespaces.into() {
+            return Ok(None);
+        }
+        let grown = |room: u32, count: u64| match u32::try_from(count) {
+            Ok(count) if count <= room => Ok(room),
+            // Chains of namespaces are cut off where there is no more room, so there can be many more than were counted.
+            Ok(count @ ..=MOST) => Ok(larger(count).max(2 * room)),
+            _ => Err(Error::NO_MEMORY),
+        };
+        Ok(Some(Layout { capacity: grown(self.capacity, count)?, namespaces: grown(self.namespaces, namespaces)? }))
     }
 }
 
@@ -242,36 +249,71 @@ mod tests {
     use super::*;
     use std::io::Write;
 
-    /// What the verifier says of a program; that it accepts it, or that nobody may ask it here.
+    /// Not `eprintln!`: that is swallowed where the test passes.
+    fn tell(text: &str) {
+        writeln!(std::io::stderr(), "{text}").unwrap();
+    }
+
+    /// Shows what the verifier says of a program, all of it if it refuses.
     fn verify(name: &str, code: &[u64], trigger: Trigger) {
         let mut log = vec![0; 1 << 20];
         let loaded = bpf::load(code, trigger, &mut log);
         let end = log.iter().position(|&byte| byte == 0).unwrap_or(log.len());
-        assert!(loaded.is_ok(), "{name}: {loaded:?}\n{}", String::from_utf8_lossy(&log[..end]));
-        #[allow(clippy::explicit_write, reason = "eprintln! is swallowed")]
-        let summary = String::from_utf8_lossy(&log[..end]).lines().last().unwrap_or_default().to_string();
-        writeln!(std::io::stderr(), "{name}: {} instructions; {summary}", code.len()).unwrap();
+        let log = String::from_utf8_lossy(&log[..end]);
+        assert!(loaded.is_ok(), "{name}: {loaded:?}\n{log}");
+        tell(&format!("{name}: {} instructions; {}", code.len(), log.lines().last().unwrap_or_default()));
     }
 
     #[test]
     fn the_verifier_accepts_all_programs() {
-        let kernel = Kernel::look_up().unwrap();
-        eprintln!("{kernel:?}");
+        let layout = Layout { capacity: 1000, namespaces: 100 };
+        let made = bpf::make_array(layout.size().max(layout.size_of_descriptors()));
+        let ((map, _memory), kernel) = match (made, running_kernel()) {
+            (Ok(made), Ok(kernel)) => (made, kernel),
+            (made, kernel) => {
+                let errors = (made.err(), kernel.err());
+                return tell(&format!("skipped: the_verifier_accepts_all_programs: {errors:?}"));
+            }
+        };
         for nested in [false, true] {
-            let layout = Layout { capacity: 1000 };
-            let (map, _array) = bpf::make_array(layout.size()).unwrap();
-            let target = Target { kernel: &kernel, nested, array: map.number(), layout };
-            verify("tasks", &program::tasks(target).unwrap(), Trigger::Visit(kernel.tasks.unwrap()));
-            verify(
-                "descriptors",
-                &program::descriptors(target, &[nsfs::MAGIC]).unwrap(),
-                Trigger::Visit(kernel.task_files.unwrap()),
-            );
-            verify(
-                "processes",
-                &program::processes(target, kernel.functions.as_ref().unwrap()).unwrap(),
-                Trigger::Call,
-            );
+            let target = Target { kernel, nested, array: map.number(), layout };
+            let name = |what: &str| format!("{what}, {}", if nested { "nested" } else { "initial PID namespace" });
+            match &kernel.functions {
+                Some(functions) => {
+                    verify(&name("processes"), &program::processes(target, functions).unwrap(), Trigger::Call);
+                }
+                None => tell("skipped: the program that visits processes: this kernel has no iterator over them"),
+            }
+            if let (Some(tasks), Some(files)) = (kernel.tasks, kernel.task_files) {
+                let descriptors = program::descriptors(target, &[nsfs::MAGIC, SOCKFS_MAGIC]).unwrap();
+                verify(&name("tasks"), &program::tasks(target).unwrap(), Trigger::Visit(tasks));
+                verify(&name("descriptors"), &descriptors, Trigger::Visit(files));
+            } else {
+                tell("skipped: the programs that visit threads: this kernel has no iterators over them");
+            }
+        }
+    }
+
+    #[test]
+    fn room_grows_until_it_suffices() {
+        let layout = Layout { capacity: 100, namespaces: 10 };
+        assert_eq!(layout.grown_for([100, 10]), Ok(None));
+        let grown = layout.grown_for([100, 11]).unwrap().unwrap();
+        assert!(grown.capacity == 100 && grown.namespaces >= 20);
+        let grown = layout.grown_for([5000, 0]).unwrap().unwrap();
+        assert!(grown.capacity > 5000 && grown.namespaces == 10);
+        assert_eq!(layout.grown_for([u64::from(MOST) + 1, 0]), Err(Error::NO_MEMORY));
+    }
+
+    /// The parts of an array lie behind one another, and numbers in them where a machine may want them.
+    #[test]
+    fn layouts_have_no_overlap() {
+        for (capacity, namespaces) in [(1, 1), (1000, 100), (1001, 77)] {
+            let layout = Layout { capacity, namespaces };
+            assert_eq!(layout.processes().end, layout.namespaces().start);
+            assert_eq!(layout.namespaces().end, layout.size());
+            assert_eq!((layout.processes().start % 8, layout.namespaces().start % 8), (0, 0));
+            assert_eq!(layout.processes().len(), capacity as usize * program::PROCESS);
         }
     }
 }

@@ -224,3 +224,48 @@ fn parent_of(namespace: &Fd) -> Result<Option<Fd>, Error> {
         parent => Ok(if_any(parent)?),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn observed(inode: u64, mark: u64, parent: Option<u32>) -> Observed {
+        Observed { inode, id: mark, mark, owner: 7, parent }
+    }
+
+    fn parents(namespaces: &Namespaces) -> Vec<(u64, Option<u64>)> {
+        let entries = &namespaces.entries;
+        let inode = |index: u32| entries[index as usize].inode;
+        entries.iter().map(|entry| (entry.inode, entry.parent.map(inode))).collect()
+    }
+
+    #[test]
+    fn what_was_observed_twice_is_one() {
+        let mut namespaces = Namespaces::default();
+        // Met again, because another one has taken its slot meanwhile.
+        let seen = [observed(10, 1, Some(1)), observed(5, 0, None), observed(11, 2, Some(3)), observed(5, 0, None)];
+        assert_eq!(namespaces.record_observed(&seen), Ok(vec![Some(0), Some(1), Some(2), Some(1)]));
+        assert_eq!(parents(&namespaces), [(10, Some(5)), (5, None), (11, Some(5))]);
+        assert_eq!(namespaces.find(11), Some(2));
+        assert_eq!(namespaces.entries[0].owner, Some(7));
+    }
+
+    /// One whose number has gone to another one has ended, and what was below it too: also where numbers have changed
+    /// places, 20 and 21 here, so that a chain of parents would come back to where it began.
+    #[test]
+    fn what_has_ended_is_left_out() {
+        let mut namespaces = Namespaces::default();
+        let seen = [
+            observed(22, 3, Some(1)),
+            observed(21, 2, Some(2)),
+            observed(20, 1, Some(3)),
+            observed(5, 0, None),
+            observed(20, 9, Some(5)),
+            observed(21, 8, Some(3)),
+        ];
+        let places = namespaces.record_observed(&seen).unwrap();
+        assert_eq!(places, [None, None, None, Some(0), Some(1), Some(2)]);
+        assert_eq!(parents(&namespaces), [(5, None), (20, Some(21)), (21, Some(5))]);
+        assert_eq!(namespaces.entries[1].id, 9);
+    }
+}

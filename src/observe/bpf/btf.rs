@@ -27,7 +27,6 @@ pub struct Kernel {
     pub pid_numbers: i16,
     pub upid_number: i16,
     pub upid_namespace: i16,
-    pub upid_size: i16,
     pub file_inode: i16,
     pub inode_super_block: i16,
     pub super_block_magic: i16,
@@ -55,6 +54,9 @@ pub struct Functions {
     pub read_lock: u32,
     pub read_unlock: u32,
 }
+
+/// The size of `struct upid` where pointers have 64 bits, which the programs count on.
+pub const UPID_SIZE: u32 = 16;
 
 /// The structs that are looked up, with their members.
 const STRUCTS: [(&[u8], &[&[u8]]); 9] = [
@@ -109,6 +111,10 @@ impl Kernel {
             Ok(memory) => Bytes::Mapped(memory.bytes()),
             Err(_) => Bytes::Read { file: &file, size, window: Vec::new(), from: 0 },
         };
+        Kernel::find_in(bytes)
+    }
+
+    fn find_in(bytes: Bytes) -> Result<Kernel, Error> {
         Types::new(bytes)?.find()?.kernel().ok_or(Error::NO_BPF)
     }
 }
@@ -143,6 +149,9 @@ impl Found {
                 read_unlock: read_unlock?,
             })
         };
+        if upid_size != UPID_SIZE {
+            return None;
+        }
         let near = |offset: Option<u32>| i16::try_from(offset?).ok();
         let common = user_namespace[3]?;
         let in_common = |offset: Option<u32>| near(Some(common + offset?));
@@ -162,7 +171,6 @@ impl Found {
             pid_numbers: near(pid[1])?,
             upid_number: near(upid[0])?,
             upid_namespace: near(upid[1])?,
-            upid_size: i16::try_from(upid_size).ok()?,
             file_inode: near(f_inode)?,
             inode_super_block: near(i_sb)?,
             super_block_magic: near(s_magic)?,
@@ -416,3 +424,152 @@ impl<'f> Types<'f> {
 
 /// How deep structs without a name are looked for in others.
 const DEEPEST: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{self, Write};
+
+    /// Puts types together in the format of BTF.
+    #[derive(Default)]
+    struct Maker {
+        types: Vec<u8>,
+        strings: Vec<u8>,
+        count: u32,
+    }
+
+    impl Maker {
+        fn name(&mut self, name: &str) -> u32 {
+            if self.strings.is_empty() {
+                self.strings.push(0);
+            }
+            if name.is_empty() {
+                return 0;
+            }
+            let at = self.strings.len();
+            self.strings.extend(name.bytes().chain([0]));
+            at as u32
+        }
+
+        fn words(&mut self, words: &[u32]) {
+            self.types.extend(words.iter().flat_map(|word| word.to_ne_bytes()));
+        }
+
+        fn plain(&mut self, name: &str, kind: u32) -> u32 {
+            let name = self.name(name);
+            self.words(&[name, kind << 24, 0]);
+            self.count += 1;
+            self.count
+        }
+
+        /// Members are a name, a type and an offset in bytes.
+        fn structure(&mut self, name: &str, kind: u32, members: &[(&str, u32, u32)]) -> u32 {
+            let name = self.name(name);
+            self.words(&[name, kind << 24 | members.len() as u32, 16]);
+            for &(member, id, offset) in members {
+                let member = self.name(member);
+                self.words(&[member, id, offset * 8]);
+            }
+            self.count += 1;
+            self.count
+        }
+
+        fn bytes(&self) -> Vec<u8> {
+            let (types, strings) = (self.types.len() as u32, self.strings.len() as u32);
+            let magic = u16::to_ne_bytes(0xeb9f);
+            let header = [24, 0, types, types, strings].map(u32::to_ne_bytes);
+            [&[magic[0], magic[1], 1, 0][..], header.as_flattened(), &self.types, &self.strings].concat()
+        }
+    }
+
+    /// Types as a kernel has them, with what differs between kernels, after so many others.
+    fn make(common: impl FnOnce(&mut Maker) -> u32, others: u32) -> Maker {
+        let mut maker = Maker::default();
+        for _ in 0..others {
+            maker.plain("other", 2);
+        }
+        let common = common(&mut maker);
+        let numbers = [("nr", 0, 0), ("ns", 0, 8)];
+        let task = [("pid", 0, 1), ("tgid", 0, 2), ("thread_pid", 0, 3), ("group_leader", 0, 4), ("real_cred", 0, 5)];
+        maker.structure("task_struct", KIND_STRUCT, &task);
+        maker.structure("cred", KIND_STRUCT, &[("user_ns", 0, 6)]);
+        let user = [("parent", 0, 7), ("level", 0, 8), ("owner", 0, 9), ("ns", common, 100)];
+        maker.structure("user_namespace", KIND_STRUCT, &user);
+        maker.structure("pid", KIND_STRUCT, &[("level", 0, 10), ("numbers", 0, 11)]);
+        maker.structure("upid", KIND_STRUCT, &numbers);
+        maker.structure("file", KIND_STRUCT, &[("f_inode", 0, 12)]);
+        maker.structure("inode", KIND_STRUCT, &[("i_sb", 0, 13)]);
+        maker.structure("super_block", KIND_STRUCT, &[("s_magic", 0, 14)]);
+        maker
+    }
+
+    fn find(bytes: &[u8]) -> Result<Kernel, Error> {
+        Kernel::find_in(Bytes::Mapped(bytes))
+    }
+
+    #[test]
+    fn members_are_where_the_types_say() {
+        let maker = make(|maker| maker.structure("ns_common", KIND_STRUCT, &[("inum", 0, 20)]), 0);
+        let kernel = find(&maker.bytes()).unwrap();
+        assert_eq!((kernel.task_pid, kernel.task_real_cred, kernel.cred_user_ns), (1, 5, 6));
+        assert_eq!((kernel.parent, kernel.level, kernel.owner, kernel.inode, kernel.id), (7, 8, 9, 120, None));
+        assert_eq!((kernel.upid_namespace, kernel.super_block_magic), (8, 14));
+        assert_eq!((kernel.tasks, kernel.functions, kernel.cast), (None, None, None));
+    }
+
+    /// From Linux 6.19 on the id is in a struct in a union, neither of which has a name as a member; and randomised
+    /// structs have all members in such a one.
+    #[test]
+    fn members_in_parts_without_a_name() {
+        for others in [0, 1000] {
+            let common = |maker: &mut Maker| {
+                let inner = maker.structure("ns_tree", KIND_STRUCT, &[("other", 0, 0), ("ns_id", 0, 4)]);
+                let union = maker.structure("", KIND_UNION, &[("", inner, 0), ("ns_rcu", 0, 0)]);
+                maker.structure("ns_common", KIND_STRUCT, &[("inum", 0, 20), ("", union, 40)])
+            };
+            let maker = make(common, others);
+            assert_eq!(find(&maker.bytes()).unwrap().id, Some(144));
+        }
+    }
+
+    #[test]
+    fn functions_are_found_by_their_whole_names() {
+        let mut maker = make(|maker| maker.structure("ns_common", KIND_STRUCT, &[("inum", 0, 20)]), 0);
+        maker.plain("bpf_iter_task_vma", KIND_FUNC);
+        maker.plain("bpf_iter_task", KIND_STRUCT);
+        let expected = maker.plain("bpf_iter_task", KIND_FUNC);
+        let kernel = find(&maker.bytes()).unwrap();
+        assert_eq!((kernel.tasks, kernel.task_files, kernel.functions), (Some(expected), None, None));
+    }
+
+    /// Whatever is in that file, it is no reason to fail otherwise than by an error.
+    #[test]
+    fn garbage_is_an_error() {
+        let maker = make(|maker| maker.structure("ns_common", KIND_STRUCT, &[("inum", 0, 20)]), 3);
+        let bytes = maker.bytes();
+        for length in 0..bytes.len() {
+            assert_eq!(find(&bytes[..length]), Err(Error::NO_BPF), "{length}");
+        }
+        for at in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[at] ^= 0xff;
+            let _ = find(&changed);
+        }
+        let mut unknown = make(|maker| maker.structure("ns_common", KIND_STRUCT, &[("inum", 0, 20)]), 0);
+        unknown.plain("", 31);
+        assert_eq!(find(&unknown.bytes()), Err(Error::NO_BPF));
+    }
+
+    /// Both ways to have the bytes lead to the same.
+    #[test]
+    fn in_pieces_as_mapped() {
+        let file = match file::open(c"/sys/kernel/btf/vmlinux", libc::O_RDONLY) {
+            Ok(file) => file,
+            Err(errno) => return writeln!(io::stderr(), "skipped: in_pieces_as_mapped: {errno:?}").unwrap(),
+        };
+        let size = file::size(&file).unwrap() as usize;
+        let whole = std::fs::read("/sys/kernel/btf/vmlinux").unwrap();
+        let pieces = Bytes::Read { file: &file, size, window: Vec::new(), from: 0 };
+        assert_eq!(Kernel::find_in(pieces), find(&whole));
+    }
+}

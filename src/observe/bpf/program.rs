@@ -4,7 +4,7 @@
 //! RFC 9669; the functions called are those of bpf-helpers(7) and, for the iterator over processes, of
 //! Documentation/bpf/kfuncs.rst of the kernel.
 
-use super::btf::{Functions, Kernel};
+use super::btf::{Functions, Kernel, UPID_SIZE};
 use std::collections::TryReserveError;
 use std::ops::Range;
 
@@ -14,8 +14,10 @@ use std::ops::Range;
 /// most are written once. The order of bytes is the machine's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// How many processes there is room for, and how many namespaces.
+    /// How many processes, or descriptors, there is room for.
     pub capacity: u32,
+    /// How many namespaces there is room for.
+    pub namespaces: u32,
 }
 
 /// The header: how many there were of each, also beyond the capacity.
@@ -69,7 +71,7 @@ impl Layout {
 
     pub fn namespaces(self) -> Range<usize> {
         let begin = self.processes().end;
-        begin..begin + self.capacity as usize * NAMESPACE
+        begin..begin + self.namespaces as usize * NAMESPACE
     }
 
     /// The size of an array for descriptors.
@@ -82,7 +84,7 @@ impl Layout {
     }
 
     fn slots(self) -> usize {
-        (self.capacity as usize).next_power_of_two()
+        (self.namespaces as usize).next_power_of_two()
     }
 }
 
@@ -214,7 +216,6 @@ const TASKS: i16 = -24;
 const NUMBERS: i16 = -32;
 const LINK: i16 = -40;
 const UPID: i16 = -56;
-const UPID_SIZE: i16 = 16;
 
 /// Functions of bpf-helpers(7).
 const PROBE_READ_KERNEL: u32 = 113;
@@ -255,11 +256,11 @@ impl Assembler {
     fn read_upid(&mut self, kernel: &Kernel) {
         self.store(Size::Long, ARRAY, SCRATCH as i16, R1);
         self.load(Size::Long, R4, ARRAY, SCRATCH as i16);
-        self.calculate(Operation::Multiply, R3, kernel.upid_size.into());
+        self.calculate(Operation::Multiply, R3, UPID_SIZE as i32);
         self.combine(Operation::Add, R3, R4);
         self.calculate(Operation::Add, R3, kernel.pid_numbers.into());
         self.address(R1, UPID);
-        self.set(R2, UPID_SIZE.into());
+        self.set(R2, UPID_SIZE as i32);
         self.call_helper(PROBE_READ_KERNEL);
     }
 
@@ -344,7 +345,7 @@ impl Assembler {
         self.find_slot(target, unknown);
         self.note_place(end);
         self.bind(unknown);
-        self.append(NAMESPACE_COUNT, layout.namespaces().start, NAMESPACE, layout.capacity, end);
+        self.append(NAMESPACE_COUNT, layout.namespaces().start, NAMESPACE, layout.namespaces, end);
         self.load(Size::Long, R2, ARRAY, NAMESPACE_COUNT as i16);
         self.store(Size::Word, R5, 0, R2);
         self.store(Size::Word, R4, SLOT_PLACE, R2);
