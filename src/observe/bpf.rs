@@ -218,6 +218,8 @@ fn collect(array: &[u8], layout: Layout, counts: [u64; 2], namespaces: &mut Name
         },
     ));
     processes.members.sort_unstable_by_key(|member| member.pid);
+    // A PID can have gone from one process, or in execve(2) from one thread, to another one meanwhile.
+    processes.members.dedup_by_key(|member| member.pid);
     Ok(processes)
 }
 
