@@ -13,7 +13,7 @@ situations!(tree:
     generated_trees,
 );
 
-situations!(storm: forks_and_unshares, inodes_used_again, inodes_used_again_without_ids);
+situations!(storm: executions, forks_and_unshares, inodes_used_again, inodes_used_again_without_ids);
 
 situations!(sight:
     unprivileged,
@@ -135,7 +135,7 @@ situations!(by_bpf tree_by_bpf, tree:
     generated_trees,
 );
 
-situations!(by_bpf storm_by_bpf, storm: forks_and_unshares, inodes_used_again);
+situations!(by_bpf storm_by_bpf, storm: executions, forks_and_unshares, inodes_used_again);
 
 situations!(by_bpf threads_by_bpf, threads: eight_scanners, fork_while_scanning, cancel_while_scanning, signals);
 

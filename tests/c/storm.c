@@ -1,5 +1,6 @@
 /* Scans while processes and namespaces come and go at full speed. */
 #include "kit.h"
+#include <pthread.h>
 
 enum { SCANS = 1000 };
 
@@ -35,6 +36,24 @@ static void start_storm(void (*storm)(void))
 {
     if (fork_child() == 0)
         storm();
+}
+
+static char again[] = "exec_again";
+
+static void *execute_again(void *unused)
+{
+    execl("/proc/self/exe", "storm", again, (char *)NULL);
+    return unused;
+}
+
+/* A process that executes this program again and again, from a thread, which takes over its PID. */
+static _Noreturn void exec_storm(void)
+{
+    pthread_t thread;
+
+    CHECK(pthread_create(&thread, NULL, execute_again, NULL) == 0);
+    for (;;)
+        pause();
 }
 
 static void storm_of_forks(void *unused)
@@ -127,6 +146,29 @@ static void scan_in_storm(void *unused)
     }
 }
 
+static void scan_executing(void *unused)
+{
+    uint64_t own = inode_of(getpid());
+    pid_t storming = fork_child();
+
+    (void)unused;
+    if (storming == 0)
+        exec_storm();
+    for (int i = 0; i < often(4 * SCANS); i++) {
+        struct userns_snapshot *snapshot = scan();
+
+        CHECK_EQ(userns_inode(userns_find_pid(snapshot, storming)), own);
+        CHECK(has_members(userns_self(snapshot), 2, getpid(), storming));
+        userns_free(snapshot);
+    }
+    CHECK(waitpid(storming, NULL, WNOHANG) == 0);
+}
+
+static void executions(void)
+{
+    in_clean_room(scan_executing, NULL);
+}
+
 static void forks_and_unshares(void)
 {
     in_clean_room(scan_in_storm, NULL);
@@ -200,11 +242,14 @@ static void inodes_used_again_without_ids(void)
 int main(int argc, char *argv[])
 {
     static const struct situation all[] = {
+        { "executions", executions },
         { "forks_and_unshares", forks_and_unshares },
         { "inodes_used_again", inodes_used_again },
         { "inodes_used_again_without_ids", inodes_used_again_without_ids },
         { NULL, NULL },
     };
 
+    if (argc == 2 && strcmp(argv[1], again) == 0)
+        exec_storm();
     return run(all, argc, argv);
 }
