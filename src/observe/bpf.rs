@@ -43,7 +43,10 @@ pub fn walk(procfs: &Procfs, namespaces: &mut Namespaces) -> Result<(Processes, 
         let (array, source) = scope.walk(layout)?;
         let counts = [program::COUNT, program::NAMESPACE_COUNT].map(|at| long(array.bytes(), at));
         match layout.grown_for(counts)? {
-            None => return Ok((collect(array.bytes(), layout, counts, namespaces)?, source)),
+            None => {
+                let has_ids = running_kernel()?.id.is_some();
+                return Ok((collect(array.bytes(), layout, counts, has_ids, namespaces)?, source));
+            }
             Some(larger) => layout = larger,
         }
     }
@@ -191,9 +194,14 @@ impl Layout {
 }
 
 /// Enters what the program wrote: namespaces, and members of these.
-fn collect(array: &[u8], layout: Layout, counts: [u64; 2], namespaces: &mut Namespaces) -> Result<Processes, Error> {
+fn collect(
+    array: &[u8],
+    layout: Layout,
+    counts: [u64; 2],
+    has_ids: bool,
+    namespaces: &mut Namespaces,
+) -> Result<Processes, Error> {
     let [process_count, namespace_count] = counts.map(|count| count as usize);
-    let has_ids = running_kernel()?.id.is_some();
     let mut observed = Vec::new();
     observed.try_reserve_exact(namespace_count)?;
     observed.extend(records(array, layout.namespaces(), program::NAMESPACE, namespace_count).map(|record| {
@@ -305,6 +313,30 @@ mod tests {
         let grown = layout.grown_for([5000, 0]).unwrap().unwrap();
         assert!(grown.capacity > 5000 && grown.namespaces == 10);
         assert_eq!(layout.grown_for([u64::from(MOST) + 1, 0]), Err(Error::NO_MEMORY));
+    }
+
+    /// Processes out of order, one PID twice, one without a namespace; and a namespace that has ended.
+    #[test]
+    fn members_are_those_of_what_lasts() {
+        let layout = Layout { capacity: 8, namespaces: 4 };
+        let mut array = vec![0; layout.size()];
+        let mut put = |at: usize, words: &[u32]| {
+            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+            array[at..at + bytes.len()].copy_from_slice(&bytes);
+        };
+        let [low, high] = if cfg!(target_endian = "little") { [7, 0] } else { [0, 7] };
+        for (place, record) in [[low, high, 100, 0, 2, 0], [0, 0, 5, 0, 0, 0], [0, 0, 100, 0, 2, 0]].iter().enumerate()
+        {
+            put(layout.namespaces().start + place * program::NAMESPACE, record);
+        }
+        for (place, record) in [[30, 3], [20, 2], [10, 1], [20, 2], [40, 0]].iter().enumerate() {
+            put(layout.processes().start + place * program::PROCESS, record);
+        }
+        let mut namespaces = Namespaces::default();
+        let found = collect(&array, layout, [5, 3], true, &mut namespaces).unwrap();
+        let members: Vec<_> = found.members.iter().map(|member| (member.pid, member.namespace)).collect();
+        assert_eq!(members, [(20, 0), (30, 1)]);
+        assert_eq!((namespaces.find(5), namespaces.find(100)), (Some(0), Some(1)));
     }
 
     /// The parts of an array lie behind one another, and numbers in them where a machine may want them.
