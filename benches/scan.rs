@@ -1,43 +1,112 @@
-//! How long a scan takes and how much memory it needs, beside lsns(8) among the same processes. The figures in the
-//! README are what `cargo bench` prints.
+//! How long scans take and how much memory they need, beside lsns(8) and beside the least that it can take, among the
+//! same processes. The figures in the README are what `cargo bench -- --update` put there.
 
 #[path = "../tests/common/mod.rs"]
 mod common;
 mod cost;
-mod pinned;
+mod figures;
+mod goals;
+mod plot;
+mod program;
 mod room;
 mod table;
 
-use cost::Cost;
-use room::Population;
-use std::ffi::OsStr;
-use std::process::Command;
-use std::{fs, thread};
+use figures::Figures;
+use room::{Population, Room};
+use std::ffi::OsString;
+use std::{env, fs, thread};
 
-/// How many processes there are, a tenth of them each in a user namespace of its own, and how often everything runs
-/// among them: an odd number of times, so that one run is the median.
-const SIZES: [(usize, usize); 2] = [(1_000, 151), (10_000, 41)];
+const USAGE: &str = "Usage: cargo bench -- [--update] [100 | 200 | 1000 | … | threads | descriptors]…
+Measures among so many processes, or among 1,000 with many threads or descriptors; without a choice, among all.
 
-fn main() {
-    let source = common::root().join("examples-c/userns_tree.c");
-    let userns_tree = common::compile(&source, &["-std=c99", "-D_POSIX_C_SOURCE=200809L", "-O2"]);
-    let lsns = lsns_version();
-    println!("{}; {}", host(), lsns.as_deref().unwrap_or("no lsns"));
-    for (processes, runs) in SIZES {
-        let population = Population { processes, namespaces: processes / 10, descriptors: 0, held: 0 };
-        room::within(population, |_| report(population, runs, userns_tree.as_os_str(), lsns.is_some()));
-    }
-    pinned::report(lsns.as_deref());
+  --update  put the figures into README.md and the plot into benches/scan.svg";
+
+/// The population that the README shows all about.
+const IN_DETAIL: &str = "10,000 processes";
+/// What the figures in the README stand between.
+const BEGIN: &str = "<!-- figures: written by cargo bench -- --update -->\n";
+const END: &str = "<!-- end of figures -->\n";
+
+/// What to measure among.
+fn populations() -> Vec<(String, Population)> {
+    let of = |processes| Population { processes, namespaces: processes / 10, threads: 1, descriptors: 3, held: 0 };
+    let sizes = [100, 200, 1_000, 10_000, 30_000, 100_000].map(|size| (size.to_string(), of(size)));
+    let threads = ("threads".to_string(), Population { threads: 50, ..of(1_000) });
+    let descriptors = ("descriptors".to_string(), Population { descriptors: 100, held: 100, ..of(1_000) });
+    sizes.into_iter().chain([threads, descriptors]).collect()
 }
 
-fn lsns_version() -> Option<String> {
-    match Command::new("lsns").arg("--version").output() {
-        Ok(output) => Some(String::from_utf8_lossy(&output.stdout).trim().to_string()),
-        Err(error) => {
-            common::skip("the comparison with lsns of util-linux", &error.to_string());
-            None
+fn main() {
+    // The first one is from cargo itself.
+    let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let (options, chosen): (Vec<String>, Vec<String>) = arguments.into_iter().partition(|word| word.starts_with("--"));
+    let mut populations = populations();
+    let known = chosen.iter().all(|word| populations.iter().any(|(name, _)| name == word));
+    let update = options == ["--update"];
+    if !known || (!update && !options.is_empty()) || (update && !chosen.is_empty()) {
+        panic!("{USAGE}");
+    }
+    populations.retain(|(name, _)| chosen.is_empty() || chosen.contains(name));
+    room::enter(|room| report(room, &populations, update));
+}
+
+/// Measures in a room, prints what comes of it, and draws a plot.
+fn report(room: &Room, populations: &[(String, Population)], update: bool) {
+    let lsns = tool("the comparison with lsns of util-linux", program::lsns_version());
+    let trace = tool("the count of system calls", program::count_calls(&[OsString::from("true")])).is_some();
+    let programs = program::all(lsns.is_some());
+    let (mut all, mut not_measured) = (Vec::new(), Vec::new());
+    for (_, population) in populations {
+        let title = table::title(*population);
+        match room.populate(*population) {
+            Ok(_sleepers) => {
+                let figures = Figures::measure(*population, &programs, trace);
+                println!("{}", details(&figures));
+                all.push(figures);
+            }
+            Err(reason) => {
+                common::skip(&title, &reason);
+                not_measured.push(format!("{title}: {reason}"));
+            }
         }
     }
+    let host = format!("{}; {}", host(), lsns.as_deref().unwrap_or("no lsns"));
+    let summary = summary(&host, &all, &not_measured);
+    println!("{summary}");
+    let plot = if update { common::root().join("benches/scan.svg") } else { common::scratch("scan.svg") };
+    if let Some(svg) = plot::draw(&all) {
+        fs::write(&plot, svg).unwrap();
+        println!("The plot is {}", plot.display());
+    }
+    if update {
+        update_readme(&summary);
+    }
+}
+
+/// All about one population.
+fn details(figures: &Figures) -> String {
+    let title = table::title(figures.population);
+    let left_out: String = figures.left_out.iter().map(|reason| format!("\nNot measured: {reason}.\n")).collect();
+    format!("{title}, {} runs of each:\n\n{}{left_out}", figures.rounds(), table::details(figures))
+}
+
+/// What goes into the README.
+fn summary(host: &str, all: &[Figures], not_measured: &[String]) -> String {
+    let in_detail = all.iter().find(|figures| table::title(figures.population) == IN_DETAIL).map(details);
+    let not_measured: String = not_measured.iter().map(|reason| format!("Not measured: {reason}.\n\n")).collect();
+    format!("{host}:\n\n{}\n{not_measured}{}\n{}", table::times(all), in_detail.unwrap_or_default(), goals::check(all))
+}
+
+fn update_readme(summary: &str) {
+    let path = common::root().join("README.md");
+    let readme = fs::read_to_string(&path).unwrap();
+    let (before, rest) = readme.split_once(BEGIN).expect("where the figures begin in README.md");
+    let (_, after) = rest.split_once(END).expect("where the figures end in README.md");
+    fs::write(&path, format!("{before}{BEGIN}\n{summary}{END}{after}")).unwrap();
+}
+
+fn tool<T>(what: &str, found: Result<T, String>) -> Option<T> {
+    found.map_err(|reason| common::skip(what, &reason)).ok()
 }
 
 /// What all figures depend on: the kernel and the processors.
@@ -48,38 +117,4 @@ fn host() -> String {
     let model = model.map_or("unknown CPU model", |(_, model)| model);
     let cpus = thread::available_parallelism().unwrap();
     format!("Linux {}; {model}, {cpus} CPUs", kernel.trim())
-}
-
-/// Measures in a room with this population, and prints a table.
-fn report(population: Population, runs: usize, userns_tree: &OsStr, with_lsns: bool) {
-    let lsns = ["lsns", "-t", "user"].map(OsStr::new);
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    // The first to look at a process has the kernel build what it then remembers of it; so that one does not count.
-    cost::of_program(&[userns_tree]);
-    // In turn: what disturbs the host meanwhile disturbs both.
-    for _ in 0..runs {
-        ours.push(cost::of_program(&[userns_tree]));
-        theirs.extend(with_lsns.then(|| cost::of_program(&lsns)));
-    }
-    // Last: the programs are children of this process and begin with the memory that it has, so it stays small before.
-    let scans: Vec<Cost> = (0..runs).map(|_| scan(population)).collect();
-
-    let Population { processes, namespaces, .. } = population;
-    println!("\n{processes} processes, {namespaces} user namespaces, {runs} runs of each:\n");
-    table::print_head();
-    table::print_costs("userns::scan()", &scans, processes);
-    table::print_costs("userns_tree", &ours, processes);
-    if with_lsns {
-        table::print_costs("lsns -t user", &theirs, processes);
-        table::print_ratios(&theirs, &ours);
-    }
-    table::print_calls("userns_tree", userns_tree, "process", processes);
-}
-
-/// One scan in this process, which is in the room too. It has to see all that is there.
-fn scan(Population { processes, namespaces, .. }: Population) -> Cost {
-    let (cost, snapshot) = cost::of_call(|| userns::scan().unwrap());
-    assert_eq!(snapshot.nodes().len(), namespaces + 1);
-    assert_eq!(snapshot.nodes().map(|node| node.pids().len()).sum::<usize>(), processes + 1);
-    cost
 }

@@ -1,6 +1,6 @@
-//! What it costs to run something: wall clock time, CPU time and memory, see getrusage(2).
+//! What it costs to run a program: wall clock time, CPU time and memory, see getrusage(2).
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::Error;
 use std::mem;
 use std::os::unix::process::CommandExt;
@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 /// What one run took; times are in milliseconds.
+#[derive(Clone, Copy)]
 pub struct Cost {
     pub wall: f64,
     pub user: f64,
@@ -16,40 +17,41 @@ pub struct Cost {
     pub peak: Option<f64>,
 }
 
-/// Does something in this process.
-pub fn of_call<T>(act: impl FnOnce() -> T) -> (Cost, T) {
-    let before = own_usage();
-    let begin = Instant::now();
-    let result = act();
-    let wall = milliseconds(begin);
-    let after = own_usage();
-    let user = cpu_time(after.ru_utime) - cpu_time(before.ru_utime);
-    let system = cpu_time(after.ru_stime) - cpu_time(before.ru_stime);
-    (Cost { wall, user, system, peak: None }, result)
-}
-
 /// Runs a program that has to succeed, and drops its output.
 ///
 /// The standard library starts programs in the way of vfork(2): the child shares this process's memory until it
 /// executes the program, and its peak would begin with this process's, as execve(2) preserves resource usage. Where
 /// something is to be done before that, it uses fork(2), after which a child of a small process begins small.
-pub fn of_program(argv: &[&OsStr]) -> Cost {
+pub fn of_program(argv: &[OsString]) -> Cost {
     let mut command = command(argv);
     // SAFETY: what the child does is nothing.
-    unsafe { command.pre_exec(|| Ok(())) };
+    unsafe { command.stdout(Stdio::null()).pre_exec(|| Ok(())) };
     let begin = Instant::now();
     let pid = command.spawn().unwrap().id();
     let usage = wait(pid as libc::pid_t);
-    let wall = milliseconds(begin);
+    let wall = begin.elapsed().as_secs_f64() * 1e3;
     let (user, system) = (cpu_time(usage.ru_utime), cpu_time(usage.ru_stime));
     Cost { wall, user, system, peak: Some(usage.ru_maxrss as f64) }
 }
 
-/// A command whose output is dropped. In the directories that cargo names to it, the dynamic loader would try many
-/// files in vain, which it does not in a shell; see ld.so(8).
-pub fn command(argv: &[&OsStr]) -> Command {
-    let mut command = Command::new(argv[0]);
-    command.args(&argv[1..]).env_remove("LD_LIBRARY_PATH").stdout(Stdio::null());
+/// Runs a program that has to succeed and times what it does several times itself, see benches/timing.h.
+pub fn of_each_time(argv: &[OsString]) -> Vec<Cost> {
+    let output = command(argv).output().unwrap();
+    assert!(output.status.success(), "{argv:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).lines().filter_map(parse_time).collect()
+}
+
+fn parse_time(line: &str) -> Option<Cost> {
+    let microseconds = line.strip_prefix("time ")?.split(' ').map(|number| number.parse::<f64>().unwrap());
+    let [wall, user, system] = microseconds.map(|time| time / 1e3).collect::<Vec<f64>>().try_into().unwrap();
+    Some(Cost { wall, user, system, peak: None })
+}
+
+/// A command. In the directories that cargo names to it, the dynamic loader would try many files in vain, which it does
+/// not in a shell; see ld.so(8).
+pub fn command(argv: &[impl AsRef<OsStr>]) -> Command {
+    let mut command = Command::new(&argv[0]);
+    command.args(&argv[1..]).env_remove("LD_LIBRARY_PATH");
     command
 }
 
@@ -62,18 +64,6 @@ fn wait(pid: libc::pid_t) -> libc::rusage {
     assert_eq!(waited, pid, "wait4: {}", Error::last_os_error());
     assert_eq!(status, 0, "the program failed");
     usage
-}
-
-fn own_usage() -> libc::rusage {
-    // SAFETY: the structure consists of numbers.
-    let mut usage: libc::rusage = unsafe { mem::zeroed() };
-    // SAFETY: the call writes one `rusage`.
-    assert_eq!(unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) }, 0);
-    usage
-}
-
-fn milliseconds(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1e3
 }
 
 fn cpu_time(time: libc::timeval) -> f64 {
@@ -92,8 +82,9 @@ pub fn typical(costs: &[Cost]) -> Cost {
     }
 }
 
+/// Of an even number of values, the lower one of the two in the middle.
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_unstable_by(f64::total_cmp);
-    values[values.len() / 2]
+    values[(values.len() - 1) / 2]
 }

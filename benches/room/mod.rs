@@ -1,49 +1,78 @@
-//! A PID namespace with a procfs of its own, full of sleeping processes, some of them in user namespaces of their own.
+//! A PID namespace with a procfs of its own, which is filled with sleeping processes, some of them in user namespaces of
+//! their own.
 
 use crate::common;
-use std::ffi::{CStr, c_int, c_long, c_uint, c_ulong};
+use std::ffi::{CStr, c_int, c_long, c_uint, c_ulong, c_void};
 use std::fs::File;
 use std::io::{self, Error, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::os::unix::net::UnixDatagram;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::{fs, mem, process, ptr};
 
 /// What a room holds.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Population {
     /// Sleeping processes.
     pub processes: usize,
     /// User namespaces, in each of which one of them is alone.
     pub namespaces: usize,
-    /// Descriptors that each process has open; 0: those that it happens to inherit.
+    /// Threads of each process.
+    pub threads: usize,
+    /// Descriptors that each process has open.
     pub descriptors: usize,
     /// User namespaces, each of which only a descriptor of one process keeps alive.
     pub held: usize,
 }
 
-/// Does something as process 1 of a new PID namespace among sleeping processes, given the inode numbers of the
-/// namespaces that are only held; where that cannot be had, says why.
+impl Population {
+    /// Whether it is of processes with nothing special about them.
+    pub fn is_plain(&self) -> bool {
+        self.threads == 1 && self.held == 0
+    }
+}
+
+/// The room that this process is process 1 of.
+pub struct Room {
+    /// Of the PID namespace around it, whose limit holds for those inside too.
+    pid_max: usize,
+}
+
+/// Where limits are, for whoever wants more processes than there can be.
+const LIMITS: &str = "/proc/sys/kernel/pid_max, /proc/sys/kernel/threads-max, RLIMIT_NPROC, pids.max of the cgroup, \
+                      /proc/sys/user/max_user_namespaces and memory";
+/// What a process and a thread take at least, in KiB; only to be clear of the kernel's killing for want of memory.
+const PROCESS_SIZE: usize = 100;
+const THREAD_SIZE: usize = 40;
+/// How many other processes there can be.
+const OTHERS: usize = 500;
+
+/// Does something as process 1 of a new PID namespace, the room; where that cannot be had, says why.
 ///
 /// The kernel ends and reaps all that a PID namespace holds when its process 1 ends, however that happens; see
 /// pid_namespaces(7). So nothing stays behind.
-pub fn within(population: Population, act: impl FnOnce(&[u64])) {
-    let what = format!("{} processes", population.processes);
-    in_child(&what, || {
+pub fn enter(act: impl FnOnce(&Room)) {
+    let room = Room { pid_max: number_in("/proc/sys/kernel/pid_max", "").unwrap_or(usize::MAX) };
+    in_child(|| {
         new_namespaces()?;
-        in_child(&what, || {
+        in_child(|| {
             mount_procfs()?;
-            act(&populate(population)?);
+            act(&room);
             Ok(())
         });
         Ok(())
     });
 }
 
+/// The number that follows this word in a file of procfs.
+fn number_in(path: &str, word: &str) -> Option<usize> {
+    let text = fs::read_to_string(path).ok()?;
+    text.split_once(word)?.1.split_whitespace().next()?.parse().ok()
+}
+
 /// Does something in a child process, which dies with this one, and waits for it. A reason to leave it undone is told
 /// by the child; if the child panics, so does this.
-fn in_child(what: &str, act: impl FnOnce() -> Result<(), String>) {
+fn in_child(act: impl FnOnce() -> Result<(), String>) {
     // SAFETY: this process has a single thread, so the child may do whatever its parent could.
     let pid = unsafe { libc::fork() };
     assert!(pid >= 0, "fork: {}", Error::last_os_error());
@@ -51,14 +80,14 @@ fn in_child(what: &str, act: impl FnOnce() -> Result<(), String>) {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             // SAFETY: PR_SET_PDEATHSIG takes a signal number, no pointer.
             unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as c_ulong) };
-            act().unwrap_or_else(|reason| common::skip(what, &reason));
+            act().unwrap_or_else(|reason| common::skip("the benchmark", &reason));
         }));
         process::exit(outcome.is_err().into());
     }
     let mut status = 0;
     // SAFETY: the call writes one `c_int`.
     assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
-    assert_eq!(status, 0, "the process for {what} failed");
+    assert_eq!(status, 0, "the process in the room failed");
 }
 
 /// Gives this process a mount namespace, and its children a PID namespace. Without the privilege to make those, it
@@ -99,27 +128,60 @@ fn succeeded(returned: c_int) -> io::Result<()> {
     if returned == 0 { Ok(()) } else { Err(Error::last_os_error()) }
 }
 
-/// Starts all the processes; the inode numbers of the namespaces that are only held.
-fn populate(population: Population) -> Result<Vec<u64>, String> {
-    let Population { processes, namespaces, descriptors, held } = population;
-    let told = |error: io::Error| format!("cannot furnish the processes: {error}");
-    let furniture = Furniture::new(descriptors).map_err(told)?;
-    let mut inodes = Vec::new();
-    for count in 0..processes {
-        let start = || -> io::Result<Option<u64>> {
-            let namespace = if is_chosen(count, held, processes) { Some(empty_namespace()?) } else { None };
-            start_sleeper(is_chosen(count, namespaces, processes), &furniture, namespace.as_ref())?;
-            namespace.map(|namespace| Ok(namespace.metadata()?.ino())).transpose()
-        };
-        inodes.extend(start().map_err(|error| {
-            format!(
-                "only {count} could be started: {error}; limits are RLIMIT_NPROC, pids.max of the cgroup, \
-                 /proc/sys/kernel/pid_max and /proc/sys/user/max_user_namespaces"
-            )
-        })?);
+/// Processes that sleep in the room until this is dropped.
+pub struct Sleepers(());
+
+impl Room {
+    /// Starts them all; or says why not.
+    pub fn populate(&self, population: Population) -> Result<Sleepers, String> {
+        let Population { processes, namespaces, threads, descriptors, held } = population;
+        self.have_space(processes * threads)?;
+        have_memory(processes * PROCESS_SIZE + processes * (threads - 1) * THREAD_SIZE)?;
+        let told = |error: io::Error| format!("cannot furnish the processes: {error}");
+        let mut furniture = Furniture::new(threads, descriptors).map_err(told)?;
+        let sleepers = Sleepers(());
+        for count in 0..processes {
+            let mut start = || -> io::Result<()> {
+                let namespace = if is_chosen(count, held, processes) { Some(empty_namespace()?) } else { None };
+                let alone = is_chosen(count, namespaces, processes);
+                start_sleeper(alone, || furniture.install(namespace.as_ref())).map(drop)
+            };
+            start().map_err(|error| format!("only {count} could be started: {error}; limits are {LIMITS}"))?;
+        }
+        match furniture.wait().map_err(told)? {
+            all if all == processes => Ok(sleepers),
+            some => Err(format!("only {some} have all their threads and descriptors; limits are {LIMITS}")),
+        }
     }
-    furniture.wait().map_err(told)?;
-    Ok(inodes)
+
+    fn have_space(&self, tasks: usize) -> Result<(), String> {
+        let (wanted, pid_max) = (tasks + OTHERS, self.pid_max);
+        if wanted <= pid_max {
+            return Ok(());
+        }
+        Err(format!("kernel.pid_max is {pid_max}; it takes `sysctl kernel.pid_max={wanted}` outside of the room"))
+    }
+}
+
+fn have_memory(wanted: usize) -> Result<(), String> {
+    match number_in("/proc/meminfo", "MemAvailable:") {
+        Some(available) if available < wanted => {
+            Err(format!("{} MiB of memory are available, which is less than {} MiB", available / 1024, wanted / 1024))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Drop for Sleepers {
+    /// Ends all the other processes in the room: this one is their parent, and the process 1 that cannot be killed from
+    /// within, see pid_namespaces(7).
+    fn drop(&mut self) {
+        // SAFETY: the calls take no pointer but one that may be null.
+        unsafe {
+            libc::kill(-1, libc::SIGKILL);
+            while libc::waitpid(-1, ptr::null_mut(), libc::__WALL) > 0 {}
+        }
+    }
 }
 
 /// Whether one process is among so many of all, which are spread evenly, as the namespaces of containers are among the
@@ -128,63 +190,71 @@ fn is_chosen(count: usize, many: usize, processes: usize) -> bool {
     (count + 1) * many / processes > count * many / processes
 }
 
-/// Starts a process that sleeps, if wanted in a user namespace of its own. It is there when the call returns.
-fn start_sleeper(alone: bool, furniture: &Furniture, namespace: Option<&File>) -> io::Result<libc::pid_t> {
+/// Starts a process that furnishes itself and sleeps, if wanted in a user namespace of its own. It is there when the
+/// call returns.
+fn start_sleeper(alone: bool, furnish: impl FnOnce() -> io::Result<()>) -> io::Result<libc::pid_t> {
     let flags = if alone { libc::CLONE_NEWUSER as u64 } else { 0 };
     // `struct clone_args` as it was at first, see clone(2): the fifth is `exit_signal`, the others are as for fork(2).
     let arguments: [u64; 8] = [flags, 0, 0, 0, libc::SIGCHLD as u64, 0, 0, 0];
     // SAFETY: the child has a copy of this process's memory, and does nothing but system calls.
     match unsafe { libc::syscall(libc::SYS_clone3, arguments.as_ptr(), mem::size_of_val(&arguments)) } {
         -1 => Err(Error::last_os_error()),
-        0 => {
-            furniture.install(namespace);
-            loop {
-                // SAFETY: the call takes no pointer.
-                unsafe { libc::pause() };
-            }
-        }
+        0 if furnish().is_ok() => sleep(),
+        // SAFETY: the call takes no pointer.
+        0 => unsafe { libc::_exit(1) },
         pid => Ok(pid as libc::pid_t),
+    }
+}
+
+fn sleep() -> ! {
+    loop {
+        // SAFETY: the call takes no pointer.
+        unsafe { libc::pause() };
     }
 }
 
 /// A user namespace in which no process lives any more.
 fn empty_namespace() -> io::Result<File> {
-    let pid = start_sleeper(true, &Furniture::default(), None)?;
+    let pid = start_sleeper(true, || Ok(()))?;
     let namespace = File::open(format!("/proc/{pid}/ns/user"));
     // SAFETY: the one pointer may be null; the child has not been reaped before, so the PID is still its own.
     let reaped = unsafe { libc::kill(pid, libc::SIGKILL) == 0 && libc::waitpid(pid, ptr::null_mut(), 0) == pid };
     if reaped { namespace } else { Err(Error::last_os_error()) }
 }
 
-/// What the descriptors of a process are to be.
-#[derive(Default)]
+/// As large as it takes to call one function; the elements are for the alignment.
+type Stack = [u128; 256];
+
+/// What a process is to have.
 struct Furniture {
+    /// For each thread but the first.
+    stacks: Vec<Stack>,
     descriptors: c_int,
     /// A file and a socket, in turn; their own descriptors have higher numbers than those that are to be.
-    patterns: Vec<OwnedFd>,
-    /// Two ends of a stream. Every process that is started has the second one, which has a higher number too, until it
-    /// is furnished.
-    stream: Option<(UnixStream, UnixStream)>,
+    patterns: [OwnedFd; 2],
+    /// The ends of a pipe to read from and to write to, with higher numbers too. Every process that is started has them
+    /// until it is furnished, which it says with a byte.
+    pipe: [OwnedFd; 2],
 }
 
 impl Furniture {
-    fn new(descriptors: usize) -> io::Result<Furniture> {
-        if descriptors == 0 {
-            return Ok(Furniture::default());
-        }
+    fn new(threads: usize, descriptors: usize) -> io::Result<Furniture> {
         let descriptors = descriptors as c_int;
+        let raised = |descriptor: BorrowedFd| raised(descriptor, descriptors);
         let (file, socket) = (File::open("/dev/null")?, UnixDatagram::unbound()?);
-        let patterns = vec![raised(file.as_fd(), descriptors)?, raised(socket.as_fd(), descriptors)?];
-        let (first, second) = UnixStream::pair()?;
-        let second = UnixStream::from(raised(second.as_fd(), descriptors)?);
-        Ok(Furniture { descriptors, patterns, stream: Some((first, second)) })
+        let [from, to] = pipe()?;
+        Ok(Furniture {
+            stacks: vec![[0; 256]; threads - 1],
+            descriptors,
+            patterns: [raised(file.as_fd())?, raised(socket.as_fd())?],
+            pipe: [raised(from.as_fd())?, raised(to.as_fd())?],
+        })
     }
 
-    /// Gives the calling process these descriptors and no others, the last one of them of a namespace if there is one.
-    fn install(&self, namespace: Option<&File>) {
-        if self.patterns.is_empty() {
-            return;
-        }
+    /// Gives it to the calling process: threads, and these descriptors and no others, the last one of them of a
+    /// namespace if there is one.
+    fn install(&mut self, namespace: Option<&File>) -> io::Result<()> {
+        self.stacks.iter_mut().try_for_each(start_thread)?;
         let last = self.descriptors - 1;
         // First, because its own number may be one of those that are to be.
         if let Some(namespace) = namespace {
@@ -194,23 +264,44 @@ impl Furniture {
         for (number, pattern) in numbers.zip(self.patterns.iter().cycle()) {
             duplicate_to(pattern.as_fd(), number);
         }
-        // SAFETY: neither call takes a pointer. Without the first one (Linux 5.9), the process had better not stay.
-        unsafe {
-            let (from, to) = (c_long::from(self.descriptors), c_long::from(c_uint::MAX));
-            if libc::syscall(libc::SYS_close_range, from, to, 0 as c_long) != 0 {
-                libc::_exit(1);
-            }
-        }
+        // SAFETY: one byte is to be read there.
+        let told = unsafe { libc::write(self.pipe[1].as_raw_fd(), b".".as_ptr().cast(), 1) };
+        let (from, to) = (c_long::from(self.descriptors), c_long::from(c_uint::MAX));
+        // SAFETY: the call, there since Linux 5.9, takes no pointer.
+        let closed = unsafe { libc::syscall(libc::SYS_close_range, from, to, 0 as c_long) };
+        if told == 1 && closed == 0 { Ok(()) } else { Err(Error::last_os_error()) }
     }
 
-    /// Waits until all processes are furnished: then no one has the second end any more.
-    fn wait(self) -> io::Result<()> {
-        if let Some((mut first, second)) = self.stream {
-            drop(second);
-            first.read_to_end(&mut Vec::new())?;
-        }
-        Ok(())
+    /// Waits until no other process can write any more; how many are furnished.
+    fn wait(self) -> io::Result<usize> {
+        let [from, to] = self.pipe;
+        drop(to);
+        File::from(from).read_to_end(&mut Vec::new())
     }
+}
+
+fn pipe() -> io::Result<[OwnedFd; 2]> {
+    let mut ends = [-1; 2];
+    // SAFETY: the call writes two numbers.
+    succeeded(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) })?;
+    // SAFETY: the call has just made these descriptors.
+    Ok(ends.map(|end| unsafe { OwnedFd::from_raw_fd(end) }))
+}
+
+/// Starts a thread of this process that sleeps. It has no thread-local data of its own, and no use for any.
+fn start_thread(stack: &mut Stack) -> io::Result<()> {
+    extern "C" fn act(_: *mut c_void) -> c_int {
+        sleep()
+    }
+    const FLAGS: c_int = libc::CLONE_VM
+        | libc::CLONE_FS
+        | libc::CLONE_FILES
+        | libc::CLONE_SIGHAND
+        | libc::CLONE_THREAD
+        | libc::CLONE_SYSVSEM;
+    let top = stack.as_mut_ptr_range().end.cast();
+    // SAFETY: the stack is the thread's alone as long as the process lives: what it belongs to is never dropped there.
+    if unsafe { libc::clone(act, top, FLAGS, ptr::null_mut()) } < 0 { Err(Error::last_os_error()) } else { Ok(()) }
 }
 
 /// A duplicate that has this number or a higher one.

@@ -1,0 +1,44 @@
+/*
+ * What the programs of the benchmark share: they do something several times, and print for
+ * each time a line "time WALL USER SYSTEM", in microseconds; see benches/program.
+ */
+#ifndef TIMING_H
+#define TIMING_H
+
+#include <stdio.h>
+#include <sys/resource.h>
+#include <time.h>
+
+enum { SKIPPED = 77 /* exit status: it cannot be done here, standard error says why */ };
+
+struct moment {
+    struct timespec wall;
+    struct rusage usage;
+};
+
+static void begin(struct moment *start)
+{
+    getrusage(RUSAGE_SELF, &start->usage);
+    clock_gettime(CLOCK_MONOTONIC, &start->wall);
+}
+
+static double cpu_time(const struct timeval *from, const struct timeval *to)
+{
+    return (double)(to->tv_sec - from->tv_sec) * 1e6 + (double)(to->tv_usec - from->tv_usec);
+}
+
+/* Prints what has passed since then. */
+static void end(const struct moment *start)
+{
+    struct moment stop;
+
+    clock_gettime(CLOCK_MONOTONIC, &stop.wall);
+    getrusage(RUSAGE_SELF, &stop.usage);
+    printf("time %.1f %.0f %.0f\n",
+           (double)(stop.wall.tv_sec - start->wall.tv_sec) * 1e6 +
+               (double)(stop.wall.tv_nsec - start->wall.tv_nsec) / 1e3,
+           cpu_time(&start->usage.ru_utime, &stop.usage.ru_utime),
+           cpu_time(&start->usage.ru_stime, &stop.usage.ru_stime));
+}
+
+#endif
