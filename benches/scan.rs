@@ -14,25 +14,30 @@ mod table;
 use figures::Figures;
 use room::{Population, Room};
 use std::ffi::OsString;
-use std::{env, fs, thread};
+use std::{env, fs, process, thread};
 
 const USAGE: &str = "Usage: cargo bench -- [--update] [100 | 200 | 1000 | … | threads | descriptors]…
 Measures among so many processes, or among 1,000 with many threads or descriptors; without a choice, among all.
 
   --update  put the figures into README.md and the plot into benches/scan.svg";
 
-/// The population that the README shows all about.
-const IN_DETAIL: &str = "10,000 processes";
+/// The number of processes that the README shows all about.
+const IN_DETAIL: usize = 10_000;
+const PLOT: &str = "benches/scan.svg";
 /// What the figures in the README stand between.
 const BEGIN: &str = "<!-- figures: written by cargo bench -- --update -->\n";
 const END: &str = "<!-- end of figures -->\n";
 
-/// What to measure among.
+/// So many processes, with nothing special about them.
+fn among(processes: usize) -> Population {
+    Population { processes, namespaces: processes / 10, threads: 1, descriptors: 3, held: 0 }
+}
+
+/// What to measure among, and what it is called in the arguments.
 fn populations() -> Vec<(String, Population)> {
-    let of = |processes| Population { processes, namespaces: processes / 10, threads: 1, descriptors: 3, held: 0 };
-    let sizes = [100, 200, 1_000, 10_000, 30_000, 100_000].map(|size| (size.to_string(), of(size)));
-    let threads = ("threads".to_string(), Population { threads: 50, ..of(1_000) });
-    let descriptors = ("descriptors".to_string(), Population { descriptors: 100, held: 100, ..of(1_000) });
+    let sizes = [100, 200, 1_000, 10_000, 30_000, 100_000].map(|size| (size.to_string(), among(size)));
+    let threads = ("threads".to_string(), Population { threads: 50, ..among(1_000) });
+    let descriptors = ("descriptors".to_string(), Population { descriptors: 100, held: 100, ..among(1_000) });
     sizes.into_iter().chain([threads, descriptors]).collect()
 }
 
@@ -44,7 +49,8 @@ fn main() {
     let known = chosen.iter().all(|word| populations.iter().any(|(name, _)| name == word));
     let update = options == ["--update"];
     if !known || (!update && !options.is_empty()) || (update && !chosen.is_empty()) {
-        panic!("{USAGE}");
+        eprintln!("{USAGE}");
+        process::exit(2);
     }
     populations.retain(|(name, _)| chosen.is_empty() || chosen.contains(name));
     room::enter(|room| report(room, &populations, update));
@@ -73,10 +79,10 @@ fn report(room: &Room, populations: &[(String, Population)], update: bool) {
     let host = format!("{}; {}", host(), lsns.as_deref().unwrap_or("no lsns"));
     let summary = summary(&host, &all, &not_measured);
     println!("{summary}");
-    let plot = if update { common::root().join("benches/scan.svg") } else { common::scratch("scan.svg") };
     if let Some(svg) = plot::draw(&all) {
-        fs::write(&plot, svg).unwrap();
-        println!("The plot is {}", plot.display());
+        let path = if update { common::root().join(PLOT) } else { common::scratch("scan.svg") };
+        fs::write(&path, svg).unwrap();
+        println!("The plot is {}", path.display());
     }
     if update {
         update_readme(&summary);
@@ -92,9 +98,12 @@ fn details(figures: &Figures) -> String {
 
 /// What goes into the README.
 fn summary(host: &str, all: &[Figures], not_measured: &[String]) -> String {
-    let in_detail = all.iter().find(|figures| table::title(figures.population) == IN_DETAIL).map(details);
-    let not_measured: String = not_measured.iter().map(|reason| format!("Not measured: {reason}.\n\n")).collect();
-    format!("{host}:\n\n{}\n{not_measured}{}\n{}", table::times(all), in_detail.unwrap_or_default(), goals::check(all))
+    let mut parts = vec![format!("{host}:\n"), table::times(all)];
+    parts.extend(not_measured.iter().map(|reason| format!("Not measured: {reason}.\n")));
+    parts.extend(all.iter().filter(|figures| figures.population == among(IN_DETAIL)).map(details));
+    parts.push("What is to hold:\n".to_string());
+    parts.push(goals::check(all));
+    parts.join("\n")
 }
 
 fn update_readme(summary: &str) {
@@ -102,7 +111,8 @@ fn update_readme(summary: &str) {
     let readme = fs::read_to_string(&path).unwrap();
     let (before, rest) = readme.split_once(BEGIN).expect("where the figures begin in README.md");
     let (_, after) = rest.split_once(END).expect("where the figures end in README.md");
-    fs::write(&path, format!("{before}{BEGIN}\n{summary}{END}{after}")).unwrap();
+    let plot = format!("![Time of a scan against the number of processes]({PLOT})");
+    fs::write(&path, format!("{before}{BEGIN}\n{plot}\n\n{summary}\n{END}{after}")).unwrap();
 }
 
 fn tool<T>(what: &str, found: Result<T, String>) -> Option<T> {

@@ -5,9 +5,10 @@ use crate::program::{Program, Timing};
 use crate::room::Population;
 use std::time::{Duration, Instant};
 
-/// How long everything may run among one population, and how often it does; an odd number of times, so that one run is
-/// the median.
+/// How long everything may run among one population, as long as that is often enough; where it is not, but once takes
+/// longer, then only once.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How often it is to run: an odd number of times, so that one run is the median.
 const ROUNDS: (usize, usize) = (3, 101);
 /// Above, strace(1) takes too long.
 const MOST_TRACED: usize = 10_000;
@@ -45,18 +46,13 @@ impl Figures {
                 Err(reason) => left_out.push(format!("{}: {reason}", program.name)),
             }
         }
-        let begin = Instant::now();
-        let mut rounds = ROUNDS.0;
-        let mut round = 0;
-        while round < rounds {
+        let mut run = || {
             let costs = able.iter().flat_map(|program| program.run());
             rows.iter_mut().zip(costs).for_each(|(row, cost)| row.costs.push(cost));
-            round += 1;
-            if round == 1 {
-                let fit = PATIENCE.as_secs_f64() / begin.elapsed().as_secs_f64();
-                rounds = (fit as usize).clamp(ROUNDS.0, ROUNDS.1) | 1;
-            }
-        }
+        };
+        let begin = Instant::now();
+        run();
+        (1..rounds_like(begin.elapsed())).for_each(|_| run());
         Figures { population, rows, left_out }
     }
 
@@ -66,6 +62,14 @@ impl Figures {
 
     pub fn rounds(&self) -> usize {
         self.rows.first().map_or(0, |row| row.costs.len())
+    }
+}
+
+/// How many rounds there are to be, if each takes so long.
+fn rounds_like(one: Duration) -> usize {
+    match PATIENCE.as_secs_f64() / one.as_secs_f64() {
+        ..1.0 => 1,
+        fit => (fit as usize).clamp(ROUNDS.0, ROUNDS.1) | 1,
     }
 }
 

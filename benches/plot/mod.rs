@@ -18,11 +18,12 @@ const LINES: [(&str, Timing, &str, bool); 8] = [
     (BPF, Later, "#b0790a", false),
     (WALK, Later, "#b0790a", true),
 ];
+const GREY: &str = "#808080";
 const WIDTH: f64 = 800.0;
 const HEIGHT: f64 = 500.0;
 const LEFT: f64 = 70.0;
-const RIGHT: f64 = WIDTH - 170.0;
-const TOP: f64 = 20.0;
+const RIGHT: f64 = WIDTH - 190.0;
+const TOP: f64 = 34.0;
 const BOTTOM: f64 = HEIGHT - 50.0;
 /// What the labels at the ends of the lines keep between them.
 const LINE_HEIGHT: f64 = 16.0;
@@ -41,15 +42,18 @@ pub fn draw(all: &[Figures]) -> Option<String> {
     let lines: Vec<Line> =
         LINES.iter().map(|&line| line_of(&plain, line)).filter(|line| line.points.len() > 1).collect();
     let points = || lines.iter().flat_map(|line| &line.points);
-    let x = Scale::new(points().map(|point| point.0), LEFT, RIGHT)?;
-    let y = Scale::new(points().map(|point| point.1), BOTTOM, TOP)?;
+    let (least, most) = bounds(points().map(|point| point.0))?;
+    let x = Scale { least, most, from: LEFT, to: RIGHT };
+    let (least, most) = bounds(points().map(|point| point.1.log10()))?;
+    let powers: Vec<f64> = (least.floor() as i32..=most.ceil() as i32).map(|power| 10f64.powi(power)).collect();
+    let y = Scale { least: powers[0], most: powers[powers.len() - 1], from: BOTTOM, to: TOP };
 
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
          font-family=\"sans-serif\" font-size=\"13\">\n\
          <title>Time of a scan against the number of processes</title>\n"
     );
-    draw_axes(&mut svg, &x, &y);
+    draw_axes(&mut svg, (&x, plain.iter().map(|figures| figures.population.processes)), (&y, powers));
     for line in &lines {
         draw_line(&mut svg, line, &x, &y);
     }
@@ -66,51 +70,46 @@ fn line_of(all: &[&Figures], (name, timing, colour, dashed): (&'static str, Timi
     Line { label: label((name, timing)), colour, dashed, points: all.iter().filter_map(point).collect() }
 }
 
-/// Powers of ten, and where they are.
+fn bounds(values: impl Iterator<Item = f64> + Clone) -> Option<(f64, f64)> {
+    Some((values.clone().reduce(f64::min)?, values.reduce(f64::max)?))
+}
+
+/// Where values are, on a logarithmic scale.
 struct Scale {
-    decades: (i32, i32),
+    least: f64,
+    most: f64,
     from: f64,
     to: f64,
 }
 
 impl Scale {
-    fn new(values: impl Iterator<Item = f64> + Clone, from: f64, to: f64) -> Option<Scale> {
-        let least = values.clone().reduce(f64::min)?.log10().floor() as i32;
-        let most = values.reduce(f64::max)?.log10().ceil() as i32;
-        Some(Scale { decades: (least, most), from, to })
-    }
-
     fn at(&self, value: f64) -> f64 {
-        let (least, most) = self.decades;
-        self.from + (self.to - self.from) * (value.log10() - f64::from(least)) / f64::from(most - least)
-    }
-
-    fn ticks(&self) -> impl Iterator<Item = f64> + use<> {
-        (self.decades.0..=self.decades.1).map(|power| 10f64.powi(power))
+        self.from + (self.to - self.from) * (value / self.least).ln() / (self.most / self.least).ln()
     }
 }
 
-fn draw_axes(svg: &mut String, x: &Scale, y: &Scale) {
-    let mut rule = |x1: f64, y1: f64, x2: f64, y2: f64| {
-        writeln!(svg, "<path d=\"M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}\" stroke=\"#808080\" stroke-opacity=\"0.4\"/>")
-            .unwrap();
-    };
-    x.ticks().for_each(|tick| rule(x.at(tick), TOP, x.at(tick), BOTTOM));
-    y.ticks().for_each(|tick| rule(LEFT, y.at(tick), RIGHT, y.at(tick)));
-    let mut text = |x: f64, y: f64, anchor: &str, text: &str| {
-        writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" fill=\"#808080\">{text}</text>")
-            .unwrap();
-    };
-    x.ticks().for_each(|tick| text(x.at(tick), BOTTOM + 20.0, "middle", &thousands(tick as usize)));
-    y.ticks().for_each(|tick| text(LEFT - 8.0, y.at(tick) + 4.0, "end", &short_time(tick)));
+fn draw_axes(svg: &mut String, (x, counts): (&Scale, impl Iterator<Item = usize>), (y, times): (&Scale, Vec<f64>)) {
+    for count in counts {
+        let at = x.at(count as f64);
+        draw_rule(svg, (at, TOP), (at, BOTTOM));
+        draw_text(svg, (at, BOTTOM + 20.0), "middle", GREY, &thousands(count));
+    }
+    for time in times {
+        let at = y.at(time);
+        draw_rule(svg, (LEFT, at), (RIGHT, at));
+        draw_text(svg, (LEFT - 8.0, at + 4.0), "end", GREY, &short_time(time));
+    }
     let below = "processes, one in ten of them in a user namespace of its own";
-    text((LEFT + RIGHT) / 2.0, HEIGHT - 8.0, "middle", below);
-    let (x, y) = (16.0, (TOP + BOTTOM) / 2.0);
-    writeln!(
-        svg,
-        "<text transform=\"translate({x} {y}) rotate(-90)\" text-anchor=\"middle\" fill=\"#808080\">time</text>"
-    )
-    .unwrap();
+    draw_text(svg, ((LEFT + RIGHT) / 2.0, HEIGHT - 8.0), "middle", GREY, below);
+    draw_text(svg, (LEFT - 8.0, TOP - 12.0), "end", GREY, "time");
+}
+
+fn draw_rule(svg: &mut String, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) {
+    writeln!(svg, "<path d=\"M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}\" stroke=\"{GREY}\" stroke-opacity=\"0.4\"/>").unwrap();
+}
+
+fn draw_text(svg: &mut String, (x, y): (f64, f64), anchor: &str, colour: &str, text: &str) {
+    writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" fill=\"{colour}\">{text}</text>").unwrap();
 }
 
 /// Of a power of ten.

@@ -1,4 +1,4 @@
-//! A PID namespace with a procfs of its own, which is filled with sleeping processes, some of them in user namespaces of
+//! A PID namespace with a procfs of its own, to be filled with sleeping processes, some of them in user namespaces of
 //! their own.
 
 use crate::common;
