@@ -123,8 +123,9 @@ static bool find_member(const struct btf_type *type, const char *name, uint32_t 
     for (uint32_t i = 0; i < BTF_INFO_VLEN(type->info); i++) {
         const char *its_name = btf.strings + member[i].name_off;
         uint32_t inner = 0;
+        uint32_t kind = BTF_INFO_KIND(btf.type[member[i].type]->info);
         bool found = strcmp(its_name, name) == 0;
-        if (!found && its_name[0] == '\0' && BTF_INFO_KIND(btf.type[member[i].type]->info) <= BTF_KIND_UNION)
+        if (its_name[0] == '\0' && (kind == BTF_KIND_STRUCT || kind == BTF_KIND_UNION))
             found = find_member(btf.type[member[i].type], name, &inner);
         if (found) {
             *offset = BTF_MEMBER_BIT_OFFSET(member[i].offset) / 8 + inner;
@@ -184,7 +185,7 @@ static void call_kernel(const char *function)
     emit(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_KFUNC_CALL, 0, (int32_t)find_type(BTF_KIND_FUNC, function));
 }
 
-/* r1 becomes the task iterator, which is on the stack. */
+/* r1 becomes the task iterator: 24 bytes on the stack, as the verifier checks. */
 static void point_to_iterator(void)
 {
     move(BPF_REG_1, BPF_REG_10);
