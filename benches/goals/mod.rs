@@ -93,7 +93,7 @@ impl All<'_> {
     /// The tree is assembled outside the kernel, so that takes no more than the share of time that a scan is there.
     fn user_share(&self, among: Among, which: Which, most: f64) -> Goal {
         let measured = self.row(among, which).map(Row::cost).map(|Cost { user, system, .. }| user / (user + system));
-        let measure = format!("user CPU, for the tree and more, to all CPU of {}", label(which));
+        let measure = format!("user CPU (tree and more) to all CPU, {}", label(which));
         Goal { among: name(among), measure, most, measured, write: ratio }
     }
 }

@@ -156,10 +156,8 @@ impl Room {
 
     fn have_space(&self, tasks: usize) -> Result<(), String> {
         let (wanted, pid_max) = (tasks + OTHERS, self.pid_max);
-        if wanted <= pid_max {
-            return Ok(());
-        }
-        Err(format!("kernel.pid_max is {pid_max}; it takes `sysctl kernel.pid_max={wanted}` outside of the room"))
+        let too_few = || format!("it takes `sysctl kernel.pid_max={wanted}`, which is {pid_max}");
+        if wanted <= pid_max { Ok(()) } else { Err(too_few()) }
     }
 }
 

@@ -42,7 +42,7 @@ pub fn times(all: &[Figures]) -> String {
 
 /// All about each row among one population.
 pub fn details(figures: &Figures) -> String {
-    let head = ["", "time", "to lsns", "per process", "user CPU", "system CPU", "memory", "calls", "namespaces"];
+    let head = ["", "time", "to lsns", "per process", "user CPU", "system CPU", "memory", "calls", "seen"];
     let mut rows = vec![head.map(String::from).to_vec()];
     let lsns = figures.row(LSNS, Timing::Whole);
     rows.extend(figures.rows.iter().map(|row| detail(row, lsns, figures.population.processes)));
