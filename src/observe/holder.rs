@@ -2,7 +2,7 @@
 
 use super::bpf::{Descriptor, find_descriptors};
 use super::mount::{self, Mounts};
-use super::namespace::Hasher;
+use super::namespace::NumberMap;
 use super::other::{self, Kind, Others};
 use super::procfs::{Procfs, Seen, seen, settle};
 use super::{Hold, Holder, Namespaces, Other, ShortPath, Target, parse_number};
@@ -10,7 +10,6 @@ use crate::error::Error;
 use crate::sys::dir::Directory;
 use crate::sys::file::{self, Fd, Identity};
 use crate::sys::{Errno, if_any, pidfd};
-use std::collections::HashMap;
 use std::ffi::CStr;
 use std::ops::Range;
 
@@ -103,7 +102,7 @@ pub struct Search<'s> {
     /// Whether the caller's own PID namespace numbers processes as the procfs does, so that calls may be given its PIDs.
     same_pids: bool,
     /// The network namespaces of the sockets, by inode number, that have been asked for theirs already.
-    sockets: HashMap<u64, Option<Target>, Hasher>,
+    sockets: NumberMap<u64, Option<Target>>,
     /// The descriptors that are worth reading, in ascending order, if that is known; else all are.
     worthy: Option<Vec<Descriptor>>,
     tasks: Vec<u8>,
@@ -123,7 +122,7 @@ impl<'s> Search<'s> {
             tables: Vec::new(),
             mounts: Mounts::default(),
             same_pids: own == u64::try_from(pidfd::own_pid()).ok(),
-            sockets: HashMap::default(),
+            sockets: NumberMap::default(),
             worthy: None,
             tasks: Vec::new(),
             descriptors: Vec::new(),

@@ -1,14 +1,13 @@
 //! Bind mounts of namespaces: proc_pid_mountinfo(5).
 
 use super::holder::{Search, Thread};
-use super::namespace::Hasher;
+use super::namespace::NumberMap;
 use super::other::{self, Kind};
 use super::procfs::{Seen, settle};
 use super::{Holder, Target, add_text};
 use crate::error::Error;
 use crate::sys::file::{self, Fd, Place};
 use crate::sys::{Errno, if_any, mount};
-use std::collections::HashMap;
 use std::ffi::CStr;
 
 /// What is known of mounts while the search goes on.
@@ -16,12 +15,12 @@ use std::ffi::CStr;
 pub struct Mounts {
     /// `/proc/PID/mountinfo` shows what is below the root directory of the process, so there is a view for every pair
     /// of mount namespace and root directory. These have been read.
-    views: HashMap<(u64, Place), u32, Hasher>,
+    views: NumberMap<(u64, Place), u32>,
     /// The view that a thread has: its number, PID and TID.
     viewers: Vec<(u32, i32, i32)>,
     /// For each mount namespace, whether some view of it begins at a mount. All processes of one can be locked up in
     /// ordinary directories (chroot(2)); then what is mounted elsewhere in it is out of sight.
-    seen: HashMap<u64, bool, Hasher>,
+    seen: NumberMap<u64, bool>,
     /// Mounts of namespaces that were not met before and that no path led to.
     hidden: Vec<Hidden>,
     /// The kernel cannot look for a path without a risk to wait, so none is looked for (before Linux 5.12).

@@ -5,11 +5,34 @@ use crate::error::Error;
 use crate::sys::file::{self, Fd, Identity};
 use crate::sys::{Errno, if_any, nsfs};
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::hash::{BuildHasherDefault, Hasher};
 
-/// Not the usual random keys: they would cost a system call, and namespaces cannot choose their inode numbers.
-pub type Hasher = BuildHasherDefault<DefaultHasher>;
-pub type Map = HashMap<u64, u32, Hasher>;
+/// Hashes numbers that the kernel gives out, which nobody can choose so that they collide: neither with random keys, which
+/// would cost a system call, nor as thoroughly as strangers' data would need it.
+#[derive(Default)]
+pub struct NumberHasher(u64);
+
+impl Hasher for NumberHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // Tables look at the highest bits and at the lowest ones; a product has mixed only the highest.
+        const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mixed = (self.0 ^ number).wrapping_mul(GOLDEN_RATIO);
+        self.0 = mixed ^ (mixed >> 32);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(byte.into());
+        }
+    }
+}
+
+pub type NumberMap<K, V> = HashMap<K, V, BuildHasherDefault<NumberHasher>>;
+pub type Map = NumberMap<u64, u32>;
 
 /// The user namespaces seen so far, each entered together with all its visible ancestors.
 ///
@@ -97,6 +120,9 @@ impl Namespaces {
     pub fn record_observed(&mut self, observed: &[Observed]) -> Result<Vec<Option<u32>>, Error> {
         let mut last = Map::default();
         last.try_reserve(observed.len())?;
+        self.by_inode.try_reserve(observed.len())?;
+        self.by_id.try_reserve(observed.len())?;
+        self.entries.try_reserve(observed.len())?;
         last.extend((0..).zip(observed).map(|(place, seen)| (seen.inode, place)));
         let has_ended = |seen: &Observed| {
             let mut next = Some(seen);
