@@ -126,10 +126,9 @@
  * as reading procfs and gives the same answer. Where that cannot be done, procfs is read
  * instead, which is no error: userns_source() and userns_source_error() tell.
  *
- * It takes Linux 5.8 with CONFIG_DEBUG_INFO_BTF, in a PID namespace other than the initial
- * one Linux 5.11, and is quickest from Linux 6.7 on; CAP_BPF and CAP_PERFMON, or
- * CAP_SYS_ADMIN, in the initial user namespace; and a procfs of the caller's own PID
- * namespace. Each such scan loads a program into the kernel, and unloads it, which leaves
+ * It takes Linux 5.8 with CONFIG_DEBUG_INFO_BTF, and is quickest from Linux 6.7 on; CAP_BPF
+ * and CAP_PERFMON, or CAP_SYS_ADMIN, in the initial user namespace; and a procfs of the
+ * caller's own PID namespace. Each such scan loads a program into the kernel, and unloads it, which leaves
  * records in the audit log where there is one, see auditd(8).
  *
  * Whether the caller may read a process is not asked then, so that the scan also shows
@@ -571,11 +570,14 @@ uint32_t userns_source(const struct userns_snapshot *snapshot);
  * Returns 0 if the source is BPF, or was not to be; otherwise
  *
  *     -EPERM                     the caller lacks CAP_BPF or CAP_PERFMON in the initial
- *                                user namespace; or BPF is forbidden, by seccomp(2) say
+ *                                user namespace; or BPF is forbidden, by seccomp(2) say;
+ *                                or RLIMIT_MEMLOCK is too low (before Linux 5.11)
  *     -EXDEV                     the procfs is not that of the caller's own PID namespace
  *     -EOPNOTSUPP                the kernel has no BPF, no type information (BTF, in
  *                                /sys/kernel/btf/vmlinux), or not what the program needs
- *     -ENOEXEC                   the kernel's verifier does not accept the program
+ *     -ENOEXEC                   the kernel's verifier does not accept the program: in a
+ *                                nested PID namespace also because the kernel is locked
+ *                                down, see kernel_lockdown(7)
  *     -ENOMEM, -EMFILE, -ENFILE  there was not enough memory or no descriptor for it
  *
  * or another negative errno value with which bpf(2) failed.

@@ -64,7 +64,8 @@ impl Error {
             libc::ENOTDIR => c"this is not a directory; the root directory of a procfs is wanted",
             libc::EACCES => c"the directory may not be opened; it, or one above it, denies permission",
             libc::EPERM => {
-                c"permission is denied: BPF takes CAP_BPF and CAP_PERFMON, a directory the right to enter all above it"
+                c"permission is denied: BPF takes CAP_BPF and CAP_PERFMON (before Linux 5.11 also a high \
+                RLIMIT_MEMLOCK), a directory the right to enter all above it"
             }
             libc::EXDEV => {
                 c"this procfs is not that of the caller's own PID namespace, so BPF was not used; mount one that is"
@@ -73,7 +74,8 @@ impl Error {
                 c"this kernel cannot do it with BPF; Linux 5.8 is needed, and /sys/kernel/btf/vmlinux has to be there"
             }
             libc::ENOEXEC => {
-                c"this kernel's verifier does not accept the BPF program of libuserns; please report the kernel's version"
+                c"this kernel's verifier does not accept the BPF program of libuserns; unless the kernel is locked \
+                down, please report its version"
             }
             libc::ELOOP => c"the path of the directory leads through too many symbolic links",
             libc::ENAMETOOLONG => c"the path of the directory is too long",

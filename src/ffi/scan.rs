@@ -35,10 +35,9 @@ pub const USERNS_SCAN_NAMES: u64 = 8;
 /// as reading procfs and gives the same answer. Where that cannot be done, procfs is read
 /// instead, which is no error: userns_source() and userns_source_error() tell.
 ///
-/// It takes Linux 5.8 with CONFIG_DEBUG_INFO_BTF, in a PID namespace other than the initial
-/// one Linux 5.11, and is quickest from Linux 6.7 on; CAP_BPF and CAP_PERFMON, or
-/// CAP_SYS_ADMIN, in the initial user namespace; and a procfs of the caller's own PID
-/// namespace. Each such scan loads a program into the kernel, and unloads it, which leaves
+/// It takes Linux 5.8 with CONFIG_DEBUG_INFO_BTF, and is quickest from Linux 6.7 on; CAP_BPF
+/// and CAP_PERFMON, or CAP_SYS_ADMIN, in the initial user namespace; and a procfs of the
+/// caller's own PID namespace. Each such scan loads a program into the kernel, and unloads it, which leaves
 /// records in the audit log where there is one, see auditd(8).
 ///
 /// Whether the caller may read a process is not asked then, so that the scan also shows

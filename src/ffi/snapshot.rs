@@ -355,11 +355,14 @@ pub unsafe extern "C" fn userns_source(snapshot: *const userns_snapshot) -> u32 
 /// Returns 0 if the source is BPF, or was not to be; otherwise
 ///
 ///     -EPERM                     the caller lacks CAP_BPF or CAP_PERFMON in the initial
-///                                user namespace; or BPF is forbidden, by seccomp(2) say
+///                                user namespace; or BPF is forbidden, by seccomp(2) say;
+///                                or RLIMIT_MEMLOCK is too low (before Linux 5.11)
 ///     -EXDEV                     the procfs is not that of the caller's own PID namespace
 ///     -EOPNOTSUPP                the kernel has no BPF, no type information (BTF, in
 ///                                /sys/kernel/btf/vmlinux), or not what the program needs
-///     -ENOEXEC                   the kernel's verifier does not accept the program
+///     -ENOEXEC                   the kernel's verifier does not accept the program: in a
+///                                nested PID namespace also because the kernel is locked
+///                                down, see kernel_lockdown(7)
 ///     -ENOMEM, -EMFILE, -ENFILE  there was not enough memory or no descriptor for it
 ///
 /// or another negative errno value with which bpf(2) failed.

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::sys::bpf::{self, Trigger};
 use crate::sys::file::{self, Fd};
 use crate::sys::memory::Memory;
-use crate::sys::{Errno, if_any, nsfs, signal};
+use crate::sys::{Errno, if_any, nsfs, pidfd, signal};
 use btf::Kernel;
 use once_cell::race::OnceBox;
 use program::{Layout, Target};
@@ -45,7 +45,10 @@ pub fn walk(procfs: &Procfs, namespaces: &mut Namespaces) -> Result<(Processes, 
         match layout.grown_for(counts)? {
             None => {
                 let has_ids = running_kernel()?.id.is_some();
-                return Ok((collect(array.bytes(), layout, counts, has_ids, namespaces)?, source));
+                let processes = collect(array.bytes(), layout, counts, has_ids, namespaces)?;
+                // Some kernels that are locked down give zeros for what they do not let programs read.
+                let shows_caller = processes.members.binary_search_by_key(&pidfd::own_pid(), |m| m.pid).is_ok();
+                return if shows_caller { Ok((processes, source)) } else { Err(Error::NO_BPF) };
             }
             Some(larger) => layout = larger,
         }

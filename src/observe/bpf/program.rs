@@ -219,7 +219,7 @@ const UPID: i16 = -56;
 
 /// Functions of bpf-helpers(7).
 const PROBE_READ_KERNEL: u32 = 113;
-const GET_CURRENT_TASK_BTF: u32 = 158;
+const GET_CURRENT_TASK: u32 = 35;
 
 impl Assembler {
     /// Makes the verifier forget that it trusts a pointer: about those it looks for more, by name among all types of the
@@ -241,15 +241,27 @@ impl Assembler {
         let known = self.label();
         self.load(Size::Long, R1, ARRAY, OWN_NAMESPACE as i16);
         self.jump_if(Is::Different, R1, 0, known);
-        self.call_helper(GET_CURRENT_TASK_BTF);
-        self.distrust(R0, kernel.cast, kernel.task_type);
-        self.load(Size::Long, R1, R0, kernel.task_thread_pid);
-        self.load(Size::Word, R3, R1, kernel.pid_level);
+        self.call_helper(GET_CURRENT_TASK);
+        self.read_kernel(R0, kernel.task_thread_pid, 8);
+        self.load(Size::Long, R1, STACK, UPID);
+        self.store(Size::Long, ARRAY, SCRATCH as i16, R1);
+        self.read_kernel(R1, kernel.pid_level, 4);
+        self.load(Size::Word, R3, STACK, UPID);
         self.store(Size::Long, ARRAY, OWN_LEVEL as i16, R3);
+        self.load(Size::Long, R1, ARRAY, SCRATCH as i16);
         self.read_upid(kernel);
         self.load(Size::Long, R1, STACK, UPID + kernel.upid_namespace);
         self.store(Size::Long, ARRAY, OWN_NAMESPACE as i16, R1);
         self.bind(known);
+    }
+
+    /// Copies so many bytes at an offset from an address that is a number, to where copies of a `struct upid` are.
+    fn read_kernel(&mut self, address: u8, offset: i16, length: i32) {
+        self.copy(R3, address);
+        self.calculate(Operation::Add, R3, offset.into());
+        self.address(R1, UPID);
+        self.set(R2, length);
+        self.call_helper(PROBE_READ_KERNEL);
     }
 
     /// Copies the `struct upid` that the `struct pid` in R1 has at the level in R3; zeros if it has none.
@@ -258,10 +270,7 @@ impl Assembler {
         self.load(Size::Long, R4, ARRAY, SCRATCH as i16);
         self.calculate(Operation::Multiply, R3, UPID_SIZE as i32);
         self.combine(Operation::Add, R3, R4);
-        self.calculate(Operation::Add, R3, kernel.pid_numbers.into());
-        self.address(R1, UPID);
-        self.set(R2, UPID_SIZE as i32);
-        self.call_helper(PROBE_READ_KERNEL);
+        self.read_kernel(R3, kernel.pid_numbers, UPID_SIZE as i32);
     }
 
     /// Puts into NUMBER how the caller's PID namespace numbers the task; goes on elsewhere if it does not. In the initial
