@@ -201,18 +201,20 @@ impl Bytes<'_> {
     /// How much is read at a time, if it is read.
     const WINDOW: usize = 64 * 1024;
 
+    /// So many bytes, at least, from there on.
     fn at(&mut self, offset: usize, length: usize) -> Result<&[u8], Error> {
-        match self {
-            Bytes::Mapped(bytes) => bytes.get(offset..).and_then(|rest| rest.get(..length)).ok_or(Error::NO_BPF),
+        let rest = match self {
+            Bytes::Mapped(bytes) => bytes.get(offset..),
             Bytes::Read { file, size, window, from } => {
                 let end = offset.checked_add(length).filter(|end| end <= size).ok_or(Error::NO_BPF)?;
                 if offset < *from || end > *from + window.len() {
                     *window = read_at(file, offset, length.max(Self::WINDOW).min(*size - offset))?;
                     *from = offset;
                 }
-                Ok(&window[offset - *from..end - *from])
+                window.get(offset - *from..)
             }
-        }
+        };
+        rest.filter(|rest| rest.len() >= length).ok_or(Error::NO_BPF)
     }
 }
 
@@ -238,19 +240,23 @@ enum Strings<'f> {
 }
 
 impl Strings<'_> {
-    /// What begins with the name there; nothing if there is none.
-    fn from(&self, offset: u32) -> &[u8] {
-        let strings = match self {
+    fn bytes(&self) -> &[u8] {
+        match self {
             Strings::Mapped(strings) => strings,
-            Strings::Read(strings) => &strings[..],
-        };
-        strings.get(offset as usize..).unwrap_or_default()
+            Strings::Read(strings) => strings,
+        }
     }
+}
+
+/// What begins with the name there; nothing if there is none.
+fn text_at(strings: &[u8], offset: u32) -> &[u8] {
+    strings.get(offset as usize..).unwrap_or_default()
 }
 
 /// Whether the string that begins there is this one.
 fn is_name(text: &[u8], name: &[u8]) -> bool {
-    text.starts_with(name) && text.get(name.len()) == Some(&0)
+    // The first byte tells most apart, without a call.
+    text.first() == name.first().or(Some(&0)) && text.starts_with(name) && text.get(name.len()) == Some(&0)
 }
 
 // Kinds of types.
@@ -275,7 +281,7 @@ const TYPE_SIZE: usize = 12;
 const MEMBER_SIZE: usize = 12;
 
 impl Type {
-    fn parse(bytes: &[u8]) -> Type {
+    fn parse(bytes: &[u8; TYPE_SIZE]) -> Type {
         let info = word(bytes, 1);
         Type {
             name: word(bytes, 0),
@@ -300,6 +306,7 @@ impl Type {
     }
 }
 
+#[inline]
 fn word(bytes: &[u8], index: usize) -> u32 {
     let at = index * 4;
     u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
@@ -342,34 +349,37 @@ impl<'f> Types<'f> {
     fn find(mut self) -> Result<Found, Error> {
         let mut places = [None; STRUCTS.len()];
         let mut functions = [None; FUNCTIONS.len()];
-        let mut at = self.begin;
-        for id in 1.. {
-            if at >= self.end {
-                break;
-            }
-            if id % Self::STRIDE == 0 {
-                self.milestones.try_reserve(1)?;
-                self.milestones.push(at);
-            }
-            let this = Type::parse(self.bytes.at(at, TYPE_SIZE)?);
-            match this.kind {
-                KIND_STRUCT => {
-                    let text = self.strings.from(this.name);
-                    if let Some(place) = STRUCTS.iter().position(|(name, _)| is_name(text, name)) {
-                        places[place] = places[place].or(Some((id, at, this.size)));
+        let Types { bytes, strings, begin, end, milestones } = &mut self;
+        let strings = strings.bytes();
+        let (mut id, mut at) = (1, *begin);
+        while at < *end {
+            // As many as are at hand.
+            let some = bytes.at(at, TYPE_SIZE.min(*end - at))?;
+            let some = &some[..some.len().min(*end - at)];
+            let mut next = 0;
+            while let Some(head) = some.get(next..).and_then(|rest| rest.first_chunk()) {
+                if id % Self::STRIDE == 0 {
+                    milestones.try_reserve(1)?;
+                    milestones.push(at + next);
+                }
+                let this = Type::parse(head);
+                let text = || text_at(strings, this.name);
+                if this.kind == KIND_STRUCT {
+                    if let Some(place) = STRUCTS.iter().position(|(name, _)| is_name(text(), name)) {
+                        places[place] = places[place].or(Some((id, at + next, this.size)));
+                    }
+                } else if this.kind == KIND_FUNC && text().starts_with(b"bpf_") {
+                    if let Some(place) = FUNCTIONS.iter().position(|name| is_name(text(), name)) {
+                        functions[place] = functions[place].or(Some(id));
                     }
                 }
-                KIND_FUNC => {
-                    let text = self.strings.from(this.name);
-                    if text.starts_with(b"bpf_") {
-                        if let Some(place) = FUNCTIONS.iter().position(|name| is_name(text, name)) {
-                            functions[place] = functions[place].or(Some(id));
-                        }
-                    }
-                }
-                _ => (),
+                next += TYPE_SIZE + this.rest().ok_or(Error::NO_BPF)?;
+                id += 1;
             }
-            at += TYPE_SIZE + this.rest().ok_or(Error::NO_BPF)?;
+            if next == 0 {
+                return Err(Error::NO_BPF); // what is left is shorter than a type
+            }
+            at += next;
         }
         let (none, members) = ([0; STRUCTS.len()], [[None; MOST_MEMBERS]; STRUCTS.len()]);
         let mut found = Found { ids: none, sizes: none, members, functions };
@@ -390,13 +400,13 @@ impl<'f> Types<'f> {
         found: &mut Members,
         depth: usize,
     ) -> Result<(), Error> {
-        let this = Type::parse(self.bytes.at(at, TYPE_SIZE)?);
+        let this = self.type_at(at)?;
         let is_whole = matches!(this.kind, KIND_STRUCT | KIND_UNION);
         for index in 0..if is_whole { this.length } else { 0 } {
             let member = self.bytes.at(at + TYPE_SIZE + index * MEMBER_SIZE, MEMBER_SIZE)?;
             let (name, id, bits) = (word(member, 0), word(member, 1), word(member, 2));
             let offset = base + if this.has_bit_fields { bits & 0x00ff_ffff } else { bits } / 8;
-            let text = self.strings.from(name);
+            let text = text_at(self.strings.bytes(), name);
             if let Some(place) = names.iter().position(|name| is_name(text, name)) {
                 found[place] = found[place].or(Some(offset));
             } else if is_name(text, b"") && depth > 0 {
@@ -407,6 +417,10 @@ impl<'f> Types<'f> {
         Ok(())
     }
 
+    fn type_at(&mut self, at: usize) -> Result<Type, Error> {
+        self.bytes.at(at, TYPE_SIZE)?.first_chunk().map(Type::parse).ok_or(Error::NO_BPF)
+    }
+
     /// Where a type is, now that all have been walked.
     fn place_of(&mut self, id: u32) -> Result<usize, Error> {
         let milestone = id / Self::STRIDE;
@@ -415,7 +429,7 @@ impl<'f> Types<'f> {
             Some(index) => (milestone * Self::STRIDE, *self.milestones.get(index as usize).ok_or(Error::NO_BPF)?),
         };
         while next < id {
-            at += TYPE_SIZE + Type::parse(self.bytes.at(at, TYPE_SIZE)?).rest().ok_or(Error::NO_BPF)?;
+            at += TYPE_SIZE + self.type_at(at)?.rest().ok_or(Error::NO_BPF)?;
             next += 1;
         }
         Ok(at)
