@@ -249,14 +249,43 @@ impl Strings<'_> {
 }
 
 /// What begins with the name there; nothing if there is none.
+#[inline(always)]
 fn text_at(strings: &[u8], offset: u32) -> &[u8] {
     strings.get(offset as usize..).unwrap_or_default()
 }
 
 /// Whether the string that begins there is this one.
+#[inline(always)]
 fn is_name(text: &[u8], name: &[u8]) -> bool {
     // The first byte tells most apart, without a call.
     text.first() == name.first().or(Some(&0)) && text.starts_with(name) && text.get(name.len()) == Some(&0)
+}
+
+/// What is looked for among the types, in the orders of `STRUCTS` and `FUNCTIONS`.
+#[derive(Default)]
+struct Sought {
+    /// The id of each, where it is, and its size.
+    structs: [Option<(u32, usize, u32)>; STRUCTS.len()],
+    functions: [Option<u32>; FUNCTIONS.len()],
+    /// How many of all have been found.
+    found: usize,
+}
+
+impl Sought {
+    fn look_at(&mut self, id: u32, at: usize, this: &Type, strings: &[u8]) {
+        let text = || text_at(strings, this.name);
+        if this.kind == KIND_STRUCT {
+            if let Some(place) = STRUCTS.iter().position(|(name, _)| is_name(text(), name)) {
+                self.found += usize::from(self.structs[place].is_none());
+                self.structs[place].get_or_insert((id, at, this.size));
+            }
+        } else if this.kind == KIND_FUNC && text().starts_with(b"bpf_") {
+            if let Some(place) = FUNCTIONS.iter().position(|name| is_name(text(), name)) {
+                self.found += usize::from(self.functions[place].is_none());
+                self.functions[place].get_or_insert(id);
+            }
+        }
+    }
 }
 
 // Kinds of types.
@@ -281,6 +310,7 @@ const TYPE_SIZE: usize = 12;
 const MEMBER_SIZE: usize = 12;
 
 impl Type {
+    #[inline(always)]
     fn parse(bytes: &[u8; TYPE_SIZE]) -> Type {
         let info = word(bytes, 1);
         Type {
@@ -293,6 +323,7 @@ impl Type {
     }
 
     /// How many bytes follow before the next type; `None` for a kind of which nothing is known.
+    #[inline(always)]
     fn rest(&self) -> Option<usize> {
         match self.kind {
             1 | 14 | 17 => Some(4),          // INT, VAR, DECL_TAG
@@ -306,7 +337,7 @@ impl Type {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn word(bytes: &[u8], index: usize) -> u32 {
     let at = index * 4;
     u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
@@ -345,17 +376,28 @@ impl<'f> Types<'f> {
         Ok(Types { bytes, strings, begin, end: begin + types_length, milestones: Vec::new() })
     }
 
-    /// Looks at every type once, and then at the members of those that are wanted.
     fn find(mut self) -> Result<Found, Error> {
-        let mut places = [None; STRUCTS.len()];
-        let mut functions = [None; FUNCTIONS.len()];
-        let Types { bytes, strings, begin, end, milestones } = &mut self;
+        let sought = self.walk()?;
+        let (none, members) = ([0; STRUCTS.len()], [[None; MOST_MEMBERS]; STRUCTS.len()]);
+        let mut found = Found { ids: none, sizes: none, members, functions: sought.functions };
+        for (index, (_, names)) in STRUCTS.iter().enumerate() {
+            let (id, at, size) = sought.structs[index].ok_or(Error::NO_BPF)?;
+            (found.ids[index], found.sizes[index]) = (id, size);
+            self.find_members(at, 0, names, &mut found.members[index], DEEPEST)?;
+        }
+        Ok(found)
+    }
+
+    /// Looks at the types one after the other, until all that is sought has been found.
+    fn walk(&mut self) -> Result<Sought, Error> {
+        let Types { bytes, strings, begin, end, milestones } = self;
         let strings = strings.bytes();
+        let mut sought = Sought::default();
         let (mut id, mut at) = (1, *begin);
-        while at < *end {
+        while at < *end && sought.found < STRUCTS.len() + FUNCTIONS.len() {
             // As many as are at hand.
             let some = bytes.at(at, TYPE_SIZE.min(*end - at))?;
-            let some = &some[..some.len().min(*end - at)];
+            let some = &some[..some.len().min(*end - at).min(Bytes::WINDOW)];
             let mut next = 0;
             while let Some(head) = some.get(next..).and_then(|rest| rest.first_chunk()) {
                 if id % Self::STRIDE == 0 {
@@ -363,16 +405,7 @@ impl<'f> Types<'f> {
                     milestones.push(at + next);
                 }
                 let this = Type::parse(head);
-                let text = || text_at(strings, this.name);
-                if this.kind == KIND_STRUCT {
-                    if let Some(place) = STRUCTS.iter().position(|(name, _)| is_name(text(), name)) {
-                        places[place] = places[place].or(Some((id, at + next, this.size)));
-                    }
-                } else if this.kind == KIND_FUNC && text().starts_with(b"bpf_") {
-                    if let Some(place) = FUNCTIONS.iter().position(|name| is_name(text(), name)) {
-                        functions[place] = functions[place].or(Some(id));
-                    }
-                }
+                sought.look_at(id, at + next, &this, strings);
                 next += TYPE_SIZE + this.rest().ok_or(Error::NO_BPF)?;
                 id += 1;
             }
@@ -381,14 +414,7 @@ impl<'f> Types<'f> {
             }
             at += next;
         }
-        let (none, members) = ([0; STRUCTS.len()], [[None; MOST_MEMBERS]; STRUCTS.len()]);
-        let mut found = Found { ids: none, sizes: none, members, functions };
-        for (index, (_, names)) in STRUCTS.iter().enumerate() {
-            let (id, at, size) = places[index].ok_or(Error::NO_BPF)?;
-            (found.ids[index], found.sizes[index]) = (id, size);
-            self.find_members(at, 0, names, &mut found.members[index], DEEPEST)?;
-        }
-        Ok(found)
+        Ok(sought)
     }
 
     /// Looks for members, also in structs and unions without a name that are members themselves.
@@ -421,9 +447,9 @@ impl<'f> Types<'f> {
         self.bytes.at(at, TYPE_SIZE)?.first_chunk().map(Type::parse).ok_or(Error::NO_BPF)
     }
 
-    /// Where a type is, now that all have been walked.
+    /// Where a type is: not far from one of those walked before, or from the last of them on.
     fn place_of(&mut self, id: u32) -> Result<usize, Error> {
-        let milestone = id / Self::STRIDE;
+        let milestone = (id / Self::STRIDE).min(self.milestones.len() as u32);
         let (mut next, mut at) = match milestone.checked_sub(1) {
             None => (1, self.begin),
             Some(index) => (milestone * Self::STRIDE, *self.milestones.get(index as usize).ok_or(Error::NO_BPF)?),
