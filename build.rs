@@ -15,7 +15,8 @@ fn main() {
 
     // Programs record this name, so that a later incompatible library cannot be loaded for them. The library stays in
     // memory after dlclose(3), because Rust's standard library can have left destructors for thread-local data.
-    println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libuserns.so.0,-z,nodelete");
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libuserns.so.{}", env::var("CARGO_PKG_VERSION_MAJOR").unwrap());
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete,-z,relro,-z,now");
 }
 
 /// Leaves a current header alone, so that nothing is rebuilt for it and a read-only source tree does no harm.

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "no test uses all of this")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -51,6 +51,19 @@ pub fn library() -> PathBuf {
         fs::rename(&aside, directory.join(name)).unwrap();
     }
     directory
+}
+
+/// The functions that the header declares: what stands before a parenthesis outside comments.
+pub fn declared() -> BTreeSet<String> {
+    let header = fs::read_to_string(root().join("include/userns.h")).unwrap();
+    let mut names = BTreeSet::new();
+    for line in header.lines().filter(|line| !line.trim_start().starts_with(['*', '/', '#'])) {
+        if let Some((before, _)) = line.split_once('(') {
+            let start = before.rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(0, |at| at + 1);
+            names.insert(before[start..].to_string());
+        }
+    }
+    names
 }
 
 /// The C compiler: what the environment variable `CC` names, else `cc`.
@@ -104,12 +117,16 @@ pub fn situation(file: &str, name: &str, by_bpf: bool) {
     if by_bpf {
         command.env("BY_BPF", "1");
     }
-    let Output { status, stdout, stderr } = command.output().unwrap();
+    expect_success(&format!("{file}: {name}{}", if by_bpf { " by BPF" } else { "" }), &mut command);
+}
+
+/// Runs a program that says with its exit status whether a test passed.
+pub fn expect_success(what: &str, program: &mut Command) {
+    let Output { status, stdout, stderr } = program.output().unwrap();
     let told = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
-    let what = format!("{file}: {name}{}", if by_bpf { " by BPF" } else { "" });
     match status.code() {
         Some(0) => {}
-        Some(SKIPPED) => skip(&what, &told),
+        Some(SKIPPED) => skip(what, &told),
         _ => panic!("{what}: {status}\n{told}"),
     }
 }

@@ -1,0 +1,111 @@
+/*
+ * The library as a plugin: it is loaded from where USERNS_LIBRARY says, scans, is closed,
+ * and all that again 1,000 times. This program is not linked with it.
+ */
+#include "kit.h"
+#include <dlfcn.h>
+#include <pthread.h>
+
+enum {
+    TIMES = 1000,
+    WARM = 100,       /* by then, what is allocated once and kept has been allocated */
+    GROWTH_PAGES = 32 /* far less than a kilobyte for each of the other times */
+};
+
+/* Where a function is; ISO C has no cast from what dlsym(3) returns. */
+static void find(void *handle, const char *name, void *function)
+{
+    void *address = dlsym(handle, name);
+
+    if (address == NULL)
+        fail("%s", dlerror());
+    memcpy(function, &address, sizeof(address));
+}
+
+static void *load_scan_close(void *unused)
+{
+    int (*scan_procfs)(const struct userns_options *, struct userns_snapshot **);
+    void (*release)(struct userns_snapshot *);
+    const struct userns_node *(*self)(const struct userns_snapshot *);
+    struct userns_snapshot *snapshot;
+    void *handle = dlopen(getenv("USERNS_LIBRARY"), RTLD_NOW | RTLD_LOCAL);
+
+    if (handle == NULL)
+        fail("%s", dlerror());
+    find(handle, "userns_scan", &scan_procfs);
+    find(handle, "userns_self", &self);
+    find(handle, "userns_free", &release);
+    CHECK(scan_procfs(NULL, &snapshot) == 0);
+    CHECK(self(snapshot) != NULL);
+    release(snapshot);
+    CHECK(dlclose(handle) == 0);
+    return unused;
+}
+
+static void *in_a_thread(void *unused)
+{
+    pthread_t thread;
+
+    CHECK(pthread_create(&thread, NULL, load_scan_close, unused) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+    return unused;
+}
+
+static int mappings(void)
+{
+    int count = 0, byte;
+    FILE *maps = fopen("/proc/self/maps", "r");
+
+    CHECK(maps != NULL);
+    while ((byte = getc(maps)) != EOF)
+        count += byte == '\n';
+    fclose(maps);
+    return count;
+}
+
+/* In a clean room, where no other process makes a scan take more memory than the last one. */
+static void repeat(void *do_once)
+{
+    void *(*once)(void *);
+    long early_pages = 0;
+    int early_mappings = 0, early_descriptors = 0;
+
+    memcpy(&once, do_once, sizeof(once));
+    for (int i = 0; i < TIMES; i++) {
+        once(NULL);
+        if (i == WARM) {
+            early_pages = resident_pages();
+            early_mappings = mappings();
+            early_descriptors = open_descriptors();
+        }
+    }
+    CHECK(resident_pages() <= early_pages + GROWTH_PAGES);
+    CHECK_EQ(mappings(), early_mappings);
+    CHECK_EQ(open_descriptors(), early_descriptors);
+    /* It stays, for the sake of threads that end only after dlclose(3). */
+    CHECK(dlopen(getenv("USERNS_LIBRARY"), RTLD_NOW | RTLD_NOLOAD) != NULL);
+}
+
+static void one_thread(void)
+{
+    void *(*once)(void *) = load_scan_close;
+
+    in_clean_room(repeat, &once);
+}
+
+static void a_thread_each(void)
+{
+    void *(*once)(void *) = in_a_thread;
+
+    in_clean_room(repeat, &once);
+}
+
+int main(int argc, char *argv[])
+{
+    static const struct situation all[] = {
+        { "one_thread", one_thread },
+        { "a_thread_each", a_thread_each },
+        { NULL, NULL },
+    };
+    return run(all, argc, argv);
+}

@@ -1,0 +1,23 @@
+/*
+ * Two static libraries that are written in Rust, each with a standard library of its own.
+ * The other one, other.rs, lets a panic unwind and catches it.
+ */
+#include <stdio.h>
+#include <userns.h>
+
+int other_caught(void);
+
+int main(void)
+{
+    struct userns_snapshot *snapshot;
+    int before = userns_scan(NULL, &snapshot), after;
+    const struct userns_node *self = userns_self(snapshot);
+
+    if (before < 0 || !self || other_caught() != 1)
+        return 1;
+    userns_free(snapshot);
+    after = userns_scan(NULL, &snapshot);
+    self = userns_self(snapshot);
+    userns_free(snapshot);
+    return after < 0 || !self;
+}

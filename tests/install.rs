@@ -1,0 +1,264 @@
+//! What `make install` puts in place, and programs that know nothing else of the library.
+
+mod common;
+
+use common::{cc, declared, root, scratch, skip};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::LazyLock;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What the release library may weigh, stripped, and what it may need.
+const SIZE_LIMIT: u64 = 450_000;
+const NEEDED: [&str; 3] = ["libc.so.", "libgcc_s.so.", "ld-linux"];
+
+/// Runs a command that has to succeed. None, and says so, if there is no such program.
+fn output(what: &str, command: &mut Command) -> Option<String> {
+    let Output { status, stdout, stderr } = match command.output() {
+        Ok(output) => output,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            skip(what, &format!("{}: {error}", command.get_program().to_string_lossy()));
+            return None;
+        }
+        Err(error) => panic!("{command:?}: {error}"),
+    };
+    let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    assert!(status.success(), "{command:?}: {status}\n{stdout}{stderr}");
+    Some(stdout.into_owned())
+}
+
+/// `make` in the top directory. It builds where it always does, so that this takes long only once.
+fn make(arguments: &[&str]) -> Command {
+    let mut make = Command::new("make");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    make.current_dir(root()).args(arguments).env("CARGO_TARGET_DIR", target).env_remove("LD_LIBRARY_PATH");
+    make
+}
+
+/// The prefix that the library was installed with; None where there is no make.
+fn installed() -> Option<&'static Path> {
+    static PREFIX: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
+        let prefix = scratch("installed");
+        let _ = fs::remove_dir_all(&prefix);
+        output("what is installed", &mut make(&["install", &format!("PREFIX={}", prefix.display())]))?;
+        Some(prefix)
+    });
+    PREFIX.as_deref()
+}
+
+/// The files below a directory, links with where they lead.
+fn files(directory: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut directories = vec![directory.to_path_buf()];
+    while let Some(next) = directories.pop() {
+        for entry in fs::read_dir(next).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            let name = path.strip_prefix(directory).unwrap().display();
+            if entry.file_type().unwrap().is_dir() {
+                directories.push(path);
+            } else if let Ok(target) = fs::read_link(&path) {
+                found.insert(format!("{name} -> {}", target.display()));
+            } else {
+                found.insert(name.to_string());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_file_lands_in_its_place_and_goes_again() {
+    // Built already, and not by two at the same time.
+    if installed().is_none() {
+        return;
+    }
+    let stage = scratch("stage");
+    let _ = fs::remove_dir_all(&stage);
+    let destination = format!("DESTDIR={}", stage.display());
+    let arguments = [&destination, "PREFIX=/usr", "LIBDIR=/usr/lib/abi"];
+    output("install", make(&["install"]).args(arguments));
+    let expected = [
+        "usr/bin/userns_inspect".to_string(),
+        "usr/bin/userns_tree".to_string(),
+        "usr/include/userns.h".to_string(),
+        "usr/lib/abi/cmake/userns/userns-config-version.cmake".to_string(),
+        "usr/lib/abi/cmake/userns/userns-config.cmake".to_string(),
+        "usr/lib/abi/libuserns.a".to_string(),
+        format!("usr/lib/abi/libuserns.so -> libuserns.so.{VERSION}"),
+        format!("usr/lib/abi/libuserns.so.0 -> libuserns.so.{VERSION}"),
+        format!("usr/lib/abi/libuserns.so.{VERSION}"),
+        "usr/lib/abi/pkgconfig/userns.pc".to_string(),
+    ];
+    assert_eq!(files(&stage), BTreeSet::from(expected));
+    for file in ["pkgconfig/userns.pc", "cmake/userns/userns-config.cmake"] {
+        let text = fs::read_to_string(stage.join("usr/lib/abi").join(file)).unwrap();
+        assert!(!text.contains('@') && !text.contains(stage.to_str().unwrap()), "{text}");
+    }
+    output("uninstall", make(&["uninstall"]).args(arguments));
+    assert_eq!(files(&stage), BTreeSet::new());
+}
+
+#[test]
+fn the_release_library_is_small_and_hardened() {
+    let Some(prefix) = installed() else { return };
+    let library = prefix.join("lib/libuserns.so");
+    let stripped = scratch("stripped.so");
+    if output("the size of the library", Command::new("strip").arg("-o").arg(&stripped).arg(&library)).is_some() {
+        let size = fs::metadata(stripped).unwrap().len();
+        assert!(size <= SIZE_LIMIT, "{size} bytes");
+    }
+    let Some(listing) = output("how it is linked", Command::new("readelf").args(["-dlW"]).arg(&library)) else {
+        return;
+    };
+    let dynamic = |tag: &str| listing.lines().filter(|line| line.contains(tag)).collect::<Vec<_>>();
+    assert_eq!(dynamic("(SONAME)").len(), 1, "{listing}");
+    assert!(dynamic("(SONAME)")[0].contains("[libuserns.so.0]"), "{listing}");
+    for needed in dynamic("(NEEDED)") {
+        assert!(NEEDED.iter().any(|name| needed.contains(&format!("[{name}"))), "{needed}");
+    }
+    let flags = dynamic("(FLAGS_1)").concat();
+    assert!(flags.contains("NOW") && flags.contains("NODELETE"), "{listing}");
+    assert!(listing.contains("GNU_RELRO"), "{listing}");
+}
+
+/// The program of somebody else, with the flags of `pkg-config` and with others; None where there is no `pkg-config`.
+fn compile(prefix: &Path, name: &str, source: &str, flags: &[&str], pkg_config: &str) -> Option<PathBuf> {
+    let query = |arguments: &str| {
+        let mut command = Command::new("pkg-config");
+        command.args(arguments.split(' ')).arg("userns").env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig"));
+        output(name, &mut command)
+    };
+    let program = scratch(name);
+    let mut command = cc();
+    command.args(["-Wall", "-Werror"]).args(flags).arg("-o").arg(&program);
+    command.arg(root().join("tests/consumer").join(source)).args(query("--cflags")?.split_whitespace());
+    if !pkg_config.is_empty() {
+        command.args(query(pkg_config)?.split_whitespace());
+    } else {
+        command.arg("-L").arg(query("--variable=libdir")?.trim()).arg("-l:libuserns.a");
+    }
+    output(name, &mut command)?;
+    Some(program)
+}
+
+/// Runs the consumer, which has to see what is so, and compares what it needs at run time.
+fn expect_consumer(program: &Path, prefix: &Path, needs: impl Fn(&str) -> bool) {
+    use std::os::unix::fs::MetadataExt;
+    let printed = Command::new(program).env("LD_LIBRARY_PATH", prefix.join("lib")).output().unwrap();
+    let inode = fs::metadata("/proc/self/ns/user").unwrap().ino();
+    assert!(printed.status.success(), "{}: {printed:?}", program.display());
+    assert_eq!(String::from_utf8(printed.stdout).unwrap(), format!("{VERSION} {inode}\n"));
+    if let Some(listing) = output("what a program needs", Command::new("readelf").args(["-dW"]).arg(program)) {
+        let needed: Vec<&str> = listing.lines().filter(|line| line.contains("(NEEDED)")).collect();
+        assert!(needs(&needed.join("\n")), "{}: {needed:?}", program.display());
+    }
+}
+
+fn shared(needed: &str) -> bool {
+    needed.contains("[libuserns.so.0]")
+}
+
+fn userns_static(needed: &str) -> bool {
+    needed.contains("[libc.so.") && !needed.contains("libuserns")
+}
+
+fn all_static(needed: &str) -> bool {
+    needed.is_empty()
+}
+
+/// Whether there is a static C library; says so if there is none.
+fn has_static_libc(what: &str) -> bool {
+    static LINKED: LazyLock<Output> = LazyLock::new(|| {
+        let source = scratch("static.c");
+        fs::write(&source, "int main(void) { return 0; }\n").unwrap();
+        cc().arg("-static").arg("-o").arg(scratch("static")).arg(source).output().unwrap()
+    });
+    if !LINKED.status.success() {
+        skip(what, &String::from_utf8_lossy(&LINKED.stderr));
+    }
+    LINKED.status.success()
+}
+
+#[test]
+fn programs_through_pkg_config() {
+    let Some(prefix) = installed() else { return };
+    let consumer = |name, flags: &[&str], query| compile(prefix, name, "consumer.c", flags, query);
+    let Some(program) = consumer("pkg_config_shared", &[], "--libs") else { return };
+    expect_consumer(&program, prefix, shared);
+    let program = consumer("pkg_config_userns_static", &[], "").unwrap();
+    expect_consumer(&program, prefix, userns_static);
+    if has_static_libc("all static through pkg-config") {
+        let program = consumer("pkg_config_all_static", &["-static"], "--static --libs").unwrap();
+        expect_consumer(&program, prefix, all_static);
+    }
+}
+
+#[test]
+fn programs_through_cmake() {
+    let Some(prefix) = installed() else { return };
+    let build = scratch("cmake");
+    let _ = fs::remove_dir_all(&build);
+    let mut configure = Command::new("cmake");
+    configure.arg("-S").arg(root().join("tests/consumer")).arg("-B").arg(&build);
+    configure.arg(format!("-DCMAKE_PREFIX_PATH={}", prefix.display()));
+    if output("programs_through_cmake", &mut configure).is_none() {
+        return;
+    }
+    let consumer = |target: &str, needs: fn(&str) -> bool| {
+        output(target, Command::new("cmake").arg("--build").arg(&build).args(["--target", target]));
+        expect_consumer(&build.join(target), prefix, needs);
+    };
+    consumer("shared", shared);
+    consumer("userns_static", userns_static);
+    if has_static_libc("all static through CMake") {
+        consumer("all_static", all_static);
+    }
+}
+
+/// 1,000 times in one thread, and 1,000 times each in a thread that then ends.
+#[test]
+fn loaded_and_closed_again_and_again() {
+    let Some(prefix) = installed() else { return };
+    let loader = scratch("loader");
+    let mut command = cc();
+    command.args(["-std=gnu11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread"]);
+    // What it does not use of tests/c/kit.h would need the library.
+    command.args(["-ffunction-sections", "-Wl,--gc-sections"]);
+    command.arg("-I").arg(prefix.join("include")).arg("-o").arg(&loader);
+    output("loader", command.arg(root().join("tests/c/loader.c")).arg("-ldl")).unwrap();
+    for situation in ["one_thread", "a_thread_each"] {
+        let mut command = Command::new(&loader);
+        command.arg(situation).env("USERNS_LIBRARY", prefix.join("lib/libuserns.so.0"));
+        common::expect_success(&format!("loader: {situation}"), &mut command);
+    }
+}
+
+#[test]
+fn the_static_library_shows_its_functions_and_nothing_else() {
+    let Some(prefix) = installed() else { return };
+    let mut command = Command::new("nm");
+    command.args(["--extern-only", "--defined-only", "--format=posix"]).arg(prefix.join("lib/libuserns.a"));
+    let Some(listing) = output("the names in libuserns.a", &mut command) else { return };
+    let names = listing.lines().filter(|line| !line.ends_with(':')).filter_map(|line| line.split_whitespace().next());
+    assert_eq!(names.map(String::from).collect::<BTreeSet<_>>(), declared());
+}
+
+#[test]
+fn beside_another_static_library_in_rust() {
+    let Some(prefix) = installed() else { return };
+    let other = scratch("libother.a");
+    let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or("rustc".into()));
+    rustc.args(["--edition=2024", "--crate-type=staticlib", "-o"]).arg(&other);
+    output("another library", rustc.arg(root().join("tests/consumer/other.rs"))).unwrap();
+    let program = scratch("two_libraries");
+    let mut command = cc();
+    command.arg("-I").arg(prefix.join("include")).arg("-o").arg(&program);
+    command.arg(root().join("tests/consumer/two_libraries.c"));
+    command.arg(prefix.join("lib/libuserns.a")).arg(other).args(["-lpthread", "-ldl", "-lm"]);
+    output("two libraries", &mut command).unwrap();
+    output("two libraries", &mut Command::new(program)).unwrap();
+}
