@@ -1,0 +1,121 @@
+/*
+ * The binary interface as programs rely on it. What stands here never changes and never goes
+ * while the SONAME is libuserns.so.0; what is added to the header is added here when it is
+ * released. The compiler rejects this file if the header says anything else, the linker if
+ * the library lacks a function.
+ */
+#include <stddef.h>
+#include <userns.h>
+
+#define FUNCTIONS(F) \
+    F(const char *, userns_version, (void)) \
+    F(uint32_t, userns_version_number, (void)) \
+    F(const char *, userns_strerror, (int)) \
+    F(int, userns_scan, (const struct userns_options *, struct userns_snapshot **)) \
+    F(void, userns_free, (struct userns_snapshot *)) \
+    F(const struct userns_node *, userns_root, (const struct userns_snapshot *)) \
+    F(const struct userns_node *const *, userns_roots, (const struct userns_snapshot *, size_t *)) \
+    F(const struct userns_node *const *, userns_nodes, (const struct userns_snapshot *, size_t *)) \
+    F(const struct userns_node *, userns_self, (const struct userns_snapshot *)) \
+    F(const struct userns_node *, userns_find, (const struct userns_snapshot *, uint64_t)) \
+    F(const struct userns_node *, userns_find_id, (const struct userns_snapshot *, uint64_t)) \
+    F(const struct userns_node *, userns_find_pid, (const struct userns_snapshot *, pid_t)) \
+    F(uint32_t, userns_gaps, (const struct userns_snapshot *)) \
+    F(size_t, userns_unreadable, (const struct userns_snapshot *)) \
+    F(size_t, userns_unreadable_descriptors, (const struct userns_snapshot *)) \
+    F(size_t, userns_unreadable_mounts, (const struct userns_snapshot *)) \
+    F(size_t, userns_unopened_mounts, (const struct userns_snapshot *)) \
+    F(const struct userns_namespace *const *, userns_namespaces, (const struct userns_snapshot *, size_t *)) \
+    F(uint32_t, userns_source, (const struct userns_snapshot *)) \
+    F(int, userns_source_error, (const struct userns_snapshot *)) \
+    F(uint64_t, userns_inode, (const struct userns_node *)) \
+    F(uint64_t, userns_device, (const struct userns_node *)) \
+    F(uint64_t, userns_id, (const struct userns_node *)) \
+    F(uint32_t, userns_flags, (const struct userns_node *)) \
+    F(uint32_t, userns_depth, (const struct userns_node *)) \
+    F(bool, userns_owner, (const struct userns_node *, uid_t *)) \
+    F(const struct userns_node *, userns_parent, (const struct userns_node *)) \
+    F(const struct userns_node *const *, userns_children, (const struct userns_node *, size_t *)) \
+    F(const pid_t *, userns_pids, (const struct userns_node *, size_t *)) \
+    F(bool, userns_is_ancestor, (const struct userns_node *, const struct userns_node *)) \
+    F(const char *const *, userns_names, (const struct userns_node *, size_t *)) \
+    F(const struct userns_pin *const *, userns_pins, (const struct userns_node *, size_t *)) \
+    F(const struct userns_namespace *const *, userns_owned, (const struct userns_node *, size_t *)) \
+    F(uint32_t, userns_pin_kind, (const struct userns_pin *)) \
+    F(pid_t, userns_pin_pid, (const struct userns_pin *)) \
+    F(pid_t, userns_pin_tid, (const struct userns_pin *)) \
+    F(int, userns_pin_descriptor, (const struct userns_pin *)) \
+    F(const char *, userns_pin_path, (const struct userns_pin *)) \
+    F(const struct userns_namespace *, userns_pin_namespace, (const struct userns_pin *)) \
+    F(int, userns_namespace_type, (const struct userns_namespace *)) \
+    F(const char *, userns_namespace_name, (const struct userns_namespace *)) \
+    F(uint64_t, userns_namespace_inode, (const struct userns_namespace *)) \
+    F(uint64_t, userns_namespace_id, (const struct userns_namespace *)) \
+    F(size_t, userns_namespace_members, (const struct userns_namespace *)) \
+    F(const struct userns_node *, userns_namespace_owner, (const struct userns_namespace *)) \
+    F(const struct userns_pin *const *, userns_namespace_pins, (const struct userns_namespace *, size_t *))
+
+#define CONSTANTS(C) \
+    C(uint64_t, USERNS_SCAN_PINNED, 1) \
+    C(uint64_t, USERNS_SCAN_SOCKETS, 2) \
+    C(uint64_t, USERNS_SCAN_OWNED, 4) \
+    C(uint64_t, USERNS_SCAN_NAMES, 8) \
+    C(uint64_t, USERNS_SCAN_BPF, 16) \
+    C(unsigned int, USERNS_GAP_UNREADABLE, 1) \
+    C(unsigned int, USERNS_GAP_HIDEPID, 2) \
+    C(unsigned int, USERNS_GAP_PIDNS, 4) \
+    C(unsigned int, USERNS_GAP_NESTED, 8) \
+    C(unsigned int, USERNS_GAP_LINKS, 16) \
+    C(unsigned int, USERNS_GAP_DESCRIPTORS, 32) \
+    C(unsigned int, USERNS_GAP_SOCKETS, 64) \
+    C(unsigned int, USERNS_GAP_MOUNTS, 128) \
+    C(unsigned int, USERNS_GAP_MOUNT_NAMESPACES, 256) \
+    C(unsigned int, USERNS_SOURCE_PROCFS, 1) \
+    C(unsigned int, USERNS_SOURCE_BPF_PROCESSES, 2) \
+    C(unsigned int, USERNS_SOURCE_BPF_TASKS, 3) \
+    C(unsigned int, USERNS_NODE_INITIAL, 1) \
+    C(unsigned int, USERNS_NODE_PARENT_HIDDEN, 2) \
+    C(unsigned int, USERNS_NODE_EMPTY, 4) \
+    C(unsigned int, USERNS_NODE_PINNED, 8) \
+    C(unsigned int, USERNS_PIN_DESCRIPTOR, 1) \
+    C(unsigned int, USERNS_PIN_MOUNT, 2) \
+    C(unsigned int, USERNS_PIN_OWNED, 3) \
+    C(unsigned int, USERNS_PIN_SOCKET, 4) \
+    C(unsigned int, USERNS_PIN_PROCESS, 5) \
+    C(unsigned int, USERNS_PIN_CHILD, 6) \
+    C(unsigned int, USERNS_PIN_PARENT, 7)
+
+/* The first version of each struct: fields in front of which nothing is ever inserted. */
+#define FIELDS(F) \
+    F(struct userns_options, size_t, size, 0) \
+    F(struct userns_options, const char *, proc_path, sizeof(size_t)) \
+    F(struct userns_options, uint64_t, flags, sizeof(size_t) + sizeof(void *))
+
+#define SAME_TYPE(expression, type) _Generic((expression), type: 1, default: 0)
+
+/* Before they are declared once more: the header has to do that. */
+#define ADDRESS(returned, name, parameters) (void (*)(void))name,
+static void (*const functions[])(void) = { FUNCTIONS(ADDRESS) };
+
+#define DECLARE(returned, name, parameters) extern returned name parameters;
+FUNCTIONS(DECLARE)
+
+#define CHECK_CONSTANT(type, name, value) \
+    _Static_assert((name) == (value), #name " has another value"); \
+    _Static_assert(SAME_TYPE(name, type), #name " has another type");
+CONSTANTS(CHECK_CONSTANT)
+
+#define CHECK_FIELD(of, type, name, offset) \
+    _Static_assert(offsetof(of, name) == (offset), #of ": " #name " has moved"); \
+    _Static_assert(SAME_TYPE(((of *)0)->name, type), #of ": " #name " has another type");
+FIELDS(CHECK_FIELD)
+
+int main(void)
+{
+    static const struct userns_options options = USERNS_OPTIONS_INIT;
+
+    for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
+        if (functions[i] == NULL)
+            return 1;
+    return options.size != sizeof(options) || options.proc_path != NULL || options.flags != 0;
+}
