@@ -71,6 +71,19 @@ pub fn cc() -> Command {
     Command::new(env::var_os("CC").unwrap_or("cc".into()))
 }
 
+/// Whether a compiler makes 32-bit programs here; says so if it does not.
+pub fn knows_32_bits(compiler: &str, what: &str) -> bool {
+    let source = scratch(&format!("{compiler}-32.c"));
+    fs::write(&source, "#include <stdbool.h>\n#include <stdint.h>\n#include <sys/types.h>\n").unwrap();
+    let reason = match Command::new(compiler).args(["-m32", "-fsyntax-only"]).arg(source).output() {
+        Ok(output) if output.status.success() => return true,
+        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+        Err(error) => error.to_string(),
+    };
+    skip(what, &format!("{compiler} -m32: {}", reason.lines().next().unwrap_or_default()));
+    false
+}
+
 /// Compiles a C program, without any warning, and links it with the shared library; once in each test process.
 pub fn compile(source: &Path, flags: &[&str]) -> PathBuf {
     static COMPILED: Mutex<BTreeMap<PathBuf, PathBuf>> = Mutex::new(BTreeMap::new());
