@@ -76,7 +76,7 @@ fn the_record_lets_additions_pass_and_nothing_else() {
         ("\nconst char *userns_version(void);", "\nchar *userns_version(void);"),
         ("const char *userns_strerror(int error);", "const char *userns_strerror(long error);"),
         ("void userns_free(struct userns_snapshot *snapshot);", "void userns_free(struct userns_snapshot *, int);"),
-        ("    size_t size;", "    uint32_t size;"),
+        ("    size_t size;", "    int size;"),
         ("    const char *proc_path;", "    uint64_t between;\n    const char *proc_path;"),
         ("    uint64_t flags;\n", ""),
         ("#define USERNS_SCAN_NAMES UINT64_C(8)", "#define USERNS_SCAN_NAMES UINT64_C(32)"),
