@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{root, scratch, skip};
+use common::{declared, root, scratch, skip};
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
@@ -52,19 +52,6 @@ fn compiles_without_a_warning() {
             }
         }
     }
-}
-
-/// The functions that the header declares: what stands before a parenthesis outside comments.
-fn declared() -> BTreeSet<String> {
-    let header = fs::read_to_string(root().join("include/userns.h")).unwrap();
-    let mut names = BTreeSet::new();
-    for line in header.lines().filter(|line| !line.trim_start().starts_with(['*', '/', '#'])) {
-        if let Some((before, _)) = line.split_once('(') {
-            let start = before.rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(0, |at| at + 1);
-            names.insert(before[start..].to_string());
-        }
-    }
-    names
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "no test uses all of this")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -15,6 +15,23 @@ pub const SKIPPED: i32 = 77;
 /// The top directory of the project.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The text of the header.
+pub fn header() -> String {
+    fs::read_to_string(root().join("include/userns.h")).unwrap()
+}
+
+/// The functions that the header declares: what stands before a parenthesis outside comments.
+pub fn declared() -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for line in header().lines().filter(|line| !line.trim_start().starts_with(['*', '/', '#'])) {
+        if let Some((before, _)) = line.split_once('(') {
+            let start = before.rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(0, |at| at + 1);
+            names.insert(before[start..].to_string());
+        }
+    }
+    names
 }
 
 /// Where cargo put this test program and the library: `target/debug/deps`, say.
@@ -98,15 +115,19 @@ pub fn userns_tree() -> PathBuf {
 /// Runs one situation of a C program in `tests/c`, which builds it, scans it and checks the result; if wanted, with all
 /// scans by BPF.
 pub fn situation(file: &str, name: &str, by_bpf: bool) {
+    let mut variables = vec![("USERNS_TREE", userns_tree())];
+    variables.extend(by_bpf.then(|| ("BY_BPF", "1".into())));
+    situation_with(file, name, &variables);
+}
+
+/// Runs a situation with these environment variables, most of which name programs.
+pub fn situation_with(file: &str, name: &str, variables: &[(&str, PathBuf)]) {
     let program = compile(&root().join(format!("tests/c/{file}.c")), &["-std=gnu11"]);
-    let mut command = Command::new(program);
-    command.arg(name).env("USERNS_TREE", userns_tree());
-    if by_bpf {
-        command.env("BY_BPF", "1");
-    }
-    let Output { status, stdout, stderr } = command.output().unwrap();
+    let output = Command::new(program).arg(name).envs(variables.iter().cloned()).output().unwrap();
+    let Output { status, stdout, stderr } = output;
     let told = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
-    let what = format!("{file}: {name}{}", if by_bpf { " by BPF" } else { "" });
+    let by_bpf = if variables.iter().any(|(variable, _)| *variable == "BY_BPF") { " by BPF" } else { "" };
+    let what = format!("{file}: {name}{by_bpf}");
     match status.code() {
         Some(0) => {}
         Some(SKIPPED) => skip(&what, &told),
