@@ -2,7 +2,9 @@
 
 #![allow(dead_code, reason = "no test uses all of this")]
 
-use std::collections::{BTreeMap, BTreeSet};
+pub mod header;
+
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -15,23 +17,6 @@ pub const SKIPPED: i32 = 77;
 /// The top directory of the project.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// The text of the header.
-pub fn header() -> String {
-    fs::read_to_string(root().join("include/userns.h")).unwrap()
-}
-
-/// The functions that the header declares: what stands before a parenthesis outside comments.
-pub fn declared() -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    for line in header().lines().filter(|line| !line.trim_start().starts_with(['*', '/', '#'])) {
-        if let Some((before, _)) = line.split_once('(') {
-            let start = before.rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(0, |at| at + 1);
-            names.insert(before[start..].to_string());
-        }
-    }
-    names
 }
 
 /// Where cargo put this test program and the library: `target/debug/deps`, say.
