@@ -5,7 +5,7 @@ mod common;
 
 use common::header::{functions, header, items};
 use common::{library, root, scratch, situation_with, skip, userns_tree};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
