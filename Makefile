@@ -8,6 +8,7 @@ PREFIX     = /usr/local
 BINDIR     = $(PREFIX)/bin
 LIBDIR     = $(PREFIX)/lib
 INCLUDEDIR = $(PREFIX)/include
+MANDIR     = $(PREFIX)/share/man
 
 CARGO   ?= cargo
 OBJCOPY ?= objcopy
@@ -18,7 +19,8 @@ VERSION := $(shell sed -n '/^version/{s/.*"\(.*\)"/\1/p;q}' Cargo.toml)
 SONAME  := libuserns.so.$(firstword $(subst ., ,$(VERSION)))
 
 PROGRAMS = userns_tree userns_inspect
-HEADERS  = userns.h
+HEADERS  = userns.h userns.hpp
+MANUALS := $(wildcard man/man[1-9]/*)
 SOURCES := Cargo.toml build.rs $(shell find src -name '*.rs')
 
 # Apart from what cargo builds otherwise, which has the same names.
@@ -59,9 +61,10 @@ TEMPLATES = pkgconfig/userns.pc $(CMAKE)
 
 install: build
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(INCLUDEDIR) \
-	    $(sort $(dir $(TEMPLATES:%=$(DESTDIR)$(LIBDIR)/%)))
+	    $(sort $(dir $(TEMPLATES:%=$(DESTDIR)$(LIBDIR)/%) $(MANUALS:man/%=$(DESTDIR)$(MANDIR)/%)))
 	$(INSTALL) $(PROGRAMS:%=$(OUT)/%) $(DESTDIR)$(BINDIR)
 	$(INSTALL) -m 644 $(HEADERS:%=include/%) $(DESTDIR)$(INCLUDEDIR)
+	for page in $(MANUALS:man/%=%); do $(INSTALL) -m 644 man/$$page $(DESTDIR)$(MANDIR)/$$page || exit; done
 	$(INSTALL) -m 644 $(OUT)/libuserns.a $(DESTDIR)$(LIBDIR)
 	$(INSTALL) $(LIB)/libuserns.so $(DESTDIR)$(LIBDIR)/$(SHARED)
 	ln -sf $(SHARED) $(DESTDIR)$(LIBDIR)/$(SONAME)
@@ -77,6 +80,7 @@ install: build
 
 uninstall:
 	rm -f $(PROGRAMS:%=$(DESTDIR)$(BINDIR)/%) $(HEADERS:%=$(DESTDIR)$(INCLUDEDIR)/%) \
+	    $(MANUALS:man/%=$(DESTDIR)$(MANDIR)/%) \
 	    $(addprefix $(DESTDIR)$(LIBDIR)/,libuserns.a $(SHARED) $(SONAME) libuserns.so $(TEMPLATES))
 	rm -rf $(DESTDIR)$(LIBDIR)/cmake/userns
 

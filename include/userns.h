@@ -105,8 +105,8 @@
  * kernel asks for the right of PTRACE_MODE_ATTACH_REALCREDS, see ptrace(2), and for
  * CAP_NET_ADMIN in the namespace. If the owner closes its descriptor at that moment, the
  * scan is the last to close it, which can have to wait: SO_LINGER, see socket(7), or, where
- * the owner has put a file there instead, a file server. Needs Linux 5.6, and that the procfs numbers
- * processes as the caller's own PID namespace does.
+ * the owner has put a file there instead, a file server. Needs Linux 5.6, and that the
+ * procfs numbers processes as the caller's own PID namespace does.
  */
 #define USERNS_SCAN_SOCKETS UINT64_C(2)
 
@@ -370,15 +370,15 @@ const char *userns_strerror(int error);
  * that no process lives in, and none below it, is not found.
  *
  * Whatever lives from before the call until after it is in its right place in the tree.
- * What appears, moves or ends
- * meanwhile is in the place where it was seen, or missing; or it is shown in or below a
- * namespace that had the same inode number a moment before.
+ * What appears, moves or ends meanwhile is in the place where it was seen, or missing; or
+ * it is shown in or below a namespace that had the same inode number a moment before.
  *
  * options: what to scan; NULL means USERNS_OPTIONS_INIT.
  * snapshot: where to put the result, to be released with userns_free(); set to NULL if the
  * call fails.
  *
- * Returns 0, or
+ * Returns 0, or a negative errno value: one of these, or another one with which open(2)
+ * failed for proc_path.
  *
  *     -EINVAL           snapshot is NULL; or options->size is smaller than in version 0.1;
  *                       or options->flags has a flag that this version does not know
@@ -396,8 +396,6 @@ const char *userns_strerror(int error);
  *                       getrlimit(2))
  *     -ENFILE           the system has too many files open
  *     -ENOTRECOVERABLE  a bug in this library; it wrote a message to standard error
- *
- * or another negative errno value with which open(2) failed for proc_path.
  *
  * Needs Linux 4.9; owners need Linux 4.11, 64-bit ids Linux 6.18.
  *
@@ -499,8 +497,8 @@ const struct userns_node *userns_find_pid(const struct userns_snapshot *snapshot
 /**
  * Why the scan may not have seen everything.
  *
- * Returns USERNS_GAP_ constants, combined with |; 0 if the scan knows of
- * nothing that it looks for and that was out of its sight. Later versions can return more bits.
+ * Returns USERNS_GAP_ constants, combined with |; 0 if the scan knows of nothing that it
+ * looks for and that was out of its sight. Later versions can return more bits.
  *
  * Since 0.1.
  */
@@ -567,7 +565,8 @@ uint32_t userns_source(const struct userns_snapshot *snapshot);
 /**
  * With USERNS_SCAN_BPF, why the source is procfs all the same; see bpf(2).
  *
- * Returns 0 if the source is BPF, or was not to be; otherwise
+ * Returns 0 if the source is BPF, or was not to be; otherwise a negative errno value: one of
+ * these, or another one with which bpf(2) failed.
  *
  *     -EPERM                     the caller lacks CAP_BPF or CAP_PERFMON in the initial
  *                                user namespace; or BPF is forbidden, by seccomp(2) say;
@@ -579,8 +578,6 @@ uint32_t userns_source(const struct userns_snapshot *snapshot);
  *                                nested PID namespace also because the kernel is locked
  *                                down, see kernel_lockdown(7)
  *     -ENOMEM, -EMFILE, -ENFILE  there was not enough memory or no descriptor for it
- *
- * or another negative errno value with which bpf(2) failed.
  *
  * Since 0.1.
  */
@@ -615,9 +612,9 @@ uint64_t userns_device(const struct userns_node *node);
 uint64_t userns_id(const struct userns_node *node);
 
 /**
- * What is special about a node.
+ * What is special about a node, see user_namespaces(7).
  *
- * See user_namespaces(7). Returns USERNS_NODE_ constants, combined with |. Later versions can return more bits.
+ * Returns USERNS_NODE_ constants, combined with |. Later versions can return more bits.
  *
  * Since 0.1.
  */
@@ -638,9 +635,8 @@ uint32_t userns_depth(const struct userns_node *node);
  * uid: where to put the UID; may be NULL.
  *
  * Returns false, and leaves *uid as it is, where the owner is unknown: the kernel did not
- * tell; or the caller is not
- * in the initial user namespace, and its own shows the owner as the overflow UID, which is
- * what it shows for all UIDs that it does not map.
+ * tell; or the caller is not in the initial user namespace, and its own shows the owner as
+ * the overflow UID, which is what it shows for all UIDs that it does not map.
  *
  * Since 0.1.
  */
@@ -752,8 +748,8 @@ pid_t userns_pin_pid(const struct userns_pin *pin);
 
 /**
  * The thread of that process which is meant, for USERNS_PIN_DESCRIPTOR, USERNS_PIN_SOCKET,
- * USERNS_PIN_PROCESS and USERNS_PIN_PARENT. It differs from userns_pin_pid() where a thread has a descriptor
- * table or namespaces of its own.
+ * USERNS_PIN_PROCESS and USERNS_PIN_PARENT. It differs from userns_pin_pid() where a
+ * thread has a descriptor table or namespaces of its own.
  *
  * Returns a TID as the procfs numbers it, 0 for the other kinds.
  *
@@ -830,7 +826,8 @@ uint64_t userns_namespace_inode(const struct userns_namespace *ns);
 uint64_t userns_namespace_id(const struct userns_namespace *ns);
 
 /**
- * How many processes have a thread in the namespace. Other threads than the first of each process are looked at with USERNS_SCAN_PINNED only.
+ * How many processes have a thread in the namespace. Other threads than the first of each
+ * process are looked at with USERNS_SCAN_PINNED only.
  *
  * Since 0.1.
  */

@@ -46,11 +46,21 @@ impl Error {
     }
 
     /// The errno value, positive.
+    ///
+    /// ```
+    /// let error = userns::Options::new().proc_path("/").scan().unwrap_err();
+    /// assert_eq!(error.errno(), libc::ENODEV);
+    /// ```
     pub fn errno(self) -> i32 {
         self.0
     }
 
     /// What went wrong and what to do about it, in one sentence without a final full stop.
+    ///
+    /// ```
+    /// let error = userns::Options::new().proc_path("/dev/null").scan().unwrap_err();
+    /// assert_eq!(error.message(), c"this is not a directory; the root directory of a procfs is wanted");
+    /// ```
     pub fn message(self) -> &'static std::ffi::CStr {
         match self.0 {
             ..=0 => c"no error",

@@ -44,6 +44,12 @@ pub use tree::{Node, OtherNamespace, Pin, Snapshot};
 /// # Errors
 ///
 /// Those of [`Options::scan`].
+///
+/// ```
+/// let snapshot = userns::scan()?;
+/// println!("{} user namespaces", snapshot.nodes().len());
+/// # Ok::<(), userns::Error>(())
+/// ```
 pub fn scan() -> Result<Snapshot, Error> {
     Options::new().scan()
 }

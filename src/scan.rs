@@ -34,11 +34,20 @@ pub(crate) struct Wanted {
 
 impl Options {
     /// The options of [`scan`](crate::scan): the procfs at `/proc`, and a plain scan.
+    ///
+    /// ```
+    /// assert_eq!(userns::Options::new(), userns::Options::default());
+    /// ```
     pub fn new() -> Options {
         Options::default()
     }
 
     /// Scans the procfs that is mounted here instead of the one at `/proc`.
+    ///
+    /// ```
+    /// let error = userns::Options::new().proc_path("/").scan().unwrap_err();
+    /// assert!(error.to_string().contains("not the root directory of a procfs"));
+    /// ```
     pub fn proc_path(mut self, path: impl Into<PathBuf>) -> Options {
         self.proc_path = Some(path.into());
         self
@@ -46,6 +55,14 @@ impl Options {
 
     /// Also finds namespaces that no process lives in, through descriptors, mounts, threads and the namespaces of other
     /// types that they own; and what keeps each namespace alive, see [`Node::pins`](crate::Node::pins).
+    ///
+    /// ```
+    /// let snapshot = userns::Options::new().pinned().scan()?;
+    /// for node in snapshot.nodes().filter(|node| node.is_known_by_pin()) {
+    ///     println!("{} has no process, but {:?}", node.inode(), node.pins().next());
+    /// }
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn pinned(mut self) -> Options {
         self.wanted.pinned = true;
         self
@@ -53,6 +70,14 @@ impl Options {
 
     /// Like [`pinned`](Options::pinned), and finds network namespaces that only a socket keeps. The kernel asks for the
     /// right of PTRACE_MODE_ATTACH_REALCREDS, see ptrace(2), and for CAP_NET_ADMIN there.
+    ///
+    /// ```
+    /// let snapshot = userns::Options::new().sockets().scan()?;
+    /// if snapshot.gaps().sockets {
+    ///     eprintln!("not all network namespaces of sockets could be found out");
+    /// }
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn sockets(mut self) -> Options {
         self.wanted.pinned = true;
         self.wanted.sockets = true;
@@ -61,12 +86,28 @@ impl Options {
 
     /// Also finds the namespaces of other types that each user namespace owns, see
     /// [`Node::owned`](crate::Node::owned).
+    ///
+    /// ```
+    /// let snapshot = userns::Options::new().owned().scan()?;
+    /// for node in snapshot.nodes() {
+    ///     println!("{} owns {:?}", node.inode(), node.owned().collect::<Vec<_>>());
+    /// }
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn owned(mut self) -> Options {
         self.wanted.owned = true;
         self
     }
 
     /// Also reads the command names of processes, see [`Node::names`](crate::Node::names).
+    ///
+    /// ```
+    /// let snapshot = userns::Options::new().names().scan()?;
+    /// for node in snapshot.nodes() {
+    ///     assert_eq!(node.names().len(), node.pids().len());
+    /// }
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn names(mut self) -> Options {
         self.wanted.names = true;
         self
@@ -93,6 +134,13 @@ impl Options {
     ///
     /// Those of `userns_scan()` in the C header, and EINVAL for a path that contains a NUL byte. Processes that vanish
     /// or refuse are no error, see [`Snapshot::gaps`].
+    ///
+    /// ```
+    /// let options = userns::Options::new();
+    /// let (first, second) = (options.scan()?, options.scan()?);
+    /// println!("{} user namespaces, and then {}", first.nodes().len(), second.nodes().len());
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn scan(&self) -> Result<Snapshot, Error> {
         match &self.proc_path {
             None => scan_procfs(c"/proc", self.wanted),

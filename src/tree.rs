@@ -65,6 +65,17 @@ struct Entry {
 }
 
 /// One user namespace of a [`Snapshot`].
+///
+/// ```
+/// let snapshot = userns::scan()?;
+/// // A path from the namespace of this process up to where no more is to be seen.
+/// let mut next = snapshot.own();
+/// while let Some(node) = next {
+///     println!("{node:?}");
+///     next = node.parent();
+/// }
+/// # Ok::<(), userns::Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Node<'s> {
     snapshot: &'s Snapshot,
@@ -73,83 +84,194 @@ pub struct Node<'s> {
 
 impl Snapshot {
     /// The initial user namespace where it is visible, else the caller's own, else the first root.
+    ///
+    /// ```
+    /// let snapshot = userns::scan()?;
+    /// assert_eq!(snapshot.root(), snapshot.nodes().next());
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn root(&self) -> Option<Node<'_>> {
         self.roots().next()
     }
 
     /// The namespaces without a visible parent: the initial one, the caller's own, then in the order of siblings.
+    ///
+    /// ```
+    /// let snapshot = userns::scan()?;
+    /// assert!(snapshot.roots().all(|root| root.is_initial() || root.is_parent_hidden()));
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn roots(&self) -> impl ExactSizeIterator<Item = Node<'_>> {
         self.roots.iter().map(|&index| self.node(index))
     }
 
     /// All namespaces, depth first. Siblings come in the order of the smallest PID, compared as text, in their
     /// subtrees; those without any process come last, by inode number.
+    ///
+    /// ```
+    /// let snapshot = userns::scan()?;
+    /// let processes: usize = snapshot.nodes().map(|node| node.pids().len()).sum();
+    /// println!("{processes} processes in {} user namespaces", snapshot.nodes().len());
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn nodes(&self) -> impl ExactSizeIterator<Item = Node<'_>> {
         (0..self.entries.len() as u32).map(|index| self.node(index))
     }
 
     /// The namespace that the scanning process is in; `None` where the kernel did not tell.
+    ///
+    /// ```
+    /// let snapshot = userns::scan()?;
+    /// match snapshot.own() {
+    ///     Some(own) => println!("this process is in user namespace {}", own.inode()),
+    ///     None => println!("the kernel does not tell where this process is"),
+    /// }
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn own(&self) -> Option<Node<'_>> {
         self.own.map(|index| self.node(index))
     }
 
     /// The namespace with this inode number.
+    ///
+    /// ```
+    /// use std::os::unix::fs::MetadataExt;
+    ///
+    /// let inode = std::fs::metadata("/proc/self/ns/user").expect("a file of every process").ino();
+    /// let snapshot = userns::scan()?;
+    /// assert_eq!(snapshot.find(inode), snapshot.own());
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn find(&self, inode: u64) -> Option<Node<'_>> {
         let at = self.by_inode.binary_search_by_key(&inode, |&index| self.facts(index).inode).ok()?;
         Some(self.node(self.by_inode[at]))
     }
 
     /// The namespace with this 64-bit id.
+    ///
+    /// ```
+    /// let snapshot = userns::scan()?;
+    /// for node in snapshot.nodes() {
+    ///     // An id is known from Linux 6.18 on.
+    ///     assert_eq!(node.id().and_then(|id| snapshot.find_id(id)), node.id().map(|_| node));
+    /// }
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn find_id(&self, id: u64) -> Option<Node<'_>> {
         let at = self.by_id.binary_search_by_key(&id, |&index| self.facts(index).id).ok()?;
         Some(self.node(self.by_id[at]))
     }
 
     /// The namespace that a process is in, by the PID that the scanned procfs shows.
+    ///
+    /// ```
+    /// let snapshot = userns::scan()?;
+    /// match snapshot.find_pid(1) {
+    ///     Some(node) => println!("process 1 is in user namespace {}", node.inode()),
+    ///     None => println!("process 1 may not be read"),
+    /// }
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn find_pid(&self, pid: i32) -> Option<Node<'_>> {
         let at = self.by_pid.binary_search_by_key(&pid, |member| member.pid).ok()?;
         Some(self.node(self.by_pid[at].namespace))
     }
 
     /// Why the scan may not have seen everything.
+    ///
+    /// ```
+    /// let snapshot = userns::scan()?;
+    /// if snapshot.gaps().hidepid {
+    ///     eprintln!("processes may be hidden");
+    /// }
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn gaps(&self) -> Gaps {
         self.gaps
     }
 
     /// How many processes were seen but could not be read.
+    ///
+    /// ```
+    /// let snapshot = userns::scan()?;
+    /// assert_eq!(snapshot.unreadable() > 0, snapshot.gaps().unreadable);
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn unreadable(&self) -> usize {
         self.unreadable
     }
 
     /// Where the scan read which processes there are, and the namespace of each.
+    ///
+    /// ```
+    /// let snapshot = userns::scan()?;
+    /// assert_eq!(snapshot.source(), userns::Source::Procfs);
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn source(&self) -> Source {
         self.source
     }
 
     /// Why that is procfs although the scan was allowed to use [BPF](crate::Options::bpf).
+    ///
+    /// ```
+    /// let snapshot = userns::Options::new().bpf().scan()?;
+    /// assert_eq!(snapshot.source_error().is_some(), snapshot.source() == userns::Source::Procfs);
+    /// assert_eq!(userns::scan()?.source_error(), None);
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn source_error(&self) -> Option<Error> {
         self.source_error
     }
 
     /// How many processes have descriptors that the scan wanted to see but could not read.
+    ///
+    /// ```
+    /// let snapshot = userns::Options::new().pinned().scan()?;
+    /// assert!(snapshot.unreadable_descriptors() >= snapshot.unreadable());
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn unreadable_descriptors(&self) -> usize {
         self.missed.descriptors
     }
 
     /// How many processes have mounts that the scan wanted to see but could not read, and in how many mount namespaces
     /// all processes are locked up below some directory (chroot(2)), so that none shows all mounts.
+    ///
+    /// ```
+    /// let snapshot = userns::Options::new().pinned().scan()?;
+    /// if snapshot.unreadable_mounts() > 0 {
+    ///     assert!(snapshot.gaps().mounts);
+    /// }
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn unreadable_mounts(&self) -> usize {
         self.missed.mounts
     }
 
     /// How many mounts of namespaces the scan saw but could not open. No more than the inode number is known of these,
     /// unless they were met elsewhere.
+    ///
+    /// ```
+    /// let snapshot = userns::Options::new().pinned().scan()?;
+    /// if snapshot.unopened_mounts() > 0 {
+    ///     assert!(snapshot.gaps().mounts);
+    /// }
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn unopened_mounts(&self) -> usize {
         self.missed.unopened_mounts
     }
 
     /// All namespaces of other types than user: those of one owner after those of another, by type and inode number,
     /// then those whose owner is out of sight.
+    ///
+    /// ```
+    /// let snapshot = userns::Options::new().owned().scan()?;
+    /// let networks = snapshot.other_namespaces().filter(|other| other.kind() == userns::Kind::Net);
+    /// println!("{} network namespaces", networks.count());
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn other_namespaces(&self) -> impl ExactSizeIterator<Item = OtherNamespace<'_>> {
         (0..self.other_count() as u32).map(|index| self.other(index))
     }
@@ -174,69 +296,177 @@ impl Snapshot {
 
 impl<'s> Node<'s> {
     /// The inode number. It is used again once the namespace has ended.
+    ///
+    /// ```
+    /// let snapshot = userns::scan()?;
+    /// assert!(snapshot.nodes().all(|node| snapshot.find(node.inode()) == Some(node)));
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn inode(&self) -> u64 {
         self.entry().facts.inode
     }
 
     /// The device number of nsfs, to which all namespaces belong.
+    ///
+    /// ```
+    /// use std::os::unix::fs::MetadataExt;
+    ///
+    /// let device = std::fs::metadata("/proc/self/ns/user").expect("a file of every process").dev();
+    /// assert!(userns::scan()?.own().is_none_or(|own| own.device() == device));
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn device(&self) -> u64 {
         self.entry().facts.device
     }
 
     /// The kernel's 64-bit id, which is never used again (Linux 6.18).
+    ///
+    /// ```
+    /// let snapshot = userns::scan()?;
+    /// match snapshot.root().and_then(|root| root.id()) {
+    ///     Some(id) => println!("the tree begins with the namespace with id {id}"),
+    ///     None => println!("this kernel is older than Linux 6.18"),
+    /// }
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn id(&self) -> Option<u64> {
         Some(self.entry().facts.id).filter(|&id| id != 0)
     }
 
     /// Whether this is the initial user namespace.
+    ///
+    /// ```
+    /// let snapshot = userns::scan()?;
+    /// let initial = snapshot.nodes().find(|node| node.is_initial());
+    /// assert!(initial.is_none_or(|node| Some(node) == snapshot.root()));
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn is_initial(&self) -> bool {
         self.entry().facts.is_initial()
     }
 
     /// Whether there is a parent that the scan could not see.
+    ///
+    /// ```
+    /// let snapshot = userns::scan()?;
+    /// if snapshot.own().is_some_and(|own| own.is_parent_hidden()) {
+    ///     println!("this process is in a user namespace, and cannot see the one in which that was made");
+    /// }
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn is_parent_hidden(&self) -> bool {
         self.parent().is_none() && !self.is_initial()
     }
 
     /// How many visible ancestors there are.
+    ///
+    /// ```
+    /// let snapshot = userns::scan()?;
+    /// for node in snapshot.nodes() {
+    ///     assert_eq!(node.depth(), node.parent().map_or(0, |parent| parent.depth() + 1));
+    /// }
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn depth(&self) -> u32 {
         self.entry().depth
     }
 
     /// The UID that made the namespace, as the caller's own namespace numbers it; `None` where that is unknown.
+    ///
+    /// ```
+    /// let snapshot = userns::scan()?;
+    /// for node in snapshot.nodes() {
+    ///     match node.owner() {
+    ///         Some(uid) => println!("{} was made by UID {uid}", node.inode()),
+    ///         None => println!("who made {} is not known", node.inode()),
+    ///     }
+    /// }
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn owner(&self) -> Option<u32> {
         self.entry().facts.owner
     }
 
     /// The namespace in which this one was made.
+    ///
+    /// ```
+    /// let snapshot = userns::scan()?;
+    /// for child in snapshot.nodes().filter_map(|node| node.children().next()) {
+    ///     let parent = child.parent().expect("a child has a parent");
+    ///     assert!(parent.is_ancestor_of(child));
+    /// }
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn parent(&self) -> Option<Node<'s>> {
         self.entry().facts.parent.map(|index| self.snapshot.node(index))
     }
 
     /// The namespaces made in this one, in the order of [`Snapshot::nodes`].
+    ///
+    /// ```
+    /// fn show(node: userns::Node) {
+    ///     println!("{:indent$}{}", "", node.inode(), indent = 4 * node.depth() as usize);
+    ///     node.children().for_each(show);
+    /// }
+    ///
+    /// userns::scan()?.roots().for_each(show);
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn children(&self) -> impl ExactSizeIterator<Item = Node<'s>> + use<'s> {
         let snapshot = self.snapshot;
         snapshot.children[self.child_range()].iter().map(|&index| snapshot.node(index))
     }
 
     /// The processes in the namespace, ascending.
+    ///
+    /// ```
+    /// let snapshot = userns::scan()?;
+    /// for node in snapshot.nodes() {
+    ///     assert!(node.pids().is_sorted());
+    /// }
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn pids(&self) -> &'s [i32] {
         &self.snapshot.pids[self.pid_range()]
     }
 
     /// The command names of the processes in the namespace, in the order of [`Node::pids`], see proc_pid_comm(5);
     /// empty unless the scan was to read [names](crate::Options::names). That of a process that has gone is empty.
+    ///
+    /// ```
+    /// let snapshot = userns::Options::new().names().scan()?;
+    /// for node in snapshot.nodes() {
+    ///     for (pid, name) in node.pids().iter().zip(node.names()) {
+    ///         println!("{pid} {}", name.to_string_lossy().escape_debug());
+    ///     }
+    /// }
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn names(&self) -> impl ExactSizeIterator<Item = &'s CStr> + use<'s> {
         let Snapshot { text, names, .. } = self.snapshot;
         names.get(self.pid_range()).unwrap_or_default().iter().map(|&at| pins::string(text, at))
     }
 
     /// Whether no process lives in it.
+    ///
+    /// ```
+    /// let snapshot = userns::scan()?;
+    /// for node in snapshot.nodes().filter(|node| node.is_empty()) {
+    ///     println!("nobody lives in {}, only below it: {}", node.inode(), node.children().len());
+    /// }
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.entry().pids.is_empty()
     }
 
     /// Whether the scan knows it only through [pins](Node::pins): no process lives in it or in a descendant.
+    ///
+    /// ```
+    /// // A plain scan looks for no pins.
+    /// assert!(!userns::scan()?.nodes().any(|node| node.is_known_by_pin()));
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn is_known_by_pin(&self) -> bool {
         self.entry().deserted && self.entry().pinned
     }
@@ -248,6 +478,15 @@ impl<'s> Node<'s> {
     }
 
     /// Whether this is the parent of `node`, or the parent's parent, and so on.
+    ///
+    /// ```
+    /// let snapshot = userns::scan()?;
+    /// for node in snapshot.nodes() {
+    ///     let below = snapshot.nodes().filter(|other| node.is_ancestor_of(*other));
+    ///     println!("{} namespaces are below {}", below.count(), node.inode());
+    /// }
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn is_ancestor_of(&self, node: Node<'_>) -> bool {
         std::ptr::eq(self.snapshot, node.snapshot) && self.index < node.index && node.index < self.entry().end
     }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{declared, root, scratch, skip};
+use common::{root, scratch, skip};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -68,7 +68,7 @@ fn exports_the_functions_of_the_header_and_nothing_else() {
     let exported: BTreeSet<String> =
         listing.lines().filter_map(|line| line.split_whitespace().last()).map(String::from).collect();
     assert!(exported.contains("userns_scan"), "{exported:?}");
-    assert_eq!(exported, declared());
+    assert_eq!(exported, common::header::functions());
 }
 
 #[test]

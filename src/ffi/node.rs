@@ -65,9 +65,9 @@ pub unsafe extern "C" fn userns_id(node: *const userns_node) -> u64 {
     unsafe { node.as_ref() }.map_or(0, |node| node.node().id().unwrap_or(0))
 }
 
-/// What is special about a node.
+/// What is special about a node, see user_namespaces(7).
 ///
-/// See user_namespaces(7). Returns USERNS_NODE_ constants, combined with |. Later versions can return more bits.
+/// Returns USERNS_NODE_ constants, combined with |. Later versions can return more bits.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
@@ -101,9 +101,8 @@ pub unsafe extern "C" fn userns_depth(node: *const userns_node) -> u32 {
 /// uid: where to put the UID; may be NULL.
 ///
 /// Returns false, and leaves *uid as it is, where the owner is unknown: the kernel did not
-/// tell; or the caller is not
-/// in the initial user namespace, and its own shows the owner as the overflow UID, which is
-/// what it shows for all UIDs that it does not map.
+/// tell; or the caller is not in the initial user namespace, and its own shows the owner as
+/// the overflow UID, which is what it shows for all UIDs that it does not map.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]

@@ -90,8 +90,8 @@ pub unsafe extern "C" fn userns_pin_pid(pin: *const userns_pin) -> libc::pid_t {
 }
 
 /// The thread of that process which is meant, for USERNS_PIN_DESCRIPTOR, USERNS_PIN_SOCKET,
-/// USERNS_PIN_PROCESS and USERNS_PIN_PARENT. It differs from userns_pin_pid() where a thread has a descriptor
-/// table or namespaces of its own.
+/// USERNS_PIN_PROCESS and USERNS_PIN_PARENT. It differs from userns_pin_pid() where a
+/// thread has a descriptor table or namespaces of its own.
 ///
 /// Returns a TID as the procfs numbers it, 0 for the other kinds.
 ///
@@ -200,7 +200,8 @@ pub unsafe extern "C" fn userns_namespace_id(ns: *const userns_namespace) -> u64
     unsafe { ns.as_ref() }.map_or(0, |namespace| namespace.namespace().id().unwrap_or(0))
 }
 
-/// How many processes have a thread in the namespace. Other threads than the first of each process are looked at with USERNS_SCAN_PINNED only.
+/// How many processes have a thread in the namespace. Other threads than the first of each
+/// process are looked at with USERNS_SCAN_PINNED only.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]

@@ -22,8 +22,8 @@ pub const USERNS_SCAN_PINNED: u64 = 1;
 /// kernel asks for the right of PTRACE_MODE_ATTACH_REALCREDS, see ptrace(2), and for
 /// CAP_NET_ADMIN in the namespace. If the owner closes its descriptor at that moment, the
 /// scan is the last to close it, which can have to wait: SO_LINGER, see socket(7), or, where
-/// the owner has put a file there instead, a file server. Needs Linux 5.6, and that the procfs numbers
-/// processes as the caller's own PID namespace does.
+/// the owner has put a file there instead, a file server. Needs Linux 5.6, and that the
+/// procfs numbers processes as the caller's own PID namespace does.
 pub const USERNS_SCAN_SOCKETS: u64 = 2;
 /// options->flags: also finds the namespaces of other types that each user namespace owns,
 /// see userns_owned(); and user namespaces that own one in which a process lives.
@@ -85,15 +85,15 @@ const _: () = assert!(size_of::<userns_options>() == FIRST_SIZE);
 /// that no process lives in, and none below it, is not found.
 ///
 /// Whatever lives from before the call until after it is in its right place in the tree.
-/// What appears, moves or ends
-/// meanwhile is in the place where it was seen, or missing; or it is shown in or below a
-/// namespace that had the same inode number a moment before.
+/// What appears, moves or ends meanwhile is in the place where it was seen, or missing; or
+/// it is shown in or below a namespace that had the same inode number a moment before.
 ///
 /// options: what to scan; NULL means USERNS_OPTIONS_INIT.
 /// snapshot: where to put the result, to be released with userns_free(); set to NULL if the
 /// call fails.
 ///
-/// Returns 0, or
+/// Returns 0, or a negative errno value: one of these, or another one with which open(2)
+/// failed for proc_path.
 ///
 ///     -EINVAL           snapshot is NULL; or options->size is smaller than in version 0.1;
 ///                       or options->flags has a flag that this version does not know
@@ -111,8 +111,6 @@ const _: () = assert!(size_of::<userns_options>() == FIRST_SIZE);
 ///                       getrlimit(2))
 ///     -ENFILE           the system has too many files open
 ///     -ENOTRECOVERABLE  a bug in this library; it wrote a message to standard error
-///
-/// or another negative errno value with which open(2) failed for proc_path.
 ///
 /// Needs Linux 4.9; owners need Linux 4.11, 64-bit ids Linux 6.18.
 ///

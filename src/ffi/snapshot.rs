@@ -246,8 +246,8 @@ pub unsafe extern "C" fn userns_find_pid(snapshot: *const userns_snapshot, pid: 
 
 /// Why the scan may not have seen everything.
 ///
-/// Returns USERNS_GAP_ constants, combined with |; 0 if the scan knows of
-/// nothing that it looks for and that was out of its sight. Later versions can return more bits.
+/// Returns USERNS_GAP_ constants, combined with |; 0 if the scan knows of nothing that it
+/// looks for and that was out of its sight. Later versions can return more bits.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
@@ -352,7 +352,8 @@ pub unsafe extern "C" fn userns_source(snapshot: *const userns_snapshot) -> u32 
 
 /// With USERNS_SCAN_BPF, why the source is procfs all the same; see bpf(2).
 ///
-/// Returns 0 if the source is BPF, or was not to be; otherwise
+/// Returns 0 if the source is BPF, or was not to be; otherwise a negative errno value: one of
+/// these, or another one with which bpf(2) failed.
 ///
 ///     -EPERM                     the caller lacks CAP_BPF or CAP_PERFMON in the initial
 ///                                user namespace; or BPF is forbidden, by seccomp(2) say;
@@ -364,8 +365,6 @@ pub unsafe extern "C" fn userns_source(snapshot: *const userns_snapshot) -> u32 
 ///                                nested PID namespace also because the kernel is locked
 ///                                down, see kernel_lockdown(7)
 ///     -ENOMEM, -EMFILE, -ENFILE  there was not enough memory or no descriptor for it
-///
-/// or another negative errno value with which bpf(2) failed.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]

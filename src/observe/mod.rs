@@ -120,6 +120,14 @@ fn parse_number(text: &[u8]) -> Option<u64> {
 }
 
 /// Where a scan read which processes there are, and the user namespace of each.
+///
+/// ```
+/// match userns::Options::new().bpf().scan()?.source() {
+///     userns::Source::Procfs => println!("read from procfs"),
+///     source => println!("many times as quick: {source:?}"),
+/// }
+/// # Ok::<(), userns::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {

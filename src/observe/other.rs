@@ -8,6 +8,10 @@ use crate::sys::{if_any, nsfs};
 use std::ffi::CStr;
 
 /// A type of namespace.
+///
+/// ```
+/// assert_eq!(userns::Kind::Net.name(), c"net");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs, reason = "the names are those of namespaces(7)")]
 #[non_exhaustive]
@@ -27,6 +31,12 @@ impl Kind {
         [Kind::Cgroup, Kind::Ipc, Kind::Mnt, Kind::Net, Kind::Pid, Kind::Time, Kind::User, Kind::Uts];
 
     /// The name in `/proc/PID/ns` and in what its links read.
+    ///
+    /// ```
+    /// let path = format!("/proc/self/ns/{}", userns::Kind::Uts.name().to_str()?);
+    /// println!("{}", std::fs::read_link(path)?.display()); // "uts:[4026531838]"
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn name(self) -> &'static CStr {
         match self {
             Kind::Cgroup => c"cgroup",
@@ -41,6 +51,10 @@ impl Kind {
     }
 
     /// The flag by which clone(2) and setns(2) know this type.
+    ///
+    /// ```
+    /// assert_eq!(userns::Kind::Mnt.clone_flag(), libc::CLONE_NEWNS);
+    /// ```
     pub fn clone_flag(self) -> i32 {
         match self {
             Kind::Cgroup => libc::CLONE_NEWCGROUP,

@@ -15,6 +15,14 @@ const PF_KTHREAD: u64 = 0x0020_0000;
 const DEFAULT_OVERFLOW_UID: u32 = 65534;
 
 /// Why a scan may not show everything. Each is false where nothing was missed for that reason.
+///
+/// ```
+/// let gaps = userns::scan()?.gaps();
+/// if gaps != userns::Gaps::default() {
+///     eprintln!("the scan may have missed something: {gaps:?}");
+/// }
+/// # Ok::<(), userns::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Gaps {

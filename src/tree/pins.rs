@@ -9,6 +9,21 @@ use std::fmt;
 use std::ops::Range;
 
 /// Something that keeps a namespace alive.
+///
+/// ```
+/// use userns::Pin;
+///
+/// let snapshot = userns::Options::new().pinned().scan()?;
+/// for pin in snapshot.nodes().flat_map(|node| node.pins()) {
+///     match pin {
+///         Pin::Descriptor { pid, tid, number } => println!("/proc/{pid}/task/{tid}/fd/{number}"),
+///         Pin::Mount { pid, path } => println!("/proc/{pid}/root{}", path.to_string_lossy().escape_debug()),
+///         Pin::Owned(other) => println!("{other:?}"),
+///         _ => {}
+///     }
+/// }
+/// # Ok::<(), userns::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Pin<'s> {
@@ -58,6 +73,14 @@ pub enum Pin<'s> {
 }
 
 /// A namespace of another type than user, in a [`Snapshot`].
+///
+/// ```
+/// let snapshot = userns::Options::new().owned().scan()?;
+/// for other in snapshot.other_namespaces() {
+///     println!("{other:?} has {} members", other.member_count());
+/// }
+/// # Ok::<(), userns::Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct OtherNamespace<'s> {
     snapshot: &'s Snapshot,
@@ -221,12 +244,28 @@ pub(super) fn string(text: &[u8], at: u32) -> &CStr {
 impl<'s> Node<'s> {
     /// What keeps the namespace alive besides members and children, in the order of [`Pin`]'s variants and then of
     /// their numbers; empty unless the scan looked for [pins](crate::Options::pinned).
+    ///
+    /// ```
+    /// let snapshot = userns::Options::new().pinned().scan()?;
+    /// for node in snapshot.nodes() {
+    ///     println!("{} is held by {:?}", node.inode(), node.pins().collect::<Vec<_>>());
+    /// }
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn pins(&self) -> impl ExactSizeIterator<Item = Pin<'s>> + use<'s> {
         self.snapshot.pins_in(self.pin_range())
     }
 
     /// The namespaces of other types that it owns, by type and inode number; empty unless the scan looked for
     /// [them](crate::Options::owned) or for [pins](crate::Options::pinned).
+    ///
+    /// ```
+    /// let snapshot = userns::Options::new().owned().scan()?;
+    /// for node in snapshot.nodes() {
+    ///     assert!(node.owned().all(|other| other.owner() == Some(node)));
+    /// }
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn owned(&self) -> impl ExactSizeIterator<Item = OtherNamespace<'s>> + use<'s> {
         let snapshot = self.snapshot;
         self.owned_range().map(|index| OtherNamespace { snapshot, index: index as u32 })
@@ -246,32 +285,83 @@ impl<'s> Node<'s> {
 
 impl<'s> OtherNamespace<'s> {
     /// The type.
+    ///
+    /// ```
+    /// let snapshot = userns::Options::new().owned().scan()?;
+    /// let mounts = snapshot.other_namespaces().filter(|other| other.kind() == userns::Kind::Mnt);
+    /// println!("{} mount namespaces", mounts.count());
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn kind(&self) -> Kind {
         self.entry().facts.kind
     }
 
     /// The inode number. It is used again once the namespace has ended.
+    ///
+    /// ```
+    /// use std::os::unix::fs::MetadataExt;
+    ///
+    /// let inode = std::fs::metadata("/proc/self/ns/net").expect("a file of every process").ino();
+    /// let snapshot = userns::Options::new().owned().scan()?;
+    /// let own = snapshot.other_namespaces().find(|other| other.inode() == inode);
+    /// println!("{:?}", own.map(|own| own.member_count()));
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn inode(&self) -> u64 {
         self.entry().facts.inode
     }
 
     /// The kernel's 64-bit id, which is never used again (Linux 6.18).
+    ///
+    /// ```
+    /// let snapshot = userns::Options::new().owned().scan()?;
+    /// for other in snapshot.other_namespaces() {
+    ///     println!("{other:?} has id {:?}", other.id());
+    /// }
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn id(&self) -> Option<u64> {
         Some(self.entry().facts.id).filter(|&id| id != 0)
     }
 
     /// How many processes have a thread in it.
+    ///
+    /// ```
+    /// let snapshot = userns::Options::new().owned().scan()?;
+    /// let largest = snapshot.other_namespaces().max_by_key(|other| other.member_count());
+    /// println!("most processes are in {largest:?}");
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn member_count(&self) -> usize {
         self.entry().members as usize
     }
 
     /// The user namespace that owns it; `None` if that is out of the caller's sight.
+    ///
+    /// ```
+    /// let snapshot = userns::Options::new().owned().scan()?;
+    /// for other in snapshot.other_namespaces().filter(|other| other.owner().is_none()) {
+    ///     println!("what owns {other:?} is out of sight");
+    /// }
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn owner(&self) -> Option<Node<'s>> {
         self.entry().facts.owner.map(|index| self.snapshot.node(index))
     }
 
     /// What keeps it alive, in the order of [`Pin`]'s variants and then of their numbers. Without
     /// [`Options::pinned`](crate::Options::pinned), only processes are known.
+    ///
+    /// ```
+    /// use userns::Pin;
+    ///
+    /// let snapshot = userns::Options::new().owned().scan()?;
+    /// for other in snapshot.other_namespaces() {
+    ///     let is_process = |pin: &Pin| matches!(pin, Pin::Process { pid, tid } if pid == tid);
+    ///     assert!(other.pins().filter(is_process).count() <= other.member_count());
+    /// }
+    /// # Ok::<(), userns::Error>(())
+    /// ```
     pub fn pins(&self) -> impl ExactSizeIterator<Item = Pin<'s>> + use<'s> {
         self.snapshot.pins_in(self.pin_range())
     }

@@ -4,45 +4,10 @@
 
 /* ---- Running the program ---- */
 
-struct result {
-    pid_t pid;
-    int status;
-    char output[256 * 1024], errors[4096];
-};
-
-static size_t read_all(int fd, char *text, size_t size)
-{
-    size_t used = 0;
-    ssize_t got;
-
-    while ((got = read(fd, text + used, size - 1 - used)) > 0)
-        used += (size_t)got;
-    CHECK(got == 0 && used < size - 1);
-    text[used] = '\0';
-    close(fd);
-    return used;
-}
-
 /* Runs userns_tree without arguments; its PID is the next one that is free. */
 static const struct result *run_demo(void)
 {
-    static struct result result;
-    int output[2], errors = memfd_create("errors", MFD_CLOEXEC);
-
-    CHECK(errors >= 0 && pipe2(output, O_CLOEXEC) == 0);
-    result.pid = fork_child();
-    if (result.pid == 0) {
-        CHECK(dup2(output[1], 1) == 1 && dup2(errors, 2) == 2);
-        execl(getenv("USERNS_TREE"), "userns_tree", (char *)NULL);
-        fprintf(stderr, "%s: %s\n", getenv("USERNS_TREE"), strerror(errno));
-        _exit(127);
-    }
-    close(output[1]);
-    read_all(output[0], result.output, sizeof result.output);
-    CHECK(waitpid(result.pid, &result.status, 0) == result.pid);
-    CHECK(lseek(errors, 0, SEEK_SET) == 0);
-    read_all(errors, result.errors, sizeof result.errors);
-    return &result;
+    return run_program((char *[]){ getenv("USERNS_TREE"), NULL });
 }
 
 static void check_output(const struct result *result, const char *expected)

@@ -209,6 +209,49 @@ static UNUSED void unlearn_ioctl(uint32_t operation)
         skip("cannot filter system calls: %s", strerror(errno));
 }
 
+/* ---- Programs ---- */
+
+struct result {
+    pid_t pid;
+    int status;
+    char output[256 * 1024], errors[4096];
+};
+
+static UNUSED size_t read_all(int fd, char *text, size_t size)
+{
+    size_t used = 0;
+    ssize_t got;
+
+    while ((got = read(fd, text + used, size - 1 - used)) > 0)
+        used += (size_t)got;
+    CHECK(got == 0 && used < size - 1);
+    text[used] = '\0';
+    close(fd);
+    return used;
+}
+
+/* Runs a program to its end; what that was stays until the next one is run. */
+static UNUSED const struct result *run_program(char *const arguments[])
+{
+    static struct result result;
+    int output[2], errors = memfd_create("errors", MFD_CLOEXEC);
+
+    CHECK(errors >= 0 && pipe2(output, O_CLOEXEC) == 0);
+    result.pid = fork_child();
+    if (result.pid == 0) {
+        CHECK(dup2(output[1], 1) == 1 && dup2(errors, 2) == 2);
+        execv(arguments[0], arguments);
+        fprintf(stderr, "%s: %s\n", arguments[0], strerror(errno));
+        _exit(127);
+    }
+    close(output[1]);
+    read_all(output[0], result.output, sizeof result.output);
+    CHECK(waitpid(result.pid, &result.status, 0) == result.pid);
+    CHECK(lseek(errors, 0, SEEK_SET) == 0);
+    read_all(errors, result.errors, sizeof result.errors);
+    return &result;
+}
+
 /* ---- Namespaces ---- */
 
 static UNUSED bool write_file(const char *path, const char *format, ...)

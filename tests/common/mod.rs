@@ -2,7 +2,9 @@
 
 #![allow(dead_code, reason = "no test uses all of this")]
 
-use std::collections::{BTreeMap, BTreeSet};
+pub mod header;
+
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -51,19 +53,6 @@ pub fn library() -> PathBuf {
         fs::rename(&aside, directory.join(name)).unwrap();
     }
     directory
-}
-
-/// The functions that the header declares: what stands before a parenthesis outside comments.
-pub fn declared() -> BTreeSet<String> {
-    let header = fs::read_to_string(root().join("include/userns.h")).unwrap();
-    let mut names = BTreeSet::new();
-    for line in header.lines().filter(|line| !line.trim_start().starts_with(['*', '/', '#'])) {
-        if let Some((before, _)) = line.split_once('(') {
-            let start = before.rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(0, |at| at + 1);
-            names.insert(before[start..].to_string());
-        }
-    }
-    names
 }
 
 /// The C compiler: what the environment variable `CC` names, else `cc`.
@@ -124,13 +113,17 @@ pub fn userns_tree() -> PathBuf {
 /// Runs one situation of a C program in `tests/c`, which builds it, scans it and checks the result; if wanted, with all
 /// scans by BPF.
 pub fn situation(file: &str, name: &str, by_bpf: bool) {
+    let mut variables = vec![("USERNS_TREE", userns_tree())];
+    variables.extend(by_bpf.then(|| ("BY_BPF", "1".into())));
+    situation_with(file, name, &variables);
+}
+
+/// Runs a situation with these environment variables, most of which name programs.
+pub fn situation_with(file: &str, name: &str, variables: &[(&str, PathBuf)]) {
     let program = compile(&root().join(format!("tests/c/{file}.c")), &["-std=gnu11"]);
+    let by_bpf = if variables.iter().any(|(variable, _)| *variable == "BY_BPF") { " by BPF" } else { "" };
     let mut command = Command::new(program);
-    command.arg(name).env("USERNS_TREE", userns_tree());
-    if by_bpf {
-        command.env("BY_BPF", "1");
-    }
-    expect_success(&format!("{file}: {name}{}", if by_bpf { " by BPF" } else { "" }), &mut command);
+    expect_success(&format!("{file}: {name}{by_bpf}"), command.arg(name).envs(variables.iter().cloned()));
 }
 
 /// Runs a program that says with its exit status whether a test passed.

@@ -1,0 +1,3 @@
+module userns
+
+go 1.19
