@@ -39,10 +39,13 @@ pub fn walk(procfs: &Procfs, namespaces: &mut Namespaces) -> Result<(Processes, 
     let scope = Scope::find(procfs)?;
     let threads = count_threads(procfs);
     let mut layout = Layout { capacity: larger(threads), namespaces: larger(threads / 8) };
+    let mut levels = program::FEW_LEVELS;
     loop {
-        let (array, source) = scope.walk(layout)?;
+        let (array, source) = scope.walk(layout, levels)?;
         let counts = [program::COUNT, program::NAMESPACE_COUNT].map(|at| long(array.bytes(), at));
+        let is_cut_off = long(array.bytes(), program::CUT_OFF) != 0;
         match layout.grown_for(counts)? {
+            None if is_cut_off && levels < program::ALL_LEVELS => (),
             None => {
                 let has_ids = running_kernel()?.id.is_some();
                 let processes = collect(array.bytes(), layout, counts, has_ids, namespaces)?;
@@ -51,6 +54,9 @@ pub fn walk(procfs: &Procfs, namespaces: &mut Namespaces) -> Result<(Processes, 
                 return if shows_caller { Ok((processes, source)) } else { Err(Error::NO_BPF) };
             }
             Some(larger) => layout = larger,
+        }
+        if is_cut_off {
+            levels = program::ALL_LEVELS;
         }
     }
 }
@@ -100,11 +106,11 @@ impl Scope {
     }
 
     /// Runs the quickest program that this kernel accepts.
-    fn walk(&self, layout: Layout) -> Result<(Memory, Source), Error> {
+    fn walk(&self, layout: Layout, levels: i32) -> Result<(Memory, Source), Error> {
         // First, because a caller without the privilege gets no further.
         let (map, array) = make_array(layout.size())?;
         let kernel = running_kernel()?;
-        let target = Target { kernel, nested: self.nested, array: map.number(), layout };
+        let target = Target { kernel, nested: self.nested, array: map.number(), layout, levels };
         let run = |functions| -> Result<(), Error> {
             Ok(bpf::run(&load(&program::processes(target, functions)?, Trigger::Call)?)?)
         };
@@ -122,7 +128,7 @@ impl Scope {
     fn visit_descriptors(&self, layout: Layout, magics: &[u32]) -> Result<Memory, Error> {
         let (map, array) = make_array(layout.size_of_descriptors())?;
         let kernel = running_kernel()?;
-        let target = Target { kernel, nested: self.nested, array: map.number(), layout };
+        let target = Target { kernel, nested: self.nested, array: map.number(), layout, levels: 0 };
         let files = kernel.task_files.ok_or(Error::NO_BPF)?;
         bpf::visit(&load(&program::descriptors(target, magics)?, Trigger::Visit(files))?)?;
         Ok(array)
@@ -288,9 +294,13 @@ mod tests {
                 return tell(&format!("skipped: the_verifier_accepts_all_programs: {errors:?}"));
             }
         };
-        for nested in [false, true] {
-            let target = Target { kernel, nested, array: map.number(), layout };
-            let name = |what: &str| format!("{what}, {}", if nested { "nested" } else { "initial PID namespace" });
+        for (nested, levels) in [false, true]
+            .into_iter()
+            .flat_map(|nested| [program::FEW_LEVELS, program::ALL_LEVELS].map(|levels| (nested, levels)))
+        {
+            let target = Target { kernel, nested, array: map.number(), layout, levels };
+            let place = if nested { "nested" } else { "initial PID namespace" };
+            let name = |what: &str| format!("{what}, {place}, {levels} levels");
             match &kernel.functions {
                 Some(functions) => {
                     verify(&name("processes"), &program::processes(target, functions).unwrap(), Trigger::Call);

@@ -48,9 +48,6 @@ pub struct Functions {
     pub new_tasks: u32,
     pub next_task: u32,
     pub end_tasks: u32,
-    pub new_numbers: u32,
-    pub next_number: u32,
-    pub end_numbers: u32,
     pub read_lock: u32,
     pub read_unlock: u32,
 }
@@ -72,15 +69,12 @@ const STRUCTS: [(&[u8], &[&[u8]]); 9] = [
 ];
 const MOST_MEMBERS: usize = 5;
 
-const FUNCTIONS: [&[u8]; 11] = [
+const FUNCTIONS: [&[u8]; 8] = [
     b"bpf_iter_task",
     b"bpf_iter_task_file",
     b"bpf_iter_task_new",
     b"bpf_iter_task_next",
     b"bpf_iter_task_destroy",
-    b"bpf_iter_num_new",
-    b"bpf_iter_num_next",
-    b"bpf_iter_num_destroy",
     b"bpf_rcu_read_lock",
     b"bpf_rcu_read_unlock",
     b"bpf_rdonly_cast",
@@ -136,15 +130,11 @@ impl Found {
         let [task_type, _, _, _, _, _, file_type, ..] = self.ids;
         let [tasks, task_files, .., cast] = self.functions;
         let functions = || {
-            let [_, _, new_tasks, next_task, end_tasks, new_numbers, next_number, end_numbers, ..] = self.functions;
-            let [.., read_lock, read_unlock, _] = self.functions;
+            let [_, _, new_tasks, next_task, end_tasks, read_lock, read_unlock, _] = self.functions;
             Some(Functions {
                 new_tasks: new_tasks?,
                 next_task: next_task?,
                 end_tasks: end_tasks?,
-                new_numbers: new_numbers?,
-                next_number: next_number?,
-                end_numbers: end_numbers?,
                 read_lock: read_lock?,
                 read_unlock: read_unlock?,
             })

@@ -28,6 +28,8 @@ const OWN_LEVEL: usize = 16;
 const OWN_NAMESPACE: usize = 24;
 /// A pointer that is written here is a number when it is read again, so that one can calculate with it.
 const SCRATCH: usize = 32;
+/// Not zero: there were more namespaces above one another than the program may note.
+pub const CUT_OFF: usize = 40;
 const HEADER: usize = 64;
 
 /// A slot: mark, inode number, and the place that follows that of the namespace.
@@ -55,8 +57,11 @@ pub const DESCRIPTOR: usize = 12;
 pub const DESCRIPTOR_THREAD: usize = 4;
 pub const DESCRIPTOR_NUMBER: usize = 8;
 
-/// The kernel nests 33 levels below the initial user namespace.
-const MOST_LEVELS: i32 = 40;
+/// How many namespaces, one above the other, a program notes at once. The verifier follows it through each, so there are
+/// few, unless that was not enough: parents mostly have members, who came before. The kernel nests 33 levels below the
+/// initial user namespace.
+pub const FEW_LEVELS: i32 = 3;
+pub const ALL_LEVELS: i32 = 40;
 
 impl Layout {
     /// The size of an array for processes and namespaces.
@@ -97,6 +102,8 @@ pub struct Target<'k> {
     /// The descriptor of the array.
     pub array: i32,
     pub layout: Layout,
+    /// How many namespaces are followed from a process upwards.
+    pub levels: i32,
 }
 
 type Code = Result<Vec<u64>, TryReserveError>;
@@ -119,7 +126,7 @@ pub fn processes(target: Target, functions: &Functions) -> Code {
     code.copy(TASK, R0);
     code.distrust(TASK, target.kernel.cast, target.kernel.task_type);
     code.note_process(&target, head);
-    code.note_chain(&target, functions, head);
+    code.jump(head);
     code.bind(end);
     code.address(R1, TASKS);
     code.call_kernel(functions.end_tasks);
@@ -143,13 +150,6 @@ pub fn tasks(target: Target) -> Code {
     code.map_value(ARRAY, target.array);
     code.remember_own(&target);
     code.note_process(&target, end);
-    code.set(R0, 0);
-    let upwards = code.label();
-    code.bind(upwards);
-    code.note_namespace(&target, end);
-    // There never are more. It shows the verifier that this ends, which then follows each round.
-    code.calculate(Operation::Add, R0, 1);
-    code.jump_if(Is::Less, R0, MOST_LEVELS, upwards);
     code.bind(end);
     code.leave();
     code.finish()
@@ -211,11 +211,9 @@ const NAMESPACE_POINTER: u8 = 9;
 const RECORD: u8 = 9;
 const STACK: u8 = 10;
 
-/// On the stack: the kernel's iterators, where the place of a namespace belongs, and a copy of a `struct upid`.
+/// On the stack: the kernel's iterator, and a copy of a `struct upid`.
 const TASKS: i16 = -24;
-const NUMBERS: i16 = -32;
-const LINK: i16 = -40;
-const UPID: i16 = -56;
+const UPID: i16 = -40;
 
 /// Functions of bpf-helpers(7).
 const PROBE_READ_KERNEL: u32 = 113;
@@ -282,11 +280,25 @@ impl Assembler {
             self.load(Size::Word, R2, R1, kernel.pid_level);
             self.load(Size::Long, R3, ARRAY, OWN_LEVEL as i16);
             self.jump_if_less(R2, R3, otherwise);
+            let [first, read] = [self.label(), self.label()];
+            // Most are one level below the initial one. A load where the verifier knows the place is quicker than a
+            // copy; it knows elements of arrays of unknown length from Linux 6.5 on.
+            if kernel.functions.is_some() {
+                self.jump_if(Is::Equal, R3, 1, first);
+            }
             self.read_upid(kernel);
+            self.load(Size::Word, NUMBER, STACK, UPID + kernel.upid_number);
             self.load(Size::Long, R1, STACK, UPID + kernel.upid_namespace);
+            if kernel.functions.is_some() {
+                let upid = kernel.pid_numbers + UPID_SIZE as i16;
+                self.jump(read);
+                self.bind(first);
+                self.load(Size::Word, NUMBER, R1, upid + kernel.upid_number);
+                self.load(Size::Long, R1, R1, upid + kernel.upid_namespace);
+            }
+            self.bind(read);
             self.load(Size::Long, R2, ARRAY, OWN_NAMESPACE as i16);
             self.jump_if_not_equal(R1, R2, otherwise);
-            self.load(Size::Word, NUMBER, STACK, UPID + kernel.upid_number);
         } else {
             self.load(Size::Word, NUMBER, TASK, member);
         }
@@ -306,44 +318,26 @@ impl Assembler {
         self.calculate(Operation::Add, R3, begin as i32);
     }
 
-    /// Writes down the process that TASK is. Its namespace is then in NAMESPACE_POINTER, and R5 points to where the place
-    /// of that belongs.
-    fn note_process(&mut self, target: &Target, otherwise: Label) {
+    /// Writes down the process that TASK is, its namespace and, as far as they were not met before, those above; goes on
+    /// elsewhere, or behind this if there are more than it may follow.
+    fn note_process(&mut self, target: &Target, next: Label) {
         let Target { kernel, layout, .. } = target;
-        self.read_number(target, kernel.task_tgid, otherwise);
-        self.append(COUNT, layout.processes().start, PROCESS, layout.capacity, otherwise);
+        self.read_number(target, kernel.task_tgid, next);
+        self.append(COUNT, layout.processes().start, PROCESS, layout.capacity, next);
         self.store(Size::Word, R3, 0, NUMBER);
         self.load(Size::Long, NAMESPACE_POINTER, TASK, kernel.task_real_cred);
         self.load(Size::Long, NAMESPACE_POINTER, NAMESPACE_POINTER, kernel.cred_user_ns);
+        // R5 always points to where the place of the namespace at hand belongs: first in the process, then in the child.
         self.copy(R5, R3);
         self.calculate(Operation::Add, R5, PROCESS_NAMESPACE as i32);
-    }
-
-    /// Writes down a namespace and, as far as they were not met before, those above; goes on at `next`.
-    ///
-    /// With an iterator over numbers, of which the verifier follows no more than a few rounds.
-    fn note_chain(&mut self, target: &Target, functions: &Functions, next: Label) {
-        let [unknown, upwards, end] = [self.label(), self.label(), self.label()];
-        self.find_slot(target, unknown);
-        self.note_place(next);
-        self.bind(unknown);
-        self.store(Size::Long, STACK, LINK, R5);
-        self.address(R1, NUMBERS);
-        self.set(R2, 0);
-        self.set(R3, MOST_LEVELS);
-        self.call_kernel(functions.new_numbers);
+        let upwards = self.label();
+        self.set(R0, 0);
         self.bind(upwards);
-        self.address(R1, NUMBERS);
-        self.call_kernel(functions.next_number);
-        self.jump_if(Is::Equal, R0, 0, end);
-        self.load(Size::Long, R5, STACK, LINK);
-        self.note_namespace(target, end);
-        self.store(Size::Long, STACK, LINK, R5);
-        self.jump(upwards);
-        self.bind(end);
-        self.address(R1, NUMBERS);
-        self.call_kernel(functions.end_numbers);
-        self.jump(next);
+        self.note_namespace(target, next);
+        self.calculate(Operation::Add, R0, 1);
+        self.jump_if(Is::Less, R0, target.levels, upwards);
+        self.set(R0, 1);
+        self.store(Size::Long, ARRAY, CUT_OFF as i16, R0);
     }
 
     /// Writes down the namespace in NAMESPACE_POINTER, and its place where R5 points to; goes on with its parent in the
