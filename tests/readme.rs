@@ -16,7 +16,9 @@ fn section(title: &str) -> (String, String) {
     let (_, from) = section.split_once("```").expect("a program");
     let (program, rest) = from.split_once("```").unwrap();
     let (_language, program) = program.split_once('\n').unwrap();
-    let commands = rest.lines().filter_map(|line| line.strip_prefix("    ")).collect::<Vec<_>>().join("\n");
+    // The first block of commands; others can take an installation.
+    let commands = rest.lines().skip_while(|line| !line.starts_with("    "));
+    let commands = commands.map_while(|line| line.strip_prefix("    ")).collect::<Vec<_>>().join("\n");
     (program.to_string(), commands)
 }
 

@@ -67,7 +67,7 @@ func (e *Error) Error() string {
 // Unwrap is for errors.Is.
 func (e *Error) Unwrap() error { return e.Errno }
 
-// Snapshot is the tree of user namespaces as one scan saw it.
+// Snapshot is the tree of user namespaces as one scan saw it, with how much that could not see.
 type Snapshot struct {
 	Gaps                                                                Gaps
 	Unreadable, UnreadableDescriptors, UnreadableMounts, UnopenedMounts int

@@ -89,6 +89,10 @@ class Memory(unittest.TestCase):
         self.assertEqual(first.nodes[0], first.roots[0])
         self.assertEqual(len({first.nodes[0], first.roots[0]}), 1)
         self.assertNotEqual(first.nodes[0], second.nodes[0])
+        first.close()
+        third = userns.scan()  # can be where the first one was
+        third.close()
+        self.assertTrue(first != third and first == first)
 
     def test_threads_and_a_close_in_between(self) -> None:
         wrong: List[BaseException] = []

@@ -87,7 +87,8 @@ class _Handle:
         return memory
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Handle) and other._address == self._address and other._memory is self._memory
+        same = isinstance(other, _Handle) and other._address == self._address and other._memory is self._memory
+        return self is other or same and self._memory is not None
 
     def __hash__(self) -> int:
         return hash(self._address)
@@ -257,9 +258,8 @@ class Snapshot(_Handle):
 
     def _found(self, function: Any, number: int) -> Optional[Node]:
         memory = self._hold()
-        if function.argtypes[1](number).value != number:  # ctypes would take what fits of it
-            return None
-        return _node(memory, function(self._address, number))
+        fits = function.argtypes[1](number).value == number  # ctypes would take what fits of it
+        return _node(memory, function(self._address, number)) if fits else None
 
     def close(self) -> None:
         """Takes leave of the snapshot. Its memory goes with the last node, pin or namespace of it."""
