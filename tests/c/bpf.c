@@ -257,9 +257,10 @@ static void compare_with_threads(void *source)
 
 static void threads_count_once(void)
 {
-    uint32_t source = best_source(), tasks = USERNS_SOURCE_BPF_TASKS;
+    uint32_t source, tasks = USERNS_SOURCE_BPF_TASKS;
 
     need_bpf();
+    source = best_source();
     in_clean_room(compare_with_threads, &source);
     forbid_bpf(BPF_PROG_TEST_RUN, EINVAL);
     in_clean_room(compare_with_threads, &tasks);
