@@ -84,8 +84,8 @@ impl Error {
                 c"this kernel cannot do it with BPF; Linux 5.8 is needed, and /sys/kernel/btf/vmlinux has to be there"
             }
             libc::ENOEXEC => {
-                c"this kernel's verifier does not accept the BPF program of libuserns; unless the kernel is locked \
-                down, please report its version"
+                c"this kernel does not accept the BPF program of libuserns; unless it is locked down or a security \
+                module forbids it, please report its version"
             }
             libc::ELOOP => c"the path of the directory leads through too many symbolic links",
             libc::ENAMETOOLONG => c"the path of the directory is too long",

@@ -166,7 +166,8 @@ pub(crate) fn scan_procfs(proc_path: &CStr, wanted: Wanted) -> Result<Snapshot, 
         processes.read_names(&procfs, &mut holders.text)?;
     }
     let nested = !own.is_some_and(|own| namespaces.is_initial(own));
-    let gaps = Gaps::of(&procfs, source, &processes, &holders, nested)?;
+    let through_procfs = source == Source::Procfs || wanted.pinned || wanted.owned || wanted.names;
+    let gaps = Gaps::of(&procfs, through_procfs, &processes, &holders, nested)?;
     // The initial namespace maps every UID, so there the overflow UID is an owner like any other.
     let unmapped = if nested { Some(overflow_uid(&procfs)?) } else { None };
     Snapshot::assemble(Observations {

@@ -48,8 +48,8 @@
 //! all close-on-exec, and closes them before it returns. Only where USERNS_SCAN_PINNED
 //! meets a mount of a namespace that other mounts hide, it has a child process for a moment
 //! and blocks signals meanwhile; the child sends no SIGCHLD and is not seen by wait(2). With
-//! USERNS_SCAN_BPF it has memory mapped and a BPF program loaded until it returns, and where
-//! a signal interrupts the loading, blocks signals for another try.
+//! USERNS_SCAN_BPF it has memory mapped and a BPF program loaded, which the kernel frees
+//! shortly after, and where a signal interrupts the loading, blocks signals for another try.
 //!
 //! GROWTH. Functions, constants and option fields are only ever added. A program that was
 //! built with an older header runs with a newer library; with an older library it gets

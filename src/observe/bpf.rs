@@ -19,6 +19,9 @@ use std::ops::Range;
 /// `SOCKFS_MAGIC` of linux/magic.h: the file system of all sockets.
 const SOCKFS_MAGIC: u32 = 0x534f_434b;
 
+/// Of the kernel, not meant for programs, which get it all the same: there is no compiler for BPF.
+const ENOTSUPP: i32 = 524;
+
 /// How many threads, and how many descriptors of namespaces, are reckoned with where the kernel does not tell.
 const USUAL_THREADS: u32 = 30_000;
 const USUAL_DESCRIPTORS: u32 = 4096;
@@ -150,8 +153,11 @@ fn running_kernel() -> Result<&'static Kernel, Error> {
 
 fn make_array(size: usize) -> Result<(Fd, Memory), Error> {
     match bpf::make_array(size) {
-        // No bpf(2), or one that knows no arrays that can be mapped (before Linux 5.5).
-        Err(Errno(libc::ENOSYS | libc::EINVAL)) => Err(Error::NO_BPF),
+        // No bpf(2), or one that knows no arrays that can be mapped (before Linux 5.5), or none as large (before 6.1 some
+        // allow 4 MB).
+        Err(Errno(libc::ENOSYS | libc::EINVAL | libc::E2BIG)) => Err(Error::NO_BPF),
+        // A security module.
+        Err(Errno(libc::EACCES)) => Err(Errno(libc::EPERM).into()),
         made => Ok(made?),
     }
 }
@@ -164,8 +170,10 @@ fn load(code: &[u64], trigger: Trigger) -> Result<Fd, Error> {
         loaded = bpf::load(code, trigger, &mut []);
     }
     match loaded {
-        // What the verifier says; that the caller lacks privileges is EPERM.
-        Err(Errno(libc::EACCES | libc::EINVAL)) => Err(Error::REFUSED_BPF),
+        // What the verifier says, the compiler behind it, and security modules; that the caller lacks privileges is EPERM.
+        Err(Errno(libc::EACCES | libc::EINVAL | libc::E2BIG | libc::EFAULT | libc::ENOENT | ENOTSUPP)) => {
+            Err(Error::REFUSED_BPF)
+        }
         loaded => Ok(loaded?),
     }
 }

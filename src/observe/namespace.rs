@@ -206,12 +206,13 @@ impl Namespaces {
         Ok(Entered { index, fresh: true })
     }
 
+    /// All or nothing: what an index says is there.
     fn push(&mut self, entry: Namespace) -> Result<u32, Error> {
         let index = self.entries.len() as u32;
-        self.by_inode.try_reserve(1)?;
-        self.by_inode.insert(entry.inode, index);
-        self.remember_id(entry.id, index)?;
         self.entries.try_reserve(1)?;
+        self.by_inode.try_reserve(1)?;
+        self.remember_id(entry.id, index)?;
+        self.by_inode.insert(entry.inode, index);
         self.entries.push(entry);
         Ok(index)
     }

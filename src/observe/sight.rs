@@ -1,7 +1,7 @@
 //! What keeps parts of the host out of this caller's sight.
 
 use super::procfs::{Processes, Procfs};
-use super::{Holders, Source, parse_number};
+use super::{Holders, parse_number};
 use crate::error::Error;
 use crate::sys::file::{self, Fd};
 use crate::sys::{Errno, if_any, process};
@@ -54,7 +54,7 @@ pub struct Gaps {
 impl Gaps {
     pub(crate) fn of(
         procfs: &Procfs,
-        source: Source,
+        through_procfs: bool,
         processes: &Processes,
         holders: &Holders,
         nested: bool,
@@ -63,7 +63,7 @@ impl Gaps {
         Ok(Gaps {
             unreadable: processes.unreadable > 0,
             // The options of a procfs are of no concern to a BPF program.
-            hidepid: source == Source::Procfs && (evidence || hides_processes(procfs, nested)?),
+            hidepid: through_procfs && (evidence || hides_processes(procfs, nested)?),
             pidns: !shows_initial_pid_namespace(procfs)?,
             nested,
             links: holders.missed.links > 0,

@@ -1,4 +1,4 @@
-//! Files that are mapped into memory: mmap(2).
+//! Files that are mapped into memory: mmap(2), madvise(2).
 
 use super::Errno;
 use super::file::Fd;
@@ -17,12 +17,19 @@ impl Memory {
     pub fn map(file: &Fd, length: usize, flags: c_int) -> Result<Memory, Errno> {
         // SAFETY: the kernel chooses an address at which nothing was.
         let address = unsafe { libc::mmap(ptr::null_mut(), length, libc::PROT_READ, flags, file.raw(), 0) };
-        if address == libc::MAP_FAILED { Err(Errno::last()) } else { Ok(Memory { address, length }) }
+        if address == libc::MAP_FAILED {
+            return Err(Errno::last());
+        }
+        // SAFETY: the pages were mapped just now. A child that another thread forks meanwhile does not get them; if that
+        // cannot be had, it has what its parent may see anyhow.
+        unsafe { libc::madvise(address, length, libc::MADV_DONTFORK) };
+        Ok(Memory { address, length })
     }
 
     pub fn bytes(&self) -> &[u8] {
         // SAFETY: these bytes are mapped until `self` is dropped. They are of a file of the kernel's that is never
-        // written, or of an array that only a program of ours can write, which does not run while they are borrowed.
+        // written, or of an array of ours, which a program writes that does not run while they are borrowed. (Who may do
+        // everything to this kernel can open the array by its id and write too, as he can write to any memory.)
         unsafe { slice::from_raw_parts(self.address.cast(), self.length) }
     }
 }

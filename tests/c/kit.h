@@ -389,7 +389,10 @@ static UNUSED struct userns_snapshot *scan_as(const char *proc_path, uint64_t fl
     error = userns_scan(&options, &snapshot);
     if (error != 0)
         fail("userns_scan: %d: %s", error, userns_strerror(error));
-    if (by_bpf && userns_source_error(snapshot) != 0)
+    error = userns_source_error(snapshot);
+    if (by_bpf && error != 0 && error != -EPERM && error != -EOPNOTSUPP && error != -EXDEV)
+        fail("not through BPF: %d: %s", error, userns_strerror(error));
+    if (by_bpf && error != 0)
         skip("not through BPF: %s", userns_strerror(userns_source_error(snapshot)));
     return snapshot;
 }

@@ -13,9 +13,10 @@ pub struct Kernel {
     pub task_pid: i16,
     pub task_tgid: i16,
     pub task_thread_pid: i16,
-    pub task_group_leader: i16,
+    pub task_signal: i16,
     pub task_real_cred: i16,
     pub cred_user_ns: i16,
+    pub signal_pids: i16,
     /// Of `struct user_namespace`.
     pub parent: i16,
     pub level: i16,
@@ -48,6 +49,9 @@ pub struct Functions {
     pub new_tasks: u32,
     pub next_task: u32,
     pub end_tasks: u32,
+    pub new_numbers: u32,
+    pub next_number: u32,
+    pub end_numbers: u32,
     pub read_lock: u32,
     pub read_unlock: u32,
 }
@@ -56,8 +60,8 @@ pub struct Functions {
 pub const UPID_SIZE: u32 = 16;
 
 /// The structs that are looked up, with their members.
-const STRUCTS: [(&[u8], &[&[u8]]); 9] = [
-    (b"task_struct", &[b"pid", b"tgid", b"thread_pid", b"group_leader", b"real_cred"]),
+const STRUCTS: [(&[u8], &[&[u8]]); 10] = [
+    (b"task_struct", &[b"pid", b"tgid", b"thread_pid", b"signal", b"real_cred"]),
     (b"cred", &[b"user_ns"]),
     (b"user_namespace", &[b"parent", b"level", b"owner", b"ns"]),
     (b"ns_common", &[b"inum", b"ns_id"]),
@@ -66,15 +70,19 @@ const STRUCTS: [(&[u8], &[&[u8]]); 9] = [
     (b"file", &[b"f_inode"]),
     (b"inode", &[b"i_sb"]),
     (b"super_block", &[b"s_magic"]),
+    (b"signal_struct", &[b"pids"]),
 ];
 const MOST_MEMBERS: usize = 5;
 
-const FUNCTIONS: [&[u8]; 8] = [
+const FUNCTIONS: [&[u8]; 11] = [
     b"bpf_iter_task",
     b"bpf_iter_task_file",
     b"bpf_iter_task_new",
     b"bpf_iter_task_next",
     b"bpf_iter_task_destroy",
+    b"bpf_iter_num_new",
+    b"bpf_iter_num_next",
+    b"bpf_iter_num_destroy",
     b"bpf_rcu_read_lock",
     b"bpf_rcu_read_unlock",
     b"bpf_rdonly_cast",
@@ -125,16 +133,21 @@ impl Found {
             [f_inode, ..],
             [i_sb, ..],
             [s_magic, ..],
+            [pids, ..],
         ] = self.members;
         let [_, _, _, _, _, upid_size, ..] = self.sizes;
         let [task_type, _, _, _, _, _, file_type, ..] = self.ids;
         let [tasks, task_files, .., cast] = self.functions;
         let functions = || {
-            let [_, _, new_tasks, next_task, end_tasks, read_lock, read_unlock, _] = self.functions;
+            let [_, _, new_tasks, next_task, end_tasks, new_numbers, next_number, end_numbers, ..] = self.functions;
+            let [.., read_lock, read_unlock, _] = self.functions;
             Some(Functions {
                 new_tasks: new_tasks?,
                 next_task: next_task?,
                 end_tasks: end_tasks?,
+                new_numbers: new_numbers?,
+                next_number: next_number?,
+                end_numbers: end_numbers?,
                 read_lock: read_lock?,
                 read_unlock: read_unlock?,
             })
@@ -149,7 +162,8 @@ impl Found {
             task_pid: near(task[0])?,
             task_tgid: near(task[1])?,
             task_thread_pid: near(task[2])?,
-            task_group_leader: near(task[3])?,
+            task_signal: near(task[3])?,
+            signal_pids: near(pids)?,
             task_real_cred: near(task[4])?,
             cred_user_ns: near(user_ns)?,
             parent: near(user_namespace[0])?,
@@ -520,7 +534,7 @@ mod tests {
         }
         let common = common(&mut maker);
         let numbers = [("nr", 0, 0), ("ns", 0, 8)];
-        let task = [("pid", 0, 1), ("tgid", 0, 2), ("thread_pid", 0, 3), ("group_leader", 0, 4), ("real_cred", 0, 5)];
+        let task = [("pid", 0, 1), ("tgid", 0, 2), ("thread_pid", 0, 3), ("signal", 0, 4), ("real_cred", 0, 5)];
         maker.structure("task_struct", KIND_STRUCT, &task);
         maker.structure("cred", KIND_STRUCT, &[("user_ns", 0, 6)]);
         let user = [("parent", 0, 7), ("level", 0, 8), ("owner", 0, 9), ("ns", common, 100)];
@@ -530,6 +544,7 @@ mod tests {
         maker.structure("file", KIND_STRUCT, &[("f_inode", 0, 12)]);
         maker.structure("inode", KIND_STRUCT, &[("i_sb", 0, 13)]);
         maker.structure("super_block", KIND_STRUCT, &[("s_magic", 0, 14)]);
+        maker.structure("signal_struct", KIND_STRUCT, &[("pids", 0, 15)]);
         maker
     }
 

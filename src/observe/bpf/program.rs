@@ -126,7 +126,12 @@ pub fn processes(target: Target, functions: &Functions) -> Code {
     code.copy(TASK, R0);
     code.distrust(TASK, target.kernel.cast, target.kernel.task_type);
     code.note_process(&target, head);
-    code.jump(head);
+    if target.levels < ALL_LEVELS {
+        code.note_few(&target, head);
+        code.jump(head);
+    } else {
+        code.note_chain(&target, functions, head);
+    }
     code.bind(end);
     code.address(R1, TASKS);
     code.call_kernel(functions.end_tasks);
@@ -150,6 +155,7 @@ pub fn tasks(target: Target) -> Code {
     code.map_value(ARRAY, target.array);
     code.remember_own(&target);
     code.note_process(&target, end);
+    code.note_few(&target, end);
     code.bind(end);
     code.leave();
     code.finish()
@@ -184,12 +190,9 @@ pub fn descriptors(target: Target, magics: &[u32]) -> Code {
     code.append(COUNT, target.layout.descriptors().start, DESCRIPTOR, target.layout.capacity, end);
     code.copy(RECORD, R3);
     code.store(Size::Word, RECORD, DESCRIPTOR_NUMBER as i16, NUMBER);
-    code.read_number(&target, kernel.task_pid, end);
+    code.read_number(&target, Identity::Thread, end);
     code.store(Size::Word, RECORD, DESCRIPTOR_THREAD as i16, NUMBER);
-    if target.nested {
-        code.load(Size::Long, TASK, TASK, kernel.task_group_leader);
-    }
-    code.read_number(&target, kernel.task_tgid, end);
+    code.read_number(&target, Identity::Process, end);
     code.store(Size::Word, RECORD, 0, NUMBER);
     code.bind(end);
     code.leave();
@@ -211,9 +214,14 @@ const NAMESPACE_POINTER: u8 = 9;
 const RECORD: u8 = 9;
 const STACK: u8 = 10;
 
-/// On the stack: the kernel's iterator, and a copy of a `struct upid`.
+/// On the stack: the kernel's iterators, where the place of a namespace belongs, and a copy of a `struct upid`.
 const TASKS: i16 = -24;
-const UPID: i16 = -40;
+const NUMBERS: i16 = -32;
+const LINK: i16 = -40;
+const UPID: i16 = -56;
+
+/// `PIDTYPE_TGID` of the kernel: which of the numbers of a process is its PID.
+const PIDTYPE_TGID: i16 = 1;
 
 /// Functions of bpf-helpers(7).
 const PROBE_READ_KERNEL: u32 = 113;
@@ -271,12 +279,21 @@ impl Assembler {
         self.read_kernel(R3, kernel.pid_numbers, UPID_SIZE as i32);
     }
 
-    /// Puts into NUMBER how the caller's PID namespace numbers the task; goes on elsewhere if it does not. In the initial
-    /// one that is a member of the task.
-    fn read_number(&mut self, target: &Target, member: i16, otherwise: Label) {
+    /// Puts into NUMBER how the caller's PID namespace numbers the task, or the process that it belongs to; goes on
+    /// elsewhere if it does not. In the initial one that is a member of the task.
+    ///
+    /// The number of a process is not taken from its first thread: that is another one in the middle of an execve(2) by
+    /// a thread, while what `signal` tells stays.
+    fn read_number(&mut self, target: &Target, of: Identity, otherwise: Label) {
         let kernel = target.kernel;
         if target.nested {
-            self.load(Size::Long, R1, TASK, kernel.task_thread_pid);
+            match of {
+                Identity::Thread => self.load(Size::Long, R1, TASK, kernel.task_thread_pid),
+                Identity::Process => {
+                    self.load(Size::Long, R1, TASK, kernel.task_signal);
+                    self.load(Size::Long, R1, R1, kernel.signal_pids + PIDTYPE_TGID * size_of::<u64>() as i16);
+                }
+            }
             self.load(Size::Word, R2, R1, kernel.pid_level);
             self.load(Size::Long, R3, ARRAY, OWN_LEVEL as i16);
             self.jump_if_less(R2, R3, otherwise);
@@ -300,6 +317,7 @@ impl Assembler {
             self.load(Size::Long, R2, ARRAY, OWN_NAMESPACE as i16);
             self.jump_if_not_equal(R1, R2, otherwise);
         } else {
+            let member = if of == Identity::Thread { kernel.task_pid } else { kernel.task_tgid };
             self.load(Size::Word, NUMBER, TASK, member);
         }
         self.jump_if(Is::Equal, NUMBER, 0, otherwise); // the idle task
@@ -318,18 +336,22 @@ impl Assembler {
         self.calculate(Operation::Add, R3, begin as i32);
     }
 
-    /// Writes down the process that TASK is, its namespace and, as far as they were not met before, those above; goes on
-    /// elsewhere, or behind this if there are more than it may follow.
+    /// Writes down the process that TASK is. Its namespace is then in NAMESPACE_POINTER. R5 always points to where the
+    /// place of the namespace at hand belongs: here in the process, then in the child.
     fn note_process(&mut self, target: &Target, next: Label) {
         let Target { kernel, layout, .. } = target;
-        self.read_number(target, kernel.task_tgid, next);
+        self.read_number(target, Identity::Process, next);
         self.append(COUNT, layout.processes().start, PROCESS, layout.capacity, next);
         self.store(Size::Word, R3, 0, NUMBER);
         self.load(Size::Long, NAMESPACE_POINTER, TASK, kernel.task_real_cred);
         self.load(Size::Long, NAMESPACE_POINTER, NAMESPACE_POINTER, kernel.cred_user_ns);
-        // R5 always points to where the place of the namespace at hand belongs: first in the process, then in the child.
         self.copy(R5, R3);
         self.calculate(Operation::Add, R5, PROCESS_NAMESPACE as i32);
+    }
+
+    /// Writes down a namespace and, as far as they were not met before, those above; goes on at `next`, or behind this if
+    /// there are more than it may follow. The verifier follows each round.
+    fn note_few(&mut self, target: &Target, next: Label) {
         let upwards = self.label();
         self.set(R0, 0);
         self.bind(upwards);
@@ -338,6 +360,32 @@ impl Assembler {
         self.jump_if(Is::Less, R0, target.levels, upwards);
         self.set(R0, 1);
         self.store(Size::Long, ARRAY, CUT_OFF as i16, R0);
+    }
+
+    /// As `note_few`, but as many as there are: with an iterator over numbers, of which the verifier follows only two or
+    /// three rounds.
+    fn note_chain(&mut self, target: &Target, functions: &Functions, next: Label) {
+        let [unknown, upwards, end] = [self.label(), self.label(), self.label()];
+        self.find_slot(target, unknown);
+        self.note_place(next);
+        self.bind(unknown);
+        self.store(Size::Long, STACK, LINK, R5);
+        self.address(R1, NUMBERS);
+        self.set(R2, 0);
+        self.set(R3, target.levels);
+        self.call_kernel(functions.new_numbers);
+        self.bind(upwards);
+        self.address(R1, NUMBERS);
+        self.call_kernel(functions.next_number);
+        self.jump_if(Is::Equal, R0, 0, end);
+        self.load(Size::Long, R5, STACK, LINK);
+        self.note_namespace(target, end);
+        self.store(Size::Long, STACK, LINK, R5);
+        self.jump(upwards);
+        self.bind(end);
+        self.address(R1, NUMBERS);
+        self.call_kernel(functions.end_numbers);
+        self.jump(next);
     }
 
     /// Writes down the namespace in NAMESPACE_POINTER, and its place where R5 points to; goes on with its parent in the
@@ -394,6 +442,13 @@ impl Assembler {
         self.store(Size::Word, R5, 0, R2);
         self.jump(next);
     }
+}
+
+/// What has a number: a TID or a PID.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Identity {
+    Thread,
+    Process,
 }
 
 /// The size of what is read or written.
