@@ -21,7 +21,7 @@ SONAME  := libuserns.so.$(firstword $(subst ., ,$(VERSION)))
 PROGRAMS = userns_tree userns_inspect
 HEADERS  = userns.h userns.hpp
 MANUALS := $(wildcard man/man[1-9]/*)
-SOURCES := Cargo.toml build.rs $(shell find src -name '*.rs')
+SOURCES := Cargo.toml $(wildcard Cargo.lock) build.rs $(shell find src -name '*.rs')
 
 # Apart from what cargo builds otherwise, which has the same names.
 OUT := $(or $(CARGO_TARGET_DIR),target)/install
