@@ -21,7 +21,7 @@ SONAME  := libuserns.so.$(firstword $(subst ., ,$(VERSION)))
 PROGRAMS = userns_tree userns_inspect
 HEADERS  = userns.h userns.hpp
 MANUALS := $(wildcard man/man[1-9]/*)
-SOURCES := Cargo.toml build.rs $(shell find src -name '*.rs')
+SOURCES := Cargo.toml $(wildcard Cargo.lock) build.rs $(shell find src -name '*.rs')
 
 # Apart from what cargo builds otherwise, which has the same names.
 OUT := $(or $(CARGO_TARGET_DIR),target)/install
@@ -31,12 +31,12 @@ build: $(LIB)/libuserns.so $(OUT)/libuserns.a $(PROGRAMS:%=$(OUT)/%)
 
 # Each crate type alone: with a Rust library beside it, cargo drops link-time optimisation.
 $(LIB)/libuserns.so: $(SOURCES)
-	+$(CARGO) rustc --release --lib --crate-type cdylib --target-dir $(OUT)
+	$(CARGO) rustc --release --lib --crate-type cdylib --target-dir $(OUT)
 	ln -sf libuserns.so $(LIB)/$(SONAME)
 	touch $@
 
 $(LIB)/libuserns.a: $(SOURCES)
-	+$(CARGO) rustc --release --lib --crate-type staticlib --target-dir $(OUT)
+	$(CARGO) rustc --release --lib --crate-type staticlib --target-dir $(OUT)
 	touch $@
 
 # One object whose only global names are those of the header. Those of Rust's standard library
@@ -53,7 +53,7 @@ $(OUT)/%: examples-c/%.c $(LIB)/libuserns.so
 	    $(LDFLAGS) -L$(LIB) -luserns
 
 check:
-	+$(CARGO) test
+	$(CARGO) test
 
 SHARED    = libuserns.so.$(VERSION)
 CMAKE     = cmake/userns/userns-config.cmake cmake/userns/userns-config-version.cmake

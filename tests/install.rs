@@ -204,12 +204,19 @@ fn programs_through_cmake() {
     let Some(prefix) = installed() else { return };
     let build = scratch("cmake");
     let _ = fs::remove_dir_all(&build);
-    let mut configure = Command::new("cmake");
-    configure.arg("-S").arg(root().join("tests/consumer")).arg("-B").arg(&build);
-    configure.arg(format!("-DCMAKE_PREFIX_PATH={}", prefix.display()));
-    if output("programs_through_cmake", &mut configure).is_none() {
+    let configure = |wanted: &str| {
+        let mut cmake = Command::new("cmake");
+        cmake.arg("-S").arg(root().join("tests/consumer")).arg("-B").arg(&build);
+        cmake.arg(format!("-DCMAKE_PREFIX_PATH={}", prefix.display())).arg(format!("-DWANTED={wanted}"));
+        cmake
+    };
+    if output("programs_through_cmake", &mut configure("0.1")).is_none() {
         return;
     }
+    for other in ["0.99", "1.0"] {
+        assert!(!configure(other).output().unwrap().status.success(), "version {VERSION} passes for {other}");
+    }
+    output("programs_through_cmake", &mut configure(VERSION));
     let consumer = |target: &str, needs: fn(&str) -> bool| {
         output(target, Command::new("cmake").arg("--build").arg(&build).args(["--target", target]));
         expect_consumer(&build.join(target), prefix, needs);

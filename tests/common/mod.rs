@@ -69,7 +69,8 @@ pub fn knows_32_bits(compiler: &str, what: &str) -> bool {
         Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
         Err(error) => error.to_string(),
     };
-    skip(what, &format!("{compiler} -m32: {}", reason.lines().next().unwrap_or_default()));
+    let reason = reason.lines().find(|line| line.contains("error")).unwrap_or(&reason);
+    skip(what, &format!("{compiler} -m32: {reason}"));
     false
 }
 
