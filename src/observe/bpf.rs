@@ -1,6 +1,7 @@
 //! The processes, and the user namespace of each with all above it, in one pass through the kernel's own structures; and
 //! the descriptors that hold namespaces: bpf(2).
 
+mod assembler;
 mod btf;
 mod program;
 

@@ -123,69 +123,66 @@ impl Kernel {
 
 impl Found {
     fn kernel(&self) -> Option<Kernel> {
-        let [
-            task,
-            [user_ns, ..],
-            user_namespace,
-            [inum, ns_id, ..],
-            pid,
-            upid,
-            [f_inode, ..],
-            [i_sb, ..],
-            [s_magic, ..],
-            [pids, ..],
-        ] = self.members;
-        let [_, _, _, _, _, upid_size, ..] = self.sizes;
-        let [task_type, _, _, _, _, _, file_type, ..] = self.ids;
-        let [tasks, task_files, .., cast] = self.functions;
-        let functions = || {
-            let [_, _, new_tasks, next_task, end_tasks, new_numbers, next_number, end_numbers, ..] = self.functions;
-            let [.., read_lock, read_unlock, _] = self.functions;
-            Some(Functions {
-                new_tasks: new_tasks?,
-                next_task: next_task?,
-                end_tasks: end_tasks?,
-                new_numbers: new_numbers?,
-                next_number: next_number?,
-                end_numbers: end_numbers?,
-                read_lock: read_lock?,
-                read_unlock: read_unlock?,
-            })
-        };
-        if upid_size != UPID_SIZE {
+        let near = |of: &[u8], name: &[u8]| i16::try_from(self.member(of, name)?).ok();
+        let common = self.member(b"user_namespace", b"ns")?;
+        let in_common = |name: &[u8]| i16::try_from(common + self.member(b"ns_common", name)?).ok();
+        if self.sizes[place_of_struct(b"upid")?] != UPID_SIZE {
             return None;
         }
-        let near = |offset: Option<u32>| i16::try_from(offset?).ok();
-        let common = user_namespace[3]?;
-        let in_common = |offset: Option<u32>| near(Some(common + offset?));
         Some(Kernel {
-            task_pid: near(task[0])?,
-            task_tgid: near(task[1])?,
-            task_thread_pid: near(task[2])?,
-            task_signal: near(task[3])?,
-            signal_pids: near(pids)?,
-            task_real_cred: near(task[4])?,
-            cred_user_ns: near(user_ns)?,
-            parent: near(user_namespace[0])?,
-            level: near(user_namespace[1])?,
-            owner: near(user_namespace[2])?,
-            inode: in_common(inum)?,
-            id: in_common(ns_id),
-            pid_level: near(pid[0])?,
-            pid_numbers: near(pid[1])?,
-            upid_number: near(upid[0])?,
-            upid_namespace: near(upid[1])?,
-            file_inode: near(f_inode)?,
-            inode_super_block: near(i_sb)?,
-            super_block_magic: near(s_magic)?,
-            task_type,
-            file_type,
-            cast,
-            functions: functions(),
-            tasks,
-            task_files,
+            task_pid: near(b"task_struct", b"pid")?,
+            task_tgid: near(b"task_struct", b"tgid")?,
+            task_thread_pid: near(b"task_struct", b"thread_pid")?,
+            task_signal: near(b"task_struct", b"signal")?,
+            task_real_cred: near(b"task_struct", b"real_cred")?,
+            cred_user_ns: near(b"cred", b"user_ns")?,
+            signal_pids: near(b"signal_struct", b"pids")?,
+            parent: near(b"user_namespace", b"parent")?,
+            level: near(b"user_namespace", b"level")?,
+            owner: near(b"user_namespace", b"owner")?,
+            inode: in_common(b"inum")?,
+            id: in_common(b"ns_id"),
+            pid_level: near(b"pid", b"level")?,
+            pid_numbers: near(b"pid", b"numbers")?,
+            upid_number: near(b"upid", b"nr")?,
+            upid_namespace: near(b"upid", b"ns")?,
+            file_inode: near(b"file", b"f_inode")?,
+            inode_super_block: near(b"inode", b"i_sb")?,
+            super_block_magic: near(b"super_block", b"s_magic")?,
+            task_type: self.ids[place_of_struct(b"task_struct")?],
+            file_type: self.ids[place_of_struct(b"file")?],
+            cast: self.function(b"bpf_rdonly_cast"),
+            functions: self.iteration(),
+            tasks: self.function(b"bpf_iter_task"),
+            task_files: self.function(b"bpf_iter_task_file"),
         })
     }
+
+    fn iteration(&self) -> Option<Functions> {
+        Some(Functions {
+            new_tasks: self.function(b"bpf_iter_task_new")?,
+            next_task: self.function(b"bpf_iter_task_next")?,
+            end_tasks: self.function(b"bpf_iter_task_destroy")?,
+            new_numbers: self.function(b"bpf_iter_num_new")?,
+            next_number: self.function(b"bpf_iter_num_next")?,
+            end_numbers: self.function(b"bpf_iter_num_destroy")?,
+            read_lock: self.function(b"bpf_rcu_read_lock")?,
+            read_unlock: self.function(b"bpf_rcu_read_unlock")?,
+        })
+    }
+
+    fn member(&self, of: &[u8], name: &[u8]) -> Option<u32> {
+        let place = place_of_struct(of)?;
+        self.members[place][STRUCTS[place].1.iter().position(|&member| member == name)?]
+    }
+
+    fn function(&self, name: &[u8]) -> Option<u32> {
+        self.functions[FUNCTIONS.iter().position(|&function| function == name)?]
+    }
+}
+
+fn place_of_struct(name: &[u8]) -> Option<usize> {
+    STRUCTS.iter().position(|&(other, _)| other == name)
 }
 
 /// The bytes of the file.

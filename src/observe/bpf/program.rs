@@ -1,11 +1,10 @@
 //! The programs, put together from instructions, with the offsets of the running kernel.
 //!
-//! They only read: what they find they write into an array that this process has mapped. The instruction set is that of
-//! RFC 9669; the functions called are those of bpf-helpers(7) and, for the iterator over processes, of
-//! Documentation/bpf/kfuncs.rst of the kernel.
+//! They only read: what they find they write into an array that this process has mapped. The functions called are those
+//! of bpf-helpers(7) and, for the iterator over processes, of Documentation/bpf/kfuncs.rst of the kernel.
 
+use super::assembler::*;
 use super::btf::{Functions, Kernel, UPID_SIZE};
-use std::collections::TryReserveError;
 use std::ops::Range;
 
 /// How the array is laid out: a header, slots, processes, namespaces; or a header and descriptors.
@@ -106,8 +105,6 @@ pub struct Target<'k> {
     pub levels: i32,
 }
 
-type Code = Result<Vec<u64>, TryReserveError>;
-
 /// Visits all processes by itself, when called.
 pub fn processes(target: Target, functions: &Functions) -> Code {
     let mut code = Assembler::default();
@@ -136,6 +133,7 @@ pub fn processes(target: Target, functions: &Functions) -> Code {
     code.address(R1, TASKS);
     code.call_kernel(functions.end_tasks);
     code.call_kernel(functions.read_unlock);
+    code.forget_own(&target);
     code.leave();
     code.finish()
 }
@@ -144,9 +142,9 @@ pub fn processes(target: Target, functions: &Functions) -> Code {
 pub fn tasks(target: Target) -> Code {
     const CONTEXT_TASK: i16 = 8;
     let mut code = Assembler::default();
-    let end = code.label();
+    let [end, last] = [code.label(), code.label()];
     code.load(Size::Long, TASK, R1, CONTEXT_TASK);
-    code.jump_if(Is::Equal, TASK, 0, end);
+    code.jump_if(Is::Equal, TASK, 0, last);
     // Processes: first threads, whose TID is the PID.
     code.load(Size::Word, R2, TASK, target.kernel.task_pid);
     code.load(Size::Word, R3, TASK, target.kernel.task_tgid);
@@ -157,6 +155,10 @@ pub fn tasks(target: Target) -> Code {
     code.note_process(&target, end);
     code.note_few(&target, end);
     code.bind(end);
+    code.leave();
+    code.bind(last);
+    code.map_value(ARRAY, target.array);
+    code.forget_own(&target);
     code.leave();
     code.finish()
 }
@@ -169,14 +171,14 @@ pub fn descriptors(target: Target, magics: &[u32]) -> Code {
     const CONTEXT_FILE: i16 = 24;
     let kernel = target.kernel;
     let mut code = Assembler::default();
-    let [end, wanted] = [code.label(), code.label()];
+    let [end, wanted, last] = [code.label(), code.label(), code.label()];
     code.load(Size::Long, TASK, R1, CONTEXT_TASK);
-    code.jump_if(Is::Equal, TASK, 0, end);
-    code.load(Size::Long, RECORD, R1, CONTEXT_FILE);
-    code.jump_if(Is::Equal, RECORD, 0, end);
+    code.jump_if(Is::Equal, TASK, 0, last);
+    code.load(Size::Long, OBJECT, R1, CONTEXT_FILE);
+    code.jump_if(Is::Equal, OBJECT, 0, end);
     code.load(Size::Word, NUMBER, R1, CONTEXT_NUMBER);
-    code.distrust(RECORD, kernel.cast, kernel.file_type);
-    code.load(Size::Long, R2, RECORD, kernel.file_inode);
+    code.distrust(OBJECT, kernel.cast, kernel.file_type);
+    code.load(Size::Long, R2, OBJECT, kernel.file_inode);
     code.load(Size::Long, R2, R2, kernel.inode_super_block);
     code.load(Size::Long, R2, R2, kernel.super_block_magic);
     for &magic in magics {
@@ -188,31 +190,27 @@ pub fn descriptors(target: Target, magics: &[u32]) -> Code {
     code.map_value(ARRAY, target.array);
     code.remember_own(&target);
     code.append(COUNT, target.layout.descriptors().start, DESCRIPTOR, target.layout.capacity, end);
-    code.copy(RECORD, R3);
-    code.store(Size::Word, RECORD, DESCRIPTOR_NUMBER as i16, NUMBER);
+    code.copy(OBJECT, R3);
+    code.store(Size::Word, OBJECT, DESCRIPTOR_NUMBER as i16, NUMBER);
     code.read_number(&target, Identity::Thread, end);
-    code.store(Size::Word, RECORD, DESCRIPTOR_THREAD as i16, NUMBER);
+    code.store(Size::Word, OBJECT, DESCRIPTOR_THREAD as i16, NUMBER);
     code.read_number(&target, Identity::Process, end);
-    code.store(Size::Word, RECORD, 0, NUMBER);
+    code.store(Size::Word, OBJECT, 0, NUMBER);
     code.bind(end);
+    code.leave();
+    code.bind(last);
+    code.map_value(ARRAY, target.array);
+    code.forget_own(&target);
     code.leave();
     code.finish()
 }
 
-// Registers. Those from R6 on keep their values over calls; R10 points to the end of the stack.
-const R0: u8 = 0;
-const R1: u8 = 1;
-const R2: u8 = 2;
-const R3: u8 = 3;
-const R4: u8 = 4;
-const R5: u8 = 5;
-const ARRAY: u8 = 6;
-const TASK: u8 = 7;
-const NUMBER: u8 = 8;
-/// The user namespace that is looked at, or the record that is being written.
-const NAMESPACE_POINTER: u8 = 9;
-const RECORD: u8 = 9;
-const STACK: u8 = 10;
+// Registers of these programs; the others are at hand for anything.
+const ARRAY: u8 = R6;
+const TASK: u8 = R7;
+const NUMBER: u8 = R8;
+/// The user namespace that is looked at, or, in the program for descriptors, first the file and then the record.
+const OBJECT: u8 = R9;
 
 /// On the stack: the kernel's iterators, where the place of a namespace belongs, and a copy of a `struct upid`.
 const TASKS: i16 = -24;
@@ -261,6 +259,15 @@ impl Assembler {
         self.bind(known);
     }
 
+    /// Leaves no addresses of the kernel behind, in memory that is mapped.
+    fn forget_own(&mut self, target: &Target) {
+        if target.nested {
+            self.set(R1, 0);
+            self.store(Size::Long, ARRAY, OWN_NAMESPACE as i16, R1);
+            self.store(Size::Long, ARRAY, SCRATCH as i16, R1);
+        }
+    }
+
     /// Copies so many bytes at an offset from an address that is a number, to where copies of a `struct upid` are.
     fn read_kernel(&mut self, address: u8, offset: i16, length: i32) {
         self.copy(R3, address);
@@ -282,16 +289,22 @@ impl Assembler {
     /// Puts into NUMBER how the caller's PID namespace numbers the task, or the process that it belongs to; goes on
     /// elsewhere if it does not. In the initial one that is a member of the task.
     ///
-    /// The number of a process is not taken from its first thread: that is another one in the middle of an execve(2) by
-    /// a thread, while what `signal` tells stays.
+    /// The first thread of a process has the number of the process, but for a moment in the middle of an execve(2) by
+    /// another thread; then `signal`, which is far away, still tells it.
     fn read_number(&mut self, target: &Target, of: Identity, otherwise: Label) {
         let kernel = target.kernel;
         if target.nested {
             match of {
                 Identity::Thread => self.load(Size::Long, R1, TASK, kernel.task_thread_pid),
                 Identity::Process => {
+                    let found = self.label();
+                    self.load(Size::Long, R1, TASK, kernel.task_thread_pid);
+                    self.load(Size::Word, R2, R1, kernel.pid_numbers + kernel.upid_number);
+                    self.load(Size::Word, R3, TASK, kernel.task_tgid);
+                    self.jump_if_equal(R2, R3, found);
                     self.load(Size::Long, R1, TASK, kernel.task_signal);
                     self.load(Size::Long, R1, R1, kernel.signal_pids + PIDTYPE_TGID * size_of::<u64>() as i16);
+                    self.bind(found);
                 }
             }
             self.load(Size::Word, R2, R1, kernel.pid_level);
@@ -336,15 +349,15 @@ impl Assembler {
         self.calculate(Operation::Add, R3, begin as i32);
     }
 
-    /// Writes down the process that TASK is. Its namespace is then in NAMESPACE_POINTER. R5 always points to where the
+    /// Writes down the process that TASK is. Its namespace is then in OBJECT. R5 always points to where the
     /// place of the namespace at hand belongs: here in the process, then in the child.
     fn note_process(&mut self, target: &Target, next: Label) {
         let Target { kernel, layout, .. } = target;
         self.read_number(target, Identity::Process, next);
         self.append(COUNT, layout.processes().start, PROCESS, layout.capacity, next);
         self.store(Size::Word, R3, 0, NUMBER);
-        self.load(Size::Long, NAMESPACE_POINTER, TASK, kernel.task_real_cred);
-        self.load(Size::Long, NAMESPACE_POINTER, NAMESPACE_POINTER, kernel.cred_user_ns);
+        self.load(Size::Long, OBJECT, TASK, kernel.task_real_cred);
+        self.load(Size::Long, OBJECT, OBJECT, kernel.cred_user_ns);
         self.copy(R5, R3);
         self.calculate(Operation::Add, R5, PROCESS_NAMESPACE as i32);
     }
@@ -388,7 +401,7 @@ impl Assembler {
         self.jump(next);
     }
 
-    /// Writes down the namespace in NAMESPACE_POINTER, and its place where R5 points to; goes on with its parent in the
+    /// Writes down the namespace in OBJECT, and its place where R5 points to; goes on with its parent in the
     /// same way, or at `end` if there is none, if it was known, or if there is no room.
     fn note_namespace(&mut self, target: &Target, end: Label) {
         let Target { kernel, layout, .. } = target;
@@ -405,10 +418,10 @@ impl Assembler {
         self.store(Size::Word, R3, NAMESPACE_INODE as i16, R1);
         self.store(Size::Long, R3, NAMESPACE_MARK as i16, NUMBER);
         // What else is to be known of a namespace belongs here.
-        self.load(Size::Word, R2, NAMESPACE_POINTER, kernel.owner);
+        self.load(Size::Word, R2, OBJECT, kernel.owner);
         self.store(Size::Word, R3, NAMESPACE_OWNER as i16, R2);
-        self.load(Size::Long, NAMESPACE_POINTER, NAMESPACE_POINTER, kernel.parent);
-        self.jump_if(Is::Equal, NAMESPACE_POINTER, 0, end);
+        self.load(Size::Long, OBJECT, OBJECT, kernel.parent);
+        self.jump_if(Is::Equal, OBJECT, 0, end);
         self.copy(R5, R3);
         self.calculate(Operation::Add, R5, NAMESPACE_PARENT as i32);
     }
@@ -416,10 +429,10 @@ impl Assembler {
     /// Leaves in R1 the inode number, in NUMBER the mark, and in R4 the slot; goes on elsewhere if that has another one.
     fn find_slot(&mut self, target: &Target, otherwise: Label) {
         let Target { kernel, layout, .. } = target;
-        self.load(Size::Word, R1, NAMESPACE_POINTER, kernel.inode);
+        self.load(Size::Word, R1, OBJECT, kernel.inode);
         match kernel.id {
-            Some(id) => self.load(Size::Long, NUMBER, NAMESPACE_POINTER, id),
-            None => self.load(Size::Word, NUMBER, NAMESPACE_POINTER, kernel.level),
+            Some(id) => self.load(Size::Long, NUMBER, OBJECT, id),
+            None => self.load(Size::Word, NUMBER, OBJECT, kernel.level),
         }
         self.copy(R2, R1);
         self.calculate(Operation::And, R2, layout.slots() as i32 - 1);
@@ -449,180 +462,4 @@ impl Assembler {
 enum Identity {
     Thread,
     Process,
-}
-
-/// The size of what is read or written.
-#[derive(Clone, Copy)]
-enum Size {
-    Word = 0x00,
-    Long = 0x18,
-}
-
-/// When to jump; numbers count as unsigned.
-#[derive(Clone, Copy)]
-enum Is {
-    Equal = 0x10,
-    NotLess = 0x30,
-    Different = 0x50,
-    Less = 0xa0,
-}
-
-#[derive(Clone, Copy)]
-enum Operation {
-    Add = 0x00,
-    Multiply = 0x20,
-    Or = 0x40,
-    And = 0x50,
-    Xor = 0xa0,
-}
-
-/// A place in the program, known once it is bound.
-#[derive(Clone, Copy)]
-struct Label(usize);
-
-/// Puts instructions together.
-#[derive(Default)]
-struct Assembler {
-    instructions: Vec<Instruction>,
-    /// Where each label is bound.
-    labels: Vec<usize>,
-    failed: Option<TryReserveError>,
-}
-
-#[derive(Clone, Copy)]
-struct Instruction {
-    code: u8,
-    destination: u8,
-    source: u8,
-    offset: i16,
-    constant: i32,
-    jump: Option<Label>,
-}
-
-impl Assembler {
-    fn emit(&mut self, instruction: Instruction) {
-        match self.instructions.try_reserve(1) {
-            Ok(()) => self.instructions.push(instruction),
-            Err(error) => self.failed = Some(error),
-        }
-    }
-
-    fn plain(&mut self, code: u8, destination: u8, source: u8, offset: i16, constant: i32) {
-        self.emit(Instruction { code, destination, source, offset, constant, jump: None });
-    }
-
-    fn label(&mut self) -> Label {
-        if let Err(error) = self.labels.try_reserve(1) {
-            self.failed = Some(error);
-            return Label(0);
-        }
-        self.labels.push(0);
-        Label(self.labels.len() - 1)
-    }
-
-    fn bind(&mut self, label: Label) {
-        if let Some(place) = self.labels.get_mut(label.0) {
-            *place = self.instructions.len();
-        }
-    }
-
-    fn load(&mut self, size: Size, destination: u8, source: u8, offset: i16) {
-        self.plain(0x61 | size as u8, destination, source, offset, 0);
-    }
-
-    fn store(&mut self, size: Size, destination: u8, offset: i16, source: u8) {
-        self.plain(0x63 | size as u8, destination, source, offset, 0);
-    }
-
-    fn set(&mut self, destination: u8, constant: i32) {
-        self.plain(0xb7, destination, 0, 0, constant);
-    }
-
-    fn copy(&mut self, destination: u8, source: u8) {
-        self.plain(0xbf, destination, source, 0, 0);
-    }
-
-    fn combine(&mut self, operation: Operation, destination: u8, source: u8) {
-        self.plain(0x0f | operation as u8, destination, source, 0, 0);
-    }
-
-    fn calculate(&mut self, operation: Operation, destination: u8, constant: i32) {
-        self.plain(0x07 | operation as u8, destination, 0, 0, constant);
-    }
-
-    /// The address of a place on the stack.
-    fn address(&mut self, destination: u8, offset: i16) {
-        self.copy(destination, STACK);
-        self.calculate(Operation::Add, destination, offset.into());
-    }
-
-    /// The address of the element of an array.
-    fn map_value(&mut self, destination: u8, array: i32) {
-        const PSEUDO_MAP_VALUE: u8 = 2;
-        self.plain(0x18, destination, PSEUDO_MAP_VALUE, 0, array);
-        self.plain(0, 0, 0, 0, 0);
-    }
-
-    fn jump(&mut self, to: Label) {
-        self.emit(Instruction { code: 0x05, destination: 0, source: 0, offset: 0, constant: 0, jump: Some(to) });
-    }
-
-    fn jump_if(&mut self, is: Is, left: u8, right: i32, to: Label) {
-        let code = 0x05 | is as u8;
-        self.emit(Instruction { code, destination: left, source: 0, offset: 0, constant: right, jump: Some(to) });
-    }
-
-    fn jump_if_not_equal(&mut self, left: u8, right: u8, to: Label) {
-        self.jump_between(Is::Different, left, right, to);
-    }
-
-    fn jump_if_less(&mut self, left: u8, right: u8, to: Label) {
-        self.jump_between(Is::Less, left, right, to);
-    }
-
-    fn jump_between(&mut self, is: Is, left: u8, right: u8, to: Label) {
-        let code = 0x0d | is as u8;
-        self.emit(Instruction { code, destination: left, source: right, offset: 0, constant: 0, jump: Some(to) });
-    }
-
-    /// Calls a function of bpf-helpers(7), which leaves nothing in R1 to R5.
-    fn call_helper(&mut self, number: u32) {
-        self.plain(0x85, 0, 0, 0, number as i32);
-    }
-
-    /// Calls a function of the kernel by its BTF id; as above.
-    fn call_kernel(&mut self, id: u32) {
-        const PSEUDO_KFUNC_CALL: u8 = 2;
-        self.plain(0x85, 0, PSEUDO_KFUNC_CALL, 0, id as i32);
-    }
-
-    fn leave(&mut self) {
-        self.set(R0, 0);
-        self.plain(0x95, 0, 0, 0, 0);
-    }
-
-    /// The instructions as the kernel takes them: `struct bpf_insn`.
-    fn finish(self) -> Code {
-        if let Some(error) = self.failed {
-            return Err(error);
-        }
-        let mut code = Vec::new();
-        code.try_reserve_exact(self.instructions.len())?;
-        for (place, instruction) in self.instructions.iter().enumerate() {
-            let offset = match instruction.jump {
-                Some(Label(label)) => (self.labels[label] as i64 - place as i64 - 1) as i16,
-                None => instruction.offset,
-            };
-            code.push(encode(instruction, offset));
-        }
-        Ok(code)
-    }
-}
-
-fn encode(instruction: &Instruction, offset: i16) -> u64 {
-    let &Instruction { code, destination, source, constant, .. } = instruction;
-    // Two bit fields, which C lays out in the order of bytes.
-    let registers = if cfg!(target_endian = "little") { source << 4 | destination } else { destination << 4 | source };
-    let ([a, b], [c, d, e, f]) = (offset.to_ne_bytes(), constant.to_ne_bytes());
-    u64::from_ne_bytes([code, registers, a, b, c, d, e, f])
 }
