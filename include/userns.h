@@ -26,7 +26,8 @@
  * argument may be NULL. An empty array is NULL with a count of 0. Arrays are not
  * terminated.
  *
- * NULL as a snapshot or node is allowed everywhere: the answer is then NULL, 0 or false.
+ * NULL as a snapshot or node is allowed everywhere: the answer is then NULL, 0 or false,
+ * or another one where the function says so.
  * Outputs are written only on success; only userns_scan() always writes its output, which
  * is NULL on failure.
  *
@@ -89,7 +90,8 @@
  * mounts, threads and the namespaces of other types that they own; and what keeps each
  * namespace alive, see userns_pins(). Includes USERNS_SCAN_OWNED.
  *
- * It reads the links of all descriptors of all processes, and the mounts that each sees.
+ * It reads the links of all descriptors of all processes (with USERNS_SCAN_BPF only of those
+ * that are worth it), and the mounts that each process sees.
  * Nothing is opened but what is known to be a namespace, and no path is walked that could
  * lead to a server which does not answer. Descriptors that are in flight over a socket
  * cannot be found, see unix(7). To open mounts, Linux 5.12 is needed. A mount that others
@@ -126,14 +128,18 @@
  * as reading procfs and gives the same answer. Where that cannot be done, procfs is read
  * instead, which is no error: userns_source() and userns_source_error() tell.
  *
- * It takes Linux 5.8 with CONFIG_DEBUG_INFO_BTF, and is quickest from Linux 6.7 on; CAP_BPF
- * and CAP_PERFMON, or CAP_SYS_ADMIN, in the initial user namespace; and a procfs of the
- * caller's own PID namespace. Each such scan loads a program into the kernel, and unloads it, which leaves
- * records in the audit log where there is one, see auditd(8).
+ * It takes Linux 5.8 with CONFIG_DEBUG_INFO_BTF, and is quickest from Linux 6.7 on (before
+ * 6.1 some kernels can do it only up to some 250,000 threads); CAP_BPF and CAP_PERFMON, or
+ * CAP_SYS_ADMIN, in the initial user namespace; and a procfs of the caller's own PID
+ * namespace. Each such scan loads a program into the kernel and unloads it, with
+ * USERNS_SCAN_PINNED two, and more where one was too small. Each leaves records in the
+ * audit log where there is one, see auditd(8).
  *
  * Whether the caller may read a process is not asked then, so that the scan also shows
  * those that procfs refuses or hides (hidepid, see proc(5)). What a security module hides
- * from the program is missing and not counted: userns_unreadable() is 0.
+ * from the program is missing and not counted: userns_unreadable() is 0. What other flags
+ * want to know beyond that is read from procfs, with the rights that it takes; what it
+ * refuses or hides is counted as always.
  */
 #define USERNS_SCAN_BPF UINT64_C(16)
 
@@ -506,7 +512,7 @@ uint32_t userns_gaps(const struct userns_snapshot *snapshot);
 
 /**
  * How many processes the procfs showed that the caller was not allowed to read. They are
- * in no node.
+ * in no node. 0 where the source is BPF, see USERNS_SCAN_BPF.
  *
  * Since 0.1.
  */
@@ -565,8 +571,13 @@ uint32_t userns_source(const struct userns_snapshot *snapshot);
 /**
  * With USERNS_SCAN_BPF, why the source is procfs all the same; see bpf(2).
  *
- * Returns 0 if the source is BPF, or was not to be; otherwise a negative errno value: one of
- * these, or another one with which bpf(2) failed.
+ *     options.flags = USERNS_SCAN_BPF;
+ *     if (userns_scan(&options, &snapshot) == 0 && userns_source_error(snapshot) < 0)
+ *         fprintf(stderr, "slower, without BPF: %s\n",
+ *                 userns_strerror(userns_source_error(snapshot)));
+ *
+ * Returns 0 if the source is BPF, or was not to be; otherwise one of these negative errno
+ * values.
  *
  *     -EPERM                     the caller lacks CAP_BPF or CAP_PERFMON in the initial
  *                                user namespace; or BPF is forbidden, by seccomp(2) say;
@@ -691,13 +702,14 @@ bool userns_is_ancestor(const struct userns_node *ancestor, const struct userns_
  * make them safe before printing them.
  *
  * Returns an array of *count strings, the first one for the first of userns_pids(), and so
- * on; an empty string for a process that ended before its name was read. (If its PID has
- * gone to a new process meanwhile, it is the name of that.) Without
- * USERNS_SCAN_NAMES the array is empty.
+ * on; an empty string for a process that ended before its name was read, or that the procfs
+ * hides (which USERNS_SCAN_BPF may show). If its PID has gone to a new process meanwhile, it
+ * is the name of that. Without USERNS_SCAN_NAMES the array is empty.
  *
  * Since 0.1.
  */
-const char *const *userns_names(const struct userns_node *node, size_t *count);
+const char *const *userns_names(const struct userns_node *node,
+                                size_t *count);
 
 /**
  * With USERNS_SCAN_PINNED, what keeps a namespace alive besides members and children:
@@ -761,7 +773,7 @@ pid_t userns_pin_tid(const struct userns_pin *pin);
  * The number of the descriptor, for USERNS_PIN_DESCRIPTOR and USERNS_PIN_SOCKET: it is
  * /proc/PID/task/TID/fd/NUMBER.
  *
- * Returns -1 for the other kinds.
+ * Returns -1 for the other kinds, and for NULL.
  *
  * Since 0.1.
  */

@@ -26,6 +26,8 @@ impl Error {
     pub(crate) const UNSUPPORTED: Error = Error(libc::ENOTTY);
     /// An allocation failed.
     pub(crate) const NO_MEMORY: Error = Error(libc::ENOMEM);
+    /// The caller has no right to use BPF.
+    pub(crate) const FORBIDDEN: Error = Error(libc::EPERM);
     /// The procfs numbers processes otherwise than the caller's own PID namespace.
     pub(crate) const OTHER_PROCFS: Error = Error(libc::EXDEV);
     /// The kernel cannot do with BPF what is wanted.
@@ -74,8 +76,7 @@ impl Error {
             libc::ENOTDIR => c"this is not a directory; the root directory of a procfs is wanted",
             libc::EACCES => c"the directory may not be opened; it, or one above it, denies permission",
             libc::EPERM => {
-                c"permission is denied: BPF takes CAP_BPF and CAP_PERFMON (before Linux 5.11 also a high \
-                RLIMIT_MEMLOCK), a directory the right to enter all above it"
+                c"permission is denied; BPF takes CAP_BPF and CAP_PERFMON, before Linux 5.11 also a high RLIMIT_MEMLOCK"
             }
             libc::EXDEV => {
                 c"this procfs is not that of the caller's own PID namespace, so BPF was not used; mount one that is"

@@ -25,7 +25,8 @@
 //! argument may be NULL. An empty array is NULL with a count of 0. Arrays are not
 //! terminated.
 //!
-//! NULL as a snapshot or node is allowed everywhere: the answer is then NULL, 0 or false.
+//! NULL as a snapshot or node is allowed everywhere: the answer is then NULL, 0 or false,
+//! or another one where the function says so.
 //! Outputs are written only on success; only userns_scan() always writes its output, which
 //! is NULL on failure.
 //!

@@ -176,9 +176,9 @@ pub unsafe extern "C" fn userns_is_ancestor(ancestor: *const userns_node, node: 
 /// make them safe before printing them.
 ///
 /// Returns an array of *count strings, the first one for the first of userns_pids(), and so
-/// on; an empty string for a process that ended before its name was read. (If its PID has
-/// gone to a new process meanwhile, it is the name of that.) Without
-/// USERNS_SCAN_NAMES the array is empty.
+/// on; an empty string for a process that ended before its name was read, or that the procfs
+/// hides (which USERNS_SCAN_BPF may show). If its PID has gone to a new process meanwhile, it
+/// is the name of that. Without USERNS_SCAN_NAMES the array is empty.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]

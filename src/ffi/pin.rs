@@ -109,7 +109,7 @@ pub unsafe extern "C" fn userns_pin_tid(pin: *const userns_pin) -> libc::pid_t {
 /// The number of the descriptor, for USERNS_PIN_DESCRIPTOR and USERNS_PIN_SOCKET: it is
 /// /proc/PID/task/TID/fd/NUMBER.
 ///
-/// Returns -1 for the other kinds.
+/// Returns -1 for the other kinds, and for NULL.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]

@@ -9,7 +9,8 @@ use std::ptr;
 /// mounts, threads and the namespaces of other types that they own; and what keeps each
 /// namespace alive, see userns_pins(). Includes USERNS_SCAN_OWNED.
 ///
-/// It reads the links of all descriptors of all processes, and the mounts that each sees.
+/// It reads the links of all descriptors of all processes (with USERNS_SCAN_BPF only of those
+/// that are worth it), and the mounts that each process sees.
 /// Nothing is opened but what is known to be a namespace, and no path is walked that could
 /// lead to a server which does not answer. Descriptors that are in flight over a socket
 /// cannot be found, see unix(7). To open mounts, Linux 5.12 is needed. A mount that others
@@ -35,14 +36,18 @@ pub const USERNS_SCAN_NAMES: u64 = 8;
 /// as reading procfs and gives the same answer. Where that cannot be done, procfs is read
 /// instead, which is no error: userns_source() and userns_source_error() tell.
 ///
-/// It takes Linux 5.8 with CONFIG_DEBUG_INFO_BTF, and is quickest from Linux 6.7 on; CAP_BPF
-/// and CAP_PERFMON, or CAP_SYS_ADMIN, in the initial user namespace; and a procfs of the
-/// caller's own PID namespace. Each such scan loads a program into the kernel, and unloads it, which leaves
-/// records in the audit log where there is one, see auditd(8).
+/// It takes Linux 5.8 with CONFIG_DEBUG_INFO_BTF, and is quickest from Linux 6.7 on (before
+/// 6.1 some kernels can do it only up to some 250,000 threads); CAP_BPF and CAP_PERFMON, or
+/// CAP_SYS_ADMIN, in the initial user namespace; and a procfs of the caller's own PID
+/// namespace. Each such scan loads a program into the kernel and unloads it, with
+/// USERNS_SCAN_PINNED two, and more where one was too small. Each leaves records in the
+/// audit log where there is one, see auditd(8).
 ///
 /// Whether the caller may read a process is not asked then, so that the scan also shows
 /// those that procfs refuses or hides (hidepid, see proc(5)). What a security module hides
-/// from the program is missing and not counted: userns_unreadable() is 0.
+/// from the program is missing and not counted: userns_unreadable() is 0. What other flags
+/// want to know beyond that is read from procfs, with the rights that it takes; what it
+/// refuses or hides is counted as always.
 pub const USERNS_SCAN_BPF: u64 = 16;
 
 /// What to scan. Begin with USERNS_OPTIONS_INIT, then set what differs:

@@ -272,7 +272,7 @@ pub unsafe extern "C" fn userns_gaps(snapshot: *const userns_snapshot) -> u32 {
 }
 
 /// How many processes the procfs showed that the caller was not allowed to read. They are
-/// in no node.
+/// in no node. 0 where the source is BPF, see USERNS_SCAN_BPF.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
@@ -352,8 +352,13 @@ pub unsafe extern "C" fn userns_source(snapshot: *const userns_snapshot) -> u32 
 
 /// With USERNS_SCAN_BPF, why the source is procfs all the same; see bpf(2).
 ///
-/// Returns 0 if the source is BPF, or was not to be; otherwise a negative errno value: one of
-/// these, or another one with which bpf(2) failed.
+///     options.flags = USERNS_SCAN_BPF;
+///     if (userns_scan(&options, &snapshot) == 0 && userns_source_error(snapshot) < 0)
+///         fprintf(stderr, "slower, without BPF: %s\n",
+///                 userns_strerror(userns_source_error(snapshot)));
+///
+/// Returns 0 if the source is BPF, or was not to be; otherwise one of these negative errno
+/// values.
 ///
 ///     -EPERM                     the caller lacks CAP_BPF or CAP_PERFMON in the initial
 ///                                user namespace; or BPF is forbidden, by seccomp(2) say;

@@ -39,7 +39,21 @@ struct Scope {
 ///
 /// Nothing is entered into `namespaces` before all has been seen. Whatever the reason for a failure is, procfs can serve
 /// instead.
+///
+/// # Errors
+///
+/// Only those of `userns_source_error()` in the C header.
 pub fn walk(procfs: &Procfs, namespaces: &mut Namespaces) -> Result<(Processes, Source), Error> {
+    walk_all(procfs, namespaces).map_err(|error| match error.errno() {
+        libc::EPERM | libc::EXDEV | libc::EOPNOTSUPP | libc::ENOEXEC | libc::ENOMEM | libc::EMFILE | libc::ENFILE => {
+            error
+        }
+        libc::EACCES => Error::FORBIDDEN, // by a security module
+        _ => Error::NO_BPF,
+    })
+}
+
+fn walk_all(procfs: &Procfs, namespaces: &mut Namespaces) -> Result<(Processes, Source), Error> {
     let scope = Scope::find(procfs)?;
     let threads = count_threads(procfs);
     let mut layout = Layout { capacity: larger(threads), namespaces: larger(threads / 8) };
@@ -111,8 +125,9 @@ impl Scope {
 
     /// Runs the quickest program that this kernel accepts.
     fn walk(&self, layout: Layout, levels: i32) -> Result<(Memory, Source), Error> {
-        // First, because a caller without the privilege gets no further.
-        let (map, array) = make_array(layout.size())?;
+        // First, because a caller without the privilege gets no further; nor where arrays cannot be mapped (before Linux
+        // 5.5), or not ones as large (before 6.1 some kernels allow 4 MB).
+        let (map, array) = bpf::make_array(layout.size())?;
         let kernel = running_kernel()?;
         let target = Target { kernel, nested: self.nested, array: map.number(), layout, levels };
         let run = |functions| -> Result<(), Error> {
@@ -130,7 +145,7 @@ impl Scope {
     }
 
     fn visit_descriptors(&self, layout: Layout, magics: &[u32]) -> Result<Memory, Error> {
-        let (map, array) = make_array(layout.size_of_descriptors())?;
+        let (map, array) = bpf::make_array(layout.size_of_descriptors())?;
         let kernel = running_kernel()?;
         let target = Target { kernel, nested: self.nested, array: map.number(), layout, levels: 0 };
         let files = kernel.task_files.ok_or(Error::NO_BPF)?;
@@ -150,17 +165,6 @@ fn running_kernel() -> Result<&'static Kernel, Error> {
         kernel.into_boxed_slice().try_into().map_err(|_| Error::NO_MEMORY)
     })?;
     Ok(kernel)
-}
-
-fn make_array(size: usize) -> Result<(Fd, Memory), Error> {
-    match bpf::make_array(size) {
-        // No bpf(2), or one that knows no arrays that can be mapped (before Linux 5.5), or none as large (before 6.1 some
-        // allow 4 MB).
-        Err(Errno(libc::ENOSYS | libc::EINVAL | libc::E2BIG)) => Err(Error::NO_BPF),
-        // A security module.
-        Err(Errno(libc::EACCES)) => Err(Errno(libc::EPERM).into()),
-        made => Ok(made?),
-    }
 }
 
 fn load(code: &[u64], trigger: Trigger) -> Result<Fd, Error> {

@@ -103,6 +103,8 @@ pub struct Search<'s> {
     same_pids: bool,
     /// The network namespaces of the sockets, by inode number, that have been asked for theirs already.
     sockets: NumberMap<u64, Option<Target>>,
+    /// A BPF program may have found the processes: then there can be some that the procfs hides.
+    by_bpf: bool,
     /// The descriptors that are worth reading, in ascending order, if that is known; else all are.
     worthy: Option<Vec<Descriptor>>,
     tasks: Vec<u8>,
@@ -123,6 +125,7 @@ impl<'s> Search<'s> {
             mounts: Mounts::default(),
             same_pids: own == u64::try_from(pidfd::own_pid()).ok(),
             sockets: NumberMap::default(),
+            by_bpf: false,
             worthy: None,
             tasks: Vec::new(),
             descriptors: Vec::new(),
@@ -131,15 +134,23 @@ impl<'s> Search<'s> {
 
     /// Has a BPF program find out which descriptors there are to read. If it cannot, all are read.
     pub fn use_bpf(&mut self) {
+        self.by_bpf = true;
         self.worthy = if self.depth.pinned { find_descriptors(self.procfs, self.depth.sockets).ok() } else { None };
     }
 
     /// Looks at one process, unless it has gone.
     pub fn visit(&mut self, pid: i32) -> Result<(), Error> {
-        let Some(leader) = self.thread(self.procfs.root(), pid, pid)? else { return Ok(()) };
+        let Some(leader) = self.thread(self.procfs.root(), pid, pid)? else {
+            self.miss_hidden(pid);
+            return Ok(());
+        };
         self.process_from = self.holders.holds.len();
         self.tables.clear();
         let links = self.read_links(&leader, &[None; LINKS.len()])?;
+        if links == [None; LINKS.len()] && file::status(&leader.directory).is_err() {
+            self.miss_hidden(pid);
+            return Ok(());
+        }
         if !self.depth.pinned {
             return Ok(());
         }
@@ -154,12 +165,24 @@ impl<'s> Search<'s> {
         Ok(())
     }
 
+    /// Counts a process that the procfs does not show, unless it has ended.
+    fn miss_hidden(&mut self, pid: i32) {
+        if !self.by_bpf || pidfd::open(pid, false).is_err() {
+            return;
+        }
+        self.holders.missed.links += 1;
+        if self.depth.pinned {
+            self.holders.missed.descriptors += usize::from(self.may_hold(pid));
+            self.holders.missed.mounts += 1;
+        }
+    }
+
     fn visit_threads(&mut self, leader: &Thread, links: &Inodes, missed: &mut Missed) -> Result<(), Error> {
         let tasks = match open_directory(&leader.directory, c"task")? {
             Seen::Is(tasks) => tasks,
             Seen::Gone => return Ok(()),
             Seen::Refused(_) => {
-                missed.descriptors += 1;
+                missed.descriptors += usize::from(self.may_hold(leader.pid));
                 missed.mounts += 1;
                 return Ok(());
             }
@@ -289,6 +312,12 @@ impl<'s> Search<'s> {
         let (worthy, own) = (self.worthy.as_ref()?, (thread.pid, thread.tid));
         let begin = worthy.partition_point(|other| place(other) < own);
         Some(begin..worthy.partition_point(|other| place(other) <= own))
+    }
+
+    /// Whether a thread of a process may have a descriptor that is worth reading.
+    fn may_hold(&self, pid: i32) -> bool {
+        let Some(worthy) = &self.worthy else { return true };
+        worthy.binary_search_by_key(&pid, |descriptor| descriptor.pid).is_ok()
     }
 
     fn read_descriptors(

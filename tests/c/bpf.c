@@ -403,7 +403,10 @@ static void without_bpf(void)
         { -1, ENOSYS, -EOPNOTSUPP },
         { -1, EPERM, -EPERM },
         { BPF_MAP_CREATE, EPERM, -EPERM },
+        { BPF_MAP_CREATE, EACCES, -EPERM },
         { BPF_MAP_CREATE, EINVAL, -EOPNOTSUPP },
+        { BPF_MAP_CREATE, E2BIG, -EOPNOTSUPP },
+        { BPF_MAP_CREATE, EIO, -EOPNOTSUPP },
         { BPF_MAP_CREATE, ENOMEM, -ENOMEM },
         { BPF_PROG_LOAD, EACCES, -ENOEXEC },
         { BPF_PROG_LOAD, EINVAL, -ENOEXEC },
@@ -415,21 +418,25 @@ static void without_bpf(void)
         in_clean_room(scan_refused, &refusals[i]);
 }
 
-/* Neither the options of a procfs nor ptrace(2) are asked; see capset(2). */
-static void scan_hidden(void *unused)
+/* A caller with no other right than to load programs; see capset(2). */
+static void keep_bpf_alone(void)
 {
     struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
     struct __user_cap_data_struct data[2] = { 0 };
-    struct userns_snapshot *snapshot;
 
-    (void)unused;
-    if (mount("proc", "/proc", "proc", 0, "hidepid=2") != 0)
-        skip("cannot mount a procfs with hidepid: %s", strerror(errno));
     CHECK(prctl(PR_SET_KEEPCAPS, 1) == 0);
     become_nobody(1234);
     data[1].effective = data[1].permitted = CAP_TO_MASK(CAP_BPF) | CAP_TO_MASK(CAP_PERFMON);
     CHECK(syscall(SYS_capset, &header, data) == 0);
+}
 
+/* Neither the options of a procfs nor ptrace(2) are asked. */
+static void scan_hidden(void *holder)
+{
+    const struct userns_node *init;
+    struct userns_snapshot *snapshot;
+
+    keep_bpf_alone();
     snapshot = scan_by(0, USERNS_SOURCE_PROCFS);
     CHECK(userns_find_pid(snapshot, 1) == NULL);
     CHECK(userns_gaps(snapshot) & USERNS_GAP_HIDEPID);
@@ -438,17 +445,41 @@ static void scan_hidden(void *unused)
     CHECK(userns_find_pid(snapshot, 1) == userns_self(snapshot));
     CHECK_EQ(userns_gaps(snapshot) & (USERNS_GAP_HIDEPID | USERNS_GAP_UNREADABLE), 0);
     userns_free(snapshot);
+
+    /* What BPF alone does not tell is counted: of two processes the mounts, of one of these the descriptors. */
+    snapshot = scan_by(USERNS_SCAN_BPF | USERNS_SCAN_PINNED | USERNS_SCAN_NAMES, best_source());
+    init = userns_find_pid(snapshot, 1);
+    CHECK(init && init == userns_find_pid(snapshot, *(pid_t *)holder));
+    CHECK_EQ(userns_gaps(snapshot) & (USERNS_GAP_HIDEPID | USERNS_GAP_LINKS), USERNS_GAP_HIDEPID | USERNS_GAP_LINKS);
+    CHECK_EQ(userns_unreadable_descriptors(snapshot), 1);
+    CHECK_EQ(userns_unreadable_mounts(snapshot), 2);
+    CHECK_EQ(userns_unreadable(snapshot), 0);
+    userns_free(snapshot);
 }
 
-static void room_with_hidepid(void *unused)
+static void hold_descriptor(void *unused)
 {
-    in_child(scan_hidden, unused);
+    (void)unused;
+    CHECK(open_namespace(getpid(), "net") >= 0);
+}
+
+static void room_with_hidepid(void *options)
+{
+    pid_t holder;
+
+    if (mount("proc", "/proc", "proc", 0, options) != 0)
+        skip("cannot mount a procfs with %s: %s", (char *)options, strerror(errno));
+    holder = start(hold_descriptor, NULL);
+    in_child(scan_hidden, &holder);
 }
 
 static void hidepid(void)
 {
+    static char options[][sizeof "hidepid=1"] = { "hidepid=1", "hidepid=2", "hidepid=4" };
+
     need_bpf();
-    in_clean_room(room_with_hidepid, NULL);
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        in_clean_room(room_with_hidepid, options[i]);
 }
 
 /* BPF needs a descriptor or two more than procfs, which serves where these cannot be had. */
