@@ -191,7 +191,60 @@ static void same_pins(void)
 
 /* ---- PID namespaces and threads ---- */
 
+static void print_pins_by(pid_t pid, FILE *out, const struct userns_pin *const *pins, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (userns_pin_pid(pins[i]) == pid)
+            print_pins(out, &pins[i], 1);
+    }
+}
+
+/* What one process keeps alive, to be released with free(). */
+static char *pins_by(pid_t pid, const struct userns_snapshot *snapshot)
+{
+    size_t count, each, length;
+    const struct userns_node *const *nodes = userns_nodes(snapshot, &count);
+    const struct userns_namespace *const *namespaces;
+    const struct userns_pin *const *pins;
+    char *text;
+    FILE *out = open_memstream(&text, &length);
+
+    CHECK(out != NULL);
+    for (size_t i = 0; i < count; i++) {
+        fprintf(out, "%" PRIu64 "\n", userns_inode(nodes[i]));
+        pins = userns_pins(nodes[i], &each);
+        print_pins_by(pid, out, pins, each);
+    }
+    namespaces = userns_namespaces(snapshot, &count);
+    for (size_t i = 0; i < count; i++) {
+        pins = userns_namespace_pins(namespaces[i], &each);
+        print_pins_by(pid, out, pins, each);
+    }
+    CHECK(fclose(out) == 0);
+    return text;
+}
+
 /* Where the test runs, in the initial PID namespace for example, there are others than our own. */
+static void pins_on_the_host(void)
+{
+    struct userns_snapshot *by_procfs, *by_bpf;
+    pid_t pid;
+    char *pins;
+    int held = 0;
+
+    need_bpf();
+    pid = start(hold_much, NULL);
+    by_procfs = scan_by(USERNS_SCAN_PINNED, USERNS_SOURCE_PROCFS);
+    by_bpf = scan_by(USERNS_SCAN_PINNED | USERNS_SCAN_BPF, best_source());
+    pins = pins_by(pid, by_bpf);
+    for (const char *line = pins; (line = strstr(line, "kind ")) != NULL; line++)
+        held++;
+    CHECK(held >= 8); /* three times a user and a network namespace, and two in tables of threads */
+    CHECK(same_text(pins_by(pid, by_procfs), pins));
+    userns_free(by_procfs);
+    userns_free(by_bpf);
+}
+
 static void on_the_host(void)
 {
     int two = 2;
@@ -430,6 +483,29 @@ static void keep_bpf_alone(void)
     CHECK(syscall(SYS_capset, &header, data) == 0);
 }
 
+static void need_bpf_there(void *unused)
+{
+    (void)unused;
+    need_bpf();
+}
+
+static void scan_without_types(void *unused)
+{
+    (void)unused;
+    if (mount("tmpfs", "/sys/kernel/btf", "tmpfs", 0, NULL) != 0)
+        skip("cannot hide the kernel's types: %s", strerror(errno));
+    userns_free(scan_without(NULL, -EOPNOTSUPP));
+    CHECK(umount("/sys/kernel/btf") == 0);
+    userns_free(scan_by(USERNS_SCAN_BPF, best_source())); /* which looks again */
+}
+
+/* As with a kernel that was built without BTF. This process must not know the types already. */
+static void without_types(void)
+{
+    in_child(need_bpf_there, NULL);
+    in_clean_room(scan_without_types, NULL);
+}
+
 /* Neither the options of a procfs nor ptrace(2) are asked. */
 static void scan_hidden(void *holder)
 {
@@ -582,6 +658,7 @@ int main(int argc, char *argv[])
         { "same_answer_by_tasks", same_answer_by_tasks },
         { "same_pins", same_pins },
         { "on_the_host", on_the_host },
+        { "pins_on_the_host", pins_on_the_host },
         { "deeper_pid_namespace", deeper_pid_namespace },
         { "threads_count_once", threads_count_once },
         { "more_than_expected", more_than_expected },
@@ -590,6 +667,7 @@ int main(int argc, char *argv[])
         { "nested", nested },
         { "foreign_procfs", foreign_procfs },
         { "without_bpf", without_bpf },
+        { "without_types", without_types },
         { "hidepid", hidepid },
         { "few_descriptors", few_descriptors },
         { "not_asked_for", not_asked_for },

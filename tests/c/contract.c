@@ -400,6 +400,8 @@ static void versions(void)
 static atomic_long in_use;
 static long calls, first_refused;
 static bool refuses_on, kept;
+/* What a scan with enough memory sees. */
+static struct userns_snapshot *reference;
 
 extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
@@ -485,6 +487,8 @@ static bool scan_is_refused(uint64_t flags, long nth)
         CHECK(flags & USERNS_SCAN_BPF); /* for which procfs, or the descriptors one by one, serve */
         CHECK(!refuses_on);
         CHECK(userns_source_error(snapshot) == -ENOMEM || flags & USERNS_SCAN_PINNED);
+        CHECK(same_snapshot(reference, snapshot));
+        CHECK(same_text(pins_of(reference), pins_of(snapshot)));
         userns_free(snapshot);
     } else {
         CHECK_EQ(error, -ENOMEM);
@@ -501,10 +505,12 @@ static void refuse_each_in_turn(uint64_t flags)
     int descriptors = open_descriptors();
     long nth = 1;
 
+    reference = scan_as(NULL, flags & ~USERNS_SCAN_BPF);
     while (scan_is_refused(flags, nth))
         nth++;
     CHECK(nth > 5);
     CHECK_EQ(open_descriptors(), descriptors);
+    userns_free(reference);
 }
 
 static void little_memory(void *unused)
