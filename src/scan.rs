@@ -161,7 +161,7 @@ pub(crate) fn scan_procfs(proc_path: &CStr, wanted: Wanted) -> Result<Snapshot, 
         None => None,
     };
     let (mut processes, source, source_error) = walk(&procfs, &mut namespaces, wanted)?;
-    let mut holders = find_holders(&procfs, &mut namespaces, &processes, wanted)?;
+    let mut holders = find_holders(&procfs, &mut namespaces, &processes, source, wanted)?;
     if wanted.names {
         processes.read_names(&procfs, &mut holders.text)?;
     }
@@ -204,6 +204,7 @@ fn find_holders(
     procfs: &Procfs,
     namespaces: &mut Namespaces,
     processes: &Processes,
+    source: Source,
     wanted: Wanted,
 ) -> Result<Holders, Error> {
     if !wanted.pinned && !wanted.owned {
@@ -211,7 +212,7 @@ fn find_holders(
     }
     let depth = Depth { pinned: wanted.pinned, sockets: wanted.sockets };
     let mut search = Search::new(procfs, namespaces, depth);
-    if wanted.bpf {
+    if source != Source::Procfs {
         search.use_bpf();
     }
     for member in &processes.members {

@@ -16,6 +16,7 @@ use btf::Kernel;
 use once_cell::race::OnceBox;
 use program::{Layout, Target};
 use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// `SOCKFS_MAGIC` of linux/magic.h: the file system of all sockets.
 const SOCKFS_MAGIC: u32 = 0x534f_434b;
@@ -29,11 +30,15 @@ const USUAL_DESCRIPTORS: u32 = 4096;
 /// No array is made for more; whoever needs that goes through procfs.
 const MOST: u32 = 1 << 24;
 
-/// Which processes a pass is about.
+/// Which processes a pass is about: those of the caller's PID namespace.
 struct Scope {
-    /// Those of a PID namespace that is not the initial one.
-    nested: bool,
+    /// How deep that is, see pid_namespaces(7).
+    level: u32,
 }
+
+/// How deep the caller's PID namespace is if it is not the initial one: most are one below. Only the kernel's structures
+/// tell, so this is what a program found last; a child of fork(2) can be elsewhere.
+static NESTED_LEVEL: AtomicU32 = AtomicU32::new(1);
 
 /// Walks through all processes, as [`Processes::walk`] does through procfs.
 ///
@@ -54,12 +59,15 @@ pub fn walk(procfs: &Procfs, namespaces: &mut Namespaces) -> Result<(Processes, 
 }
 
 fn walk_all(procfs: &Procfs, namespaces: &mut Namespaces) -> Result<(Processes, Source), Error> {
-    let scope = Scope::find(procfs)?;
+    let mut scope = Scope::find(procfs)?;
     let threads = count_threads(procfs);
     let mut layout = Layout { capacity: larger(threads), namespaces: larger(threads / 8) };
     let mut levels = program::FEW_LEVELS;
     loop {
         let (array, source) = scope.walk(layout, levels)?;
+        if scope.correct_level(array.bytes()) {
+            continue;
+        }
         let counts = [program::COUNT, program::NAMESPACE_COUNT].map(|at| long(array.bytes(), at));
         let is_cut_off = long(array.bytes(), program::CUT_OFF) != 0;
         match layout.grown_for(counts)? {
@@ -90,11 +98,14 @@ pub struct Descriptor {
 
 /// Finds all descriptors of namespaces, and if wanted of sockets, in the tables of all threads; in ascending order.
 pub fn find_descriptors(procfs: &Procfs, sockets: bool) -> Result<Vec<Descriptor>, Error> {
-    let scope = Scope::find(procfs)?;
+    let mut scope = Scope::find(procfs)?;
     let magics = [nsfs::MAGIC, SOCKFS_MAGIC];
     let mut layout = Layout { capacity: USUAL_DESCRIPTORS, namespaces: 0 };
     loop {
         let array = scope.visit_descriptors(layout, if sockets { &magics } else { &magics[..1] })?;
+        if scope.correct_level(array.bytes()) {
+            continue;
+        }
         let count = long(array.bytes(), program::COUNT);
         match layout.grown_for([count, 0])? {
             None => return collect_descriptors(array.bytes(), layout, count as usize),
@@ -120,7 +131,23 @@ impl Scope {
     fn find(procfs: &Procfs) -> Result<Scope, Error> {
         let nested = !sight::is_caller_in_initial_pid_namespace(procfs);
         // Only a procfs of the initial PID namespace shows a process that is in that.
-        if nested && !shows_own_pid_namespace(procfs)? { Err(Error::OTHER_PROCFS) } else { Ok(Scope { nested }) }
+        if nested && !shows_own_pid_namespace(procfs)? {
+            return Err(Error::OTHER_PROCFS);
+        }
+        Ok(Scope { level: if nested { NESTED_LEVEL.load(Ordering::Relaxed) } else { 0 } })
+    }
+
+    /// Whether a program found that the level is another one, so that it did nothing else.
+    fn correct_level(&mut self, array: &[u8]) -> bool {
+        match long(array, program::OWN_LEVEL) as u32 {
+            0 => false, // it is the initial one, or there was nothing to visit
+            found if found == self.level => false,
+            found => {
+                self.level = found;
+                NESTED_LEVEL.store(found, Ordering::Relaxed);
+                true
+            }
+        }
     }
 
     /// Runs the quickest program that this kernel accepts.
@@ -129,7 +156,7 @@ impl Scope {
         // 5.5), or not ones as large (before 6.1 some kernels allow 4 MB).
         let (map, array) = bpf::make_array(layout.size())?;
         let kernel = running_kernel()?;
-        let target = Target { kernel, nested: self.nested, array: map.number(), layout, levels };
+        let target = Target { kernel, level: self.level, array: map.number(), layout, levels };
         let run = |functions| -> Result<(), Error> {
             Ok(bpf::run(&load(&program::processes(target, functions)?, Trigger::Call)?)?)
         };
@@ -147,7 +174,7 @@ impl Scope {
     fn visit_descriptors(&self, layout: Layout, magics: &[u32]) -> Result<Memory, Error> {
         let (map, array) = bpf::make_array(layout.size_of_descriptors())?;
         let kernel = running_kernel()?;
-        let target = Target { kernel, nested: self.nested, array: map.number(), layout, levels: 0 };
+        let target = Target { kernel, level: self.level, array: map.number(), layout, levels: 0 };
         let files = kernel.task_files.ok_or(Error::NO_BPF)?;
         bpf::visit(&load(&program::descriptors(target, magics)?, Trigger::Visit(files))?)?;
         Ok(array)
@@ -307,13 +334,12 @@ mod tests {
                 return tell(&format!("skipped: the_verifier_accepts_all_programs: {errors:?}"));
             }
         };
-        for (nested, levels) in [false, true]
+        for (level, levels) in [0, 1, 32]
             .into_iter()
-            .flat_map(|nested| [program::FEW_LEVELS, program::ALL_LEVELS].map(|levels| (nested, levels)))
+            .flat_map(|level| [program::FEW_LEVELS, program::ALL_LEVELS].map(|levels| (level, levels)))
         {
-            let target = Target { kernel, nested, array: map.number(), layout, levels };
-            let place = if nested { "nested" } else { "initial PID namespace" };
-            let name = |what: &str| format!("{what}, {place}, {levels} levels");
+            let target = Target { kernel, level, array: map.number(), layout, levels };
+            let name = |what: &str| format!("{what}, PID namespace on level {level}, {levels} levels");
             match &kernel.functions {
                 Some(functions) => {
                     verify(&name("processes"), &program::processes(target, functions).unwrap(), Trigger::Call);
@@ -321,9 +347,13 @@ mod tests {
                 None => tell("skipped: the program that visits processes: this kernel has no iterator over them"),
             }
             if let (Some(tasks), Some(files)) = (kernel.tasks, kernel.task_files) {
-                let descriptors = program::descriptors(target, &[nsfs::MAGIC, SOCKFS_MAGIC]).unwrap();
-                verify(&name("tasks"), &program::tasks(target).unwrap(), Trigger::Visit(tasks));
-                verify(&name("descriptors"), &descriptors, Trigger::Visit(files));
+                for (functions, age) in [(kernel.functions, ""), (None, ", as on older kernels")] {
+                    let target = Target { kernel: &Kernel { functions, ..*kernel }, ..target };
+                    let descriptors = program::descriptors(target, &[nsfs::MAGIC, SOCKFS_MAGIC]).unwrap();
+                    let name = |what: &str| name(what) + age;
+                    verify(&name("tasks"), &program::tasks(target).unwrap(), Trigger::Visit(tasks));
+                    verify(&name("descriptors"), &descriptors, Trigger::Visit(files));
+                }
             } else {
                 tell("skipped: the programs that visit threads: this kernel has no iterators over them");
             }

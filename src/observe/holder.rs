@@ -103,7 +103,7 @@ pub struct Search<'s> {
     same_pids: bool,
     /// The network namespaces of the sockets, by inode number, that have been asked for theirs already.
     sockets: NumberMap<u64, Option<Target>>,
-    /// A BPF program may have found the processes: then there can be some that the procfs hides.
+    /// A BPF program has found the processes, so that there can be some that the procfs hides.
     by_bpf: bool,
     /// The descriptors that are worth reading, in ascending order, if that is known; else all are.
     worthy: Option<Vec<Descriptor>>,
@@ -132,7 +132,8 @@ impl<'s> Search<'s> {
         }
     }
 
-    /// Has a BPF program find out which descriptors there are to read. If it cannot, all are read.
+    /// For processes that a BPF program found. Has another one find out which descriptors there are to read; if it cannot,
+    /// all are read.
     pub fn use_bpf(&mut self) {
         self.by_bpf = true;
         self.worthy = if self.depth.pinned { find_descriptors(self.procfs, self.depth.sockets).ok() } else { None };

@@ -149,10 +149,6 @@ impl Assembler {
         self.jump_between(Is::Different, left, right, to);
     }
 
-    pub fn jump_if_less(&mut self, left: u8, right: u8, to: Label) {
-        self.jump_between(Is::Less, left, right, to);
-    }
-
     fn jump_between(&mut self, is: Is, left: u8, right: u8, to: Label) {
         let code = 0x0d | is as u8;
         self.emit(Instruction { code, destination: left, source: right, offset: 0, constant: 0, jump: Some(to) });

@@ -22,13 +22,12 @@ pub struct Layout {
 /// The header: how many there were of each, also beyond the capacity.
 pub const COUNT: usize = 0;
 pub const NAMESPACE_COUNT: usize = 8;
-/// Where the program keeps which PID namespace the caller is in, and how deep.
-const OWN_LEVEL: usize = 16;
+/// How deep the PID namespace is that the caller is in; 0 in the initial one, or if nothing was to be visited.
+pub const OWN_LEVEL: usize = 16;
+/// Where the program keeps which one that is.
 const OWN_NAMESPACE: usize = 24;
-/// A pointer that is written here is a number when it is read again, so that one can calculate with it.
-const SCRATCH: usize = 32;
 /// Not zero: there were more namespaces above one another than the program may note.
-pub const CUT_OFF: usize = 40;
+pub const CUT_OFF: usize = 32;
 const HEADER: usize = 64;
 
 /// A slot: mark, inode number, and the place that follows that of the namespace.
@@ -96,8 +95,9 @@ impl Layout {
 #[derive(Clone, Copy)]
 pub struct Target<'k> {
     pub kernel: &'k Kernel,
-    /// The caller is in a PID namespace that is not the initial one.
-    pub nested: bool,
+    /// How deep the caller's PID namespace is, 0 for the initial one. Where it is another one, the program tells so, and
+    /// nothing else.
+    pub level: u32,
     /// The descriptor of the array.
     pub array: i32,
     pub layout: Layout,
@@ -105,12 +105,19 @@ pub struct Target<'k> {
     pub levels: i32,
 }
 
+impl Target<'_> {
+    /// Where a `struct pid` has the number for the caller's PID namespace, if it has one.
+    fn own_number(&self) -> i16 {
+        self.kernel.pid_numbers + (self.level * UPID_SIZE) as i16
+    }
+}
+
 /// Visits all processes by itself, when called.
 pub fn processes(target: Target, functions: &Functions) -> Code {
     let mut code = Assembler::default();
-    let [head, end] = [code.label(), code.label()];
+    let [head, end, other_level] = [code.label(), code.label(), code.label()];
     code.map_value(ARRAY, target.array);
-    code.remember_own(&target);
+    code.remember_own(&target, other_level);
     code.call_kernel(functions.read_lock);
     code.address(R1, TASKS);
     code.set(R2, 0);
@@ -134,6 +141,7 @@ pub fn processes(target: Target, functions: &Functions) -> Code {
     code.call_kernel(functions.end_tasks);
     code.call_kernel(functions.read_unlock);
     code.forget_own(&target);
+    code.bind(other_level);
     code.leave();
     code.finish()
 }
@@ -151,7 +159,7 @@ pub fn tasks(target: Target) -> Code {
     code.jump_if_not_equal(R2, R3, end);
     code.distrust(TASK, target.kernel.cast, target.kernel.task_type);
     code.map_value(ARRAY, target.array);
-    code.remember_own(&target);
+    code.remember_own(&target, end);
     code.note_process(&target, end);
     code.note_few(&target, end);
     code.bind(end);
@@ -188,7 +196,7 @@ pub fn descriptors(target: Target, magics: &[u32]) -> Code {
     code.bind(wanted);
     code.distrust(TASK, kernel.cast, kernel.task_type);
     code.map_value(ARRAY, target.array);
-    code.remember_own(&target);
+    code.remember_own(&target, end);
     code.append(COUNT, target.layout.descriptors().start, DESCRIPTOR, target.layout.capacity, end);
     code.copy(OBJECT, R3);
     code.store(Size::Word, OBJECT, DESCRIPTOR_NUMBER as i16, NUMBER);
@@ -212,11 +220,11 @@ const NUMBER: u8 = R8;
 /// The user namespace that is looked at, or, in the program for descriptors, first the file and then the record.
 const OBJECT: u8 = R9;
 
-/// On the stack: the kernel's iterators, where the place of a namespace belongs, and a copy of a `struct upid`.
+/// On the stack: the kernel's iterators, where the place of a namespace belongs, and a copy of what is read, of a `struct upid` at most.
 const TASKS: i16 = -24;
 const NUMBERS: i16 = -32;
 const LINK: i16 = -40;
-const UPID: i16 = -56;
+const COPY: i16 = -56;
 
 /// `PIDTYPE_TGID` of the kernel: which of the numbers of a process is its PID.
 const PIDTYPE_TGID: i16 = 1;
@@ -236,9 +244,9 @@ impl Assembler {
         self.copy(pointer, R0);
     }
 
-    /// Keeps the caller's PID namespace, unless it has done so before.
-    fn remember_own(&mut self, target: &Target) {
-        if !target.nested {
+    /// Keeps the caller's PID namespace, unless it has done so before; goes on elsewhere if it is on another level.
+    fn remember_own(&mut self, target: &Target, otherwise: Label) {
+        if target.level == 0 {
             return;
         }
         let kernel = target.kernel;
@@ -247,86 +255,55 @@ impl Assembler {
         self.jump_if(Is::Different, R1, 0, known);
         self.call_helper(GET_CURRENT_TASK);
         self.read_kernel(R0, kernel.task_thread_pid, 8);
-        self.load(Size::Long, R1, STACK, UPID);
-        self.store(Size::Long, ARRAY, SCRATCH as i16, R1);
-        self.read_kernel(R1, kernel.pid_level, 4);
-        self.load(Size::Word, R3, STACK, UPID);
-        self.store(Size::Long, ARRAY, OWN_LEVEL as i16, R3);
-        self.load(Size::Long, R1, ARRAY, SCRATCH as i16);
-        self.read_upid(kernel);
-        self.load(Size::Long, R1, STACK, UPID + kernel.upid_namespace);
+        self.load(Size::Long, OBJECT, STACK, COPY);
+        self.read_kernel(OBJECT, kernel.pid_level, 4);
+        self.load(Size::Word, R1, STACK, COPY);
+        self.store(Size::Long, ARRAY, OWN_LEVEL as i16, R1);
+        self.jump_if(Is::Different, R1, target.level as i32, otherwise);
+        self.read_kernel(OBJECT, target.own_number() + kernel.upid_namespace, 8);
+        self.load(Size::Long, R1, STACK, COPY);
         self.store(Size::Long, ARRAY, OWN_NAMESPACE as i16, R1);
         self.bind(known);
     }
 
     /// Leaves no addresses of the kernel behind, in memory that is mapped.
     fn forget_own(&mut self, target: &Target) {
-        if target.nested {
+        if target.level > 0 {
             self.set(R1, 0);
             self.store(Size::Long, ARRAY, OWN_NAMESPACE as i16, R1);
-            self.store(Size::Long, ARRAY, SCRATCH as i16, R1);
         }
     }
 
-    /// Copies so many bytes at an offset from an address that is a number, to where copies of a `struct upid` are.
+    /// Copies so many bytes, not more than there is room for, at an offset from an address.
     fn read_kernel(&mut self, address: u8, offset: i16, length: i32) {
         self.copy(R3, address);
         self.calculate(Operation::Add, R3, offset.into());
-        self.address(R1, UPID);
+        self.address(R1, COPY);
         self.set(R2, length);
         self.call_helper(PROBE_READ_KERNEL);
     }
 
-    /// Copies the `struct upid` that the `struct pid` in R1 has at the level in R3; zeros if it has none.
-    fn read_upid(&mut self, kernel: &Kernel) {
-        self.store(Size::Long, ARRAY, SCRATCH as i16, R1);
-        self.load(Size::Long, R4, ARRAY, SCRATCH as i16);
-        self.calculate(Operation::Multiply, R3, UPID_SIZE as i32);
-        self.combine(Operation::Add, R3, R4);
-        self.read_kernel(R3, kernel.pid_numbers, UPID_SIZE as i32);
-    }
-
     /// Puts into NUMBER how the caller's PID namespace numbers the task, or the process that it belongs to; goes on
     /// elsewhere if it does not. In the initial one that is a member of the task.
-    ///
-    /// The first thread of a process has the number of the process, but for a moment in the middle of an execve(2) by
-    /// another thread; then `signal`, which is far away, still tells it.
     fn read_number(&mut self, target: &Target, of: Identity, otherwise: Label) {
         let kernel = target.kernel;
-        if target.nested {
+        if target.level > 0 {
             match of {
                 Identity::Thread => self.load(Size::Long, R1, TASK, kernel.task_thread_pid),
-                Identity::Process => {
-                    let found = self.label();
-                    self.load(Size::Long, R1, TASK, kernel.task_thread_pid);
-                    self.load(Size::Word, R2, R1, kernel.pid_numbers + kernel.upid_number);
-                    self.load(Size::Word, R3, TASK, kernel.task_tgid);
-                    self.jump_if_equal(R2, R3, found);
-                    self.load(Size::Long, R1, TASK, kernel.task_signal);
-                    self.load(Size::Long, R1, R1, kernel.signal_pids + PIDTYPE_TGID * size_of::<u64>() as i16);
-                    self.bind(found);
-                }
+                Identity::Process => self.find_process(kernel),
             }
             self.load(Size::Word, R2, R1, kernel.pid_level);
-            self.load(Size::Long, R3, ARRAY, OWN_LEVEL as i16);
-            self.jump_if_less(R2, R3, otherwise);
-            let [first, read] = [self.label(), self.label()];
-            // Most are one level below the initial one. A load where the verifier knows the place is quicker than a
-            // copy; it knows elements of arrays of unknown length from Linux 6.5 on.
+            self.jump_if(Is::Less, R2, target.level as i32, otherwise);
+            let (number, namespace) = (kernel.upid_number, kernel.upid_namespace);
             if kernel.functions.is_some() {
-                self.jump_if(Is::Equal, R3, 1, first);
+                self.load(Size::Word, NUMBER, R1, target.own_number() + number);
+                self.load(Size::Long, R1, R1, target.own_number() + namespace);
+            } else {
+                // Before Linux 6.5 the verifier lets no program read more than the first of these numbers.
+                self.read_kernel(R1, target.own_number(), UPID_SIZE as i32);
+                self.load(Size::Word, NUMBER, STACK, COPY + number);
+                self.load(Size::Long, R1, STACK, COPY + namespace);
             }
-            self.read_upid(kernel);
-            self.load(Size::Word, NUMBER, STACK, UPID + kernel.upid_number);
-            self.load(Size::Long, R1, STACK, UPID + kernel.upid_namespace);
-            if kernel.functions.is_some() {
-                let upid = kernel.pid_numbers + UPID_SIZE as i16;
-                self.jump(read);
-                self.bind(first);
-                self.load(Size::Word, NUMBER, R1, upid + kernel.upid_number);
-                self.load(Size::Long, R1, R1, upid + kernel.upid_namespace);
-            }
-            self.bind(read);
             self.load(Size::Long, R2, ARRAY, OWN_NAMESPACE as i16);
             self.jump_if_not_equal(R1, R2, otherwise);
         } else {
@@ -334,6 +311,21 @@ impl Assembler {
             self.load(Size::Word, NUMBER, TASK, member);
         }
         self.jump_if(Is::Equal, NUMBER, 0, otherwise); // the idle task
+    }
+
+    /// Leaves in R1 the `struct pid` that a process is known by.
+    ///
+    /// Its first thread has that too, but for a moment in the middle of an execve(2) by another thread; then `signal`,
+    /// which is far away, still tells it.
+    fn find_process(&mut self, kernel: &Kernel) {
+        let found = self.label();
+        self.load(Size::Long, R1, TASK, kernel.task_thread_pid);
+        self.load(Size::Word, R2, R1, kernel.pid_numbers + kernel.upid_number);
+        self.load(Size::Word, R3, TASK, kernel.task_tgid);
+        self.jump_if_equal(R2, R3, found);
+        self.load(Size::Long, R1, TASK, kernel.task_signal);
+        self.load(Size::Long, R1, R1, kernel.signal_pids + PIDTYPE_TGID * size_of::<u64>() as i16);
+        self.bind(found);
     }
 
     /// Counts one more, and leaves in R3 where its record is to be; goes on elsewhere if there is no room.
