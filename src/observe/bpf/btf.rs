@@ -25,6 +25,7 @@ pub struct Kernel {
     /// Linux 6.18.
     pub id: Option<i16>,
     pub pid_level: i16,
+    pub pid_tasks: i16,
     pub pid_numbers: i16,
     pub upid_number: i16,
     pub upid_namespace: i16,
@@ -65,7 +66,7 @@ const STRUCTS: [(&[u8], &[&[u8]]); 10] = [
     (b"cred", &[b"user_ns"]),
     (b"user_namespace", &[b"parent", b"level", b"owner", b"ns"]),
     (b"ns_common", &[b"inum", b"ns_id"]),
-    (b"pid", &[b"level", b"numbers"]),
+    (b"pid", &[b"level", b"tasks", b"numbers"]),
     (b"upid", &[b"nr", b"ns"]),
     (b"file", &[b"f_inode"]),
     (b"inode", &[b"i_sb"]),
@@ -143,6 +144,7 @@ impl Found {
             inode: in_common(b"inum")?,
             id: in_common(b"ns_id"),
             pid_level: near(b"pid", b"level")?,
+            pid_tasks: near(b"pid", b"tasks")?,
             pid_numbers: near(b"pid", b"numbers")?,
             upid_number: near(b"upid", b"nr")?,
             upid_namespace: near(b"upid", b"ns")?,
@@ -536,7 +538,7 @@ mod tests {
         maker.structure("cred", KIND_STRUCT, &[("user_ns", 0, 6)]);
         let user = [("parent", 0, 7), ("level", 0, 8), ("owner", 0, 9), ("ns", common, 100)];
         maker.structure("user_namespace", KIND_STRUCT, &user);
-        maker.structure("pid", KIND_STRUCT, &[("level", 0, 10), ("numbers", 0, 11)]);
+        maker.structure("pid", KIND_STRUCT, &[("level", 0, 10), ("tasks", 0, 16), ("numbers", 0, 11)]);
         maker.structure("upid", KIND_STRUCT, &numbers);
         maker.structure("file", KIND_STRUCT, &[("f_inode", 0, 12)]);
         maker.structure("inode", KIND_STRUCT, &[("i_sb", 0, 13)]);

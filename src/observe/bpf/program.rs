@@ -226,7 +226,7 @@ const NUMBERS: i16 = -32;
 const LINK: i16 = -40;
 const COPY: i16 = -56;
 
-/// `PIDTYPE_TGID` of the kernel: which of the numbers of a process is its PID.
+/// `PIDTYPE_TGID` of the kernel: in which way a process is known by its PID.
 const PIDTYPE_TGID: i16 = 1;
 
 /// Functions of bpf-helpers(7).
@@ -315,16 +315,16 @@ impl Assembler {
 
     /// Leaves in R1 the `struct pid` that a process is known by.
     ///
-    /// Its first thread has that too, but for a moment in the middle of an execve(2) by another thread; then `signal`,
-    /// which is far away, still tells it.
+    /// That is the one of its first thread, but for a moment in the middle of an execve(2) by another thread, when that
+    /// one is not known as a process: then `signal`, which is far away, still tells it.
     fn find_process(&mut self, kernel: &Kernel) {
+        const POINTER: i16 = size_of::<u64>() as i16;
         let found = self.label();
         self.load(Size::Long, R1, TASK, kernel.task_thread_pid);
-        self.load(Size::Word, R2, R1, kernel.pid_numbers + kernel.upid_number);
-        self.load(Size::Word, R3, TASK, kernel.task_tgid);
-        self.jump_if_equal(R2, R3, found);
+        self.load(Size::Long, R2, R1, kernel.pid_tasks + PIDTYPE_TGID * POINTER);
+        self.jump_if(Is::Different, R2, 0, found);
         self.load(Size::Long, R1, TASK, kernel.task_signal);
-        self.load(Size::Long, R1, R1, kernel.signal_pids + PIDTYPE_TGID * size_of::<u64>() as i16);
+        self.load(Size::Long, R1, R1, kernel.signal_pids + PIDTYPE_TGID * POINTER);
         self.bind(found);
     }
 
