@@ -114,6 +114,7 @@ situations!(bpf:
     pins_on_the_host,
     deeper_pid_namespace,
     threads_count_once,
+    same_answer_among_many,
     more_than_expected,
     more_descriptors_than_expected,
     unprivileged,

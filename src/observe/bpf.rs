@@ -325,8 +325,8 @@ mod tests {
 
     #[test]
     fn the_verifier_accepts_all_programs() {
-        let layout = Layout { capacity: 1000, namespaces: 100 };
-        let made = bpf::make_array(layout.size().max(layout.size_of_descriptors()));
+        let [few, many] = [1000, 10_000].map(|capacity| Layout { capacity, namespaces: 100 });
+        let made = bpf::make_array(many.size().max(many.size_of_descriptors()));
         let ((map, _memory), kernel) = match (made, running_kernel()) {
             (Ok(made), Ok(kernel)) => (made, kernel),
             (made, kernel) => {
@@ -334,21 +334,25 @@ mod tests {
                 return tell(&format!("skipped: the_verifier_accepts_all_programs: {errors:?}"));
             }
         };
+        let old = Kernel { functions: None, ..*kernel };
         for (level, levels) in [0, 1, 32]
             .into_iter()
             .flat_map(|level| [program::FEW_LEVELS, program::ALL_LEVELS].map(|levels| (level, levels)))
         {
-            let target = Target { kernel, level, array: map.number(), layout, levels };
+            let target = Target { kernel, level, array: map.number(), layout: few, levels };
             let name = |what: &str| format!("{what}, PID namespace on level {level}, {levels} levels");
             match &kernel.functions {
                 Some(functions) => {
-                    verify(&name("processes"), &program::processes(target, functions).unwrap(), Trigger::Call);
+                    for (layout, what) in [(few, "few processes"), (many, "many processes")] {
+                        let code = program::processes(Target { layout, ..target }, functions).unwrap();
+                        verify(&name(what), &code, Trigger::Call);
+                    }
                 }
                 None => tell("skipped: the program that visits processes: this kernel has no iterator over them"),
             }
             if let (Some(tasks), Some(files)) = (kernel.tasks, kernel.task_files) {
-                for (functions, age) in [(kernel.functions, ""), (None, ", as on older kernels")] {
-                    let target = Target { kernel: &Kernel { functions, ..*kernel }, ..target };
+                for (kernel, age) in [(kernel, ""), (&old, ", as on older kernels")] {
+                    let target = Target { kernel, ..target };
                     let descriptors = program::descriptors(target, &[nsfs::MAGIC, SOCKFS_MAGIC]).unwrap();
                     let name = |what: &str| name(what) + age;
                     verify(&name("tasks"), &program::tasks(target).unwrap(), Trigger::Visit(tasks));

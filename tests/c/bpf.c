@@ -292,19 +292,24 @@ static void *wait_forever(void *unused)
     return unused;
 }
 
-static void have_threads(void *unused)
+static void have_threads(void *count)
 {
+    pthread_attr_t small;
     pthread_t thread;
+    int error = 0;
 
-    (void)unused;
-    for (int i = 0; i < 50; i++)
-        CHECK(pthread_create(&thread, NULL, wait_forever, NULL) == 0);
+    CHECK(pthread_attr_init(&small) == 0);
+    CHECK(pthread_attr_setstacksize(&small, 64 * 1024) == 0);
+    for (int i = 0; i < *(int *)count && error == 0; i++)
+        error = pthread_create(&thread, &small, wait_forever, NULL);
+    if (error != 0)
+        skip("cannot have %d threads more: %s", *(int *)count, strerror(error));
 }
 
 static void compare_with_threads(void *source)
 {
     for (int i = 0; i < 20; i++)
-        start(have_threads, NULL);
+        start(have_threads, &(int){ 50 });
     compare(*(uint32_t *)source);
 }
 
@@ -317,6 +322,34 @@ static void threads_count_once(void)
     in_clean_room(compare_with_threads, &source);
     forbid_bpf(BPF_PROG_TEST_RUN, EINVAL);
     in_clean_room(compare_with_threads, &tasks);
+}
+
+/*
+ * Where there are many threads, there may be many processes, for which another program is quicker.
+ * It has to see the last process too, whether or not others are in the namespaces above that.
+ */
+static void compare_among_many(void *source)
+{
+    enum { LAST = 4 };
+    pid_t last;
+
+    for (int i = 0; i < 13; i++)
+        start(have_threads, &(int){ 500 });
+    compare_models(source);
+    for (int levels = 0; levels < LAST; levels++) {
+        last = start(go_down, &levels);
+        compare(*(uint32_t *)source);
+        end(last);
+    }
+}
+
+static void same_answer_among_many(void)
+{
+    uint32_t source;
+
+    need_bpf();
+    source = best_source();
+    in_clean_room(compare_among_many, &source);
 }
 
 /* ---- More than there was room for ---- */
@@ -661,6 +694,7 @@ int main(int argc, char *argv[])
         { "pins_on_the_host", pins_on_the_host },
         { "deeper_pid_namespace", deeper_pid_namespace },
         { "threads_count_once", threads_count_once },
+        { "same_answer_among_many", same_answer_among_many },
         { "more_than_expected", more_than_expected },
         { "more_descriptors_than_expected", more_descriptors_than_expected },
         { "unprivileged", unprivileged },

@@ -42,7 +42,7 @@ pub enum Operation {
     Multiply = 0x20,
     Or = 0x40,
     And = 0x50,
-    Xor = 0xa0,
+    ShiftLeft = 0x60,
 }
 
 /// A place in the program, known once it is bound.

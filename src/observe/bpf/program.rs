@@ -9,8 +9,8 @@ use std::ops::Range;
 
 /// How the array is laid out: a header, slots, processes, namespaces; or a header and descriptors.
 ///
-/// A slot remembers which namespace with a certain inode number, of those that share the slot, was met last, so that
-/// most are written once. The order of bytes is the machine's.
+/// A slot remembers which namespace, of those that share it, was met last, so that most are written once. The order of
+/// bytes is the machine's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// How many processes, or descriptors, there is room for.
@@ -30,14 +30,14 @@ const OWN_NAMESPACE: usize = 24;
 pub const CUT_OFF: usize = 32;
 const HEADER: usize = 64;
 
-/// A slot: mark, inode number, and the place that follows that of the namespace.
+/// A slot: mark, and the place that follows that of the namespace. It is one of those from HEADER on.
 ///
-/// The mark tells apart namespaces that have the same number one after the other: the 64-bit id; where the kernel has
-/// none the level, so that at least no chain of parents comes back to where it began.
-const SLOT: usize = 16;
-const SLOT_MARK: i16 = 0;
-const SLOT_INODE: i16 = 8;
-const SLOT_PLACE: i16 = 12;
+/// The mark is the 64-bit id; where the kernel has none, inode number and level: a number can go to another namespace, but
+/// so at least no chain of parents comes back to where it began. It is never 0.
+const SLOT: usize = 1 << SLOT_SHIFT;
+const SLOT_SHIFT: i32 = 4;
+const SLOT_MARK: i16 = HEADER as i16;
+const SLOT_PLACE: i16 = HEADER as i16 + 8;
 
 /// A process: its PID, and the place that follows that of its namespace; 0: none.
 pub const PROCESS: usize = 8;
@@ -112,10 +112,18 @@ impl Target<'_> {
     }
 }
 
+/// From how many processes on it pays off to give the verifier more to follow.
+const MANY: u32 = 6000;
+
 /// Visits all processes by itself, when called.
+///
+/// Nearly all the time it takes is waiting for memory. So of many processes, each is only begun with when the iterator
+/// shows it, and noted when it shows the next one: then the processor fetches what two processes need at the same time.
 pub fn processes(target: Target, functions: &Functions) -> Code {
+    let kernel = target.kernel;
+    let is_delayed = target.layout.capacity >= MANY;
     let mut code = Assembler::default();
-    let [head, end, other_level] = [code.label(), code.label(), code.label()];
+    let [head, end, last, other_level] = [code.label(), code.label(), code.label(), code.label()];
     code.map_value(ARRAY, target.array);
     code.remember_own(&target, other_level);
     code.call_kernel(functions.read_lock);
@@ -123,22 +131,32 @@ pub fn processes(target: Target, functions: &Functions) -> Code {
     code.set(R2, 0);
     code.set(R3, 0); // BPF_TASK_ITER_ALL_PROCS
     code.call_kernel(functions.new_tasks);
+    if is_delayed {
+        // Before the first one there is none: what is read from there is 0.
+        code.set(R0, 0);
+        code.distrust(TASK, R0, kernel.cast, kernel.task_type);
+        code.begin(&target);
+        code.keep();
+    }
     code.bind(head);
     code.address(R1, TASKS);
     code.call_kernel(functions.next_task);
     code.jump_if(Is::Equal, R0, 0, end);
-    code.copy(TASK, R0);
-    code.distrust(TASK, target.kernel.cast, target.kernel.task_type);
-    code.note_process(&target, head);
-    if target.levels < ALL_LEVELS {
-        code.note_few(&target, head);
-        code.jump(head);
-    } else {
-        code.note_chain(&target, functions, head);
+    code.distrust(TASK, R0, kernel.cast, kernel.task_type);
+    code.begin(&target);
+    if is_delayed {
+        code.exchange();
     }
+    code.note(&target, functions, target.levels, head);
     code.bind(end);
     code.address(R1, TASKS);
     code.call_kernel(functions.end_tasks);
+    if is_delayed {
+        // The verifier follows all this as it did above, so that there is less of it.
+        code.take();
+        code.note(&target, functions, if target.levels < ALL_LEVELS { 1 } else { ALL_LEVELS }, last);
+        code.bind(last);
+    }
     code.call_kernel(functions.read_unlock);
     code.forget_own(&target);
     code.bind(other_level);
@@ -157,11 +175,12 @@ pub fn tasks(target: Target) -> Code {
     code.load(Size::Word, R2, TASK, target.kernel.task_pid);
     code.load(Size::Word, R3, TASK, target.kernel.task_tgid);
     code.jump_if_not_equal(R2, R3, end);
-    code.distrust(TASK, target.kernel.cast, target.kernel.task_type);
+    code.distrust(TASK, TASK, target.kernel.cast, target.kernel.task_type);
     code.map_value(ARRAY, target.array);
     code.remember_own(&target, end);
+    code.begin(&target);
     code.note_process(&target, end);
-    code.note_few(&target, end);
+    code.note_few(&target, target.levels, end);
     code.bind(end);
     code.leave();
     code.bind(last);
@@ -185,7 +204,7 @@ pub fn descriptors(target: Target, magics: &[u32]) -> Code {
     code.load(Size::Long, OBJECT, R1, CONTEXT_FILE);
     code.jump_if(Is::Equal, OBJECT, 0, end);
     code.load(Size::Word, NUMBER, R1, CONTEXT_NUMBER);
-    code.distrust(OBJECT, kernel.cast, kernel.file_type);
+    code.distrust(OBJECT, OBJECT, kernel.cast, kernel.file_type);
     code.load(Size::Long, R2, OBJECT, kernel.file_inode);
     code.load(Size::Long, R2, R2, kernel.inode_super_block);
     code.load(Size::Long, R2, R2, kernel.super_block_magic);
@@ -194,15 +213,18 @@ pub fn descriptors(target: Target, magics: &[u32]) -> Code {
     }
     code.jump(end);
     code.bind(wanted);
-    code.distrust(TASK, kernel.cast, kernel.task_type);
+    code.distrust(TASK, TASK, kernel.cast, kernel.task_type);
     code.map_value(ARRAY, target.array);
     code.remember_own(&target, end);
     code.append(COUNT, target.layout.descriptors().start, DESCRIPTOR, target.layout.capacity, end);
     code.copy(OBJECT, R3);
     code.store(Size::Word, OBJECT, DESCRIPTOR_NUMBER as i16, NUMBER);
-    code.read_number(&target, Identity::Thread, end);
+    code.load_thread(&target, kernel.task_pid);
+    code.read_number(&target, end);
     code.store(Size::Word, OBJECT, DESCRIPTOR_THREAD as i16, NUMBER);
-    code.read_number(&target, Identity::Process, end);
+    code.load_thread(&target, kernel.task_tgid);
+    code.find_process(&target);
+    code.read_number(&target, end);
     code.store(Size::Word, OBJECT, 0, NUMBER);
     code.bind(end);
     code.leave();
@@ -225,6 +247,10 @@ const TASKS: i16 = -24;
 const NUMBERS: i16 = -32;
 const LINK: i16 = -40;
 const COPY: i16 = -56;
+/// The process that has only been begun with.
+const BEGUN_TASK: i16 = -64;
+const BEGUN_THREAD: i16 = -72;
+const BEGUN_CREDENTIALS: i16 = -80;
 
 /// `PIDTYPE_TGID` of the kernel: in which way a process is known by its PID.
 const PIDTYPE_TGID: i16 = 1;
@@ -234,14 +260,18 @@ const PROBE_READ_KERNEL: u32 = 113;
 const GET_CURRENT_TASK: u32 = 35;
 
 impl Assembler {
-    /// Makes the verifier forget that it trusts a pointer: about those it looks for more, by name among all types of the
-    /// kernel, at every step from there (Linux 6.3), which takes it milliseconds. What is read may be read anyway.
-    fn distrust(&mut self, pointer: u8, cast: Option<u32>, kind: u32) {
-        let Some(cast) = cast else { return };
-        self.copy(R1, pointer);
-        self.set(R2, kind as i32);
-        self.call_kernel(cast);
-        self.copy(pointer, R0);
+    /// Copies a pointer so that the verifier forgets that it trusts it: about those it looks for more, by name among all
+    /// types of the kernel, at every step from there (Linux 6.3), which takes it milliseconds. What is read may be read
+    /// anyway.
+    fn distrust(&mut self, copy: u8, pointer: u8, cast: Option<u32>, kind: u32) {
+        if let Some(cast) = cast {
+            self.copy(R1, pointer);
+            self.set(R2, kind as i32);
+            self.call_kernel(cast);
+            self.copy(copy, R0);
+        } else if copy != pointer {
+            self.copy(copy, pointer);
+        }
     }
 
     /// Keeps the caller's PID namespace, unless it has done so before; goes on elsewhere if it is on another level.
@@ -254,14 +284,24 @@ impl Assembler {
         self.load(Size::Long, R1, ARRAY, OWN_NAMESPACE as i16);
         self.jump_if(Is::Different, R1, 0, known);
         self.call_helper(GET_CURRENT_TASK);
-        self.read_kernel(R0, kernel.task_thread_pid, 8);
-        self.load(Size::Long, OBJECT, STACK, COPY);
-        self.read_kernel(OBJECT, kernel.pid_level, 4);
-        self.load(Size::Word, R1, STACK, COPY);
-        self.store(Size::Long, ARRAY, OWN_LEVEL as i16, R1);
-        self.jump_if(Is::Different, R1, target.level as i32, otherwise);
-        self.read_kernel(OBJECT, target.own_number() + kernel.upid_namespace, 8);
-        self.load(Size::Long, R1, STACK, COPY);
+        let own = target.own_number() + kernel.upid_namespace;
+        if kernel.functions.is_some() {
+            self.distrust(OBJECT, R0, kernel.cast, kernel.task_type);
+            self.load(Size::Long, OBJECT, OBJECT, kernel.task_thread_pid);
+            self.load(Size::Word, R1, OBJECT, kernel.pid_level);
+            self.store(Size::Long, ARRAY, OWN_LEVEL as i16, R1);
+            self.jump_if(Is::Different, R1, target.level as i32, otherwise);
+            self.load(Size::Long, R1, OBJECT, own);
+        } else {
+            self.read_kernel(R0, kernel.task_thread_pid, 8);
+            self.load(Size::Long, OBJECT, STACK, COPY);
+            self.read_kernel(OBJECT, kernel.pid_level, 4);
+            self.load(Size::Word, R1, STACK, COPY);
+            self.store(Size::Long, ARRAY, OWN_LEVEL as i16, R1);
+            self.jump_if(Is::Different, R1, target.level as i32, otherwise);
+            self.read_kernel(OBJECT, own, 8);
+            self.load(Size::Long, R1, STACK, COPY);
+        }
         self.store(Size::Long, ARRAY, OWN_NAMESPACE as i16, R1);
         self.bind(known);
     }
@@ -283,15 +323,49 @@ impl Assembler {
         self.call_helper(PROBE_READ_KERNEL);
     }
 
-    /// Puts into NUMBER how the caller's PID namespace numbers the task, or the process that it belongs to; goes on
-    /// elsewhere if it does not. In the initial one that is a member of the task.
-    fn read_number(&mut self, target: &Target, of: Identity, otherwise: Label) {
+    /// Loads what leads from the task in TASK to its process, see `load_thread`, into R1, and its credentials into OBJECT.
+    fn begin(&mut self, target: &Target) {
+        self.load_thread(target, target.kernel.task_tgid);
+        self.load(Size::Long, OBJECT, TASK, target.kernel.task_real_cred);
+    }
+
+    /// Keeps what has been begun with.
+    fn keep(&mut self) {
+        self.store(Size::Long, STACK, BEGUN_TASK, TASK);
+        self.store(Size::Long, STACK, BEGUN_THREAD, R1);
+        self.store(Size::Long, STACK, BEGUN_CREDENTIALS, OBJECT);
+    }
+
+    /// Goes on with what was kept.
+    fn take(&mut self) {
+        self.load(Size::Long, TASK, STACK, BEGUN_TASK);
+        self.load(Size::Long, R1, STACK, BEGUN_THREAD);
+        self.load(Size::Long, OBJECT, STACK, BEGUN_CREDENTIALS);
+    }
+
+    /// Keeps what has been begun with, and goes on with what was kept before.
+    fn exchange(&mut self) {
+        self.load(Size::Long, R2, STACK, BEGUN_TASK);
+        self.load(Size::Long, R3, STACK, BEGUN_THREAD);
+        self.load(Size::Long, R4, STACK, BEGUN_CREDENTIALS);
+        self.keep();
+        self.copy(TASK, R2);
+        self.copy(R1, R3);
+        self.copy(OBJECT, R4);
+    }
+
+    /// Loads into R1 the `struct pid` of the task in TASK; in the initial PID namespace its number, which is a member.
+    fn load_thread(&mut self, target: &Target, member: i16) {
+        match target.level {
+            0 => self.load(Size::Word, R1, TASK, member),
+            _ => self.load(Size::Long, R1, TASK, target.kernel.task_thread_pid),
+        }
+    }
+
+    /// Puts into NUMBER how the caller's PID namespace numbers what R1 tells; goes on elsewhere if it does not.
+    fn read_number(&mut self, target: &Target, otherwise: Label) {
         let kernel = target.kernel;
         if target.level > 0 {
-            match of {
-                Identity::Thread => self.load(Size::Long, R1, TASK, kernel.task_thread_pid),
-                Identity::Process => self.find_process(kernel),
-            }
             self.load(Size::Word, R2, R1, kernel.pid_level);
             self.jump_if(Is::Less, R2, target.level as i32, otherwise);
             let (number, namespace) = (kernel.upid_number, kernel.upid_namespace);
@@ -307,20 +381,22 @@ impl Assembler {
             self.load(Size::Long, R2, ARRAY, OWN_NAMESPACE as i16);
             self.jump_if_not_equal(R1, R2, otherwise);
         } else {
-            let member = if of == Identity::Thread { kernel.task_pid } else { kernel.task_tgid };
-            self.load(Size::Word, NUMBER, TASK, member);
+            self.copy(NUMBER, R1);
         }
         self.jump_if(Is::Equal, NUMBER, 0, otherwise); // the idle task
     }
 
-    /// Leaves in R1 the `struct pid` that a process is known by.
+    /// Puts into R1 the `struct pid` of a process instead of that of its first thread.
     ///
-    /// That is the one of its first thread, but for a moment in the middle of an execve(2) by another thread, when that
-    /// one is not known as a process: then `signal`, which is far away, still tells it.
-    fn find_process(&mut self, kernel: &Kernel) {
+    /// It is the same one, but for a moment in the middle of an execve(2) by another thread, when that one is not known
+    /// as a process: then `signal`, which is far away, still tells it.
+    fn find_process(&mut self, target: &Target) {
         const POINTER: i16 = size_of::<u64>() as i16;
+        let kernel = target.kernel;
+        if target.level == 0 {
+            return;
+        }
         let found = self.label();
-        self.load(Size::Long, R1, TASK, kernel.task_thread_pid);
         self.load(Size::Long, R2, R1, kernel.pid_tasks + PIDTYPE_TGID * POINTER);
         self.jump_if(Is::Different, R2, 0, found);
         self.load(Size::Long, R1, TASK, kernel.task_signal);
@@ -328,27 +404,38 @@ impl Assembler {
         self.bind(found);
     }
 
-    /// Counts one more, and leaves in R3 where its record is to be; goes on elsewhere if there is no room.
+    /// Counts one more; leaves in R2 how many there are then, and in R3 where its record is to be; goes on elsewhere if
+    /// there is no room.
     fn append(&mut self, count: usize, begin: usize, size: usize, capacity: u32, otherwise: Label) {
-        self.load(Size::Long, R2, ARRAY, count as i16);
-        self.copy(R3, R2);
-        self.calculate(Operation::Add, R3, 1);
-        self.store(Size::Long, ARRAY, count as i16, R3);
-        self.jump_if(Is::NotLess, R2, capacity as i32, otherwise);
-        self.calculate(Operation::Multiply, R2, size as i32);
-        self.copy(R3, ARRAY);
-        self.combine(Operation::Add, R3, R2);
+        self.load(Size::Long, R3, ARRAY, count as i16);
+        self.copy(R2, R3);
+        self.calculate(Operation::Add, R2, 1);
+        self.store(Size::Long, ARRAY, count as i16, R2);
+        self.jump_if(Is::NotLess, R3, capacity as i32, otherwise);
+        self.calculate(Operation::Multiply, R3, size as i32);
+        self.combine(Operation::Add, R3, ARRAY);
         self.calculate(Operation::Add, R3, begin as i32);
+    }
+
+    /// Writes down the process that TASK, R1 and OBJECT tell of, its namespace, and those above; goes on at `next`.
+    fn note(&mut self, target: &Target, functions: &Functions, levels: i32, next: Label) {
+        self.note_process(target, next);
+        if levels < ALL_LEVELS {
+            self.note_few(target, levels, next);
+            self.jump(next);
+        } else {
+            self.note_chain(target, functions, next);
+        }
     }
 
     /// Writes down the process that TASK is. Its namespace is then in OBJECT. R5 always points to where the
     /// place of the namespace at hand belongs: here in the process, then in the child.
     fn note_process(&mut self, target: &Target, next: Label) {
         let Target { kernel, layout, .. } = target;
-        self.read_number(target, Identity::Process, next);
+        self.find_process(target);
+        self.read_number(target, next);
         self.append(COUNT, layout.processes().start, PROCESS, layout.capacity, next);
         self.store(Size::Word, R3, 0, NUMBER);
-        self.load(Size::Long, OBJECT, TASK, kernel.task_real_cred);
         self.load(Size::Long, OBJECT, OBJECT, kernel.cred_user_ns);
         self.copy(R5, R3);
         self.calculate(Operation::Add, R5, PROCESS_NAMESPACE as i32);
@@ -356,13 +443,13 @@ impl Assembler {
 
     /// Writes down a namespace and, as far as they were not met before, those above; goes on at `next`, or behind this if
     /// there are more than it may follow. The verifier follows each round.
-    fn note_few(&mut self, target: &Target, next: Label) {
+    fn note_few(&mut self, target: &Target, levels: i32, next: Label) {
         let upwards = self.label();
         self.set(R0, 0);
         self.bind(upwards);
         self.note_namespace(target, next);
         self.calculate(Operation::Add, R0, 1);
-        self.jump_if(Is::Less, R0, target.levels, upwards);
+        self.jump_if(Is::Less, R0, levels, upwards);
         self.set(R0, 1);
         self.store(Size::Long, ARRAY, CUT_OFF as i16, R0);
     }
@@ -402,13 +489,12 @@ impl Assembler {
         self.note_place(end);
         self.bind(unknown);
         self.append(NAMESPACE_COUNT, layout.namespaces().start, NAMESPACE, layout.namespaces, end);
-        self.load(Size::Long, R2, ARRAY, NAMESPACE_COUNT as i16);
         self.store(Size::Word, R5, 0, R2);
         self.store(Size::Word, R4, SLOT_PLACE, R2);
-        self.store(Size::Word, R4, SLOT_INODE, R1);
         self.store(Size::Long, R4, SLOT_MARK, NUMBER);
-        self.store(Size::Word, R3, NAMESPACE_INODE as i16, R1);
         self.store(Size::Long, R3, NAMESPACE_MARK as i16, NUMBER);
+        self.load(Size::Word, R2, OBJECT, kernel.inode);
+        self.store(Size::Word, R3, NAMESPACE_INODE as i16, R2);
         // What else is to be known of a namespace belongs here.
         self.load(Size::Word, R2, OBJECT, kernel.owner);
         self.store(Size::Word, R3, NAMESPACE_OWNER as i16, R2);
@@ -418,27 +504,24 @@ impl Assembler {
         self.calculate(Operation::Add, R5, NAMESPACE_PARENT as i32);
     }
 
-    /// Leaves in R1 the inode number, in NUMBER the mark, and in R4 the slot; goes on elsewhere if that has another one.
+    /// Leaves in NUMBER the mark of the namespace in OBJECT, and in R4 the slot; goes on elsewhere if that has another one.
     fn find_slot(&mut self, target: &Target, otherwise: Label) {
         let Target { kernel, layout, .. } = target;
-        self.load(Size::Word, R1, OBJECT, kernel.inode);
         match kernel.id {
             Some(id) => self.load(Size::Long, NUMBER, OBJECT, id),
-            None => self.load(Size::Word, NUMBER, OBJECT, kernel.level),
+            None => {
+                self.load(Size::Word, NUMBER, OBJECT, kernel.level);
+                self.load(Size::Word, R1, OBJECT, kernel.inode);
+                self.calculate(Operation::ShiftLeft, NUMBER, 32);
+                self.combine(Operation::Or, NUMBER, R1);
+            }
         }
-        self.copy(R2, R1);
-        self.calculate(Operation::And, R2, layout.slots() as i32 - 1);
-        self.calculate(Operation::Multiply, R2, SLOT as i32);
-        self.copy(R4, ARRAY);
-        self.combine(Operation::Add, R4, R2);
-        self.calculate(Operation::Add, R4, HEADER as i32);
-        // One comparison for both, as the verifier follows every branch.
-        self.load(Size::Word, R2, R4, SLOT_INODE);
-        self.combine(Operation::Xor, R2, R1);
-        self.load(Size::Long, R3, R4, SLOT_MARK);
-        self.combine(Operation::Xor, R3, NUMBER);
-        self.combine(Operation::Or, R2, R3);
-        self.jump_if(Is::Different, R2, 0, otherwise);
+        self.copy(R4, NUMBER);
+        self.calculate(Operation::And, R4, layout.slots() as i32 - 1);
+        self.calculate(Operation::ShiftLeft, R4, SLOT_SHIFT);
+        self.combine(Operation::Add, R4, ARRAY);
+        self.load(Size::Long, R2, R4, SLOT_MARK);
+        self.jump_if_not_equal(R2, NUMBER, otherwise);
     }
 
     /// Writes the place that the slot in R4 tells where R5 points to.
@@ -447,11 +530,4 @@ impl Assembler {
         self.store(Size::Word, R5, 0, R2);
         self.jump(next);
     }
-}
-
-/// What has a number: a TID or a PID.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Identity {
-    Thread,
-    Process,
 }
