@@ -2,8 +2,8 @@
 
 use crate::error::Error;
 use crate::observe::{
-    Depth, Gaps, Holders, Namespaces, Observations, Processes, Procfs, Search, Source, overflow_uid, own_namespace,
-    walk_by_bpf,
+    Depth, Gaps, Holders, Namespaces, Observations, Processes, Procfs, Search, Source,
+    is_caller_in_initial_pid_namespace, overflow_uid, own_namespace, shows_kthreadd, walk_by_bpf,
 };
 use crate::tree::Snapshot;
 use std::ffi::{CStr, CString, OsString};
@@ -160,14 +160,17 @@ pub(crate) fn scan_procfs(proc_path: &CStr, wanted: Wanted) -> Result<Snapshot, 
         Some(namespace) => namespaces.record(namespace)?,
         None => None,
     };
-    let (mut processes, source, source_error) = walk(&procfs, &mut namespaces, wanted)?;
+    let is_initial = is_caller_in_initial_pid_namespace(&procfs);
+    let (mut processes, source, source_error) = walk(&procfs, is_initial, &mut namespaces, wanted)?;
     let mut holders = find_holders(&procfs, &mut namespaces, &processes, source, wanted)?;
     if wanted.names {
         processes.read_names(&procfs, &mut holders.text)?;
     }
     let nested = !own.is_some_and(|own| namespaces.is_initial(own));
     let through_procfs = source == Source::Procfs || wanted.pinned || wanted.owned || wanted.names;
-    let gaps = Gaps::of(&procfs, through_procfs, &processes, &holders, nested)?;
+    // BPF serves only where the procfs is that of the caller's own PID namespace.
+    let pidns = !is_initial && (source != Source::Procfs || !shows_kthreadd(&procfs)?);
+    let gaps = Gaps::of(&procfs, through_procfs, pidns, &processes, &holders, nested)?;
     // The initial namespace maps every UID, so there the overflow UID is an owner like any other.
     let unmapped = if nested { Some(overflow_uid(&procfs)?) } else { None };
     Snapshot::assemble(Observations {
@@ -189,10 +192,11 @@ pub(crate) fn scan_procfs(proc_path: &CStr, wanted: Wanted) -> Result<Snapshot, 
 /// Sees all processes by the quickest way that is allowed and works; also says which it was, and why it is not another.
 fn walk(
     procfs: &Procfs,
+    is_initial: bool,
     namespaces: &mut Namespaces,
     wanted: Wanted,
 ) -> Result<(Processes, Source, Option<Error>), Error> {
-    let source_error = match wanted.bpf.then(|| walk_by_bpf(procfs, namespaces)) {
+    let source_error = match wanted.bpf.then(|| walk_by_bpf(procfs, !is_initial, namespaces)) {
         Some(Ok((processes, source))) => return Ok((processes, source, None)),
         Some(Err(error)) => Some(error),
         None => None,

@@ -40,7 +40,8 @@ struct Scope {
 /// tell, so this is what a program found last; a child of fork(2) can be elsewhere.
 static NESTED_LEVEL: AtomicU32 = AtomicU32::new(1);
 
-/// Walks through all processes, as [`Processes::walk`] does through procfs.
+/// Walks through all processes, as [`Processes::walk`] does through procfs; `is_nested` says that the caller is in a PID
+/// namespace that is not the initial one.
 ///
 /// Nothing is entered into `namespaces` before all has been seen. Whatever the reason for a failure is, procfs can serve
 /// instead.
@@ -48,8 +49,8 @@ static NESTED_LEVEL: AtomicU32 = AtomicU32::new(1);
 /// # Errors
 ///
 /// Only those of `userns_source_error()` in the C header.
-pub fn walk(procfs: &Procfs, namespaces: &mut Namespaces) -> Result<(Processes, Source), Error> {
-    walk_all(procfs, namespaces).map_err(|error| match error.errno() {
+pub fn walk(procfs: &Procfs, is_nested: bool, namespaces: &mut Namespaces) -> Result<(Processes, Source), Error> {
+    walk_all(procfs, is_nested, namespaces).map_err(|error| match error.errno() {
         libc::EPERM | libc::EXDEV | libc::EOPNOTSUPP | libc::ENOEXEC | libc::ENOMEM | libc::EMFILE | libc::ENFILE => {
             error
         }
@@ -58,8 +59,12 @@ pub fn walk(procfs: &Procfs, namespaces: &mut Namespaces) -> Result<(Processes, 
     })
 }
 
-fn walk_all(procfs: &Procfs, namespaces: &mut Namespaces) -> Result<(Processes, Source), Error> {
-    let mut scope = Scope::find(procfs)?;
+fn walk_all(procfs: &Procfs, is_nested: bool, namespaces: &mut Namespaces) -> Result<(Processes, Source), Error> {
+    // Only the procfs of the initial PID namespace shows a process that is in that.
+    if is_nested && !shows_own_pid_namespace(procfs)? {
+        return Err(Error::OTHER_PROCFS);
+    }
+    let mut scope = Scope::of_caller(is_nested);
     let threads = count_threads(procfs);
     let mut layout = Layout { capacity: larger(threads), namespaces: larger(threads / 8) };
     let mut levels = program::FEW_LEVELS;
@@ -96,9 +101,10 @@ pub struct Descriptor {
     pub number: i32,
 }
 
-/// Finds all descriptors of namespaces, and if wanted of sockets, in the tables of all threads; in ascending order.
+/// Finds all descriptors of namespaces, and if wanted of sockets, in the tables of all threads; in ascending order. Only
+/// for a procfs for which [`walk`] has succeeded.
 pub fn find_descriptors(procfs: &Procfs, sockets: bool) -> Result<Vec<Descriptor>, Error> {
-    let mut scope = Scope::find(procfs)?;
+    let mut scope = Scope::of_caller(!sight::is_caller_in_initial_pid_namespace(procfs));
     let magics = [nsfs::MAGIC, SOCKFS_MAGIC];
     let mut layout = Layout { capacity: USUAL_DESCRIPTORS, namespaces: 0 };
     loop {
@@ -127,14 +133,8 @@ fn collect_descriptors(array: &[u8], layout: Layout, count: usize) -> Result<Vec
 }
 
 impl Scope {
-    /// Finds out whether a pass can tell what this procfs shows.
-    fn find(procfs: &Procfs) -> Result<Scope, Error> {
-        let nested = !sight::is_caller_in_initial_pid_namespace(procfs);
-        // Only a procfs of the initial PID namespace shows a process that is in that.
-        if nested && !shows_own_pid_namespace(procfs)? {
-            return Err(Error::OTHER_PROCFS);
-        }
-        Ok(Scope { level: if nested { NESTED_LEVEL.load(Ordering::Relaxed) } else { 0 } })
+    fn of_caller(is_nested: bool) -> Scope {
+        Scope { level: if is_nested { NESTED_LEVEL.load(Ordering::Relaxed) } else { 0 } }
     }
 
     /// Whether a program found that the level is another one, so that it did nothing else.

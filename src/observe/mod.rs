@@ -15,7 +15,7 @@ pub use namespace::Namespaces;
 pub use other::Kind;
 pub use own::own_namespace;
 pub use procfs::{Processes, Procfs};
-pub use sight::{Gaps, overflow_uid};
+pub use sight::{Gaps, is_caller_in_initial_pid_namespace, overflow_uid, shows_kthreadd};
 
 use crate::error::Error;
 use std::collections::TryReserveError;

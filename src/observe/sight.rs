@@ -55,6 +55,7 @@ impl Gaps {
     pub(crate) fn of(
         procfs: &Procfs,
         through_procfs: bool,
+        pidns: bool,
         processes: &Processes,
         holders: &Holders,
         nested: bool,
@@ -64,7 +65,7 @@ impl Gaps {
             unreadable: processes.unreadable > 0,
             // The options of a procfs are of no concern to a BPF program.
             hidepid: through_procfs && (evidence || hides_processes(procfs, nested)?),
-            pidns: !shows_initial_pid_namespace(procfs)?,
+            pidns,
             nested,
             links: holders.missed.links > 0,
             descriptors: holders.missed.descriptors > 0,
@@ -123,21 +124,16 @@ fn option<'t>(options: &'t [u8], name: &[u8]) -> Option<&'t [u8]> {
     options.split(|&byte| byte == b',').find_map(|option| option.strip_prefix(name)?.strip_prefix(b"="))
 }
 
-/// Whether this is the procfs of the initial PID namespace.
-///
-/// It is if the caller is in that namespace and is shown, as `self` leads only to a process of that PID namespace or
-/// of one below it. A caller in another one knows it by kthreadd: kernel threads live in the initial PID namespace only.
-fn shows_initial_pid_namespace(procfs: &Procfs) -> Result<bool, Error> {
-    if is_caller_in_initial_pid_namespace(procfs) { Ok(true) } else { shows_kthreadd(procfs) }
-}
-
-/// Whether the caller is in the initial PID namespace, and is shown.
+/// Whether the caller is in the initial PID namespace, and is shown. Then this is the procfs of that, as `self` leads only
+/// to a process of its PID namespace or of one below.
 pub fn is_caller_in_initial_pid_namespace(procfs: &Procfs) -> bool {
     let mut text = [0; 32];
     matches!(file::read_link_at(procfs.root(), c"self/ns/pid", &mut text), Ok(INITIAL_PID_NAMESPACE))
 }
 
-fn shows_kthreadd(procfs: &Procfs) -> Result<bool, Error> {
+/// Whether this procfs shows kthreadd. A caller in another PID namespace knows that of the initial one by it: kernel
+/// threads live only there.
+pub fn shows_kthreadd(procfs: &Procfs) -> Result<bool, Error> {
     let mut stat = [0; 512];
     let stat = read_start(file::open_at(procfs.root(), c"2/stat", libc::O_RDONLY), &mut stat)?;
     Ok(stat.and_then(flags_of).is_some_and(|flags| flags & PF_KTHREAD != 0))
