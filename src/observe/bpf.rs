@@ -202,7 +202,8 @@ fn load(code: &[u64], trigger: Trigger) -> Result<Fd, Error> {
         loaded = bpf::load(code, trigger, &mut []);
     }
     match loaded {
-        // What the verifier says, the compiler behind it, and security modules; that the caller lacks privileges is EPERM.
+        // What the verifier says, the compiler behind it, and security modules. That the caller lacks privileges is
+        // EPERM.
         Err(Errno(libc::EACCES | libc::EINVAL | libc::E2BIG | libc::EFAULT | libc::ENOENT | ENOTSUPP)) => {
             Err(Error::REFUSED_BPF)
         }

@@ -32,8 +32,8 @@ const HEADER: usize = 64;
 
 /// A slot: mark, and the place that follows that of the namespace. It is one of those from HEADER on.
 ///
-/// The mark is the 64-bit id; where the kernel has none, inode number and level: a number can go to another namespace, but
-/// so at least no chain of parents comes back to where it began. It is never 0.
+/// The mark is the 64-bit id; where the kernel has none, inode number and level: a number can go to another namespace,
+/// but so at least no chain of parents comes back to where it began. It is never 0.
 const SLOT: usize = 1 << SLOT_SHIFT;
 const SLOT_SHIFT: i32 = 4;
 const SLOT_MARK: i16 = HEADER as i16;
@@ -242,7 +242,8 @@ const NUMBER: u8 = R8;
 /// The user namespace that is looked at, or, in the program for descriptors, first the file and then the record.
 const OBJECT: u8 = R9;
 
-/// On the stack: the kernel's iterators, where the place of a namespace belongs, and a copy of what is read, of a `struct upid` at most.
+/// On the stack: the kernel's iterators, where the place of a namespace belongs, and a copy of what is read, of a `struct
+/// upid` at most.
 const TASKS: i16 = -24;
 const NUMBERS: i16 = -32;
 const LINK: i16 = -40;
@@ -323,7 +324,8 @@ impl Assembler {
         self.call_helper(PROBE_READ_KERNEL);
     }
 
-    /// Loads what leads from the task in TASK to its process, see `load_thread`, into R1, and its credentials into OBJECT.
+    /// Loads what leads from the task in TASK to its process, see `load_thread`, into R1; and its credentials into
+    /// OBJECT.
     fn begin(&mut self, target: &Target) {
         self.load_thread(target, target.kernel.task_tgid);
         self.load(Size::Long, OBJECT, TASK, target.kernel.task_real_cred);
@@ -504,7 +506,8 @@ impl Assembler {
         self.calculate(Operation::Add, R5, NAMESPACE_PARENT as i32);
     }
 
-    /// Leaves in NUMBER the mark of the namespace in OBJECT, and in R4 the slot; goes on elsewhere if that has another one.
+    /// Leaves in NUMBER the mark of the namespace in OBJECT, and in R4 the slot; goes on elsewhere if that has another
+    /// one.
     fn find_slot(&mut self, target: &Target, otherwise: Label) {
         let Target { kernel, layout, .. } = target;
         match kernel.id {
