@@ -25,6 +25,7 @@
 //!
 //! The same is there for C, as `libuserns.so` and `libuserns.a` with the header `userns.h`.
 
+mod arrays;
 mod error;
 // The comments in it are C documentation; rustdoc would take their examples for Rust.
 #[cfg(not(doctest))]

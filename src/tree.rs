@@ -4,6 +4,7 @@ mod pins;
 
 pub use pins::{OtherNamespace, Pin};
 
+use crate::arrays::{Groups, numbers, reserved, sort_by_number, zeros};
 use crate::error::Error;
 use crate::observe::{Gaps, Member, Missed, Namespace, Observations, Source};
 use pins::Pins;
@@ -531,7 +532,7 @@ impl Snapshot {
     pub(crate) fn assemble(observed: Observations) -> Result<Snapshot, Error> {
         let Observations { namespaces, mut members, own, gaps, unreadable, .. } = observed;
         let Observations { others, holds, text, missed, source, source_error, .. } = observed;
-        members.sort_unstable_by_key(|member| member.pid);
+        sort_by_number(&mut members, |member| member.pid as u64)?;
         let order = sibling_order(&namespaces, &members, own)?;
         let parent_of = |index: u32| namespaces[index as usize].parent;
         let mut children = Groups::new(namespaces.len(), &order, |&index| Some((parent_of(index)?, index)))?;
@@ -552,10 +553,10 @@ impl Snapshot {
         spread(&mut entries, &pins);
 
         let mut by_inode = numbers(entries.len())?;
-        by_inode.sort_unstable_by_key(|&index| entries[index as usize].facts.inode);
+        sort_by_number(&mut by_inode, |&index| entries[index as usize].facts.inode)?;
         let mut by_id = numbers(entries.len())?;
         by_id.retain(|&index| entries[index as usize].facts.id != 0);
-        by_id.sort_unstable_by_key(|&index| entries[index as usize].facts.id);
+        sort_by_number(&mut by_id, |&index| entries[index as usize].facts.id)?;
         Ok(Snapshot {
             entries,
             roots,
@@ -577,14 +578,13 @@ impl Snapshot {
     }
 }
 
-/// Where a namespace stands among its siblings; the roots count as siblings of each other.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Where a namespace stands among its siblings, before the inode number; the roots count as siblings of each other.
+#[derive(Clone, Copy)]
 struct Rank {
     /// Among the roots: the initial namespace, the caller's own, the others.
-    root: u8,
+    root: u64,
     /// The smallest `name_order` of a PID in its subtree, `u64::MAX` without any.
     name: u64,
-    inode: u64,
 }
 
 /// All namespaces, in an order that puts those with the same parent into the order of siblings.
@@ -592,10 +592,10 @@ fn sibling_order(namespaces: &[Namespace], members: &[Member], own: Option<u32>)
     let mut ranks = reserved(namespaces.len())?;
     ranks.extend((0..).zip(namespaces).map(|(index, namespace)| {
         let root = match namespace.parent {
-            None if !namespace.is_initial() => 2 - u8::from(own == Some(index)),
+            None if !namespace.is_initial() => 2 - u64::from(own == Some(index)),
             _ => 0,
         };
-        Rank { root, name: u64::MAX, inode: namespace.inode }
+        Rank { root, name: u64::MAX }
     }));
     for member in members {
         let name = name_order(member.pid);
@@ -606,7 +606,10 @@ fn sibling_order(namespaces: &[Namespace], members: &[Member], own: Option<u32>)
         }
     }
     let mut order = numbers(namespaces.len())?;
-    order.sort_unstable_by_key(|&index| ranks[index as usize]);
+    // By the least important first.
+    sort_by_number(&mut order, |&index| namespaces[index as usize].inode)?;
+    sort_by_number(&mut order, |&index| ranks[index as usize].name)?;
+    sort_by_number(&mut order, |&index| ranks[index as usize].root)?;
     Ok(order)
 }
 
@@ -617,41 +620,6 @@ fn name_order(pid: i32) -> u64 {
     let length = pid.checked_ilog10().unwrap_or(0) + 1;
     // Aligned to the left, a shorter number equals a longer one that goes on in zeros; it comes before that.
     pid * 10_u64.pow(MOST_DIGITS - length) * 10 + u64::from(length - 1)
-}
-
-/// Items of many groups in one array, those of a group side by side.
-struct Groups<T> {
-    items: Vec<T>,
-    /// Where each group begins, and where the last one ends.
-    starts: Vec<u32>,
-}
-
-impl<T: Copy + Default> Groups<T> {
-    /// Groups what `of` makes of `source`, an item and its group each; items keep their order within a group.
-    fn new<S>(groups: usize, source: &[S], of: impl Fn(&S) -> Option<(u32, T)>) -> Result<Self, TryReserveError> {
-        let mut starts = zeros(groups + 1)?;
-        for (group, _) in source.iter().filter_map(&of) {
-            starts[group as usize + 1] += 1;
-        }
-        for group in 0..groups {
-            starts[group + 1] += starts[group];
-        }
-        let mut items = zeros(starts[groups] as usize)?;
-        // Each start moves to the end of its group, which is the start of the next: shift them back afterwards.
-        for (group, item) in source.iter().filter_map(&of) {
-            items[starts[group as usize] as usize] = item;
-            starts[group as usize] += 1;
-        }
-        starts.rotate_right(1);
-        starts[0] = 0;
-        Ok(Groups { items, starts })
-    }
-}
-
-impl<T> Groups<T> {
-    fn range(&self, group: u32) -> Range<u32> {
-        self.starts[group as usize]..self.starts[group as usize + 1]
-    }
 }
 
 /// Numbers the namespaces depth first; also says, for each old number, the new one.
@@ -693,25 +661,6 @@ fn spread(entries: &mut [Entry], pins: &Pins) {
             parent.pinned |= pinned;
         }
     }
-}
-
-fn reserved<T>(capacity: usize) -> Result<Vec<T>, TryReserveError> {
-    let mut vector = Vec::new();
-    vector.try_reserve_exact(capacity)?;
-    Ok(vector)
-}
-
-fn zeros<T: Copy + Default>(length: usize) -> Result<Vec<T>, TryReserveError> {
-    let mut vector = reserved(length)?;
-    vector.resize(length, T::default());
-    Ok(vector)
-}
-
-/// 0, 1, 2, …
-fn numbers(length: usize) -> Result<Vec<u32>, TryReserveError> {
-    let mut vector = reserved(length)?;
-    vector.extend(0..length as u32);
-    Ok(vector)
 }
 
 #[cfg(test)]

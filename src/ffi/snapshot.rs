@@ -1,6 +1,7 @@
 use super::node::userns_node;
 use super::pin::{userns_namespace, userns_pin};
 use super::{Handle, array};
+use crate::arrays::reserved;
 use crate::error::Error;
 use crate::observe::Source;
 use crate::tree::{Node, Snapshot};
@@ -126,12 +127,6 @@ impl userns_snapshot {
     pub(super) fn handle(&self, node: Option<Node<'_>>) -> *const userns_node {
         node.map_or(ptr::null(), |node| self.nodes[node.index() as usize])
     }
-}
-
-fn reserved<T>(capacity: usize) -> Result<Vec<T>, Error> {
-    let mut vector = Vec::new();
-    vector.try_reserve_exact(capacity)?;
-    Ok(vector)
 }
 
 /// Pointers to handles that are still to be filled in, for which there is room already.

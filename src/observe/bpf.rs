@@ -7,6 +7,7 @@ mod program;
 
 use super::namespace::Observed;
 use super::{Member, Namespaces, Processes, Procfs, Source, parse_number, sight};
+use crate::arrays::{reserved, sort_by_number};
 use crate::error::Error;
 use crate::sys::bpf::{self, Trigger};
 use crate::sys::file::{self, Fd};
@@ -121,8 +122,7 @@ pub fn find_descriptors(procfs: &Procfs, sockets: bool) -> Result<Vec<Descriptor
 }
 
 fn collect_descriptors(array: &[u8], layout: Layout, count: usize) -> Result<Vec<Descriptor>, Error> {
-    let mut found = Vec::new();
-    found.try_reserve_exact(count)?;
+    let mut found = reserved(count)?;
     found.extend(records(array, layout.descriptors(), program::DESCRIPTOR, count).map(|record| Descriptor {
         pid: word(record, 0) as i32,
         tid: word(record, program::DESCRIPTOR_THREAD) as i32,
@@ -186,8 +186,7 @@ fn running_kernel() -> Result<&'static Kernel, Error> {
     static KERNEL: OnceBox<[Kernel; 1]> = OnceBox::new();
     let [kernel] = KERNEL.get_or_try_init(|| {
         // The one way to put something into a box that can fail.
-        let mut kernel = Vec::new();
-        kernel.try_reserve_exact(1)?;
+        let mut kernel = reserved(1)?;
         kernel.push(Kernel::look_up()?);
         kernel.into_boxed_slice().try_into().map_err(|_| Error::NO_MEMORY)
     })?;
@@ -252,8 +251,7 @@ fn collect(
     namespaces: &mut Namespaces,
 ) -> Result<Processes, Error> {
     let [process_count, namespace_count] = counts.map(|count| count as usize);
-    let mut observed = Vec::new();
-    observed.try_reserve_exact(namespace_count)?;
+    let mut observed = reserved(namespace_count)?;
     observed.extend(records(array, layout.namespaces(), program::NAMESPACE, namespace_count).map(|record| {
         let mark = long(record, program::NAMESPACE_MARK);
         Observed {
@@ -265,8 +263,7 @@ fn collect(
         }
     }));
     let places = namespaces.record_observed(&observed)?;
-    let mut processes = Processes::default();
-    processes.members.try_reserve_exact(process_count)?;
+    let mut processes = Processes { members: reserved(process_count)?, ..Processes::default() };
     processes.members.extend(records(array, layout.processes(), program::PROCESS, process_count).filter_map(
         |record| {
             let place = word(record, program::PROCESS_NAMESPACE).checked_sub(1)?;
@@ -275,7 +272,7 @@ fn collect(
             Some(Member { pid: word(record, 0) as i32, namespace, name: 0 })
         },
     ));
-    processes.members.sort_unstable_by_key(|member| member.pid);
+    sort_by_number(&mut processes.members, |member| member.pid as u64)?;
     // A PID can have gone from one process, or in execve(2) from one thread, to another one meanwhile.
     processes.members.dedup_by_key(|member| member.pid);
     Ok(processes)

@@ -6,6 +6,7 @@ use super::namespace::NumberMap;
 use super::other::{self, Kind, Others};
 use super::procfs::{Procfs, Seen, seen, settle};
 use super::{Hold, Holder, Namespaces, Other, ShortPath, Target, parse_number};
+use crate::arrays::zeros;
 use crate::error::Error;
 use crate::sys::dir::Directory;
 use crate::sys::file::{self, Fd, Identity};
@@ -49,9 +50,7 @@ pub struct Holders {
 impl Holders {
     fn deserted_mount_namespaces(&self) -> Result<usize, Error> {
         let others = self.others.entries();
-        let mut inhabited = Vec::new();
-        inhabited.try_reserve_exact(others.len())?;
-        inhabited.resize(others.len(), false);
+        let mut inhabited: Vec<bool> = zeros(others.len())?;
         for hold in &self.holds {
             if let (Target::Other(index), Holder::Process { .. }) = (hold.target, hold.holder) {
                 inhabited[index as usize] = true;

@@ -46,7 +46,7 @@ impl Namespace {
 }
 
 /// A process, and where in the list of namespaces the one is that it lives in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Member {
     pub pid: i32,
     pub namespace: u32,

@@ -1,6 +1,7 @@
 //! What keeps namespaces alive besides members and children, put in order.
 
-use super::{Node, Snapshot, numbers, reserved, zeros};
+use super::{Node, Snapshot};
+use crate::arrays::{numbers, reserved, starts, zeros};
 use crate::observe::{Hold, Holder, Kind, Other, Target};
 use std::cmp::Ordering;
 use std::collections::TryReserveError;
@@ -197,18 +198,6 @@ fn arrange(others: &[Other], place: &[u32]) -> Result<(Vec<Entry>, Vec<u32>), Tr
 
 fn starts_of_owned(nodes: u32, others: &[Entry]) -> Result<Vec<u32>, TryReserveError> {
     starts(nodes as usize, others.iter().filter_map(|other| other.facts.owner))
-}
-
-/// Where each group begins in a list that is sorted by group, and where the last one ends.
-fn starts(groups: usize, of: impl Iterator<Item = u32>) -> Result<Vec<u32>, TryReserveError> {
-    let mut starts: Vec<u32> = zeros(groups + 1)?;
-    for group in of {
-        starts[group as usize + 1] += 1;
-    }
-    for group in 0..groups {
-        starts[group + 1] += starts[group];
-    }
-    Ok(starts)
 }
 
 /// The order of the pins of one namespace: by kind as [`Pin`] lists them, then by numbers or paths.

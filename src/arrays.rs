@@ -1,0 +1,104 @@
+//! Arrays for which there may be no memory: made, grouped and sorted, in time that grows as they do.
+
+use std::collections::TryReserveError;
+use std::ops::Range;
+
+/// An empty array with room for so many.
+pub fn reserved<T>(capacity: usize) -> Result<Vec<T>, TryReserveError> {
+    let mut array = Vec::new();
+    array.try_reserve_exact(capacity)?;
+    Ok(array)
+}
+
+pub fn zeros<T: Copy + Default>(length: usize) -> Result<Vec<T>, TryReserveError> {
+    let mut array = reserved(length)?;
+    array.resize(length, T::default());
+    Ok(array)
+}
+
+/// 0, 1, 2, …
+pub fn numbers(length: usize) -> Result<Vec<u32>, TryReserveError> {
+    let mut array = reserved(length)?;
+    array.extend(0..length as u32);
+    Ok(array)
+}
+
+/// Where each group begins in a list that is sorted by group, and where the last one ends.
+pub fn starts(groups: usize, of: impl Iterator<Item = u32>) -> Result<Vec<u32>, TryReserveError> {
+    let mut starts: Vec<u32> = zeros(groups + 1)?;
+    for group in of {
+        starts[group as usize + 1] += 1;
+    }
+    for group in 0..groups {
+        starts[group + 1] += starts[group];
+    }
+    Ok(starts)
+}
+
+/// Items of many groups in one array, those of a group side by side.
+pub struct Groups<T> {
+    pub items: Vec<T>,
+    /// Where each group begins, and where the last one ends.
+    starts: Vec<u32>,
+}
+
+impl<T: Copy + Default> Groups<T> {
+    /// Groups what `of` makes of `source`, an item and its group each; items keep their order within a group.
+    pub fn new<S>(groups: usize, source: &[S], of: impl Fn(&S) -> Option<(u32, T)>) -> Result<Self, TryReserveError> {
+        let mut starts = starts(groups, source.iter().filter_map(|item| of(item).map(|(group, _)| group)))?;
+        let mut items = zeros(starts[groups] as usize)?;
+        // Each start moves to the end of its group, which is the start of the next: shift them back afterwards.
+        for (group, item) in source.iter().filter_map(&of) {
+            items[starts[group as usize] as usize] = item;
+            starts[group as usize] += 1;
+        }
+        starts.rotate_right(1);
+        starts[0] = 0;
+        Ok(Groups { items, starts })
+    }
+}
+
+impl<T> Groups<T> {
+    pub fn range(&self, group: u32) -> Range<u32> {
+        self.starts[group as usize]..self.starts[group as usize + 1]
+    }
+}
+
+/// Sorts by numbers; equal ones keep their order. It groups by one byte of the numbers after another, the least important
+/// first, but for bytes that are the same in all.
+pub fn sort_by_number<T: Copy + Default>(
+    items: &mut Vec<T>,
+    number: impl Fn(&T) -> u64,
+) -> Result<(), TryReserveError> {
+    if items.is_sorted_by_key(&number) {
+        return Ok(());
+    }
+    let (all, any) = items.iter().map(&number).fold((u64::MAX, 0), |(all, any), number| (all & number, any | number));
+    for shift in (0..u64::BITS).step_by(8).filter(|shift| (all ^ any) >> shift & 0xff != 0) {
+        let byte = |item: &T| (number(item) >> shift & 0xff) as u32;
+        *items = Groups::new(256, items, |item| Some((byte(item), *item)))?.items;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// As the standard library sorts, which is stable too.
+        #[test]
+        fn sorted_by_number(mut items: Vec<(u64, u8)>, mut near: Vec<u16>) {
+            let mut expected = items.clone();
+            expected.sort_by_key(|&(number, _)| number);
+            sort_by_number(&mut items, |&(number, _)| number).unwrap();
+            prop_assert_eq!(items, expected);
+
+            let mut expected = near.clone();
+            expected.sort();
+            sort_by_number(&mut near, |&number| u64::MAX - 70_000 + u64::from(number)).unwrap();
+            prop_assert_eq!(near, expected);
+        }
+    }
+}
