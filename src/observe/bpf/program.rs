@@ -181,12 +181,7 @@ pub fn tasks(target: Target) -> Code {
     code.begin(&target);
     code.note_process(&target, end);
     code.note_few(&target, target.levels, end);
-    code.bind(end);
-    code.leave();
-    code.bind(last);
-    code.map_value(ARRAY, target.array);
-    code.forget_own(&target);
-    code.leave();
+    code.end_visits(&target, end, last);
     code.finish()
 }
 
@@ -226,12 +221,7 @@ pub fn descriptors(target: Target, magics: &[u32]) -> Code {
     code.find_process(&target);
     code.read_number(&target, end);
     code.store(Size::Word, OBJECT, 0, NUMBER);
-    code.bind(end);
-    code.leave();
-    code.bind(last);
-    code.map_value(ARRAY, target.array);
-    code.forget_own(&target);
-    code.leave();
+    code.end_visits(&target, end, last);
     code.finish()
 }
 
@@ -313,6 +303,16 @@ impl Assembler {
             self.set(R1, 0);
             self.store(Size::Long, ARRAY, OWN_NAMESPACE as i16, R1);
         }
+    }
+
+    /// Ends a visit at one place, and all of them at the other.
+    fn end_visits(&mut self, target: &Target, end: Label, last: Label) {
+        self.bind(end);
+        self.leave();
+        self.bind(last);
+        self.map_value(ARRAY, target.array);
+        self.forget_own(target);
+        self.leave();
     }
 
     /// Copies so many bytes, not more than there is room for, at an offset from an address.
