@@ -38,7 +38,8 @@
  * was observed is not an error: userns_gaps() and userns_unreadable() tell what could not
  * be seen.
  *
- * THREADS. There is no global state. Any number of threads may scan, and may read the same
+ * THREADS. There is no global state, but for what the running kernel looks like, which
+ * USERNS_SCAN_BPF finds out once. Any number of threads may scan, and may read the same
  * snapshot, at the same time; only userns_free() must be alone with its snapshot.
  * Everything may be called in a child of fork(2) too, at whatever moment another thread
  * forked it. No call is a cancellation point (pthreads(7)); with asynchronous cancellation
@@ -90,8 +91,9 @@
  * mounts, threads and the namespaces of other types that they own; and what keeps each
  * namespace alive, see userns_pins(). Includes USERNS_SCAN_OWNED.
  *
- * It reads the links of all descriptors of all processes (with USERNS_SCAN_BPF only of those
- * that are worth it), and the mounts that each process sees.
+ * It reads the links of all descriptors of all processes (where BPF is used, only of those
+ * that refer to namespaces, or with USERNS_SCAN_SOCKETS to sockets), and the mounts that
+ * each process sees.
  * Nothing is opened but what is known to be a namespace, and no path is walked that could
  * lead to a server which does not answer. Descriptors that are in flight over a socket
  * cannot be found, see unix(7). To open mounts, Linux 5.12 is needed. A mount that others
@@ -132,14 +134,15 @@
  * 6.1 some kernels can do it only up to some 250,000 threads); CAP_BPF and CAP_PERFMON, or
  * CAP_SYS_ADMIN, in the initial user namespace; and a procfs of the caller's own PID
  * namespace. Each such scan loads a program into the kernel and unloads it, with
- * USERNS_SCAN_PINNED two, and more where one was too small. Each leaves records in the
- * audit log where there is one, see auditd(8).
+ * USERNS_SCAN_PINNED two, and sometimes a few more. Each leaves records in the audit log
+ * where there is one, see auditd(8).
  *
  * Whether the caller may read a process is not asked then, so that the scan also shows
  * those that procfs refuses or hides (hidepid, see proc(5)). What a security module hides
  * from the program is missing and not counted: userns_unreadable() is 0. What other flags
- * want to know beyond that is read from procfs, with the rights that it takes; what it
- * refuses or hides is counted as always.
+ * want to know beyond that is read from procfs, with the rights that it takes; a process
+ * that it hides has an empty name, and counts, whatever its state, as one whose mounts
+ * could not be read, and its descriptors if any refers to a namespace.
  */
 #define USERNS_SCAN_BPF UINT64_C(16)
 

@@ -20,8 +20,8 @@
 //! - The same observations give the same snapshot, in the same order.
 //! - A scan starts no thread, changes nothing about the process and closes every descriptor that it opened; it never
 //!   has more than five open, ten with [pins](Options::pinned). Any number can run at once, also in a child of fork(2).
-//! - No lock is held and no state kept between calls, but for what the running kernel looks like and how deep the PID
-//!   namespace was, once a scan was allowed to use [BPF](Options::bpf).
+//! - No lock is held and no state kept between calls, but for what the running kernel looks like, once a scan was
+//!   allowed to use [BPF](Options::bpf).
 //!
 //! The same is there for C, as `libuserns.so` and `libuserns.a` with the header `userns.h`.
 

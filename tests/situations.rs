@@ -13,7 +13,13 @@ situations!(tree:
     generated_trees,
 );
 
-situations!(storm: executions, forks_and_unshares, inodes_used_again, inodes_used_again_without_ids);
+situations!(storm:
+    executions,
+    executions_by_tasks,
+    forks_and_unshares,
+    inodes_used_again,
+    inodes_used_again_without_ids,
+);
 
 situations!(sight:
     unprivileged,

@@ -37,7 +37,8 @@
 //! was observed is not an error: userns_gaps() and userns_unreadable() tell what could not
 //! be seen.
 //!
-//! THREADS. There is no global state. Any number of threads may scan, and may read the same
+//! THREADS. There is no global state, but for what the running kernel looks like, which
+//! USERNS_SCAN_BPF finds out once. Any number of threads may scan, and may read the same
 //! snapshot, at the same time; only userns_free() must be alone with its snapshot.
 //! Everything may be called in a child of fork(2) too, at whatever moment another thread
 //! forked it. No call is a cancellation point (pthreads(7)); with asynchronous cancellation

@@ -9,8 +9,9 @@ use std::ptr;
 /// mounts, threads and the namespaces of other types that they own; and what keeps each
 /// namespace alive, see userns_pins(). Includes USERNS_SCAN_OWNED.
 ///
-/// It reads the links of all descriptors of all processes (with USERNS_SCAN_BPF only of those
-/// that are worth it), and the mounts that each process sees.
+/// It reads the links of all descriptors of all processes (where BPF is used, only of those
+/// that refer to namespaces, or with USERNS_SCAN_SOCKETS to sockets), and the mounts that
+/// each process sees.
 /// Nothing is opened but what is known to be a namespace, and no path is walked that could
 /// lead to a server which does not answer. Descriptors that are in flight over a socket
 /// cannot be found, see unix(7). To open mounts, Linux 5.12 is needed. A mount that others
@@ -40,14 +41,15 @@ pub const USERNS_SCAN_NAMES: u64 = 8;
 /// 6.1 some kernels can do it only up to some 250,000 threads); CAP_BPF and CAP_PERFMON, or
 /// CAP_SYS_ADMIN, in the initial user namespace; and a procfs of the caller's own PID
 /// namespace. Each such scan loads a program into the kernel and unloads it, with
-/// USERNS_SCAN_PINNED two, and more where one was too small. Each leaves records in the
-/// audit log where there is one, see auditd(8).
+/// USERNS_SCAN_PINNED two, and sometimes a few more. Each leaves records in the audit log
+/// where there is one, see auditd(8).
 ///
 /// Whether the caller may read a process is not asked then, so that the scan also shows
 /// those that procfs refuses or hides (hidepid, see proc(5)). What a security module hides
 /// from the program is missing and not counted: userns_unreadable() is 0. What other flags
-/// want to know beyond that is read from procfs, with the rights that it takes; what it
-/// refuses or hides is counted as always.
+/// want to know beyond that is read from procfs, with the rights that it takes; a process
+/// that it hides has an empty name, and counts, whatever its state, as one whose mounts
+/// could not be read, and its descriptors if any refers to a namespace.
 pub const USERNS_SCAN_BPF: u64 = 16;
 
 /// What to scan. Begin with USERNS_OPTIONS_INIT, then set what differs:

@@ -17,7 +17,6 @@ use btf::Kernel;
 use once_cell::race::OnceBox;
 use program::{Layout, Target};
 use std::ops::Range;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// `SOCKFS_MAGIC` of linux/magic.h: the file system of all sockets.
 const SOCKFS_MAGIC: u32 = 0x534f_434b;
@@ -28,6 +27,8 @@ const ENOTSUPP: i32 = 524;
 /// How many threads, and how many descriptors of namespaces, are reckoned with where the kernel does not tell.
 const USUAL_THREADS: u32 = 30_000;
 const USUAL_DESCRIPTORS: u32 = 4096;
+/// How often a program that signals keep from being loaded is loaded again.
+const MOST_TRIES: u32 = 10;
 /// No array is made for more; whoever needs that goes through procfs.
 const MOST: u32 = 1 << 24;
 
@@ -36,10 +37,6 @@ struct Scope {
     /// How deep that is, see pid_namespaces(7).
     level: u32,
 }
-
-/// How deep the caller's PID namespace is if it is not the initial one: most are one below. Only the kernel's structures
-/// tell, so this is what a program found last; a child of fork(2) can be elsewhere.
-static NESTED_LEVEL: AtomicU32 = AtomicU32::new(1);
 
 /// Walks through all processes, as [`Processes::walk`] does through procfs; `is_nested` says that the caller is in a PID
 /// namespace that is not the initial one.
@@ -81,9 +78,7 @@ fn walk_all(procfs: &Procfs, is_nested: bool, namespaces: &mut Namespaces) -> Re
             None => {
                 let has_ids = running_kernel()?.id.is_some();
                 let processes = collect(array.bytes(), layout, counts, has_ids, namespaces)?;
-                // Some kernels that are locked down give zeros for what they do not let programs read.
-                let shows_caller = processes.members.binary_search_by_key(&pidfd::own_pid(), |m| m.pid).is_ok();
-                return if shows_caller { Ok((processes, source)) } else { Err(Error::NO_BPF) };
+                return Ok((processes, source));
             }
             Some(larger) => layout = larger,
         }
@@ -133,21 +128,20 @@ fn collect_descriptors(array: &[u8], layout: Layout, count: usize) -> Result<Vec
 }
 
 impl Scope {
+    /// Only the kernel's structures tell how deep a PID namespace is that is not the initial one. Most are one below.
     fn of_caller(is_nested: bool) -> Scope {
-        Scope { level: if is_nested { NESTED_LEVEL.load(Ordering::Relaxed) } else { 0 } }
+        Scope { level: is_nested.into() }
     }
 
     /// Whether a program found that the level is another one, so that it did nothing else.
     fn correct_level(&mut self, array: &[u8]) -> bool {
-        match long(array, program::OWN_LEVEL) as u32 {
-            0 => false, // it is the initial one, or there was nothing to visit
-            found if found == self.level => false,
-            found => {
-                self.level = found;
-                NESTED_LEVEL.store(found, Ordering::Relaxed);
-                true
-            }
+        let found = long(array, program::OWN_LEVEL) as u32;
+        // 0: it is the initial one, or there was nothing to visit.
+        let is_other = found != 0 && found != self.level;
+        if is_other {
+            self.level = found;
         }
+        is_other
     }
 
     /// Runs the quickest program that this kernel accepts.
@@ -195,8 +189,12 @@ fn running_kernel() -> Result<&'static Kernel, Error> {
 
 fn load(code: &[u64], trigger: Trigger) -> Result<Fd, Error> {
     let mut loaded = bpf::load(code, trigger, &mut []);
-    if loaded.as_ref().err() == Some(&Errno(libc::EAGAIN)) {
-        // The verifier gives up when a signal comes. For a millisecond signals can wait.
+    for _ in 0..MOST_TRIES {
+        if loaded.as_ref().err() != Some(&Errno(libc::EAGAIN)) {
+            break;
+        }
+        // The verifier gives up when a signal comes. For a millisecond signals can wait, but for those that stop or
+        // freeze this thread: it goes on after these.
         let _blocked = signal::block_all();
         loaded = bpf::load(code, trigger, &mut []);
     }
@@ -242,7 +240,7 @@ impl Layout {
     }
 }
 
-/// Enters what the program wrote: namespaces, and members of these.
+/// Enters what the program wrote: namespaces, and members of these; nothing if it fails.
 fn collect(
     array: &[u8],
     layout: Layout,
@@ -262,20 +260,28 @@ fn collect(
             parent: word(record, program::NAMESPACE_PARENT).checked_sub(1),
         }
     }));
+    let mut members = reserved(process_count)?;
+    members.extend(records(array, layout.processes(), program::PROCESS, process_count).filter_map(|record| {
+        // For now the place among those that were observed.
+        let namespace = word(record, program::PROCESS_NAMESPACE).checked_sub(1)?;
+        Some(Member { pid: word(record, 0) as i32, namespace, name: 0 })
+    }));
+    sort_by_number(&mut members, |member| member.pid as u64)?;
+    // Some kernels that are locked down give zeros for what they do not let programs read.
+    if members.binary_search_by_key(&pidfd::own_pid(), |member| member.pid).is_err() {
+        return Err(Error::NO_BPF);
+    }
     let places = namespaces.record_observed(&observed)?;
-    let mut processes = Processes { members: reserved(process_count)?, ..Processes::default() };
-    processes.members.extend(records(array, layout.processes(), program::PROCESS, process_count).filter_map(
-        |record| {
-            let place = word(record, program::PROCESS_NAMESPACE).checked_sub(1)?;
-            // None: the namespace has ended, so the process has too, or it has moved.
-            let namespace = (*places.get(place as usize)?)?;
-            Some(Member { pid: word(record, 0) as i32, namespace, name: 0 })
-        },
-    ));
-    sort_by_number(&mut processes.members, |member| member.pid as u64)?;
+    members.retain_mut(|member| match places.get(member.namespace as usize) {
+        Some(&Some(namespace)) => {
+            member.namespace = namespace;
+            true
+        }
+        _ => false, // the namespace has ended, so the process has too, or it has moved
+    });
     // A PID can have gone from one process, or in execve(2) from one thread, to another one meanwhile.
-    processes.members.dedup_by_key(|member| member.pid);
-    Ok(processes)
+    members.dedup_by_key(|member| member.pid);
+    Ok(Processes { members, ..Processes::default() })
 }
 
 fn records(array: &[u8], range: Range<usize>, size: usize, count: usize) -> impl Iterator<Item = &[u8]> {
@@ -387,13 +393,14 @@ mod tests {
         {
             put(layout.namespaces().start + place * program::NAMESPACE, record);
         }
-        for (place, record) in [[30, 3], [20, 2], [10, 1], [20, 2], [40, 0]].iter().enumerate() {
+        let own = pidfd::own_pid() as u32;
+        for (place, record) in [[own + 2, 3], [own, 2], [own + 1, 1], [own, 2], [own + 3, 0]].iter().enumerate() {
             put(layout.processes().start + place * program::PROCESS, record);
         }
         let mut namespaces = Namespaces::default();
         let found = collect(&array, layout, [5, 3], true, &mut namespaces).unwrap();
         let members: Vec<_> = found.members.iter().map(|member| (member.pid, member.namespace)).collect();
-        assert_eq!(members, [(20, 0), (30, 1)]);
+        assert_eq!(members, [(own as i32, 0), (own as i32 + 2, 1)]);
         assert_eq!((namespaces.find(5), namespaces.find(100)), (Some(0), Some(1)));
     }
 

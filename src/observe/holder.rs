@@ -141,15 +141,13 @@ impl<'s> Search<'s> {
     /// Looks at one process, unless it has gone.
     pub fn visit(&mut self, pid: i32) -> Result<(), Error> {
         let Some(leader) = self.thread(self.procfs.root(), pid, pid)? else {
-            self.miss_hidden(pid);
-            return Ok(());
+            return self.miss_hidden(pid);
         };
         self.process_from = self.holders.holds.len();
         self.tables.clear();
         let links = self.read_links(&leader, &[None; LINKS.len()])?;
         if links == [None; LINKS.len()] && file::status(&leader.directory).is_err() {
-            self.miss_hidden(pid);
-            return Ok(());
+            return self.miss_hidden(pid);
         }
         if !self.depth.pinned {
             return Ok(());
@@ -166,15 +164,16 @@ impl<'s> Search<'s> {
     }
 
     /// Counts a process that the procfs does not show, unless it has ended.
-    fn miss_hidden(&mut self, pid: i32) {
-        if !self.by_bpf || pidfd::open(pid, false).is_err() {
-            return;
+    fn miss_hidden(&mut self, pid: i32) -> Result<(), Error> {
+        if !self.by_bpf || matches!(seen(pidfd::open(pid, false))?, Seen::Gone) {
+            return Ok(());
         }
         self.holders.missed.links += 1;
         if self.depth.pinned {
             self.holders.missed.descriptors += usize::from(self.may_hold(pid));
             self.holders.missed.mounts += 1;
         }
+        Ok(())
     }
 
     fn visit_threads(&mut self, leader: &Thread, links: &Inodes, missed: &mut Missed) -> Result<(), Error> {

@@ -48,26 +48,6 @@ static uint32_t best_source(void)
     return source;
 }
 
-/* From now on a command of bpf(2) is refused, or with -1 all are. */
-static void forbid_bpf(int command, int error)
-{
-    size_t low_word = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 0 : 4;
-    struct sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_bpf, 0, 3),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0]) + low_word),
-        BPF_JUMP(command < 0 ? BPF_JMP | BPF_JGE | BPF_K : BPF_JMP | BPF_JEQ | BPF_K,
-                 command < 0 ? 0 : (unsigned)command, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = { sizeof filter / sizeof *filter, filter };
-
-    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-        skip("cannot filter system calls: %s", strerror(errno));
-}
-
 /* ---- The same answer ---- */
 
 static void compare(uint32_t source)
@@ -126,7 +106,7 @@ static void same_answer_by_tasks(void)
     uint32_t source = USERNS_SOURCE_BPF_TASKS;
 
     need_bpf();
-    forbid_bpf(BPF_PROG_TEST_RUN, EINVAL);
+    forbid(__NR_bpf, BPF_PROG_TEST_RUN, EINVAL);
     in_clean_room(compare_models, &source);
 }
 
@@ -165,22 +145,24 @@ static void hold_much(void *unused)
     }
 }
 
+static void compare_pinned(uint64_t flags)
+{
+    struct userns_snapshot *by_procfs = scan_by(flags, USERNS_SOURCE_PROCFS);
+    struct userns_snapshot *by_bpf = scan_by(flags | USERNS_SCAN_BPF, best_source());
+
+    CHECK(same_snapshot(by_procfs, by_bpf));
+    CHECK(same_text(pins_of(by_procfs), pins_of(by_bpf)));
+    userns_free(by_procfs);
+    userns_free(by_bpf);
+}
+
 static void compare_pins(void *unused)
 {
-    static const uint64_t all[] = { USERNS_SCAN_PINNED | USERNS_SCAN_NAMES, USERNS_SCAN_SOCKETS };
-    struct userns_snapshot *by_procfs, *by_bpf;
-
     (void)unused;
     for (int i = 0; i < 5; i++)
         start(hold_much, NULL);
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        by_procfs = scan_by(all[i], USERNS_SOURCE_PROCFS);
-        by_bpf = scan_by(all[i] | USERNS_SCAN_BPF, best_source());
-        CHECK(same_snapshot(by_procfs, by_bpf));
-        CHECK(same_text(pins_of(by_procfs), pins_of(by_bpf)));
-        userns_free(by_procfs);
-        userns_free(by_bpf);
-    }
+    compare_pinned(USERNS_SCAN_PINNED | USERNS_SCAN_NAMES);
+    compare_pinned(USERNS_SCAN_SOCKETS);
 }
 
 static void same_pins(void)
@@ -270,8 +252,9 @@ static void compare_deeper(void *levels)
 {
     int left = *(int *)levels - 1;
 
-    start(go_down, &(int){ 1 });
+    start(hold_much, NULL);
     compare(best_source());
+    compare_pinned(USERNS_SCAN_PINNED);
     if (left > 0)
         in_clean_room(compare_deeper, &left);
     compare(best_source());
@@ -320,7 +303,7 @@ static void threads_count_once(void)
     need_bpf();
     source = best_source();
     in_clean_room(compare_with_threads, &source);
-    forbid_bpf(BPF_PROG_TEST_RUN, EINVAL);
+    forbid(__NR_bpf, BPF_PROG_TEST_RUN, EINVAL);
     in_clean_room(compare_with_threads, &tasks);
 }
 
@@ -388,15 +371,9 @@ static void hold_thousands(void *unused)
 
 static void count_pins(void *unused)
 {
-    struct userns_snapshot *by_procfs, *by_bpf;
-
     (void)unused;
     start(hold_thousands, NULL);
-    by_procfs = scan_by(USERNS_SCAN_PINNED, USERNS_SOURCE_PROCFS);
-    by_bpf = scan_by(USERNS_SCAN_PINNED | USERNS_SCAN_BPF, best_source());
-    CHECK(same_text(pins_of(by_procfs), pins_of(by_bpf)));
-    userns_free(by_procfs);
-    userns_free(by_bpf);
+    compare_pinned(USERNS_SCAN_PINNED);
 }
 
 static void more_descriptors_than_expected(void)
@@ -475,7 +452,7 @@ static void scan_refused(void *argument)
     struct refusal *refusal = argument;
     struct userns_snapshot *before = scan_by(0, USERNS_SOURCE_PROCFS), *after;
 
-    forbid_bpf(refusal->command, refusal->error);
+    forbid(__NR_bpf, refusal->command, refusal->error);
     after = scan_without(NULL, refusal->expected);
     CHECK(same_snapshot(before, after));
     userns_free(before);
@@ -543,7 +520,7 @@ static void without_types(void)
 static void scan_hidden(void *holder)
 {
     const struct userns_node *init;
-    struct userns_snapshot *snapshot;
+    struct userns_snapshot *snapshot, *other;
 
     keep_bpf_alone();
     snapshot = scan_by(0, USERNS_SOURCE_PROCFS);
@@ -563,6 +540,13 @@ static void scan_hidden(void *holder)
     CHECK_EQ(userns_unreadable_descriptors(snapshot), 1);
     CHECK_EQ(userns_unreadable_mounts(snapshot), 2);
     CHECK_EQ(userns_unreadable(snapshot), 0);
+
+    /* Also where nothing tells that they have not ended meanwhile. */
+    forbid(__NR_pidfd_open, -1, EPERM);
+    other = scan_by(USERNS_SCAN_BPF | USERNS_SCAN_PINNED | USERNS_SCAN_NAMES, best_source());
+    CHECK(same_snapshot(snapshot, other));
+    CHECK(same_text(pins_of(snapshot), pins_of(other)));
+    userns_free(other);
     userns_free(snapshot);
 }
 
@@ -638,7 +622,7 @@ static void not_asked_for(void)
 {
     CHECK_EQ(userns_source(NULL), 0);
     CHECK_EQ(userns_source_error(NULL), 0);
-    forbid_bpf(-1, EFAULT);
+    forbid(__NR_bpf, -1, EFAULT);
     userns_free(scan_by(0, USERNS_SOURCE_PROCFS));
     userns_free(scan_by(USERNS_SCAN_SOCKETS, USERNS_SOURCE_PROCFS));
 }

@@ -1,5 +1,6 @@
 /* Scans while processes and namespaces come and go at full speed. */
 #include "kit.h"
+#include <linux/bpf.h>
 #include <pthread.h>
 
 enum { SCANS = 1000 };
@@ -169,6 +170,15 @@ static void executions(void)
     in_clean_room(scan_executing, NULL);
 }
 
+/* As on a kernel before Linux 6.7: the program for that sees threads, one after the other. */
+static void executions_by_tasks(void)
+{
+    setenv("BY_BPF", "1", 1);
+    userns_free(scan());
+    forbid(__NR_bpf, BPF_PROG_TEST_RUN, EINVAL);
+    in_clean_room(scan_executing, NULL);
+}
+
 static void forks_and_unshares(void)
 {
     in_clean_room(scan_in_storm, NULL);
@@ -243,6 +253,7 @@ int main(int argc, char *argv[])
 {
     static const struct situation all[] = {
         { "executions", executions },
+        { "executions_by_tasks", executions_by_tasks },
         { "forks_and_unshares", forks_and_unshares },
         { "inodes_used_again", inodes_used_again },
         { "inodes_used_again_without_ids", inodes_used_again_without_ids },

@@ -141,6 +141,10 @@ impl Assembler {
         self.emit(Instruction { code, destination: left, source: 0, offset: 0, constant: right, jump: Some(to) });
     }
 
+    pub fn jump_if_equal(&mut self, left: u8, right: u8, to: Label) {
+        self.jump_between(Is::Equal, left, right, to);
+    }
+
     pub fn jump_if_not_equal(&mut self, left: u8, right: u8, to: Label) {
         self.jump_between(Is::Different, left, right, to);
     }

@@ -12,6 +12,7 @@ pub struct Kernel {
     /// Where the members are, in bytes from the beginning of their structs.
     pub task_pid: i16,
     pub task_tgid: i16,
+    pub task_exit_state: i16,
     pub task_thread_pid: i16,
     pub task_signal: i16,
     pub task_real_cred: i16,
@@ -62,7 +63,7 @@ pub const UPID_SIZE: u32 = 16;
 
 /// The structs that are looked up, with their members.
 const STRUCTS: [(&[u8], &[&[u8]]); 10] = [
-    (b"task_struct", &[b"pid", b"tgid", b"thread_pid", b"signal", b"real_cred"]),
+    (b"task_struct", &[b"pid", b"tgid", b"exit_state", b"thread_pid", b"signal", b"real_cred"]),
     (b"cred", &[b"user_ns"]),
     (b"user_namespace", &[b"parent", b"level", b"owner", b"ns"]),
     (b"ns_common", &[b"inum", b"ns_id"]),
@@ -73,7 +74,7 @@ const STRUCTS: [(&[u8], &[&[u8]]); 10] = [
     (b"super_block", &[b"s_magic"]),
     (b"signal_struct", &[b"pids"]),
 ];
-const MOST_MEMBERS: usize = 5;
+const MOST_MEMBERS: usize = 6;
 
 const FUNCTIONS: [&[u8]; 11] = [
     b"bpf_iter_task",
@@ -133,6 +134,7 @@ impl Found {
         Some(Kernel {
             task_pid: near(b"task_struct", b"pid")?,
             task_tgid: near(b"task_struct", b"tgid")?,
+            task_exit_state: near(b"task_struct", b"exit_state")?,
             task_thread_pid: near(b"task_struct", b"thread_pid")?,
             task_signal: near(b"task_struct", b"signal")?,
             task_real_cred: near(b"task_struct", b"real_cred")?,
@@ -533,7 +535,14 @@ mod tests {
         }
         let common = common(&mut maker);
         let numbers = [("nr", 0, 0), ("ns", 0, 8)];
-        let task = [("pid", 0, 1), ("tgid", 0, 2), ("thread_pid", 0, 3), ("signal", 0, 4), ("real_cred", 0, 5)];
+        let task = [
+            ("pid", 0, 1),
+            ("tgid", 0, 2),
+            ("exit_state", 0, 17),
+            ("thread_pid", 0, 3),
+            ("signal", 0, 4),
+            ("real_cred", 0, 5),
+        ];
         maker.structure("task_struct", KIND_STRUCT, &task);
         maker.structure("cred", KIND_STRUCT, &[("user_ns", 0, 6)]);
         let user = [("parent", 0, 7), ("level", 0, 8), ("owner", 0, 9), ("ns", common, 100)];

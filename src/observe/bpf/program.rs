@@ -168,13 +168,17 @@ pub fn processes(target: Target, functions: &Functions) -> Code {
 pub fn tasks(target: Target) -> Code {
     const CONTEXT_TASK: i16 = 8;
     let mut code = Assembler::default();
-    let [end, last] = [code.label(), code.label()];
+    let [end, last, process] = [code.label(), code.label(), code.label()];
     code.load(Size::Long, TASK, R1, CONTEXT_TASK);
     code.jump_if(Is::Equal, TASK, 0, last);
-    // Processes: first threads, whose TID is the PID.
+    // Processes: first threads, whose TID is the PID. In an execve(2) by another thread the first one, which has ended
+    // before, gives that up, perhaps just before the visit; so threads that have ended stand for their process too.
     code.load(Size::Word, R2, TASK, target.kernel.task_pid);
     code.load(Size::Word, R3, TASK, target.kernel.task_tgid);
-    code.jump_if_not_equal(R2, R3, end);
+    code.jump_if_equal(R2, R3, process);
+    code.load(Size::Word, R2, TASK, target.kernel.task_exit_state);
+    code.jump_if(Is::Equal, R2, 0, end);
+    code.bind(process);
     code.distrust(TASK, TASK, target.kernel.cast, target.kernel.task_type);
     code.map_value(ARRAY, target.array);
     code.remember_own(&target, end);
@@ -452,6 +456,10 @@ impl Assembler {
         self.note_namespace(target, next);
         self.calculate(Operation::Add, R0, 1);
         self.jump_if(Is::Less, R0, levels, upwards);
+        let unknown = self.label();
+        self.find_slot(target, unknown);
+        self.note_place(next);
+        self.bind(unknown);
         self.set(R0, 1);
         self.store(Size::Long, ARRAY, CUT_OFF as i16, R0);
     }
