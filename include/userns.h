@@ -587,7 +587,8 @@ uint32_t userns_source(const struct userns_snapshot *snapshot);
  *                                or RLIMIT_MEMLOCK is too low (before Linux 5.11)
  *     -EXDEV                     the procfs is not that of the caller's own PID namespace
  *     -EOPNOTSUPP                the kernel has no BPF, no type information (BTF, in
- *                                /sys/kernel/btf/vmlinux), or not what the program needs
+ *                                /sys/kernel/btf/vmlinux), or not what the program needs,
+ *                                its compiler for example (net.core.bpf_jit_enable)
  *     -ENOEXEC                   the kernel's verifier does not accept the program: in a
  *                                nested PID namespace also because the kernel is locked
  *                                down, see kernel_lockdown(7)

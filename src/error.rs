@@ -82,7 +82,8 @@ impl Error {
                 c"this procfs is not that of the caller's own PID namespace, so BPF was not used; mount one that is"
             }
             libc::EOPNOTSUPP => {
-                c"this kernel cannot do it with BPF; Linux 5.8 is needed, and /sys/kernel/btf/vmlinux has to be there"
+                c"this kernel cannot do it with BPF; Linux 5.8 is needed, /sys/kernel/btf/vmlinux has to be there, and \
+                net.core.bpf_jit_enable may not be 0"
             }
             libc::ENOEXEC => {
                 c"this kernel does not accept the BPF program of libuserns; unless it is locked down or a security \

@@ -360,7 +360,8 @@ pub unsafe extern "C" fn userns_source(snapshot: *const userns_snapshot) -> u32 
 ///                                or RLIMIT_MEMLOCK is too low (before Linux 5.11)
 ///     -EXDEV                     the procfs is not that of the caller's own PID namespace
 ///     -EOPNOTSUPP                the kernel has no BPF, no type information (BTF, in
-///                                /sys/kernel/btf/vmlinux), or not what the program needs
+///                                /sys/kernel/btf/vmlinux), or not what the program needs,
+///                                its compiler for example (net.core.bpf_jit_enable)
 ///     -ENOEXEC                   the kernel's verifier does not accept the program: in a
 ///                                nested PID namespace also because the kernel is locked
 ///                                down, see kernel_lockdown(7)

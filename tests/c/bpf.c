@@ -474,6 +474,7 @@ static void without_bpf(void)
         { BPF_PROG_LOAD, EACCES, -ENOEXEC },
         { BPF_PROG_LOAD, EINVAL, -ENOEXEC },
         { BPF_PROG_LOAD, EPERM, -EPERM },
+        { BPF_PROG_LOAD, 524, -EOPNOTSUPP }, /* the kernel's ENOTSUPP: without its compiler */
     };
 
     need_bpf();
