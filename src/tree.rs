@@ -583,7 +583,7 @@ impl Snapshot {
 struct Rank {
     /// Among the roots: the initial namespace, the caller's own, the others.
     root: u64,
-    /// The smallest `name_order` of a PID in its subtree, `u64::MAX` without any.
+    /// The smallest of `name_orders` of a PID in its subtree, `u64::MAX` without any.
     name: u64,
 }
 
@@ -597,9 +597,8 @@ fn sibling_order(namespaces: &[Namespace], members: &[Member], own: Option<u32>)
         };
         Rank { root, name: u64::MAX }
     }));
-    for member in members {
-        let name = name_order(member.pid);
-        let mut next = Some(member.namespace);
+    for (namespace, name) in name_orders(members) {
+        let mut next = Some(namespace);
         while let Some(index) = next.filter(|&index| name < ranks[index as usize].name) {
             ranks[index as usize].name = name;
             next = namespaces[index as usize].parent;
@@ -613,13 +612,19 @@ fn sibling_order(namespaces: &[Namespace], members: &[Member], own: Option<u32>)
     Ok(order)
 }
 
-/// A number that orders PIDs as their decimal digits order as text: 1, 10, 100, 11, 2.
-fn name_order(pid: i32) -> u64 {
-    const MOST_DIGITS: u32 = 10;
-    let pid = u64::from(pid.unsigned_abs());
-    let length = pid.checked_ilog10().unwrap_or(0) + 1;
-    // Aligned to the left, a shorter number equals a longer one that goes on in zeros; it comes before that.
-    pid * 10_u64.pow(MOST_DIGITS - length) * 10 + u64::from(length - 1)
+/// The namespace of each member, with a number that orders PIDs as their decimal digits order as text: 1, 10, 100, 11, 2.
+/// The PIDs come in ascending order.
+fn name_orders(members: &[Member]) -> impl Iterator<Item = (u32, u64)> + '_ {
+    // A PID has ten digits at most.
+    let (mut shorter, mut next_longer, mut scale) = (0, 10, 10_u64.pow(10));
+    members.iter().map(move |member| {
+        let pid = u64::from(member.pid.unsigned_abs());
+        while pid >= next_longer {
+            (shorter, next_longer, scale) = (shorter + 1, next_longer * 10, scale / 10);
+        }
+        // Aligned to the left, a shorter number equals a longer one that goes on in zeros; it comes before that.
+        (member.namespace, pid * scale + shorter)
+    })
 }
 
 /// Numbers the namespaces depth first; also says, for each old number, the new one.

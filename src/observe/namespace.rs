@@ -1,6 +1,7 @@
 //! User namespaces and their ancestors, from descriptors of them: ioctl_ns(2).
 
 use super::Namespace;
+use crate::arrays::reserved;
 use crate::error::Error;
 use crate::sys::file::{self, Fd, Identity};
 use crate::sys::{Errno, if_any, nsfs};
@@ -48,6 +49,7 @@ pub type Map = NumberMap<u64, u32>;
 pub struct Namespaces {
     entries: Vec<Namespace>,
     by_inode: Map,
+    /// Those that were opened.
     by_id: Map,
     /// The device of nsfs, which all namespaces share; known from the first one on.
     device: Option<u64>,
@@ -121,23 +123,23 @@ impl Namespaces {
         let mut last = Map::default();
         last.try_reserve(observed.len())?;
         self.by_inode.try_reserve(observed.len())?;
-        self.by_id.try_reserve(observed.len())?;
         self.entries.try_reserve(observed.len())?;
         last.extend((0..).zip(observed).map(|(place, seen)| (seen.inode, place)));
-        let has_ended = |seen: &Observed| {
-            let mut next = Some(seen);
-            while let Some(seen) = next {
-                if observed[last[&seen.inode] as usize].mark != seen.mark {
+        let mut replaced: Vec<bool> = reserved(observed.len())?;
+        replaced.extend(observed.iter().map(|seen| observed[last[&seen.inode] as usize].mark != seen.mark));
+        let has_ended = |place: usize| {
+            let mut next = Some(place);
+            while let Some(place) = next.filter(|&place| place < observed.len()) {
+                if replaced[place] {
                     return true;
                 }
-                next = seen.parent.and_then(|place| observed.get(place as usize));
+                next = observed[place].parent.map(|parent| parent as usize);
             }
             false
         };
-        let mut places = Vec::new();
-        places.try_reserve_exact(observed.len())?;
-        for seen in observed {
-            places.push(if has_ended(seen) { None } else { Some(self.enter_observed(seen)?) });
+        let mut places = reserved(observed.len())?;
+        for (place, seen) in observed.iter().enumerate() {
+            places.push(if has_ended(place) { None } else { Some(self.enter_observed(seen)?) });
         }
         for (seen, &index) in observed.iter().zip(&places) {
             if let Some(index) = index {
@@ -153,7 +155,7 @@ impl Namespaces {
             Some(index) => Ok(index),
             None => {
                 let device = self.device.unwrap_or(0);
-                self.push(Namespace { device, inode, id, owner: Some(owner), parent: None })
+                self.insert(Namespace { device, inode, id, owner: Some(owner), parent: None })
             }
         }
     }
@@ -206,12 +208,16 @@ impl Namespaces {
         Ok(Entered { index, fresh: true })
     }
 
-    /// All or nothing: what an index says is there.
     fn push(&mut self, entry: Namespace) -> Result<u32, Error> {
+        let index = self.insert(entry)?;
+        self.remember_id(entry.id, index)?;
+        Ok(index)
+    }
+
+    fn insert(&mut self, entry: Namespace) -> Result<u32, Error> {
         let index = self.entries.len() as u32;
         self.entries.try_reserve(1)?;
         self.by_inode.try_reserve(1)?;
-        self.remember_id(entry.id, index)?;
         self.by_inode.insert(entry.inode, index);
         self.entries.push(entry);
         Ok(index)

@@ -216,7 +216,10 @@ proptest! {
     fn names_order_as_text(one in 0..=i32::MAX, other in 0..=i32::MAX, digits in 0..9_u32) {
         let shorter = one / 10_i32.pow(digits);
         for (a, b) in [(one, other), (shorter, one), (shorter, other), (one, one)] {
-            prop_assert_eq!(name_order(a).cmp(&name_order(b)), a.to_string().cmp(&b.to_string()), "{} {}", a, b);
+            let members = [member(a.min(b), 0), member(a.max(b), 1)];
+            let names: Vec<_> = name_orders(&members).map(|(_, name)| name).collect();
+            let texts = members.map(|member| member.pid.to_string());
+            prop_assert_eq!(names[0].cmp(&names[1]), texts[0].cmp(&texts[1]), "{:?}", texts);
         }
     }
 }

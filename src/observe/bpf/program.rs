@@ -58,7 +58,7 @@ pub const DESCRIPTOR_NUMBER: usize = 8;
 /// How many namespaces, one above the other, a program notes at once. The verifier follows it through each, so there are
 /// few, unless that was not enough: parents mostly have members, who came before. The kernel nests 33 levels below the
 /// initial user namespace.
-pub const FEW_LEVELS: i32 = 3;
+pub const FEW_LEVELS: i32 = 2;
 pub const ALL_LEVELS: i32 = 40;
 
 impl Layout {
