@@ -330,8 +330,8 @@ mod tests {
 
     #[test]
     fn the_verifier_accepts_all_programs() {
-        let [few, many] = [1000, 10_000].map(|capacity| Layout { capacity, namespaces: 100 });
-        let made = bpf::make_array(many.size().max(many.size_of_descriptors()));
+        let layout = Layout { capacity: 1000, namespaces: 100 };
+        let made = bpf::make_array(layout.size().max(layout.size_of_descriptors()));
         let ((map, _memory), kernel) = match (made, running_kernel()) {
             (Ok(made), Ok(kernel)) => (made, kernel),
             (made, kernel) => {
@@ -344,14 +344,11 @@ mod tests {
             .into_iter()
             .flat_map(|level| [program::FEW_LEVELS, program::ALL_LEVELS].map(|levels| (level, levels)))
         {
-            let target = Target { kernel, level, array: map.number(), layout: few, levels };
+            let target = Target { kernel, level, array: map.number(), layout, levels };
             let name = |what: &str| format!("{what}, PID namespace on level {level}, {levels} levels");
             match &kernel.functions {
                 Some(functions) => {
-                    for (layout, what) in [(few, "few processes"), (many, "many processes")] {
-                        let code = program::processes(Target { layout, ..target }, functions).unwrap();
-                        verify(&name(what), &code, Trigger::Call);
-                    }
+                    verify(&name("processes"), &program::processes(target, functions).unwrap(), Trigger::Call);
                 }
                 None => tell("skipped: the program that visits processes: this kernel has no iterator over them"),
             }

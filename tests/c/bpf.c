@@ -173,11 +173,14 @@ static void same_pins(void)
 
 /* ---- PID namespaces and threads ---- */
 
-static void print_pins_by(pid_t pid, FILE *out, const struct userns_pin *const *pins, size_t count)
+static void print_pins_by(pid_t pid, FILE *out, uint64_t inode,
+                          const struct userns_pin *const *pins, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (userns_pin_pid(pins[i]) == pid)
+        if (userns_pin_pid(pins[i]) == pid) {
+            fprintf(out, "%" PRIu64, inode);
             print_pins(out, &pins[i], 1);
+        }
     }
 }
 
@@ -193,14 +196,13 @@ static char *pins_by(pid_t pid, const struct userns_snapshot *snapshot)
 
     CHECK(out != NULL);
     for (size_t i = 0; i < count; i++) {
-        fprintf(out, "%" PRIu64 "\n", userns_inode(nodes[i]));
         pins = userns_pins(nodes[i], &each);
-        print_pins_by(pid, out, pins, each);
+        print_pins_by(pid, out, userns_inode(nodes[i]), pins, each);
     }
     namespaces = userns_namespaces(snapshot, &count);
     for (size_t i = 0; i < count; i++) {
         pins = userns_namespace_pins(namespaces[i], &each);
-        print_pins_by(pid, out, pins, each);
+        print_pins_by(pid, out, userns_namespace_inode(namespaces[i]), pins, each);
     }
     CHECK(fclose(out) == 0);
     return text;

@@ -12,6 +12,7 @@ pub struct Kernel {
     /// Where the members are, in bytes from the beginning of their structs.
     pub task_pid: i16,
     pub task_tgid: i16,
+    pub task_tasks: i16,
     pub task_exit_state: i16,
     pub task_thread_pid: i16,
     pub task_signal: i16,
@@ -63,7 +64,7 @@ pub const UPID_SIZE: u32 = 16;
 
 /// The structs that are looked up, with their members.
 const STRUCTS: [(&[u8], &[&[u8]]); 10] = [
-    (b"task_struct", &[b"pid", b"tgid", b"exit_state", b"thread_pid", b"signal", b"real_cred"]),
+    (b"task_struct", &[b"tasks", b"pid", b"tgid", b"exit_state", b"thread_pid", b"signal", b"real_cred"]),
     (b"cred", &[b"user_ns"]),
     (b"user_namespace", &[b"parent", b"level", b"owner", b"ns"]),
     (b"ns_common", &[b"inum", b"ns_id"]),
@@ -74,7 +75,7 @@ const STRUCTS: [(&[u8], &[&[u8]]); 10] = [
     (b"super_block", &[b"s_magic"]),
     (b"signal_struct", &[b"pids"]),
 ];
-const MOST_MEMBERS: usize = 6;
+const MOST_MEMBERS: usize = 7;
 
 const FUNCTIONS: [&[u8]; 11] = [
     b"bpf_iter_task",
@@ -134,6 +135,7 @@ impl Found {
         Some(Kernel {
             task_pid: near(b"task_struct", b"pid")?,
             task_tgid: near(b"task_struct", b"tgid")?,
+            task_tasks: near(b"task_struct", b"tasks")?,
             task_exit_state: near(b"task_struct", b"exit_state")?,
             task_thread_pid: near(b"task_struct", b"thread_pid")?,
             task_signal: near(b"task_struct", b"signal")?,
@@ -536,6 +538,7 @@ mod tests {
         let common = common(&mut maker);
         let numbers = [("nr", 0, 0), ("ns", 0, 8)];
         let task = [
+            ("tasks", 0, 18),
             ("pid", 0, 1),
             ("tgid", 0, 2),
             ("exit_state", 0, 17),

@@ -112,18 +112,14 @@ impl Target<'_> {
     }
 }
 
-/// From how many processes on it pays off to give the verifier more to follow.
-const MANY: u32 = 6000;
-
 /// Visits all processes by itself, when called.
 ///
-/// Nearly all the time it takes is waiting for memory. So of many processes, each is only begun with when the iterator
-/// shows it, and noted when it shows the next one: then the processor fetches what two processes need at the same time.
+/// Nearly all the time it takes is waiting for memory. So at each process it already looks at the one that follows in the
+/// kernel's list, which the iterator most likely shows next: then the processor fetches what two need at the same time.
 pub fn processes(target: Target, functions: &Functions) -> Code {
     let kernel = target.kernel;
-    let is_delayed = target.layout.capacity >= MANY;
     let mut code = Assembler::default();
-    let [head, end, last, other_level] = [code.label(), code.label(), code.label(), code.label()];
+    let [head, end, as_foreseen, other_level] = [code.label(), code.label(), code.label(), code.label()];
     code.map_value(ARRAY, target.array);
     code.remember_own(&target, other_level);
     code.call_kernel(functions.read_lock);
@@ -131,32 +127,34 @@ pub fn processes(target: Target, functions: &Functions) -> Code {
     code.set(R2, 0);
     code.set(R3, 0); // BPF_TASK_ITER_ALL_PROCS
     code.call_kernel(functions.new_tasks);
-    if is_delayed {
-        // Before the first one there is none: what is read from there is 0.
-        code.set(R0, 0);
-        code.distrust(TASK, R0, kernel.cast, kernel.task_type);
-        code.begin(&target);
-        code.keep();
-    }
+    code.set(R0, 0);
+    code.foresee(&target);
     code.bind(head);
     code.address(R1, TASKS);
     code.call_kernel(functions.next_task);
     code.jump_if(Is::Equal, R0, 0, end);
     code.distrust(TASK, R0, kernel.cast, kernel.task_type);
+    code.load(Size::Long, R2, STACK, FORESEEN_TASK);
+    code.load(Size::Long, NUMBER, STACK, FORESEEN_THREAD);
+    code.load(Size::Long, OBJECT, STACK, FORESEEN_CREDENTIALS);
+    code.jump_if_equal(R2, TASK, as_foreseen);
     code.begin(&target);
-    if is_delayed {
-        code.exchange();
+    code.copy(NUMBER, R1);
+    code.bind(as_foreseen);
+    code.load(Size::Long, R0, TASK, kernel.task_tasks);
+    code.calculate(Operation::Add, R0, -i32::from(kernel.task_tasks));
+    code.foresee(&target);
+    code.copy(R1, NUMBER);
+    code.note_process(&target, head);
+    if target.levels < ALL_LEVELS {
+        code.note_few(&target, head);
+        code.jump(head);
+    } else {
+        code.note_chain(&target, functions, head);
     }
-    code.note(&target, functions, target.levels, head);
     code.bind(end);
     code.address(R1, TASKS);
     code.call_kernel(functions.end_tasks);
-    if is_delayed {
-        // The verifier follows all this as it did above, so that there is less of it.
-        code.take();
-        code.note(&target, functions, if target.levels < ALL_LEVELS { 1 } else { ALL_LEVELS }, last);
-        code.bind(last);
-    }
     code.call_kernel(functions.read_unlock);
     code.forget_own(&target);
     code.bind(other_level);
@@ -184,7 +182,7 @@ pub fn tasks(target: Target) -> Code {
     code.remember_own(&target, end);
     code.begin(&target);
     code.note_process(&target, end);
-    code.note_few(&target, target.levels, end);
+    code.note_few(&target, end);
     code.end_visits(&target, end, last);
     code.finish()
 }
@@ -218,10 +216,10 @@ pub fn descriptors(target: Target, magics: &[u32]) -> Code {
     code.append(COUNT, target.layout.descriptors().start, DESCRIPTOR, target.layout.capacity, end);
     code.copy(OBJECT, R3);
     code.store(Size::Word, OBJECT, DESCRIPTOR_NUMBER as i16, NUMBER);
-    code.load_thread(&target, kernel.task_pid);
+    code.load_thread(&target, TASK, kernel.task_pid);
     code.read_number(&target, end);
     code.store(Size::Word, OBJECT, DESCRIPTOR_THREAD as i16, NUMBER);
-    code.load_thread(&target, kernel.task_tgid);
+    code.load_thread(&target, TASK, kernel.task_tgid);
     code.find_process(&target);
     code.read_number(&target, end);
     code.store(Size::Word, OBJECT, 0, NUMBER);
@@ -242,10 +240,10 @@ const TASKS: i16 = -24;
 const NUMBERS: i16 = -32;
 const LINK: i16 = -40;
 const COPY: i16 = -56;
-/// The process that has only been begun with.
-const BEGUN_TASK: i16 = -64;
-const BEGUN_THREAD: i16 = -72;
-const BEGUN_CREDENTIALS: i16 = -80;
+/// What is known of the process that most likely comes next.
+const FORESEEN_TASK: i16 = -64;
+const FORESEEN_THREAD: i16 = -72;
+const FORESEEN_CREDENTIALS: i16 = -80;
 
 /// `PIDTYPE_TGID` of the kernel: in which way a process is known by its PID.
 const PIDTYPE_TGID: i16 = 1;
@@ -331,40 +329,26 @@ impl Assembler {
     /// Loads what leads from the task in TASK to its process, see `load_thread`, into R1; and its credentials into
     /// OBJECT.
     fn begin(&mut self, target: &Target) {
-        self.load_thread(target, target.kernel.task_tgid);
+        self.load_thread(target, TASK, target.kernel.task_tgid);
         self.load(Size::Long, OBJECT, TASK, target.kernel.task_real_cred);
     }
 
-    /// Keeps what has been begun with.
-    fn keep(&mut self) {
-        self.store(Size::Long, STACK, BEGUN_TASK, TASK);
-        self.store(Size::Long, STACK, BEGUN_THREAD, R1);
-        self.store(Size::Long, STACK, BEGUN_CREDENTIALS, OBJECT);
+    /// Keeps the same of the task that R0 points to; of none, all of it is 0.
+    fn foresee(&mut self, target: &Target) {
+        let kernel = target.kernel;
+        self.distrust(R2, R0, kernel.cast, kernel.task_type);
+        self.store(Size::Long, STACK, FORESEEN_TASK, R2);
+        self.load_thread(target, R2, kernel.task_tgid);
+        self.store(Size::Long, STACK, FORESEEN_THREAD, R1);
+        self.load(Size::Long, R1, R2, kernel.task_real_cred);
+        self.store(Size::Long, STACK, FORESEEN_CREDENTIALS, R1);
     }
 
-    /// Goes on with what was kept.
-    fn take(&mut self) {
-        self.load(Size::Long, TASK, STACK, BEGUN_TASK);
-        self.load(Size::Long, R1, STACK, BEGUN_THREAD);
-        self.load(Size::Long, OBJECT, STACK, BEGUN_CREDENTIALS);
-    }
-
-    /// Keeps what has been begun with, and goes on with what was kept before.
-    fn exchange(&mut self) {
-        self.load(Size::Long, R2, STACK, BEGUN_TASK);
-        self.load(Size::Long, R3, STACK, BEGUN_THREAD);
-        self.load(Size::Long, R4, STACK, BEGUN_CREDENTIALS);
-        self.keep();
-        self.copy(TASK, R2);
-        self.copy(R1, R3);
-        self.copy(OBJECT, R4);
-    }
-
-    /// Loads into R1 the `struct pid` of the task in TASK; in the initial PID namespace its number, which is a member.
-    fn load_thread(&mut self, target: &Target, member: i16) {
+    /// Loads into R1 the `struct pid` of a task; in the initial PID namespace its number, which is a member.
+    fn load_thread(&mut self, target: &Target, task: u8, member: i16) {
         match target.level {
-            0 => self.load(Size::Word, R1, TASK, member),
-            _ => self.load(Size::Long, R1, TASK, target.kernel.task_thread_pid),
+            0 => self.load(Size::Word, R1, task, member),
+            _ => self.load(Size::Long, R1, task, target.kernel.task_thread_pid),
         }
     }
 
@@ -423,17 +407,6 @@ impl Assembler {
         self.calculate(Operation::Add, R3, begin as i32);
     }
 
-    /// Writes down the process that TASK, R1 and OBJECT tell of, its namespace, and those above; goes on at `next`.
-    fn note(&mut self, target: &Target, functions: &Functions, levels: i32, next: Label) {
-        self.note_process(target, next);
-        if levels < ALL_LEVELS {
-            self.note_few(target, levels, next);
-            self.jump(next);
-        } else {
-            self.note_chain(target, functions, next);
-        }
-    }
-
     /// Writes down the process that TASK is. Its namespace is then in OBJECT. R5 always points to where the
     /// place of the namespace at hand belongs: here in the process, then in the child.
     fn note_process(&mut self, target: &Target, next: Label) {
@@ -449,13 +422,13 @@ impl Assembler {
 
     /// Writes down a namespace and, as far as they were not met before, those above; goes on at `next`, or behind this if
     /// there are more than it may follow. The verifier follows each round.
-    fn note_few(&mut self, target: &Target, levels: i32, next: Label) {
+    fn note_few(&mut self, target: &Target, next: Label) {
         let upwards = self.label();
         self.set(R0, 0);
         self.bind(upwards);
         self.note_namespace(target, next);
         self.calculate(Operation::Add, R0, 1);
-        self.jump_if(Is::Less, R0, levels, upwards);
+        self.jump_if(Is::Less, R0, target.levels, upwards);
         let unknown = self.label();
         self.find_slot(target, unknown);
         self.note_place(next);
