@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 /// How long everything may run among one population, as long as that is often enough; where it is not, but once takes
 /// longer, then only once.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(12);
 /// How often it is to run: an odd number of times, so that one run is the median.
 const ROUNDS: (usize, usize) = (3, 101);
 /// Above, strace(1) takes too long.

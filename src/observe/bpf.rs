@@ -255,7 +255,8 @@ fn collect(
             parent: word(record, program::NAMESPACE_PARENT).checked_sub(1),
         }
     }));
-    let mut members = reserved(process_count)?;
+    // With some to spare, as in the array. From 128 KiB on, glibc then keeps freed memory for the next scan, see mallopt(3).
+    let mut members = reserved(layout.capacity as usize)?;
     members.extend(records(array, layout.processes(), program::PROCESS, process_count).filter_map(|record| {
         // For now the place among those that were observed.
         let namespace = word(record, program::PROCESS_NAMESPACE).checked_sub(1)?;
