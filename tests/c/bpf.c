@@ -662,7 +662,8 @@ static void scan_many_times(void *unused)
         userns_free(scan_by(USERNS_SCAN_BPF | (i % 8 == 0 ? USERNS_SCAN_PINNED : 0), source));
     CHECK_EQ(open_descriptors(), descriptors);
     CHECK_EQ(lines_of("/proc/self/maps"), mappings);
-    CHECK(resident_pages() < pages + 64);
+    /* Where other tests have thousands of threads, glibc keeps more of what is freed. */
+    CHECK(resident_pages() < pages + 256);
 }
 
 static void nothing_is_left(void)
