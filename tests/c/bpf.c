@@ -310,8 +310,8 @@ static void threads_count_once(void)
 }
 
 /*
- * Where there are many threads, there may be many processes, for which another program is quicker.
- * It has to see the last process too, whether or not others are in the namespaces above that.
+ * Where there are thousands of threads. The last process of all is seen too, whether or not others
+ * are in the namespaces above it: the program has looked at each already when it was at the one before.
  */
 static void compare_among_many(void *source)
 {

@@ -407,8 +407,8 @@ impl Assembler {
         self.calculate(Operation::Add, R3, begin as i32);
     }
 
-    /// Writes down the process that TASK is. Its namespace is then in OBJECT. R5 always points to where the
-    /// place of the namespace at hand belongs: here in the process, then in the child.
+    /// Writes down the process that TASK, R1 and OBJECT tell of, see `begin`. Its namespace is then in OBJECT. R5 always
+    /// points to where the place of the namespace at hand belongs: here in the process, then in the child.
     fn note_process(&mut self, target: &Target, next: Label) {
         let Target { kernel, layout, .. } = target;
         self.find_process(target);
