@@ -1,124 +1,149 @@
-//! Generates `include/userns.h` from the C documentation in `src/ffi`, and names the shared library.
+//! Generates `include/userns.h` from the C documentation in `src/ffi`, and sets the SONAME.
 
-use cbindgen::{Builder, Config, DocumentationStyle, Language, Style};
-use std::path::{Path, PathBuf};
-use std::{env, fs};
-
-/// Whose items follow each other in the header, in this order.
-const SOURCES: [&str; 5] = ["version.rs", "scan.rs", "snapshot.rs", "node.rs", "pin.rs"];
+/// The number in the SONAME, libuserns.so.ABI. It changes only if the C ABI breaks, whatever the version of the crate.
+/// The Makefile reads this line.
+const ABI: u32 = 0;
 
 fn main() {
-    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap());
-    println!("cargo:rerun-if-changed=src/ffi");
-    println!("cargo:rerun-if-changed=include/userns.h");
-    write_header(&root.join("include/userns.h"), &header(&root.join("src/ffi")));
-
-    // Programs record this name, so that a later incompatible library cannot be loaded for them. The library stays in
-    // memory after dlclose(3), because Rust's standard library can have left destructors for thread-local data.
-    println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libuserns.so.{}", env::var("CARGO_PKG_VERSION_MAJOR").unwrap());
+    #[cfg(feature = "capi")]
+    header::generate();
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libuserns.so.{ABI}");
+    // dlclose(3) leaves the library mapped: Rust's standard library may have registered thread-local destructors.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete,-z,relro,-z,now");
 }
 
-/// Leaves a current header alone, so that nothing is rebuilt for it and a read-only source tree does no harm.
-fn write_header(path: &Path, header: &str) {
-    if fs::read_to_string(path).is_ok_and(|current| current == header) {
-        return;
-    }
-    // Made aside and moved into place, because another build can be reading it.
-    let aside = path.with_extension(format!("h.{}", std::process::id()));
-    if let Err(error) = fs::write(&aside, header).and_then(|()| fs::rename(&aside, path)) {
-        println!("cargo:warning={} is not current and cannot be written: {error}", path.display());
-    }
-}
+/// The C header.
+#[cfg(feature = "capi")]
+mod header {
+    use cbindgen::{Builder, Config, DocumentationStyle, FunctionConfig, Language, Style};
+    use std::path::{Path, PathBuf};
+    use std::{env, fs};
 
-fn header(sources: &Path) -> String {
-    let config = Config {
-        language: Language::C,
-        style: Style::Tag,
-        cpp_compat: true,
-        documentation_style: DocumentationStyle::Doxy,
-        usize_is_size_t: true,
-        line_length: 92,
-        tab_width: 4,
-        no_includes: true,
-        sys_includes: ["stdbool.h", "stddef.h", "stdint.h", "sys/types.h"].map(String::from).to_vec(),
-        include_guard: Some("USERNS_H".to_string()),
-        header: Some(contract(&sources.join("mod.rs"))),
-        after_includes: Some(macros()),
-        ..Config::default()
-    };
-    let mut builder = Builder::new().with_config(config);
-    for source in SOURCES {
-        builder = builder.with_src(sources.join(source));
+    /// The files with the C interface, in the order of the header.
+    const SOURCES: [&str; 8] =
+        ["version.rs", "scan.rs", "snapshot.rs", "gap.rs", "node.rs", "process.rs", "nonuser.rs", "pin.rs"];
+
+    pub fn generate() {
+        let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap());
+        println!("cargo:rerun-if-changed=src/ffi");
+        println!("cargo:rerun-if-changed=include/userns.h");
+        write(&root.join("include/userns.h"), &header(&root.join("src/ffi")));
     }
-    let mut header = Vec::new();
-    builder.generate().expect("src/ffi has a C interface").write(&mut header);
-    lift_headings(&String::from_utf8(header).unwrap().replace("\n\n\n", "\n\n"))
-}
 
-/// The comment that opens the header: the module's own.
-fn contract(module: &Path) -> String {
-    let source = fs::read_to_string(module).unwrap();
-    let lines = source.lines().map_while(|line| line.strip_prefix("//!"));
-    let comment: String = lines.map(|line| format!(" *{line}\n")).collect();
-    format!("/*\n{comment} */\n\n/* Generated from src/ffi by cbindgen. SPDX-License-Identifier: MIT OR Apache-2.0 */")
-}
+    /// Does not touch a current header: nothing is rebuilt, and the source tree may be read-only.
+    fn write(path: &Path, header: &str) {
+        if fs::read_to_string(path).is_ok_and(|current| current == header) {
+            return;
+        }
+        // Renamed into place, since another build can be reading it.
+        let aside = path.with_extension(format!("h.{}", std::process::id()));
+        if let Err(error) = fs::write(&aside, header).and_then(|()| fs::rename(&aside, path)) {
+            println!("cargo:warning={} is not current and cannot be written: {error}", path.display());
+        }
+    }
 
-/// What cbindgen has no way to express.
-fn macros() -> String {
-    let part = |name: &str| -> u8 { env::var(format!("CARGO_PKG_VERSION_{name}")).unwrap().parse().unwrap() };
-    let (major, minor, patch) = (part("MAJOR"), part("MINOR"), part("PATCH"));
-    format!(
-        "
+    fn header(sources: &Path) -> String {
+        let config = Config {
+            language: Language::C,
+            style: Style::Tag,
+            cpp_compat: true,
+            documentation_style: DocumentationStyle::Doxy,
+            usize_is_size_t: true,
+            line_length: 92,
+            tab_width: 4,
+            no_includes: true,
+            sys_includes: ["stdbool.h", "stddef.h", "stdint.h", "sys/types.h"].map(String::from).to_vec(),
+            include_guard: Some("USERNS_H".to_string()),
+            header: Some(contract(&sources.join("mod.rs"))),
+            after_includes: Some(macros()),
+            function: FunctionConfig { must_use: Some("USERNS_NODISCARD".to_string()), ..FunctionConfig::default() },
+            ..Config::default()
+        };
+        let mut builder = Builder::new().with_config(config);
+        for source in SOURCES {
+            builder = builder.with_src(sources.join(source));
+        }
+        let mut header = Vec::new();
+        builder.generate().expect("src/ffi has a C interface").write(&mut header);
+        lift_headings(&String::from_utf8(header).unwrap().replace("\n\n\n", "\n\n"))
+    }
+
+    /// The comment at the top of the header: that of the module.
+    fn contract(module: &Path) -> String {
+        let source = fs::read_to_string(module).unwrap();
+        let lines = source.lines().map_while(|line| line.strip_prefix("//!"));
+        let comment: String = lines.map(|line| format!(" *{line}\n")).collect();
+        format!(
+            "/*\n{comment} */\n\n/* Generated from src/ffi by cbindgen. SPDX-License-Identifier: MIT OR Apache-2.0 */"
+        )
+    }
+
+    /// The macros, which cbindgen cannot express.
+    fn macros() -> String {
+        let part = |name: &str| -> u8 { env::var(format!("CARGO_PKG_VERSION_{name}")).unwrap().parse().unwrap() };
+        let (major, minor, patch) = (part("MAJOR"), part("MINOR"), part("PATCH"));
+        format!(
+            "
 /**
  * == Constants and types ==
  *
- * The version of this header as 0xMMmmpp: major, minor and patch number in eight bits each.
- * That of the library which is in use can be another; userns_version_number() tells it.
+ * The version of this header as 0xMMmmpp: major, minor and patch number, eight bits each. The
+ * library in use can have another version, see userns_version_number().
  */
 #define USERNS_VERSION_NUMBER 0x{major:02x}{minor:02x}{patch:02x}
 
 /**
- * What a struct userns_options begins as: it asks for a plain scan of /proc.
+ * The initial value of a struct userns_options: a plain scan of /proc.
  */
 #define USERNS_OPTIONS_INIT {{ sizeof(struct userns_options), NULL, 0 }}
+
+/**
+ * Makes the compiler warn if the result of a function is ignored.
+ */
+#if defined(__GNUC__)
+#define USERNS_NODISCARD __attribute__((warn_unused_result))
+#else
+#define USERNS_NODISCARD
+#endif
 "
-    )
-}
+        )
+    }
 
-/// Gives constants the type of what they are combined with.
-fn type_constant(line: &str) -> String {
-    match line.strip_prefix("#define USERNS_").and_then(|rest| rest.split_once(' ')) {
-        Some((name, value)) if name.starts_with("SCAN_") => format!("#define USERNS_{name} UINT64_C({value})"),
-        Some((name, value)) if ["GAP_", "NODE_", "PIN_", "SOURCE_"].iter().any(|kind| name.starts_with(kind)) => {
-            format!("#define USERNS_{name} {value}u")
+    /// Prints the constants, all of which are bits, in hexadecimal and with the type of the set that they belong to.
+    fn type_constant(line: &str) -> String {
+        let constant = line.strip_prefix("#define USERNS_").and_then(|rest| rest.split_once(' '));
+        let Some((name, value)) = constant.and_then(|(name, value)| Some((name, value.parse::<u64>().ok()?))) else {
+            return line.to_string();
+        };
+        match name.starts_with("SCAN_") {
+            true => format!("#define USERNS_{name} UINT64_C({value:#x})"),
+            false => format!("#define USERNS_{name} {value:#x}u"),
         }
-        _ => line.to_string(),
     }
-}
 
-/// Comments of the kind that the rest of the header has.
-fn restyle_comment(line: &str) -> String {
-    match line.split_once("// ") {
-        Some((code, comment)) => format!("{} /* {comment} */", code.trim_end()),
-        None => line.to_string(),
-    }
-}
-
-/// Turns a first line `== Heading ==` of a comment into a comment of its own.
-fn lift_headings(header: &str) -> String {
-    let mut lifted = String::new();
-    let mut lines = header.lines().peekable();
-    while let Some(line) = lines.next() {
-        let heading = lines.peek().and_then(|next| next.strip_prefix(" * == ")?.strip_suffix(" =="));
-        if let Some(heading) = heading {
-            let rule = "-".repeat(85 - heading.len());
-            lifted.push_str(&format!("/* {heading} {rule} */\n\n"));
-            lines.next();
-            lines.next();
+    /// Converts comments at the end of a line.
+    fn restyle_comment(line: &str) -> String {
+        match line.split_once("// ") {
+            Some((code, comment)) => format!("{} /* {comment} */", code.trim_end()),
+            None => line.to_string(),
         }
-        lifted.push_str(&restyle_comment(&type_constant(line)));
-        lifted.push('\n');
     }
-    lifted
+
+    /// Moves a first line `== Heading ==` out of a comment.
+    fn lift_headings(header: &str) -> String {
+        let mut lifted = String::new();
+        let mut lines = header.lines().peekable();
+        while let Some(line) = lines.next() {
+            let heading = lines.peek().and_then(|next| next.strip_prefix(" * == ")?.strip_suffix(" =="));
+            if let Some(heading) = heading {
+                let rule = "-".repeat(85 - heading.len());
+                lifted.push_str(&format!("/* {heading} {rule} */\n\n"));
+                lines.next();
+                lines.next();
+            }
+            lifted.push_str(&restyle_comment(&type_constant(line)));
+            lifted.push('\n');
+        }
+        lifted
+    }
 }

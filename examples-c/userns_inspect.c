@@ -248,7 +248,7 @@ static bool belong_together(const struct userns_pin *a, const struct userns_pin 
 {
     uint32_t kind = userns_pin_kind(a);
 
-    return kind == userns_pin_kind(b) && kind != USERNS_PIN_CHILD &&
+    return kind == userns_pin_kind(b) && kind != USERNS_PIN_CHILD_NAMESPACE &&
            (kind != USERNS_PIN_MOUNT || strcmp(userns_pin_path(a), userns_pin_path(b)) == 0);
 }
 
@@ -267,7 +267,7 @@ static void put_holders(const struct userns_pin *const *pins, size_t count)
 
 static void put_pins(const struct userns_pin *const *pins, size_t count)
 {
-    const struct userns_namespace *child = userns_pin_namespace(pins[0]);
+    const struct userns_nonuser *child = userns_pin_nonuser(pins[0]);
 
     switch (userns_pin_kind(pins[0])) {
     case USERNS_PIN_DESCRIPTOR:
@@ -281,11 +281,11 @@ static void put_pins(const struct userns_pin *const *pins, size_t count)
         put_named(userns_pin_path(pins[0]), "");
         put("seen by");
         break;
-    case USERNS_PIN_PARENT:
+    case USERNS_PIN_FOR_CHILDREN:
         put("for children of");
         break;
-    case USERNS_PIN_CHILD: /* what holds that is shown where it is owned */
-        put("%s %" PRIu64 " below it", userns_namespace_name(child), userns_namespace_inode(child));
+    case USERNS_PIN_CHILD_NAMESPACE: /* what holds that is shown where it is owned */
+        put("%s %" PRIu64 " below it", userns_nonuser_type_name(child), userns_nonuser_inode(child));
         return;
     default: /* the library can be newer than this program */
         put("unknown:");
@@ -311,18 +311,18 @@ static void print_pins(const char *label, int columns, const struct userns_pin *
 static void print_owned(const struct userns_node *node)
 {
     size_t count;
-    const struct userns_namespace *const *owned = userns_owned(node, &count);
+    const struct userns_nonuser *const *owned = userns_owned(node, &count);
 
     for (size_t i = 0; i < count; i++) {
-        size_t members = userns_namespace_members(owned[i]), pin_count, inside = 0;
-        const struct userns_pin *const *pins = userns_namespace_pins(owned[i], &pin_count);
+        size_t members = userns_nonuser_member_count(owned[i]), pin_count, inside = 0;
+        const struct userns_pin *const *pins = userns_nonuser_pins(owned[i], &pin_count);
 
-        while (inside < pin_count && userns_pin_kind(pins[inside]) == USERNS_PIN_PROCESS)
+        while (inside < pin_count && userns_pin_kind(pins[inside]) == USERNS_PIN_MEMBER)
             inside++; /* processes come first */
         begin_line(i == 0 ? "owns" : "", LABEL);
         line.wrapped += HANGING;
-        put("%-6s %10" PRIu64 " %6zu process%s%s", userns_namespace_name(owned[i]),
-            userns_namespace_inode(owned[i]), members, members == 1 ? "" : "es",
+        put("%-6s %10" PRIu64 " %6zu process%s%s", userns_nonuser_type_name(owned[i]),
+            userns_nonuser_inode(owned[i]), members, members == 1 ? "" : "es",
             show_pins && inside > 0 ? ":" : "");
         if (show_pins)
             put_holders(pins, inside);
@@ -343,7 +343,7 @@ static void print_heading(const struct userns_node *node)
         { USERNS_NODE_INITIAL, "[initial]" },
         { USERNS_NODE_PARENT_HIDDEN, "[parent hidden]" },
         { USERNS_NODE_EMPTY, "[empty]" },
-        { USERNS_NODE_PINNED, "[known only through a pin]" },
+        { USERNS_NODE_ONLY_PINNED, "[known only through a pin]" },
     };
     const struct passwd *user;
     uid_t uid;
@@ -352,7 +352,7 @@ static void print_heading(const struct userns_node *node)
     paint(bold);
     put("%" PRIu64, userns_inode(node));
     paint(normal);
-    if (!userns_owner(node, &uid))
+    if (!userns_owner_uid(node, &uid))
         put("owner unknown");
     else if ((user = getpwuid(uid)) != NULL)
         put_named(user->pw_name, " (UID %lu)", (unsigned long)uid);
@@ -413,19 +413,19 @@ static void print_gap(uint32_t gap, const char *reason, size_t count)
 static void print_gaps(void)
 {
     print_gap(USERNS_GAP_UNREADABLE, "processes that could not be read",
-              userns_unreadable(snapshot));
+              userns_gap_count(snapshot, USERNS_GAP_UNREADABLE));
     print_gap(USERNS_GAP_HIDEPID, "processes may be hidden (hidepid, see proc(5))", 0);
     print_gap(USERNS_GAP_PIDNS, "processes outside this procfs's PID namespace are not shown", 0);
     print_gap(USERNS_GAP_NESTED, "namespaces above and beside your own are out of reach", 0);
     print_gap(USERNS_GAP_LINKS, "the namespaces of some threads could not be read", 0);
     print_gap(USERNS_GAP_DESCRIPTORS, "processes whose descriptors could not be read",
-              userns_unreadable_descriptors(snapshot));
-    if (userns_unreadable_mounts(snapshot) > 0)
+              userns_gap_count(snapshot, USERNS_GAP_DESCRIPTORS));
+    if (userns_gap_count(snapshot, USERNS_GAP_MOUNTS) > 0)
         print_gap(USERNS_GAP_MOUNTS, "processes whose mounts could not be read",
-                  userns_unreadable_mounts(snapshot));
-    if (userns_unopened_mounts(snapshot) > 0)
+                  userns_gap_count(snapshot, USERNS_GAP_MOUNTS));
+    if (userns_gap_count(snapshot, USERNS_GAP_UNOPENED_MOUNTS) > 0)
         print_gap(USERNS_GAP_MOUNTS, "mounted namespaces that could not be opened",
-                  userns_unopened_mounts(snapshot));
+                  userns_gap_count(snapshot, USERNS_GAP_UNOPENED_MOUNTS));
     print_gap(USERNS_GAP_MOUNT_NAMESPACES, "mount namespaces without processes were not read", 0);
 }
 
@@ -540,7 +540,7 @@ static const struct userns_node *find(const struct request *request)
         return userns_self(snapshot);
     if (request->show == ONE_PID)
         return userns_find_pid(snapshot, (pid_t)request->number);
-    return userns_find(snapshot, request->number);
+    return userns_find_inode(snapshot, request->number);
 }
 
 /* Shows what was asked for; false if that is not there. */

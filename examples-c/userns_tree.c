@@ -57,7 +57,7 @@ static void print_tree(const struct userns_snapshot *snapshot)
 /* Says on standard error what the tree does not show. */
 static void print_gaps(const struct userns_snapshot *snapshot)
 {
-    size_t unreadable = userns_unreadable(snapshot);
+    size_t unreadable = userns_gap_count(snapshot, USERNS_GAP_UNREADABLE);
 
     if (unreadable > 0)
         fprintf(stderr, "userns_tree: %zu %s could not be read\n",

@@ -74,9 +74,9 @@ enum class pin_kind : std::uint32_t {
     mount = USERNS_PIN_MOUNT,
     owned = USERNS_PIN_OWNED,
     socket = USERNS_PIN_SOCKET,
-    process = USERNS_PIN_PROCESS,
-    child = USERNS_PIN_CHILD,
-    parent = USERNS_PIN_PARENT,
+    process = USERNS_PIN_MEMBER,
+    child = USERNS_PIN_CHILD_NAMESPACE,
+    parent = USERNS_PIN_FOR_CHILDREN,
 };
 
 /** What to scan: the fields of userns_options. */
@@ -155,12 +155,12 @@ public:
     bool is_initial() const noexcept { return userns_flags(get()) & USERNS_NODE_INITIAL; }
     bool is_parent_hidden() const noexcept { return userns_flags(get()) & USERNS_NODE_PARENT_HIDDEN; }
     bool is_empty() const noexcept { return userns_flags(get()) & USERNS_NODE_EMPTY; }
-    bool is_known_by_pin() const noexcept { return userns_flags(get()) & USERNS_NODE_PINNED; }
+    bool is_known_by_pin() const noexcept { return userns_flags(get()) & USERNS_NODE_ONLY_PINNED; }
     std::uint32_t depth() const noexcept { return userns_depth(get()); }
     std::optional<uid_t> owner() const noexcept
     {
         uid_t uid;
-        return userns_owner(get(), &uid) ? std::optional(uid) : std::nullopt;
+        return userns_owner_uid(get(), &uid) ? std::optional(uid) : std::nullopt;
     }
     node parent() const noexcept { return node(userns_parent(get())); }
     range<node> children() const noexcept { return detail::array<node, userns_children>(get()); }
@@ -173,18 +173,18 @@ public:
 };
 
 /** A namespace of another type than user. */
-class other_namespace : public handle<userns_namespace> {
+class other_namespace : public handle<userns_nonuser> {
 public:
     using handle::handle;
     /** CLONE_NEWNET and so on. */
-    int type() const noexcept { return userns_namespace_type(get()); }
+    int type() const noexcept { return userns_nonuser_type(get()); }
     /** "net" and so on. */
-    const char *name() const noexcept { return userns_namespace_name(get()); }
-    std::uint64_t inode() const noexcept { return userns_namespace_inode(get()); }
-    std::optional<std::uint64_t> id() const noexcept { return detail::known(userns_namespace_id(get())); }
-    std::size_t members() const noexcept { return userns_namespace_members(get()); }
-    node owner() const noexcept { return node(userns_namespace_owner(get())); }
-    range<pin> pins() const noexcept { return detail::array<pin, userns_namespace_pins>(get()); }
+    const char *name() const noexcept { return userns_nonuser_type_name(get()); }
+    std::uint64_t inode() const noexcept { return userns_nonuser_inode(get()); }
+    std::optional<std::uint64_t> id() const noexcept { return detail::known(userns_nonuser_id(get())); }
+    std::size_t members() const noexcept { return userns_nonuser_member_count(get()); }
+    node owner() const noexcept { return node(userns_nonuser_owner(get())); }
+    range<pin> pins() const noexcept { return detail::array<pin, userns_nonuser_pins>(get()); }
 };
 
 /** Something that keeps a namespace alive. */
@@ -196,7 +196,7 @@ public:
     pid_t tid() const noexcept { return userns_pin_tid(get()); }
     int descriptor() const noexcept { return userns_pin_descriptor(get()); }
     const char *path() const noexcept { return userns_pin_path(get()); }
-    other_namespace other() const noexcept { return other_namespace(userns_pin_namespace(get())); }
+    other_namespace other() const noexcept { return other_namespace(userns_pin_nonuser(get())); }
 };
 
 /** The errors of the library: values are those of errno(3), messages are those of userns_strerror(). */
@@ -228,12 +228,12 @@ public:
     range<node> roots() const & noexcept [[clang::lifetimebound]] { return detail::array<node, userns_roots>(get()); }
     range<node> nodes() const & noexcept [[clang::lifetimebound]] { return detail::array<node, userns_nodes>(get()); }
     node self() const & noexcept [[clang::lifetimebound]] { return node(userns_self(get())); }
-    node find(std::uint64_t inode) const & noexcept [[clang::lifetimebound]] { return node(userns_find(get(), inode)); }
+    node find(std::uint64_t inode) const & noexcept [[clang::lifetimebound]] { return node(userns_find_inode(get(), inode)); }
     node find_id(std::uint64_t id) const & noexcept [[clang::lifetimebound]] { return node(userns_find_id(get(), id)); }
     node find_pid(pid_t pid) const & noexcept [[clang::lifetimebound]] { return node(userns_find_pid(get(), pid)); }
     range<other_namespace> namespaces() const & noexcept [[clang::lifetimebound]]
     {
-        return detail::array<other_namespace, userns_namespaces>(get());
+        return detail::array<other_namespace, userns_nonusers>(get());
     }
 
     /** The bits of gap. */

@@ -1,9 +1,10 @@
 //! libuserns: the tree of user namespaces of a Linux host.
 //!
-//! One call, userns_scan(), observes the host and returns a snapshot: which user namespaces
-//! exist, how they nest, which processes live in each, and who made them. Everything else
-//! is a question to that snapshot. The concepts are those of user_namespaces(7) and
-//! namespaces(7).
+//! userns_scan() observes the host once and returns a snapshot: which user namespaces
+//! exist, how they nest, which processes live in each, and who created them. All other
+//! functions read that snapshot. The concepts are those of user_namespaces(7) and
+//! namespaces(7); a user namespace in a snapshot is called a node, a namespace of another
+//! type is called a nonuser namespace, as in namespaces(7).
 //!
 //!     struct userns_snapshot *snapshot;
 //!     int error = userns_scan(NULL, &snapshot);
@@ -17,54 +18,56 @@
 //!         printf("%*s%" PRIu64 "\n", 4 * (int)userns_depth(nodes[i]), "", userns_inode(nodes[i]));
 //!     userns_free(snapshot);
 //!
-//! LIFETIME. Every pointer that comes from a snapshot is valid until userns_free() of that
-//! snapshot, and no longer. A snapshot never changes; two questions always get the same
-//! answer.
+//! LIFETIME. Every pointer that a snapshot returns is valid until userns_free() releases
+//! that snapshot. A snapshot never changes: the same question always has the same answer.
 //!
-//! ARRAYS come as a pointer to the first element and their length in *count. The count
-//! argument may be NULL. An empty array is NULL with a count of 0. Arrays are not
-//! terminated.
+//! ARRAYS are returned as a pointer to the first element, and their length in *count. count
+//! may be NULL. An empty array is NULL with a count of 0. Arrays have no terminator.
 //!
-//! NULL as a snapshot or node is allowed everywhere: the answer is then NULL, 0 or false,
-//! or another one where the function says so.
-//! Outputs are written only on success; only userns_scan() always writes its output, which
-//! is NULL on failure.
+//! NULL is accepted as a snapshot, node, nonuser namespace or pin; the answer is then NULL, 0
+//! or false, unless the function documents another. Outputs are written only on success. The
+//! one exception is userns_scan(), which sets its output to NULL on failure.
 //!
 //! ERRORS. A function that can fail returns 0 on success and a negative errno value
-//! otherwise; its comment lists which, and what each means there. userns_strerror() gives a
-//! sentence for it, to which the program adds the path. errno itself is not part of the
-//! interface; it can be changed by any call. That a process vanished or refused while it
-//! was observed is not an error: userns_gaps() and userns_unreadable() tell what could not
-//! be seen.
+//! otherwise. Its comment lists the values and their meaning. userns_strerror() returns a
+//! sentence for each; programs add the path. The library does not define errno: any call
+//! may change it. A process that ends or denies access during a scan is not an error:
+//! userns_gaps() and userns_gap_count() report what the scan could not see.
 //!
-//! THREADS. There is no global state, but for what the running kernel looks like, which
-//! USERNS_SCAN_BPF finds out once. Any number of threads may scan, and may read the same
-//! snapshot, at the same time; only userns_free() must be alone with its snapshot.
-//! Everything may be called in a child of fork(2) too, at whatever moment another thread
-//! forked it. No call is a cancellation point (pthreads(7)); with asynchronous cancellation
-//! enabled, no function of this library may be called. No call is async-signal-safe, see
-//! signal-safety(7).
+//! THREADS. Any number of threads may scan at the same time, and may read the same snapshot
+//! at the same time; only userns_free() needs exclusive access to its snapshot. The library
+//! takes no locks and keeps no state between calls, except for the layout of the running
+//! kernel, which the first scan with USERNS_SCAN_BPF reads. All functions work in a child of
+//! fork(2), even if another thread forked it in the middle of a scan. No function is a
+//! cancellation point (pthreads(7)), none may be called with asynchronous cancellation
+//! enabled, and none is async-signal-safe (signal-safety(7)).
 //!
 //! THE PROCESS stays as it is: a scan starts no thread, enters no namespace and installs no
-//! handler. It has at most five descriptors open at a time, ten with USERNS_SCAN_PINNED,
-//! all close-on-exec, and closes them before it returns. Only where USERNS_SCAN_PINNED
-//! meets a mount of a namespace that other mounts hide, it has a child process for a moment
-//! and blocks signals meanwhile; the child sends no SIGCHLD and is not seen by wait(2). With
-//! USERNS_SCAN_BPF it has memory mapped and a BPF program loaded, which the kernel frees
-//! shortly after, and where a signal interrupts the loading, blocks signals for another try.
+//! signal handler. It opens at most five descriptors at a time, ten with
+//! USERNS_SCAN_PINNED, all close-on-exec, and closes them before it returns. There are two
+//! exceptions. To open a namespace whose mount is overmounted, USERNS_SCAN_PINNED briefly
+//! runs a child process with all signals blocked; the child sends no SIGCHLD, and wait(2)
+//! does not report it. USERNS_SCAN_BPF maps memory and loads a BPF program, which the kernel
+//! frees shortly after the scan; if a signal interrupts the load, the scan blocks signals and
+//! retries.
 //!
-//! GROWTH. Functions, constants and option fields are only ever added. A program that was
-//! built with an older header runs with a newer library; with an older library it gets
-//! -E2BIG or -EINVAL for what that does not know. Each function says since which version it
-//! is there; constants and structs are there since 0.1 unless they say otherwise.
+//! GROWTH. The ABI only grows: functions, constants and option fields are added, never
+//! changed or removed. A program built with an older header runs with a newer library. With
+//! an older library, a request that it does not know fails with -E2BIG or -EINVAL. Each
+//! function names the version that introduced it; constants and structs are of 0.1 unless
+//! their comment names another version. Functions that return a set of bits or an enum can
+//! return values that are newer than the program.
 //!
-//! The names of constants, structs and functions begin with USERNS_ and userns_; all other
-//! names are the system's.
+//! All constants, structs and functions begin with USERNS_ or userns_; all other names in
+//! this header are the system's.
 
 #![allow(non_camel_case_types, reason = "these are the names in C")]
 
+mod gap;
 mod node;
+mod nonuser;
 mod pin;
+mod process;
 mod scan;
 mod snapshot;
 mod version;
@@ -72,7 +75,7 @@ mod version;
 use snapshot::userns_snapshot;
 use std::ptr;
 
-/// What a pointer of the caller's points to: something with a number in a snapshot.
+/// The target of a C pointer: an item of a snapshot, by its index.
 struct Handle {
     snapshot: *const userns_snapshot,
     index: u32,
@@ -80,13 +83,12 @@ struct Handle {
 
 impl Handle {
     fn snapshot(&self) -> &userns_snapshot {
-        // SAFETY: a handle is part of the snapshot that it points to, and nothing of that changes.
+        // SAFETY: a handle is owned by the snapshot that it points to, which never changes.
         unsafe { &*self.snapshot }
     }
 }
 
-/// An array as C gets it: a pointer that is NULL if the array is empty, and its length in
-/// `*count` unless that is NULL.
+/// Returns an array as C expects it: NULL if it is empty, and its length in `*count`.
 ///
 /// # Safety
 ///
@@ -97,4 +99,23 @@ unsafe fn array<T>(elements: &[T], count: *mut usize) -> *const T {
         unsafe { *count = elements.len() };
     }
     if elements.is_empty() { ptr::null() } else { elements.as_ptr() }
+}
+
+/// Writes an optional value to an optional output; false if there is no value.
+///
+/// # Safety
+///
+/// `output` is NULL or may be written.
+unsafe fn write_if_some<T>(value: Option<T>, output: *mut T) -> bool {
+    let Some(value) = value else { return false };
+    if !output.is_null() {
+        // SAFETY: as this function's.
+        unsafe { *output = value };
+    }
+    true
+}
+
+/// The union of the bits whose condition holds.
+fn bits<const N: usize>(conditions: [(bool, u32); N]) -> u32 {
+    conditions.iter().filter(|(holds, _)| *holds).fold(0, |all, (_, bit)| all | bit)
 }

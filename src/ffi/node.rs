@@ -1,23 +1,22 @@
-use super::pin::{userns_namespace, userns_pin};
+use super::nonuser::userns_nonuser;
+use super::pin::userns_pin;
 use super::snapshot::userns_snapshot;
-use super::{Handle, array};
-use crate::tree::Node;
-use std::ffi::c_char;
+use super::{Handle, array, bits, write_if_some};
+use crate::snapshot::Node;
 use std::ptr;
 
-/// userns_flags(): this is the initial user namespace, the one that has no parent.
-pub const USERNS_NODE_INITIAL: u32 = 1;
-/// userns_flags(): the namespace has a parent that the scan could not see. It is a root of
-/// the snapshot.
-pub const USERNS_NODE_PARENT_HIDDEN: u32 = 2;
-
+/// userns_flags(): this is the initial user namespace, which has no parent.
+pub const USERNS_NODE_INITIAL: u32 = 0x1;
+/// userns_flags(): the namespace has a parent that is not visible to the caller. It is a
+/// root of the snapshot.
+pub const USERNS_NODE_PARENT_HIDDEN: u32 = 0x2;
 /// userns_flags(): the scan saw no process in the namespace.
-pub const USERNS_NODE_EMPTY: u32 = 4;
-/// userns_flags(): the scan knows the namespace only through pins, see userns_pins(): it
-/// saw no process in it or in a descendant.
-pub const USERNS_NODE_PINNED: u32 = 8;
+pub const USERNS_NODE_EMPTY: u32 = 0x4;
+/// userns_flags(): the namespace is known only through pins: the scan saw no process in it
+/// or in a descendant, but it or a descendant has a pin, see userns_pins().
+pub const USERNS_NODE_ONLY_PINNED: u32 = 0x8;
 
-/// One user namespace of a snapshot. There is one node for each, so pointers can be
+/// A user namespace in a snapshot. A snapshot has one pointer for each, so pointers can be
 /// compared.
 pub struct userns_node(pub(super) Handle);
 
@@ -31,10 +30,11 @@ impl userns_node {
     }
 }
 
-/// == Questions to a node ==
+/// == Nodes ==
 ///
-/// The inode number, as stat(2) of /proc/PID/ns/user gives it. At any one time it is unique
-/// among all namespaces.
+/// Get the inode number of a user namespace, as stat(2) of /proc/PID/ns/user returns it. It
+/// is unique among all existing namespaces. The kernel reuses it once the namespace has
+/// ended.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
@@ -43,8 +43,8 @@ pub unsafe extern "C" fn userns_inode(node: *const userns_node) -> u64 {
     unsafe { node.as_ref() }.map_or(0, |node| node.node().inode())
 }
 
-/// The device number, as stat(2) of /proc/PID/ns/user gives it: that of nsfs, the same for
-/// all namespaces.
+/// Get the device number of a user namespace, as stat(2) of /proc/PID/ns/user returns it. It
+/// is that of nsfs, the same for all namespaces.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
@@ -53,10 +53,10 @@ pub unsafe extern "C" fn userns_device(node: *const userns_node) -> u64 {
     unsafe { node.as_ref() }.map_or(0, |node| node.node().device())
 }
 
-/// The kernel's 64-bit id (NS_GET_ID, Linux 6.18), which is never used again while the
-/// system runs.
+/// Get the 64-bit id of a user namespace (NS_GET_ID, Linux 6.18). The kernel never reuses it
+/// while the system runs.
 ///
-/// Returns 0 where it is unknown.
+/// Returns 0 if it is unknown.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
@@ -65,28 +65,25 @@ pub unsafe extern "C" fn userns_id(node: *const userns_node) -> u64 {
     unsafe { node.as_ref() }.map_or(0, |node| node.node().id().unwrap_or(0))
 }
 
-/// What is special about a node, see user_namespaces(7).
+/// Get the properties of a node.
 ///
-/// Returns USERNS_NODE_ constants, combined with |. Later versions can return more bits.
+/// Returns USERNS_NODE_ bits.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn userns_flags(node: *const userns_node) -> u32 {
     // SAFETY: the caller passes NULL or a node.
     let Some(node) = (unsafe { node.as_ref() }).map(|node| node.node()) else { return 0 };
-    [
+    bits([
         (node.is_initial(), USERNS_NODE_INITIAL),
         (node.is_parent_hidden(), USERNS_NODE_PARENT_HIDDEN),
         (node.is_empty(), USERNS_NODE_EMPTY),
-        (node.is_known_by_pin(), USERNS_NODE_PINNED),
-    ]
-    .iter()
-    .filter(|(is_set, _)| *is_set)
-    .fold(0, |bits, (_, bit)| bits | bit)
+        (node.is_only_pinned(), USERNS_NODE_ONLY_PINNED),
+    ])
 }
 
-/// How many ancestors the snapshot shows above a node: 0 for a root. The kernel nests at
-/// most 33 below the initial one.
+/// Get the depth of a node: the number of its ancestors in the snapshot, 0 for a root. The
+/// kernel allows 33 levels below the initial user namespace.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
@@ -95,28 +92,26 @@ pub unsafe extern "C" fn userns_depth(node: *const userns_node) -> u32 {
     unsafe { node.as_ref() }.map_or(0, |node| node.node().depth())
 }
 
-/// Who made a namespace: the effective UID of its creator (NS_GET_OWNER_UID, see
-/// ioctl_ns(2); Linux 4.11), as the caller's own user namespace numbers it.
+/// Get the owner of a user namespace: the effective UID of its creator (NS_GET_OWNER_UID,
+/// see ioctl_ns(2); Linux 4.11), as the caller's user namespace maps it.
 ///
-/// uid: where to put the UID; may be NULL.
+/// uid: receives the UID; may be NULL.
 ///
-/// Returns false, and leaves *uid as it is, where the owner is unknown: the kernel did not
-/// tell; or the caller is not in the initial user namespace, and its own shows the owner as
-/// the overflow UID, which is what it shows for all UIDs that it does not map.
+/// Returns false, and leaves *uid unchanged, if the owner is unknown: the kernel did not
+/// report it; or the caller is in a nested user namespace that shows the owner as the
+/// overflow UID, which stands for all unmapped UIDs.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn userns_owner(node: *const userns_node, uid: *mut libc::uid_t) -> bool {
+pub unsafe extern "C" fn userns_owner_uid(node: *const userns_node, uid: *mut libc::uid_t) -> bool {
     // SAFETY: the caller passes NULL or a node.
-    let Some(owner) = (unsafe { node.as_ref() }).and_then(|node| node.node().owner()) else { return false };
-    if !uid.is_null() {
-        // SAFETY: not NULL, so the caller lets us write there.
-        unsafe { *uid = owner };
-    }
-    true
+    let owner = unsafe { node.as_ref() }.and_then(|node| node.node().owner_uid());
+    // SAFETY: the caller passes NULL or where to write.
+    unsafe { write_if_some(owner, uid) }
 }
 
-/// The namespace in which a namespace was made (NS_GET_PARENT, see ioctl_ns(2)).
+/// Get the parent of a user namespace: the user namespace in which it was created
+/// (NS_GET_PARENT, see ioctl_ns(2)).
 ///
 /// Returns NULL for a root.
 ///
@@ -124,11 +119,11 @@ pub unsafe extern "C" fn userns_owner(node: *const userns_node, uid: *mut libc::
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn userns_parent(node: *const userns_node) -> *const userns_node {
     // SAFETY: the caller passes NULL or a node.
-    unsafe { node.as_ref() }.map_or(ptr::null(), |node| node.snapshot().handle(node.node().parent()))
+    unsafe { node.as_ref() }.map_or(ptr::null(), |node| node.snapshot().node_of(node.node().parent()))
 }
 
-/// The namespaces that were made in a namespace, ordered as in userns_nodes(); see
-/// user_namespaces(7).
+/// List the children of a user namespace: the user namespaces created in it, in the order of
+/// userns_nodes().
 ///
 /// Returns an array of *count nodes.
 ///
@@ -141,8 +136,8 @@ pub unsafe extern "C" fn userns_children(node: *const userns_node, count: *mut u
     unsafe { array(children, count) }
 }
 
-/// The processes that live in a namespace itself, not those in its descendants: zombies
-/// included, threads not.
+/// List the processes in a user namespace, including zombies, without those in descendants.
+/// A thread is always in the user namespace of its process.
 ///
 /// Returns an array of *count PIDs, ascending, as the PID namespace of the scanned procfs
 /// numbers them.
@@ -156,12 +151,12 @@ pub unsafe extern "C" fn userns_pids(node: *const userns_node, count: *mut usize
     unsafe { array(pids, count) }
 }
 
-/// Whether ancestor is the parent of node, or the parent of its parent, and so on. A
-/// process with capabilities in an ancestor has them in the node too, see
+/// Check whether a node is the parent of another one, or the parent of its parent, and so
+/// on. A process with capabilities in an ancestor has them in the descendant too, see
 /// user_namespaces(7).
 ///
-/// Returns false also for ancestor == node, for nodes of different snapshots, and if either
-/// is NULL.
+/// Returns false also if both are the same node, if they are of different snapshots, or if
+/// either is NULL.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
@@ -171,31 +166,12 @@ pub unsafe extern "C" fn userns_is_ancestor(ancestor: *const userns_node, node: 
     ancestor.zip(node).is_some_and(|(ancestor, node)| ancestor.node().is_ancestor_of(node.node()))
 }
 
-/// With USERNS_SCAN_NAMES, the command names of the processes in a namespace: the bytes as
-/// /proc/PID/comm gives them, see proc_pid_comm(5). They can be anything but NUL bytes, so
-/// make them safe before printing them.
+/// List what keeps a user namespace alive besides member processes and child user namespaces
+/// (USERNS_SCAN_PINNED). Pins are ordered by kind; within a kind by PID, TID and descriptor
+/// number, mounts by path and PID, namespaces as in userns_owned().
 ///
-/// Returns an array of *count strings, the first one for the first of userns_pids(), and so
-/// on; an empty string for a process that ended before its name was read, or that the procfs
-/// hides (which USERNS_SCAN_BPF may show). If its PID has gone to a new process meanwhile, it
-/// is the name of that. Without USERNS_SCAN_NAMES the array is empty.
-///
-/// Since 0.1.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn userns_names(node: *const userns_node, count: *mut usize) -> *const *const c_char {
-    // SAFETY: the caller passes NULL or a node.
-    let names = unsafe { node.as_ref() }.map_or(&[][..], |node| node.snapshot().names_of(node.node()));
-    // SAFETY: the caller passes NULL or where to write.
-    unsafe { array(names, count) }
-}
-
-/// With USERNS_SCAN_PINNED, what keeps a namespace alive besides members and children:
-/// descriptors, then mounts, then namespaces of other types that it owns. Descriptors are
-/// ordered by PID, TID and number; mounts by path and PID; namespaces as in
-/// userns_owned().
-///
-/// Returns an array of *count pins. With USERNS_SCAN_OWNED alone, only namespaces are
-/// among them.
+/// Returns an array of *count pins. With USERNS_SCAN_OWNED alone, it contains only
+/// USERNS_PIN_OWNED.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
@@ -206,17 +182,18 @@ pub unsafe extern "C" fn userns_pins(node: *const userns_node, count: *mut usize
     unsafe { array(pins, count) }
 }
 
-/// With USERNS_SCAN_OWNED or USERNS_SCAN_PINNED, the namespaces of other types that a user
-/// namespace owns, see namespaces(7); ordered by the name of the type and inode number.
+/// List the nonuser namespaces that a user namespace owns (USERNS_SCAN_OWNED or
+/// USERNS_SCAN_PINNED), ordered by the name of the type and by inode number, see
+/// namespaces(7).
 ///
-/// Returns an array of *count namespaces. Those that only pins keep alive are among them
-/// only with USERNS_SCAN_PINNED.
+/// Returns an array of *count nonuser namespaces. Without USERNS_SCAN_PINNED, namespaces
+/// without processes are missing.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn userns_owned(node: *const userns_node, count: *mut usize) -> *const *const userns_namespace {
+pub unsafe extern "C" fn userns_owned(node: *const userns_node, count: *mut usize) -> *const *const userns_nonuser {
     // SAFETY: the caller passes NULL or a node.
-    let owned = unsafe { node.as_ref() }.map_or(&[][..], |node| node.snapshot().others(node.node().owned_range()));
+    let owned = unsafe { node.as_ref() }.map_or(&[][..], |node| node.snapshot().nonusers(node.node().owned_range()));
     // SAFETY: the caller passes NULL or where to write.
     unsafe { array(owned, count) }
 }

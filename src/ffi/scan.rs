@@ -1,64 +1,62 @@
 use super::snapshot::userns_snapshot;
 use crate::error::Error;
-use crate::scan::{Wanted, scan_procfs};
+use crate::options::Wanted;
+use crate::scan::scan_procfs;
 use std::ffi::{CStr, c_char, c_int};
 use std::panic::{UnwindSafe, catch_unwind};
 use std::ptr;
 
-/// options->flags: also finds namespaces that no process lives in, through descriptors,
-/// mounts, threads and the namespaces of other types that they own; and what keeps each
-/// namespace alive, see userns_pins(). Includes USERNS_SCAN_OWNED.
+/// options->flags: also find namespaces without processes, and what keeps each namespace
+/// alive, see userns_pins(). Includes USERNS_SCAN_OWNED.
 ///
-/// It reads the links of all descriptors of all processes (where BPF is used, only of those
-/// that refer to namespaces, or with USERNS_SCAN_SOCKETS to sockets), and the mounts that
-/// each process sees.
-/// Nothing is opened but what is known to be a namespace, and no path is walked that could
-/// lead to a server which does not answer. Descriptors that are in flight over a socket
-/// cannot be found, see unix(7). To open mounts, Linux 5.12 is needed. A mount that others
-/// hide is looked for in a short-lived child process, which enters a copy of the mount
-/// namespace; that needs CAP_SYS_ADMIN and CAP_SYS_CHROOT, and finds it only if the mount
-/// namespace is owned by the caller's own user namespace.
-pub const USERNS_SCAN_PINNED: u64 = 1;
-/// options->flags: USERNS_SCAN_PINNED, and finds network namespaces that only a socket
-/// keeps alive. This duplicates every socket of every process for a moment, for which the
-/// kernel asks for the right of PTRACE_MODE_ATTACH_REALCREDS, see ptrace(2), and for
-/// CAP_NET_ADMIN in the namespace. If the owner closes its descriptor at that moment, the
-/// scan is the last to close it, which can have to wait: SO_LINGER, see socket(7), or, where
-/// the owner has put a file there instead, a file server. Needs Linux 5.6, and that the
-/// procfs numbers processes as the caller's own PID namespace does.
-pub const USERNS_SCAN_SOCKETS: u64 = 2;
-/// options->flags: also finds the namespaces of other types that each user namespace owns,
-/// see userns_owned(); and user namespaces that own one in which a process lives.
-pub const USERNS_SCAN_OWNED: u64 = 4;
-/// options->flags: also reads the command names of processes, see userns_names().
-pub const USERNS_SCAN_NAMES: u64 = 8;
-
-/// options->flags: lets the scan use a BPF program, see bpf(2), which is many times as quick
-/// as reading procfs and gives the same answer. Where that cannot be done, procfs is read
-/// instead, which is no error: userns_source() and userns_source_error() tell.
+/// The scan reads the links of all descriptors of all threads, and the mounts of each
+/// (mount namespace, root directory) pair. With USERNS_SCAN_BPF it reads only the
+/// descriptors that refer to namespaces or, with USERNS_SCAN_SOCKETS, to sockets. It opens
+/// only files that it has already identified as namespaces, and never resolves a path that
+/// could block on an unresponsive file server. Descriptors in flight over a UNIX socket
+/// (unix(7)) are not visible. Opening mounted namespaces needs Linux 5.12. Opening an
+/// overmounted one needs CAP_SYS_ADMIN and CAP_SYS_CHROOT, and a mount namespace that the
+/// caller's own user namespace owns; a short-lived child process does it in a copy of the
+/// mount namespace.
+pub const USERNS_SCAN_PINNED: u64 = 0x1;
+/// options->flags: USERNS_SCAN_PINNED, and also find network namespaces that only a socket
+/// keeps alive. The scan briefly duplicates every socket of every process. This needs
+/// permission for PTRACE_MODE_ATTACH_REALCREDS (ptrace(2)), CAP_NET_ADMIN in the owner of the
+/// network namespace, Linux 5.6, and a procfs of the caller's own PID namespace. If the owner
+/// closes its copy meanwhile, the scan's close(2) is the last one and may block: on SO_LINGER
+/// (socket(7)), or on a file server if the owner has replaced the socket by a file.
+pub const USERNS_SCAN_SOCKETS: u64 = 0x2;
+/// options->flags: also find the nonuser namespaces that each user namespace owns, see
+/// userns_owned(), and user namespaces without processes that own a namespace of a process.
+pub const USERNS_SCAN_OWNED: u64 = 0x4;
+/// options->flags: also read the command names of processes, see userns_process_name().
+pub const USERNS_SCAN_NAMES: u64 = 0x8;
+/// options->flags: find processes and their user namespaces by a BPF program (bpf(2)), many
+/// times faster than through procfs, with the same result. If BPF cannot be used, the scan
+/// reads procfs instead; this is not an error, see userns_source() and
+/// userns_source_error().
 ///
-/// It takes Linux 5.8 with CONFIG_DEBUG_INFO_BTF, and is quickest from Linux 6.7 on (before
-/// 6.1 some kernels can do it only up to some 250,000 threads); CAP_BPF and CAP_PERFMON, or
+/// BPF needs Linux 5.8 with CONFIG_DEBUG_INFO_BTF; CAP_BPF and CAP_PERFMON, or
 /// CAP_SYS_ADMIN, in the initial user namespace; and a procfs of the caller's own PID
-/// namespace. Each such scan loads a program into the kernel and unloads it, with
-/// USERNS_SCAN_PINNED two, and sometimes a few more. Each leaves records in the audit log
-/// where there is one, see auditd(8).
+/// namespace. It is fastest from Linux 6.7 on. Some kernels before 6.1 limit it to about
+/// 250,000 threads. Each scan loads and unloads one program, two with USERNS_SCAN_PINNED,
+/// and sometimes a few more. The audit log, if enabled, records each (auditd(8)).
 ///
-/// Whether the caller may read a process is not asked then, so that the scan also shows
-/// those that procfs refuses or hides (hidepid, see proc(5)). What a security module hides
-/// from the program is missing and not counted: userns_unreadable() is 0. What other flags
-/// want to know beyond that is read from procfs, with the rights that it takes; a process
-/// that it hides has an empty name, and counts, whatever its state, as one whose mounts
-/// could not be read, and its descriptors if any refers to a namespace.
-pub const USERNS_SCAN_BPF: u64 = 16;
+/// Visibility differs in two ways. BPF shows processes that procfs denies or hides (hidepid,
+/// see proc(5)), so USERNS_GAP_UNREADABLE is never set. Processes that a security module
+/// hides from BPF are missing and not counted. Data for other flags still comes from procfs,
+/// with its permission checks. A process that procfs hides has an empty name and is counted
+/// in USERNS_GAP_MOUNTS; it is counted in USERNS_GAP_DESCRIPTORS only if it holds a
+/// descriptor of a namespace.
+pub const USERNS_SCAN_BPF: u64 = 0x10;
 
-/// What to scan. Begin with USERNS_OPTIONS_INIT, then set what differs:
+/// The options of a scan. Initialize with USERNS_OPTIONS_INIT, then set fields:
 ///
 ///     struct userns_options options = USERNS_OPTIONS_INIT;
 ///     options.proc_path = "/mnt/proc";
 ///
-/// Later versions add fields at the end; a field that is zero asks for what earlier
-/// versions did.
+/// Later versions add fields at the end. A field that is zero selects the behaviour of
+/// earlier versions.
 ///
 /// Since 0.1.
 #[repr(C)]
@@ -66,62 +64,61 @@ pub const USERNS_SCAN_BPF: u64 = 16;
 pub struct userns_options {
     /// sizeof(struct userns_options), as the program was compiled.
     pub size: usize,
-    /// The root directory of the procfs to read; NULL means "/proc". Only used during the
+    /// The root directory of the procfs to scan; NULL means "/proc". Only used during the
     /// call.
     pub proc_path: *const c_char,
-    /// USERNS_SCAN_ constants, combined with |; 0 asks for a plain scan.
+    /// USERNS_SCAN_ bits; 0 is a plain scan.
     pub flags: u64,
 }
 
 /// The size that struct userns_options had in version 0.1.
 const FIRST_SIZE: usize = size_of::<usize>() + size_of::<*const c_char>() + size_of::<u64>();
-/// No version's options are larger than this; a larger size is garbage, and what it spans
-/// is not read.
+/// No version has larger options. A larger size is garbage, and the memory is not read.
 const SIZE_LIMIT: usize = 4096;
 
-// No padding, whose bytes a caller need not have set to zero.
+// Without padding, since callers need not zero padding bytes.
 const _: () = assert!(size_of::<userns_options>() == FIRST_SIZE);
 
 /// == Scanning ==
 ///
-/// Observes the user namespaces of the host through a procfs, see proc(5) and ioctl_ns(2).
+/// Scan the user namespaces of the host through a procfs, see proc(5) and ioctl_ns(2).
 ///
-/// Found are the namespace of every process that the procfs shows and the caller may read
-/// (the right is that of PTRACE_MODE_READ_FSCREDS, see ptrace(2)), all ancestors of these
-/// that lie below the caller's own namespace, and the caller's own namespace. A namespace
-/// that no process lives in, and none below it, is not found.
+/// A plain scan finds the user namespace of every process that the procfs shows and the
+/// caller may read (PTRACE_MODE_READ_FSCREDS, see ptrace(2)), the caller's own user
+/// namespace, and all ancestors of these below the caller's own. It does not find a user
+/// namespace without processes in it and in its descendants.
 ///
-/// Whatever lives from before the call until after it is in its right place in the tree.
-/// What appears, moves or ends meanwhile is in the place where it was seen, or missing; or
-/// it is shown in or below a namespace that had the same inode number a moment before.
+/// A process or namespace that exists before the call and until it returns is in its right
+/// place in the tree. One that starts, moves or ends meanwhile is in its place, missing, or
+/// in or below a namespace that had the same inode number a moment before.
 ///
 /// options: what to scan; NULL means USERNS_OPTIONS_INIT.
-/// snapshot: where to put the result, to be released with userns_free(); set to NULL if the
-/// call fails.
+/// snapshot: receives the result, to be released with userns_free(); NULL if the call fails.
 ///
 /// Returns 0, or a negative errno value: one of these, or another one with which open(2)
 /// failed for proc_path.
 ///
 ///     -EINVAL           snapshot is NULL; or options->size is smaller than in version 0.1;
-///                       or options->flags has a flag that this version does not know
-///     -E2BIG            options are those of a later version and ask for what this one
-///                       lacks; or options->size is 4096 or more
+///                       or options->flags has a bit that this version does not know
+///     -E2BIG            options has a non-zero field that this version does not know; or
+///                       options->size is 4096 or more
 ///     -ENOENT           proc_path does not exist
-///     -ENOTDIR          proc_path, or what leads to it, is not a directory
-///     -EACCES, -EPERM   proc_path may not be opened by this caller
-///     -ELOOP            proc_path leads through too many symbolic links
+///     -ENOTDIR          proc_path, or a component of it, is not a directory
+///     -EACCES, -EPERM   the caller may not open proc_path
+///     -ELOOP            proc_path contains too many symbolic links
 ///     -ENAMETOOLONG     proc_path is too long
-///     -ENODEV           proc_path is a directory, but not the root of a procfs
+///     -ENODEV           proc_path is not the root directory of a procfs
 ///     -ENOTTY           the kernel has no user namespaces, or is older than Linux 4.9
 ///     -ENOMEM           out of memory
-///     -EMFILE           the process has too many descriptors open (RLIMIT_NOFILE, see
+///     -EMFILE           the process has too many open descriptors (RLIMIT_NOFILE, see
 ///                       getrlimit(2))
-///     -ENFILE           the system has too many files open
+///     -ENFILE           the system has too many open files
 ///     -ENOTRECOVERABLE  a bug in this library; it wrote a message to standard error
 ///
-/// Needs Linux 4.9; owners need Linux 4.11, 64-bit ids Linux 6.18.
+/// Needs Linux 4.9. Owners need Linux 4.11, 64-bit ids Linux 6.18.
 ///
 /// Since 0.1.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn userns_scan(options: *const userns_options, snapshot: *mut *mut userns_snapshot) -> c_int {
     if snapshot.is_null() {
@@ -138,7 +135,7 @@ pub unsafe extern "C" fn userns_scan(options: *const userns_options, snapshot: *
     scanned.err().map_or(0, |error| -error.errno())
 }
 
-/// Releases a snapshot and everything that came from it. NULL is allowed and does nothing.
+/// Release a snapshot and everything that it returned. NULL is accepted and does nothing.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
@@ -149,13 +146,12 @@ pub unsafe extern "C" fn userns_free(snapshot: *mut userns_snapshot) {
     }
 }
 
-/// Runs what could panic. An unwinding panic must not reach C, and would end the process at
-/// the boundary.
+/// Converts a panic to an error. Unwinding into C would abort the process.
 fn guard<T>(call: impl FnOnce() -> Result<T, Error> + UnwindSafe) -> Result<T, Error> {
     catch_unwind(call).unwrap_or(Err(Error::BUG))
 }
 
-/// What the options say, after a check of all that this version does not know.
+/// Checks and converts the options.
 ///
 /// # Safety
 ///

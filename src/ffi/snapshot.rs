@@ -1,96 +1,78 @@
 use super::node::userns_node;
-use super::pin::{userns_namespace, userns_pin};
+use super::nonuser::userns_nonuser;
+use super::pin::userns_pin;
 use super::{Handle, array};
-use crate::arrays::reserved;
 use crate::error::Error;
-use crate::observe::Source;
-use crate::tree::{Node, Snapshot};
+use crate::facts::Source;
+use crate::snapshot::{Node, Nonuser, Snapshot};
+use crate::util::arrays::reserved;
 use std::alloc::{Layout, alloc};
 use std::ffi::{CStr, c_char, c_int};
+use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::ptr;
 
-/// userns_gaps(): some processes could not be read. userns_unreadable() counts them.
-pub const USERNS_GAP_UNREADABLE: u32 = 1;
-/// userns_gaps(): the procfs hides processes from this caller (its mount option hidepid,
-/// see proc(5)), or may hide some.
-pub const USERNS_GAP_HIDEPID: u32 = 2;
-/// userns_gaps(): the procfs belongs, or may belong, to a PID namespace that is not the
-/// initial one. Processes outside that namespace are not shown, see pid_namespaces(7).
-pub const USERNS_GAP_PIDNS: u32 = 4;
-/// userns_gaps(): the caller is not, or may not be, in the initial user namespace.
-/// Namespaces above and beside its own are out of its reach, see user_namespaces(7).
-pub const USERNS_GAP_NESTED: u32 = 8;
-/// userns_gaps(), with USERNS_SCAN_PINNED or USERNS_SCAN_OWNED: namespaces that some
-/// threads are in could not be read or opened, so that what owns them can be missing.
-pub const USERNS_GAP_LINKS: u32 = 16;
-/// userns_gaps(), with USERNS_SCAN_PINNED: the descriptors of some processes could not be
-/// read. userns_unreadable_descriptors() counts these.
-pub const USERNS_GAP_DESCRIPTORS: u32 = 32;
-/// userns_gaps(), with USERNS_SCAN_SOCKETS: the network namespaces of some sockets could
-/// not be found out.
-pub const USERNS_GAP_SOCKETS: u32 = 64;
-/// userns_gaps(), with USERNS_SCAN_PINNED: the mounts of some processes could not be read,
-/// or some mounted namespaces not be opened. userns_unreadable_mounts() and
-/// userns_unopened_mounts() count these.
-pub const USERNS_GAP_MOUNTS: u32 = 128;
-/// userns_gaps(), with USERNS_SCAN_PINNED: there are mount namespaces that no process
-/// lives in. What is mounted in them was not looked at.
-pub const USERNS_GAP_MOUNT_NAMESPACES: u32 = 256;
+/// Where a scan read the processes and the user namespace of each. Later versions can add
+/// sources.
+#[repr(C)]
+pub enum userns_source {
+    /// procfs, one link per process.
+    USERNS_SOURCE_PROCFS = 1,
+    /// A BPF program that iterates over processes (Linux 6.7).
+    USERNS_SOURCE_BPF_PROCESSES = 2,
+    /// A BPF program that the kernel runs for each thread (Linux 5.8).
+    USERNS_SOURCE_BPF_TASKS = 3,
+}
 
-/// userns_source(): procfs, one link after the other.
-pub const USERNS_SOURCE_PROCFS: u32 = 1;
-/// userns_source(): a BPF program that visited all processes (Linux 6.7).
-pub const USERNS_SOURCE_BPF_PROCESSES: u32 = 2;
-/// userns_source(): a BPF program that visited all threads (Linux 5.8).
-pub const USERNS_SOURCE_BPF_TASKS: u32 = 3;
-
-/// What one scan observed: an immutable tree of user namespaces, or several where a common
-/// ancestor is out of sight.
+/// The result of a scan: an immutable tree of user namespaces, or several trees if a common
+/// ancestor is not visible.
 pub struct userns_snapshot {
     tree: Snapshot,
-    /// What the caller's pointers to nodes point to: one for each node of the tree, in its
-    /// order.
     #[expect(dead_code, reason = "owned here, used through pointers")]
-    handles: Vec<userns_node>,
+    node_handles: Vec<userns_node>,
     nodes: Vec<*const userns_node>,
     roots: Vec<*const userns_node>,
-    /// The children of one node after those of another, as in the tree.
+    /// The children of all nodes; those of one node are a range, as in the tree.
     children: Vec<*const userns_node>,
-    /// For each member, in the order of the PIDs in the tree; empty if names were not read.
-    names: Vec<*const c_char>,
     #[expect(dead_code, reason = "owned here, used through pointers")]
-    other_handles: Vec<userns_namespace>,
-    others: Vec<*const userns_namespace>,
+    nonuser_handles: Vec<userns_nonuser>,
+    nonusers: Vec<*const userns_nonuser>,
     #[expect(dead_code, reason = "owned here, used through pointers")]
     pin_handles: Vec<userns_pin>,
     pins: Vec<*const userns_pin>,
 }
 
 impl userns_snapshot {
-    /// Moves a tree to where C can point to it.
+    /// Moves a tree to the heap, with a handle for each item that C can point to.
     pub(super) fn allocate(tree: Snapshot) -> Result<*mut userns_snapshot, Error> {
-        let mut handles: Vec<userns_node> = reserved(tree.nodes().len())?;
-        let nodes = pointers(handles.as_ptr(), 0..tree.nodes().len())?;
-        let roots = pointers(handles.as_ptr(), tree.roots().map(|node| node.index() as usize))?;
-        let children = pointers(handles.as_ptr(), tree.child_indices().iter().map(|&index| index as usize))?;
-        let mut other_handles: Vec<userns_namespace> = reserved(tree.other_count())?;
-        let others = pointers(other_handles.as_ptr(), 0..tree.other_count())?;
+        let mut node_handles: Vec<userns_node> = reserved(tree.nodes().len())?;
+        let nodes = pointers(node_handles.as_ptr(), 0..tree.nodes().len())?;
+        let roots = pointers(node_handles.as_ptr(), tree.roots().map(|node| node.index() as usize))?;
+        let children = pointers(node_handles.as_ptr(), tree.child_indices().iter().map(|&index| index as usize))?;
+        let mut nonuser_handles: Vec<userns_nonuser> = reserved(tree.nonusers().len())?;
+        let nonusers = pointers(nonuser_handles.as_ptr(), 0..tree.nonusers().len())?;
         let mut pin_handles: Vec<userns_pin> = reserved(tree.pin_count())?;
         let pins = pointers(pin_handles.as_ptr(), 0..tree.pin_count())?;
-        let mut names = reserved(tree.names().len())?;
-        names.extend(tree.names().map(CStr::as_ptr));
 
         // SAFETY: the layout's size is not zero.
         let snapshot = unsafe { alloc(Layout::new::<userns_snapshot>()) }.cast::<userns_snapshot>();
         if snapshot.is_null() {
             return Err(Error::NO_MEMORY);
         }
-        handles.extend((0..nodes.len() as u32).map(|index| userns_node(Handle { snapshot, index })));
-        other_handles.extend((0..others.len() as u32).map(|index| userns_namespace(Handle { snapshot, index })));
+        node_handles.extend((0..nodes.len() as u32).map(|index| userns_node(Handle { snapshot, index })));
+        nonuser_handles.extend((0..nonusers.len() as u32).map(|index| userns_nonuser(Handle { snapshot, index })));
         pin_handles.extend((0..pins.len() as u32).map(|index| userns_pin(Handle { snapshot, index })));
-        let parts =
-            userns_snapshot { tree, handles, nodes, roots, children, names, other_handles, others, pin_handles, pins };
+        let parts = userns_snapshot {
+            tree,
+            node_handles,
+            nodes,
+            roots,
+            children,
+            nonuser_handles,
+            nonusers,
+            pin_handles,
+            pins,
+        };
         // SAFETY: the memory was allocated for this type.
         unsafe { snapshot.write(parts) };
         Ok(snapshot)
@@ -112,48 +94,48 @@ impl userns_snapshot {
         &self.children[node.child_range()]
     }
 
-    pub(super) fn names_of(&self, node: Node<'_>) -> &[*const c_char] {
-        self.names.get(node.pid_range()).unwrap_or_default()
-    }
-
-    pub(super) fn others(&self, range: Range<usize>) -> &[*const userns_namespace] {
-        &self.others[range]
+    pub(super) fn nonusers(&self, range: Range<usize>) -> &[*const userns_nonuser] {
+        &self.nonusers[range]
     }
 
     pub(super) fn pins(&self, range: Range<usize>) -> &[*const userns_pin] {
         &self.pins[range]
     }
 
-    pub(super) fn handle(&self, node: Option<Node<'_>>) -> *const userns_node {
+    pub(super) fn node_of(&self, node: Option<Node<'_>>) -> *const userns_node {
         node.map_or(ptr::null(), |node| self.nodes[node.index() as usize])
+    }
+
+    pub(super) fn nonuser_of(&self, nonuser: Option<Nonuser<'_>>) -> *const userns_nonuser {
+        nonuser.map_or(ptr::null(), |nonuser| self.nonusers[nonuser.index() as usize])
     }
 }
 
-/// Pointers to handles that are still to be filled in, for which there is room already.
+/// Pointers to handles for which memory is reserved but not yet initialized.
 fn pointers<T>(handles: *const T, indices: impl ExactSizeIterator<Item = usize>) -> Result<Vec<*const T>, Error> {
     let mut pointers = reserved(indices.len())?;
     pointers.extend(indices.map(|index| handles.wrapping_add(index)));
     Ok(pointers)
 }
 
-/// == Questions to a snapshot ==
+/// == Snapshots ==
 ///
-/// The node to begin with: the initial user namespace where it is visible, else the
+/// Get the node to start from: the initial user namespace if it is visible, else the
 /// caller's own, else the first root.
 ///
-/// Returns NULL if the snapshot has no node, which takes a procfs that shows nothing and a
-/// caller whose own namespace is unknown.
+/// Returns NULL if the snapshot is empty: procfs showed no process and the caller's own
+/// namespace is unknown.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn userns_root(snapshot: *const userns_snapshot) -> *const userns_node {
     // SAFETY: the caller passes NULL or a snapshot.
-    unsafe { snapshot.as_ref() }.map_or(ptr::null(), |snapshot| snapshot.handle(snapshot.tree.root()))
+    unsafe { snapshot.as_ref() }.map_or(ptr::null(), |snapshot| snapshot.node_of(snapshot.tree.root()))
 }
 
-/// All nodes whose parent the scan did not see: the initial user namespace, the caller's
-/// own, then the others, ordered like siblings (see userns_nodes()). Several occur where
-/// their common ancestor is out of the caller's reach.
+/// List all nodes without a visible parent: the initial user namespace, the caller's own,
+/// then the others in the order of siblings (see userns_nodes()). There are several if their
+/// common ancestor is not visible to the caller.
 ///
 /// Returns an array of *count nodes.
 ///
@@ -169,9 +151,9 @@ pub unsafe extern "C" fn userns_roots(
     unsafe { array(roots, count) }
 }
 
-/// All nodes, depth first: each root, and each node, is followed by its descendants.
-/// Siblings are ordered by the smallest PID in their subtrees, compared as text ("10" comes
-/// before "9"); those in whose subtrees no process lives come last, by inode number.
+/// List all nodes, depth first: each node is followed by its descendants. Siblings are
+/// ordered by the smallest PID in their subtrees, compared as text ("10" is before "9").
+/// Those without a process in their subtree are last, by inode number.
 ///
 /// Returns an array of *count nodes.
 ///
@@ -187,185 +169,114 @@ pub unsafe extern "C" fn userns_nodes(
     unsafe { array(nodes, count) }
 }
 
-/// The user namespace of the process that called userns_scan(), whichever procfs it read.
+/// Get the user namespace of the process that called userns_scan(), regardless of the
+/// scanned procfs.
 ///
-/// Returns NULL where the kernel did not tell: that takes a procfs of a PID namespace that
-/// the caller is not in, no other one at /proc, and a kernel before Linux 6.11 or a filter
-/// (seccomp(2)) that denies pidfds.
+/// Returns NULL if the caller's namespace is unknown. This happens only if neither proc_path
+/// nor /proc shows the caller, and pidfds do not help (before Linux 6.11, or denied by
+/// seccomp(2)).
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn userns_self(snapshot: *const userns_snapshot) -> *const userns_node {
     // SAFETY: the caller passes NULL or a snapshot.
-    unsafe { snapshot.as_ref() }.map_or(ptr::null(), |snapshot| snapshot.handle(snapshot.tree.own()))
+    unsafe { snapshot.as_ref() }.map_or(ptr::null(), |snapshot| snapshot.node_of(snapshot.tree.self_node()))
 }
 
-/// The node with an inode number, as userns_inode() and stat(2) of /proc/PID/ns/user give
-/// it. The kernel uses the number of a namespace that has ended for a new one: ask this of
-/// a fresh snapshot only, or use userns_find_id().
+/// Find the node with an inode number, as userns_inode() and stat(2) of /proc/PID/ns/user
+/// return it. The kernel reuses inode numbers: use a fresh snapshot, or userns_find_id().
 ///
 /// Returns NULL if there is none.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn userns_find(snapshot: *const userns_snapshot, inode: u64) -> *const userns_node {
+pub unsafe extern "C" fn userns_find_inode(snapshot: *const userns_snapshot, inode: u64) -> *const userns_node {
     // SAFETY: the caller passes NULL or a snapshot.
-    unsafe { snapshot.as_ref() }.map_or(ptr::null(), |snapshot| snapshot.handle(snapshot.tree.find(inode)))
+    unsafe { snapshot.as_ref() }.map_or(ptr::null(), |snapshot| snapshot.node_of(snapshot.tree.find_inode(inode)))
 }
 
-/// The node with a 64-bit id, as userns_id() gives it. Ids are never used again while the
-/// system runs.
+/// Find the node with a 64-bit id, as userns_id() returns it.
 ///
-/// Returns NULL if there is none, as always before Linux 6.18, and for an id of 0.
+/// Returns NULL if there is none, for an id of 0, and always before Linux 6.18.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn userns_find_id(snapshot: *const userns_snapshot, id: u64) -> *const userns_node {
     // SAFETY: the caller passes NULL or a snapshot.
-    unsafe { snapshot.as_ref() }.map_or(ptr::null(), |snapshot| snapshot.handle(snapshot.tree.find_id(id)))
+    unsafe { snapshot.as_ref() }.map_or(ptr::null(), |snapshot| snapshot.node_of(snapshot.tree.find_id(id)))
 }
 
-/// The node that a process lives in.
+/// Find the node of a process.
 ///
 /// pid: the PID of a process (not of a thread), as the PID namespace of the scanned procfs
 /// numbers it.
 ///
-/// Returns NULL if the scan did not see such a process, or could not read it.
+/// Returns NULL if the scan did not see the process, or could not read it.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn userns_find_pid(snapshot: *const userns_snapshot, pid: libc::pid_t) -> *const userns_node {
     // SAFETY: the caller passes NULL or a snapshot.
-    unsafe { snapshot.as_ref() }.map_or(ptr::null(), |snapshot| snapshot.handle(snapshot.tree.find_pid(pid)))
+    unsafe { snapshot.as_ref() }.map_or(ptr::null(), |snapshot| snapshot.node_of(snapshot.tree.find_pid(pid)))
 }
 
-/// Why the scan may not have seen everything.
+/// List all nonuser namespaces (USERNS_SCAN_OWNED or USERNS_SCAN_PINNED): those that
+/// userns_owned() lists for each node, then those whose owner is not visible to the caller.
 ///
-/// Returns USERNS_GAP_ constants, combined with |; 0 if the scan knows of nothing that it
-/// looks for and that was out of its sight. Later versions can return more bits.
+/// Returns an array of *count nonuser namespaces.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn userns_gaps(snapshot: *const userns_snapshot) -> u32 {
-    // SAFETY: the caller passes NULL or a snapshot.
-    let Some(snapshot) = (unsafe { snapshot.as_ref() }) else { return 0 };
-    let gaps = snapshot.tree.gaps();
-    [
-        (gaps.unreadable, USERNS_GAP_UNREADABLE),
-        (gaps.hidepid, USERNS_GAP_HIDEPID),
-        (gaps.pidns, USERNS_GAP_PIDNS),
-        (gaps.nested, USERNS_GAP_NESTED),
-        (gaps.links, USERNS_GAP_LINKS),
-        (gaps.descriptors, USERNS_GAP_DESCRIPTORS),
-        (gaps.sockets, USERNS_GAP_SOCKETS),
-        (gaps.mounts, USERNS_GAP_MOUNTS),
-        (gaps.mount_namespaces, USERNS_GAP_MOUNT_NAMESPACES),
-    ]
-    .iter()
-    .filter(|(is_set, _)| *is_set)
-    .fold(0, |bits, (_, bit)| bits | bit)
-}
-
-/// How many processes the procfs showed that the caller was not allowed to read. They are
-/// in no node. 0 where the source is BPF, see USERNS_SCAN_BPF.
-///
-/// Since 0.1.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn userns_unreadable(snapshot: *const userns_snapshot) -> usize {
-    // SAFETY: the caller passes NULL or a snapshot.
-    unsafe { snapshot.as_ref() }.map_or(0, |snapshot| snapshot.tree.unreadable())
-}
-
-/// With USERNS_SCAN_PINNED, how many processes have descriptors that could not be read,
-/// those of userns_unreadable() included.
-///
-/// Since 0.1.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn userns_unreadable_descriptors(snapshot: *const userns_snapshot) -> usize {
-    // SAFETY: the caller passes NULL or a snapshot.
-    unsafe { snapshot.as_ref() }.map_or(0, |snapshot| snapshot.tree.unreadable_descriptors())
-}
-
-/// With USERNS_SCAN_PINNED, how many processes have mounts that could not be read, those
-/// of userns_unreadable() included; plus in how many mount namespaces all processes are
-/// locked up below some directory, see chroot(2), so that none shows all mounts. That is
-/// not noticed where this directory is a mount itself.
-///
-/// Since 0.1.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn userns_unreadable_mounts(snapshot: *const userns_snapshot) -> usize {
-    // SAFETY: the caller passes NULL or a snapshot.
-    unsafe { snapshot.as_ref() }.map_or(0, |snapshot| snapshot.tree.unreadable_mounts())
-}
-
-/// With USERNS_SCAN_PINNED, how many mounts of namespaces were seen but could not be
-/// opened. Unless such a namespace was met elsewhere too, only its inode number is known:
-/// a user namespace is then a root, one of another type is among userns_namespaces()
-/// without an owner.
-///
-/// Since 0.1.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn userns_unopened_mounts(snapshot: *const userns_snapshot) -> usize {
-    // SAFETY: the caller passes NULL or a snapshot.
-    unsafe { snapshot.as_ref() }.map_or(0, |snapshot| snapshot.tree.unopened_mounts())
-}
-
-/// With USERNS_SCAN_OWNED or USERNS_SCAN_PINNED, all namespaces of other types than user:
-/// those that userns_owned() tells for each node, and then those whose owner is out of the
-/// caller's sight.
-///
-/// Returns an array of *count namespaces.
-///
-/// Since 0.1.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn userns_namespaces(
+pub unsafe extern "C" fn userns_nonusers(
     snapshot: *const userns_snapshot,
     count: *mut usize,
-) -> *const *const userns_namespace {
+) -> *const *const userns_nonuser {
     // SAFETY: the caller passes NULL or a snapshot.
-    let others = unsafe { snapshot.as_ref() }.map_or(&[][..], |snapshot| &snapshot.others);
+    let nonusers = unsafe { snapshot.as_ref() }.map_or(&[][..], |snapshot| &snapshot.nonusers);
     // SAFETY: the caller passes NULL or where to write.
-    unsafe { array(others, count) }
+    unsafe { array(nonusers, count) }
 }
 
-/// Where the scan read which processes there are, and the user namespace of each.
+/// Get the source of a snapshot. Without USERNS_SCAN_BPF it is USERNS_SOURCE_PROCFS.
 ///
-/// Returns a USERNS_SOURCE_ constant; later versions can return others. Without
-/// USERNS_SCAN_BPF it is USERNS_SOURCE_PROCFS. 0 if the snapshot is NULL.
+/// Returns 0 only for NULL.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn userns_source(snapshot: *const userns_snapshot) -> u32 {
+pub unsafe extern "C" fn userns_source(snapshot: *const userns_snapshot) -> MaybeUninit<userns_source> {
     // SAFETY: the caller passes NULL or a snapshot.
-    match unsafe { snapshot.as_ref() }.map(|snapshot| snapshot.tree.source()) {
-        None => 0,
-        Some(Source::Procfs) => USERNS_SOURCE_PROCFS,
-        Some(Source::BpfProcesses) => USERNS_SOURCE_BPF_PROCESSES,
-        Some(Source::BpfTasks) => USERNS_SOURCE_BPF_TASKS,
-    }
+    let Some(snapshot) = (unsafe { snapshot.as_ref() }) else { return MaybeUninit::zeroed() };
+    MaybeUninit::new(match snapshot.tree.source() {
+        Source::Procfs => userns_source::USERNS_SOURCE_PROCFS,
+        Source::BpfProcesses => userns_source::USERNS_SOURCE_BPF_PROCESSES,
+        Source::BpfTasks => userns_source::USERNS_SOURCE_BPF_TASKS,
+    })
 }
 
-/// With USERNS_SCAN_BPF, why the source is procfs all the same; see bpf(2).
+/// Get the reason why a scan with USERNS_SCAN_BPF used procfs, see bpf(2).
 ///
 ///     options.flags = USERNS_SCAN_BPF;
 ///     if (userns_scan(&options, &snapshot) == 0 && userns_source_error(snapshot) < 0)
 ///         fprintf(stderr, "slower, without BPF: %s\n",
 ///                 userns_strerror(userns_source_error(snapshot)));
 ///
-/// Returns 0 if the source is BPF, or was not to be; otherwise one of these negative errno
-/// values.
+/// Returns 0 if the source is BPF, or if BPF was not requested; otherwise one of these
+/// negative errno values.
 ///
 ///     -EPERM                     the caller lacks CAP_BPF or CAP_PERFMON in the initial
-///                                user namespace; or BPF is forbidden, by seccomp(2) say;
-///                                or RLIMIT_MEMLOCK is too low (before Linux 5.11)
-///     -EXDEV                     the procfs is not that of the caller's own PID namespace
+///                                user namespace; or a security policy forbids BPF, for
+///                                example seccomp(2); or RLIMIT_MEMLOCK is too low (before
+///                                Linux 5.11)
+///     -EXDEV                     the procfs does not belong to the caller's own PID
+///                                namespace
 ///     -EOPNOTSUPP                the kernel has no BPF, no type information (BTF, in
-///                                /sys/kernel/btf/vmlinux), or not what the program needs,
-///                                its compiler for example (net.core.bpf_jit_enable)
-///     -ENOEXEC                   the kernel's verifier does not accept the program: in a
-///                                nested PID namespace also because the kernel is locked
-///                                down, see kernel_lockdown(7)
-///     -ENOMEM, -EMFILE, -ENFILE  there was not enough memory or no descriptor for it
+///                                /sys/kernel/btf/vmlinux), or lacks a feature that the
+///                                program needs, for example the JIT compiler
+///                                (net.core.bpf_jit_enable)
+///     -ENOEXEC                   the kernel's verifier rejects the program; in a nested
+///                                PID namespace also because the kernel is locked down, see
+///                                kernel_lockdown(7)
+///     -ENOMEM, -EMFILE, -ENFILE  not enough memory or descriptors
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
@@ -373,4 +284,39 @@ pub unsafe extern "C" fn userns_source_error(snapshot: *const userns_snapshot) -
     // SAFETY: the caller passes NULL or a snapshot.
     let error = unsafe { snapshot.as_ref() }.and_then(|snapshot| snapshot.tree.source_error());
     error.map_or(0, |error| -error.errno())
+}
+
+/// Get the time at which a scan began: CLOCK_REALTIME (clock_gettime(2)) in nanoseconds since
+/// the Epoch.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_time(snapshot: *const userns_snapshot) -> u64 {
+    // SAFETY: the caller passes NULL or a snapshot.
+    unsafe { snapshot.as_ref() }.map_or(0, |snapshot| snapshot.tree.time())
+}
+
+/// Get the boot id of the scanned host, which differs for each boot:
+/// /proc/sys/kernel/random/boot_id, see proc_sys_kernel(5). Inode numbers and ids of
+/// different boots are unrelated.
+///
+/// Returns a UUID in text form, or NULL if it could not be read.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_boot_id(snapshot: *const userns_snapshot) -> *const c_char {
+    // SAFETY: the caller passes NULL or a snapshot.
+    unsafe { snapshot.as_ref() }.and_then(|snapshot| snapshot.tree.boot_id()).map_or(ptr::null(), CStr::as_ptr)
+}
+
+/// Get the inode number of the PID namespace whose numbers the PIDs in a snapshot are: that
+/// of the scanned procfs, see pid_namespaces(7).
+///
+/// Returns 0 if it is unknown.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_pid_namespace(snapshot: *const userns_snapshot) -> u64 {
+    // SAFETY: the caller passes NULL or a snapshot.
+    unsafe { snapshot.as_ref() }.and_then(|snapshot| snapshot.tree.pid_namespace()).unwrap_or(0)
 }

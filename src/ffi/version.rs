@@ -3,9 +3,9 @@ use std::ffi::{CStr, c_char, c_int};
 
 /// == Version and errors ==
 ///
-/// The version of the library that is in use, "0.1.0" for example.
+/// Get the version of the library in use, for example "0.1.0".
 ///
-/// Returns a string that is valid as long as the library is loaded.
+/// Returns a string that is valid while the library is loaded.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
@@ -17,8 +17,8 @@ pub extern "C" fn userns_version() -> *const c_char {
     VERSION.as_ptr()
 }
 
-/// The version of the library that is in use as 0xMMmmpp: major, minor and patch number in
-/// eight bits each.
+/// Get the version of the library in use as 0xMMmmpp: major, minor and patch number, eight
+/// bits each.
 ///
 /// Returns a number to compare with USERNS_VERSION_NUMBER, the version of the header.
 ///
@@ -28,7 +28,7 @@ pub extern "C" fn userns_version_number() -> u32 {
     const fn number(text: &str) -> u32 {
         match u32::from_str_radix(text, 10) {
             Ok(number @ 0..=255) => number,
-            _ => panic!("eight bits hold each part of the version"),
+            _ => panic!("each part of the version fits in eight bits"),
         }
     }
     const {
@@ -38,14 +38,13 @@ pub extern "C" fn userns_version_number() -> u32 {
     }
 }
 
-/// What an error means and what to do about it, in one English sentence without a final
-/// full stop.
+/// Describe an error and its remedy in one English sentence without a final full stop.
 ///
-/// error: a negative value that a function of this library returned. For 0 and above the
-/// sentence says that there was no error; for a value without a sentence of its own, that
-/// it is an errno value.
+/// error: a negative value that a function of this library returned. For 0 and above, the
+/// sentence says that there was no error. For a value that no function documents, it says
+/// that the value is an errno value.
 ///
-/// Returns a string that is valid as long as the library is loaded; never NULL.
+/// Returns a string that is valid while the library is loaded; never NULL.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]

@@ -17,7 +17,7 @@
     F(const struct userns_node *const *, userns_roots, (const struct userns_snapshot *, size_t *)) \
     F(const struct userns_node *const *, userns_nodes, (const struct userns_snapshot *, size_t *)) \
     F(const struct userns_node *, userns_self, (const struct userns_snapshot *)) \
-    F(const struct userns_node *, userns_find, (const struct userns_snapshot *, uint64_t)) \
+    F(const struct userns_node *, userns_find_inode, (const struct userns_snapshot *, uint64_t)) \
     F(const struct userns_node *, userns_find_id, (const struct userns_snapshot *, uint64_t)) \
     F(const struct userns_node *, userns_find_pid, (const struct userns_snapshot *, pid_t)) \
     F(uint32_t, userns_gaps, (const struct userns_snapshot *)) \
@@ -25,7 +25,7 @@
     F(size_t, userns_unreadable_descriptors, (const struct userns_snapshot *)) \
     F(size_t, userns_unreadable_mounts, (const struct userns_snapshot *)) \
     F(size_t, userns_unopened_mounts, (const struct userns_snapshot *)) \
-    F(const struct userns_namespace *const *, userns_namespaces, (const struct userns_snapshot *, size_t *)) \
+    F(const struct userns_nonuser *const *, userns_nonusers, (const struct userns_snapshot *, size_t *)) \
     F(uint32_t, userns_source, (const struct userns_snapshot *)) \
     F(int, userns_source_error, (const struct userns_snapshot *)) \
     F(uint64_t, userns_inode, (const struct userns_node *)) \
@@ -33,27 +33,27 @@
     F(uint64_t, userns_id, (const struct userns_node *)) \
     F(uint32_t, userns_flags, (const struct userns_node *)) \
     F(uint32_t, userns_depth, (const struct userns_node *)) \
-    F(bool, userns_owner, (const struct userns_node *, uid_t *)) \
+    F(bool, userns_owner_uid, (const struct userns_node *, uid_t *)) \
     F(const struct userns_node *, userns_parent, (const struct userns_node *)) \
     F(const struct userns_node *const *, userns_children, (const struct userns_node *, size_t *)) \
     F(const pid_t *, userns_pids, (const struct userns_node *, size_t *)) \
     F(bool, userns_is_ancestor, (const struct userns_node *, const struct userns_node *)) \
     F(const char *const *, userns_names, (const struct userns_node *, size_t *)) \
     F(const struct userns_pin *const *, userns_pins, (const struct userns_node *, size_t *)) \
-    F(const struct userns_namespace *const *, userns_owned, (const struct userns_node *, size_t *)) \
+    F(const struct userns_nonuser *const *, userns_owned, (const struct userns_node *, size_t *)) \
     F(uint32_t, userns_pin_kind, (const struct userns_pin *)) \
     F(pid_t, userns_pin_pid, (const struct userns_pin *)) \
     F(pid_t, userns_pin_tid, (const struct userns_pin *)) \
     F(int, userns_pin_descriptor, (const struct userns_pin *)) \
     F(const char *, userns_pin_path, (const struct userns_pin *)) \
-    F(const struct userns_namespace *, userns_pin_namespace, (const struct userns_pin *)) \
-    F(int, userns_namespace_type, (const struct userns_namespace *)) \
-    F(const char *, userns_namespace_name, (const struct userns_namespace *)) \
-    F(uint64_t, userns_namespace_inode, (const struct userns_namespace *)) \
-    F(uint64_t, userns_namespace_id, (const struct userns_namespace *)) \
-    F(size_t, userns_namespace_members, (const struct userns_namespace *)) \
-    F(const struct userns_node *, userns_namespace_owner, (const struct userns_namespace *)) \
-    F(const struct userns_pin *const *, userns_namespace_pins, (const struct userns_namespace *, size_t *))
+    F(const struct userns_nonuser *, userns_pin_nonuser, (const struct userns_pin *)) \
+    F(int, userns_nonuser_type, (const struct userns_nonuser *)) \
+    F(const char *, userns_nonuser_type_name, (const struct userns_nonuser *)) \
+    F(uint64_t, userns_nonuser_inode, (const struct userns_nonuser *)) \
+    F(uint64_t, userns_nonuser_id, (const struct userns_nonuser *)) \
+    F(size_t, userns_nonuser_member_count, (const struct userns_nonuser *)) \
+    F(const struct userns_node *, userns_nonuser_owner, (const struct userns_nonuser *)) \
+    F(const struct userns_pin *const *, userns_nonuser_pins, (const struct userns_nonuser *, size_t *))
 
 #define CONSTANTS(C) \
     C(uint64_t, USERNS_SCAN_PINNED, 1) \
@@ -76,14 +76,14 @@
     C(unsigned int, USERNS_NODE_INITIAL, 1) \
     C(unsigned int, USERNS_NODE_PARENT_HIDDEN, 2) \
     C(unsigned int, USERNS_NODE_EMPTY, 4) \
-    C(unsigned int, USERNS_NODE_PINNED, 8) \
+    C(unsigned int, USERNS_NODE_ONLY_PINNED, 8) \
     C(unsigned int, USERNS_PIN_DESCRIPTOR, 1) \
     C(unsigned int, USERNS_PIN_MOUNT, 2) \
     C(unsigned int, USERNS_PIN_OWNED, 3) \
     C(unsigned int, USERNS_PIN_SOCKET, 4) \
-    C(unsigned int, USERNS_PIN_PROCESS, 5) \
-    C(unsigned int, USERNS_PIN_CHILD, 6) \
-    C(unsigned int, USERNS_PIN_PARENT, 7)
+    C(unsigned int, USERNS_PIN_MEMBER, 5) \
+    C(unsigned int, USERNS_PIN_CHILD_NAMESPACE, 6) \
+    C(unsigned int, USERNS_PIN_FOR_CHILDREN, 7)
 
 /* The first version of each struct: fields in front of which nothing is ever inserted. */
 #define FIELDS(F) \

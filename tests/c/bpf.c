@@ -56,7 +56,7 @@ static void compare(uint32_t source)
     struct userns_snapshot *by_bpf = scan_by(USERNS_SCAN_BPF, source);
 
     CHECK(same_snapshot(by_procfs, by_bpf));
-    CHECK_EQ(userns_unreadable(by_bpf), 0);
+    CHECK_EQ(userns_gap_count(by_bpf, USERNS_GAP_UNREADABLE), 0);
     userns_free(by_procfs);
     userns_free(by_bpf);
 }
@@ -189,7 +189,7 @@ static char *pins_by(pid_t pid, const struct userns_snapshot *snapshot)
 {
     size_t count, each, length;
     const struct userns_node *const *nodes = userns_nodes(snapshot, &count);
-    const struct userns_namespace *const *namespaces;
+    const struct userns_nonuser *const *namespaces;
     const struct userns_pin *const *pins;
     char *text;
     FILE *out = open_memstream(&text, &length);
@@ -199,10 +199,10 @@ static char *pins_by(pid_t pid, const struct userns_snapshot *snapshot)
         pins = userns_pins(nodes[i], &each);
         print_pins_by(pid, out, userns_inode(nodes[i]), pins, each);
     }
-    namespaces = userns_namespaces(snapshot, &count);
+    namespaces = userns_nonusers(snapshot, &count);
     for (size_t i = 0; i < count; i++) {
-        pins = userns_namespace_pins(namespaces[i], &each);
-        print_pins_by(pid, out, userns_namespace_inode(namespaces[i]), pins, each);
+        pins = userns_nonuser_pins(namespaces[i], &each);
+        print_pins_by(pid, out, userns_nonuser_inode(namespaces[i]), pins, each);
     }
     CHECK(fclose(out) == 0);
     return text;
@@ -540,9 +540,9 @@ static void scan_hidden(void *holder)
     init = userns_find_pid(snapshot, 1);
     CHECK(init && init == userns_find_pid(snapshot, *(pid_t *)holder));
     CHECK_EQ(userns_gaps(snapshot) & (USERNS_GAP_HIDEPID | USERNS_GAP_LINKS), USERNS_GAP_HIDEPID | USERNS_GAP_LINKS);
-    CHECK_EQ(userns_unreadable_descriptors(snapshot), 1);
-    CHECK_EQ(userns_unreadable_mounts(snapshot), 2);
-    CHECK_EQ(userns_unreadable(snapshot), 0);
+    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_DESCRIPTORS), 1);
+    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_MOUNTS), 2);
+    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_UNREADABLE), 0);
 
     /* Also where nothing tells that they have not ended meanwhile. */
     forbid(__NR_pidfd_open, -1, EPERM);

@@ -79,11 +79,11 @@ static void null_snapshot(void)
     CHECK(userns_nodes(NULL, NULL) == NULL);
     CHECK(userns_nodes(NULL, &count) == NULL && count == 0);
     CHECK(userns_self(NULL) == NULL);
-    CHECK(userns_find(NULL, INITIAL_INODE) == NULL);
+    CHECK(userns_find_inode(NULL, INITIAL_INODE) == NULL);
     CHECK(userns_find_id(NULL, 1) == NULL);
     CHECK(userns_find_pid(NULL, getpid()) == NULL);
     CHECK_EQ(userns_gaps(NULL), 0);
-    CHECK_EQ(userns_unreadable(NULL), 0);
+    CHECK_EQ(userns_gap_count(NULL, USERNS_GAP_UNREADABLE), 0);
     userns_free(NULL);
 }
 
@@ -97,8 +97,8 @@ static void null_node(const struct userns_node *other)
     CHECK_EQ(userns_id(NULL), 0);
     CHECK_EQ(userns_flags(NULL), 0);
     CHECK_EQ(userns_depth(NULL), 0);
-    CHECK(!userns_owner(NULL, NULL));
-    CHECK(!userns_owner(NULL, &uid) && uid == 12345);
+    CHECK(!userns_owner_uid(NULL, NULL));
+    CHECK(!userns_owner_uid(NULL, &uid) && uid == 12345);
     CHECK(userns_parent(NULL) == NULL);
     CHECK(userns_children(NULL, NULL) == NULL);
     CHECK(userns_children(NULL, &count) == NULL && count == 0);
@@ -134,7 +134,7 @@ static void null_outputs(void)
     CHECK(userns_pids(own, NULL) == userns_pids(own, &count) && count > 0);
     CHECK(userns_children(own, NULL) == userns_children(own, &count));
     CHECK((userns_children(own, NULL) == NULL) == (count == 0));
-    CHECK(userns_owner(own, NULL) == userns_owner(own, &uid));
+    CHECK(userns_owner_uid(own, NULL) == userns_owner_uid(own, &uid));
     userns_free(snapshot);
 }
 
@@ -142,9 +142,9 @@ static void nothing_found(void)
 {
     struct userns_snapshot *snapshot = scan();
 
-    CHECK(userns_find(snapshot, 0) == NULL);
-    CHECK(userns_find(snapshot, UINT64_MAX) == NULL);
-    CHECK(userns_find(snapshot, INITIAL_INODE + (UINT64_C(1) << 32)) == NULL);
+    CHECK(userns_find_inode(snapshot, 0) == NULL);
+    CHECK(userns_find_inode(snapshot, UINT64_MAX) == NULL);
+    CHECK(userns_find_inode(snapshot, INITIAL_INODE + (UINT64_C(1) << 32)) == NULL);
     CHECK(userns_find_id(snapshot, 0) == NULL);
     CHECK(userns_find_id(snapshot, UINT64_MAX) == NULL);
     CHECK(userns_find_pid(snapshot, 0) == NULL);
@@ -722,12 +722,12 @@ static void scan_without_facts(void *unused)
     unlearn_ioctl(NS_GET_OWNER_UID);
     older = scan();
     CHECK(same_text(shape_of(newer), shape_of(older)));
-    CHECK(userns_owner(userns_find_pid(newer, lowest), NULL));
+    CHECK(userns_owner_uid(userns_find_pid(newer, lowest), NULL));
     CHECK_EQ(node_count(older), 4);
     nodes = userns_nodes(older, &count);
     for (size_t i = 0; i < count; i++) {
         CHECK_EQ(userns_id(nodes[i]), 0);
-        CHECK(!userns_owner(nodes[i], NULL));
+        CHECK(!userns_owner_uid(nodes[i], NULL));
     }
     nodes = userns_nodes(newer, &count);
     for (size_t i = 0; i < count; i++)

@@ -20,10 +20,10 @@ static void print_node(const char *what, const struct userns_node *node)
         print_text(what, NULL);
 }
 
-static void print_namespace(const char *what, const struct userns_namespace *ns)
+static void print_namespace(const char *what, const struct userns_nonuser *ns)
 {
     if (ns != NULL)
-        printf(" %s %" PRIu64, what, userns_namespace_inode(ns));
+        printf(" %s %" PRIu64, what, userns_nonuser_inode(ns));
     else
         print_text(what, NULL);
 }
@@ -36,11 +36,11 @@ static void print_nodes(const char *what, const struct userns_node *const *nodes
     printf("\n");
 }
 
-static void print_namespaces(const char *what, const struct userns_namespace *const *all, size_t count)
+static void print_namespaces(const char *what, const struct userns_nonuser *const *all, size_t count)
 {
     printf("%s:", what);
     for (size_t i = 0; i < count; i++)
-        printf(" %" PRIu64, userns_namespace_inode(all[i]));
+        printf(" %" PRIu64, userns_nonuser_inode(all[i]));
     printf("\n");
 }
 
@@ -50,7 +50,7 @@ static void print_pins(const struct userns_pin *const *pins, size_t count)
         printf("  pin: kind %" PRIu32 " pid %ld tid %ld descriptor %d", userns_pin_kind(pins[i]),
                (long)userns_pin_pid(pins[i]), (long)userns_pin_tid(pins[i]),
                userns_pin_descriptor(pins[i]));
-        print_namespace("namespace", userns_pin_namespace(pins[i]));
+        print_namespace("namespace", userns_pin_nonuser(pins[i]));
         print_text("path", userns_pin_path(pins[i]));
         printf("\n");
     }
@@ -60,7 +60,7 @@ static void print_owner(const struct userns_node *node)
 {
     uid_t uid;
 
-    if (userns_owner(node, &uid))
+    if (userns_owner_uid(node, &uid))
         printf(" owner %lu", (unsigned long)uid);
     else
         print_text("owner", NULL);
@@ -71,7 +71,7 @@ static void describe_node(const struct userns_snapshot *snapshot, const struct u
     size_t count, others, below = 0;
     const pid_t *pids = userns_pids(node, &count);
     const char *const *names;
-    const struct userns_namespace *const *owned;
+    const struct userns_nonuser *const *owned;
     const struct userns_pin *const *pins;
     const struct userns_node *const *nodes = userns_nodes(snapshot, &others);
 
@@ -83,7 +83,7 @@ static void describe_node(const struct userns_snapshot *snapshot, const struct u
            userns_depth(node), below);
     print_owner(node);
     print_node("parent", userns_parent(node));
-    print_node("found", userns_find(snapshot, userns_inode(node)));
+    print_node("found", userns_find_inode(snapshot, userns_inode(node)));
     print_node("by id", userns_find_id(snapshot, userns_id(node)));
     print_node("by PID", count > 0 ? userns_find_pid(snapshot, pids[count - 1]) : NULL);
     printf("\n  PIDs:");
@@ -102,15 +102,15 @@ static void describe_node(const struct userns_snapshot *snapshot, const struct u
     print_pins(pins, count);
 }
 
-static void describe_namespace(const struct userns_namespace *ns)
+static void describe_namespace(const struct userns_nonuser *ns)
 {
     size_t count;
-    const struct userns_pin *const *pins = userns_namespace_pins(ns, &count);
+    const struct userns_pin *const *pins = userns_nonuser_pins(ns, &count);
 
     printf("namespace: type %d name %s inode %" PRIu64 " id %" PRIu64 " members %zu",
-           userns_namespace_type(ns), userns_namespace_name(ns), userns_namespace_inode(ns),
-           userns_namespace_id(ns), userns_namespace_members(ns));
-    print_node("owner", userns_namespace_owner(ns));
+           userns_nonuser_type(ns), userns_nonuser_type_name(ns), userns_nonuser_inode(ns),
+           userns_nonuser_id(ns), userns_nonuser_member_count(ns));
+    print_node("owner", userns_nonuser_owner(ns));
     printf("\n");
     print_pins(pins, count);
 }
@@ -119,15 +119,15 @@ static void describe(const struct userns_snapshot *snapshot)
 {
     size_t count, others;
     const struct userns_node *const *nodes = userns_nodes(snapshot, &count);
-    const struct userns_namespace *const *all = userns_namespaces(snapshot, &others);
+    const struct userns_nonuser *const *all = userns_nonusers(snapshot, &others);
 
     printf("gaps %" PRIu32 " unreadable %zu %zu %zu %zu source %" PRIu32 " error %d\n",
-           userns_gaps(snapshot), userns_unreadable(snapshot),
-           userns_unreadable_descriptors(snapshot), userns_unreadable_mounts(snapshot),
-           userns_unopened_mounts(snapshot), userns_source(snapshot), userns_source_error(snapshot));
+           userns_gaps(snapshot), userns_gap_count(snapshot, USERNS_GAP_UNREADABLE),
+           userns_gap_count(snapshot, USERNS_GAP_DESCRIPTORS), userns_gap_count(snapshot, USERNS_GAP_MOUNTS),
+           userns_gap_count(snapshot, USERNS_GAP_UNOPENED_MOUNTS), userns_source(snapshot), userns_source_error(snapshot));
     print_node("root", userns_root(snapshot));
     print_node("self", userns_self(snapshot));
-    print_node("no inode", userns_find(snapshot, 1));
+    print_node("no inode", userns_find_inode(snapshot, 1));
     print_node("no id", userns_find_id(snapshot, 0));
     print_node("no PID", userns_find_pid(snapshot, -1));
     printf("\n");

@@ -150,13 +150,13 @@ static void chain_in_room(void *unused)
 
     (void)unused;
     snapshot = scan_with(USERNS_SCAN_PINNED);
-    leaf = userns_find(snapshot, inode);
+    leaf = userns_find_inode(snapshot, inode);
     middle = userns_parent(leaf);
     check_descriptor(only_pin(snapshot, inode), getpid(), getpid(), fd);
     check_place(snapshot, userns_inode(middle));
     CHECK(userns_pins(middle, NULL) == NULL);
     CHECK_EQ(userns_depth(leaf), userns_depth(userns_self(snapshot)) + 2);
-    CHECK_EQ(userns_flags(leaf), USERNS_NODE_EMPTY | USERNS_NODE_PINNED);
+    CHECK_EQ(userns_flags(leaf), USERNS_NODE_EMPTY | USERNS_NODE_ONLY_PINNED);
     userns_free(snapshot);
     close(fd);
     CHECK(!finds(USERNS_SCAN_PINNED, inode));
@@ -174,7 +174,7 @@ static void check_roots(void *argument)
     const int *fds = argument;
     struct userns_snapshot *snapshot;
     const struct userns_node *const *roots;
-    uint32_t pinned = USERNS_NODE_EMPTY | USERNS_NODE_PINNED;
+    uint32_t pinned = USERNS_NODE_EMPTY | USERNS_NODE_ONLY_PINNED;
     bool initial = inode_of_fd(fds[0]) == INITIAL_INODE;
     size_t count;
 
@@ -186,7 +186,7 @@ static void check_roots(void *argument)
     CHECK(userns_root(snapshot) == roots[0]);
     CHECK(initial == (userns_inode(roots[0]) == INITIAL_INODE));
     for (int i = 0; i < 3; i++) {
-        const struct userns_node *node = userns_find(snapshot, inode_of_fd(fds[i]));
+        const struct userns_node *node = userns_find_inode(snapshot, inode_of_fd(fds[i]));
 
         CHECK(node != NULL && userns_parent(node) == NULL && userns_depth(node) == 0);
         CHECK_EQ(userns_flags(node), pinned | (i == 0 && initial ? USERNS_NODE_INITIAL
@@ -410,11 +410,11 @@ static void escaped_path(void)
 
 static void check_process(const struct userns_pin *pin, pid_t pid, pid_t tid)
 {
-    CHECK_EQ(userns_pin_kind(pin), USERNS_PIN_PROCESS);
+    CHECK_EQ(userns_pin_kind(pin), USERNS_PIN_MEMBER);
     CHECK_EQ(userns_pin_pid(pin), pid);
     CHECK_EQ(userns_pin_tid(pin), tid);
     CHECK(userns_pin_descriptor(pin) == -1 && userns_pin_path(pin) == NULL);
-    CHECK(userns_pin_namespace(pin) == NULL);
+    CHECK(userns_pin_nonuser(pin) == NULL);
 }
 
 static void live_in_network(void *argument)
@@ -437,14 +437,14 @@ static void check_held_by_network(void (*live)(void *))
     pid_t pid = start(live, held);
     struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_PINNED);
     const struct userns_pin *pin = only_pin(snapshot, held->inode);
-    const struct userns_namespace *ns = userns_pin_namespace(pin);
+    const struct userns_nonuser *ns = userns_pin_nonuser(pin);
 
     check_place(snapshot, held->inode);
     check_process(check_owned(pin, CLONE_NEWNET, held->other), pid, held->tid ? held->tid : pid);
-    CHECK_EQ(userns_namespace_members(ns), 1);
-    CHECK(strcmp(userns_namespace_name(ns), "net") == 0);
-    CHECK(userns_namespace_owner(ns) == userns_find(snapshot, held->inode));
-    CHECK(userns_owned(userns_find(snapshot, held->inode), NULL)[0] == ns);
+    CHECK_EQ(userns_nonuser_member_count(ns), 1);
+    CHECK(strcmp(userns_nonuser_type_name(ns), "net") == 0);
+    CHECK(userns_nonuser_owner(ns) == userns_find_inode(snapshot, held->inode));
+    CHECK(userns_owned(userns_find_inode(snapshot, held->inode), NULL)[0] == ns);
     userns_free(snapshot);
     end(pid);
     CHECK(!finds(USERNS_SCAN_PINNED, held->inode));
@@ -489,7 +489,7 @@ static void owned_mounts_in_room(void *unused)
     pin = only_pin(snapshot, inode);
     check_place(snapshot, inode);
     check_descriptor(check_owned(pin, CLONE_NEWNS, inode_of_fd(fd)), getpid(), getpid(), fd);
-    CHECK_EQ(userns_namespace_members(userns_pin_namespace(pin)), 0);
+    CHECK_EQ(userns_nonuser_member_count(userns_pin_nonuser(pin)), 0);
     CHECK(userns_gaps(snapshot) & USERNS_GAP_MOUNT_NAMESPACES);
     userns_free(snapshot);
     close(fd);
@@ -537,7 +537,7 @@ static void socket_in_room(void *unused)
     CHECK_EQ(userns_pin_kind(pin), USERNS_PIN_SOCKET);
     CHECK(userns_pin_pid(pin) == pid && userns_pin_tid(pin) == pid);
     CHECK_EQ(userns_pin_descriptor(pin), held->fd);
-    CHECK(userns_pin_path(pin) == NULL && userns_pin_namespace(pin) == NULL);
+    CHECK(userns_pin_path(pin) == NULL && userns_pin_nonuser(pin) == NULL);
     userns_free(snapshot);
     CHECK(!finds(USERNS_SCAN_PINNED, held->inode));
     end(pid);
@@ -556,13 +556,13 @@ static void shared_socket_in_room(void *unused)
     struct held *held = shared(sizeof *held);
     pid_t pid = start(share_socket, held);
     struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_SOCKETS);
-    const struct userns_namespace *ns;
+    const struct userns_nonuser *ns;
     const struct userns_pin *const *pins;
     size_t count;
 
     (void)unused;
-    ns = userns_pin_namespace(only_pin(snapshot, held->inode));
-    pins = userns_namespace_pins(ns, &count);
+    ns = userns_pin_nonuser(only_pin(snapshot, held->inode));
+    pins = userns_nonuser_pins(ns, &count);
     CHECK_EQ(count, 2);
     CHECK(userns_pin_pid(pins[0]) == pid && userns_pin_pid(pins[1]) > pid);
     for (size_t i = 0; i < count; i++) {
@@ -590,18 +590,18 @@ static void for_children_in_room(void *unused)
     pid_t pid = start(unshare_for_children, unused);
     struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_PINNED);
     uint64_t inode = inode_of_link(pid, "pid_for_children");
-    const struct userns_namespace *const *all;
+    const struct userns_nonuser *const *all;
     const struct userns_pin *const *pins;
     size_t count, i = 0, pin_count;
 
-    all = userns_namespaces(snapshot, &count);
-    while (i < count && userns_namespace_inode(all[i]) != inode)
+    all = userns_nonusers(snapshot, &count);
+    while (i < count && userns_nonuser_inode(all[i]) != inode)
         i++;
     CHECK(i < count);
-    pins = userns_namespace_pins(all[i], &pin_count);
-    CHECK(userns_namespace_members(all[i]) == 1 && pin_count == 2);
-    CHECK_EQ(userns_pin_kind(pins[0]), USERNS_PIN_PROCESS);
-    CHECK_EQ(userns_pin_kind(pins[1]), USERNS_PIN_PARENT);
+    pins = userns_nonuser_pins(all[i], &pin_count);
+    CHECK(userns_nonuser_member_count(all[i]) == 1 && pin_count == 2);
+    CHECK_EQ(userns_pin_kind(pins[0]), USERNS_PIN_MEMBER);
+    CHECK_EQ(userns_pin_kind(pins[1]), USERNS_PIN_FOR_CHILDREN);
     CHECK(userns_pin_pid(pins[1]) == pid && userns_pin_tid(pins[1]) == pid);
     userns_free(snapshot);
 }
@@ -615,18 +615,18 @@ static void for_children(void)
 static void scan_ownerless(void *unused)
 {
     struct userns_snapshot *snapshot;
-    const struct userns_namespace *const *all;
+    const struct userns_nonuser *const *all;
     uint64_t network = inode_of_link(getpid(), "net");
     size_t count, owned, i = 0;
 
     (void)unused;
     new_user_namespace();
     snapshot = scan_with(USERNS_SCAN_OWNED);
-    all = userns_namespaces(snapshot, &count);
-    while (i < count && userns_namespace_inode(all[i]) != network)
+    all = userns_nonusers(snapshot, &count);
+    while (i < count && userns_nonuser_inode(all[i]) != network)
         i++;
-    CHECK(i < count && userns_namespace_owner(all[i]) == NULL);
-    CHECK(userns_namespace_members(all[i]) == 1);
+    CHECK(i < count && userns_nonuser_owner(all[i]) == NULL);
+    CHECK(userns_nonuser_member_count(all[i]) == 1);
     CHECK(userns_owned(userns_self(snapshot), &owned) == NULL && owned == 0);
     userns_free(snapshot);
 }
@@ -720,7 +720,7 @@ static void own_all(void *unused)
     start(do_nothing, NULL);
 }
 
-static void check_namespace(const struct userns_namespace *ns, pid_t pid, int type)
+static void check_namespace(const struct userns_nonuser *ns, pid_t pid, int type)
 {
     bool for_children = strcmp(types[type].name, types[type].link) != 0;
     int fd = open_namespace(pid, types[type].link);
@@ -731,15 +731,15 @@ static void check_namespace(const struct userns_namespace *ns, pid_t pid, int ty
     CHECK(fd >= 0);
     if (ioctl(fd, NS_GET_ID, &id) != 0)
         id = 0;
-    CHECK_EQ(userns_namespace_type(ns), types[type].type);
-    CHECK(strcmp(userns_namespace_name(ns), types[type].name) == 0);
-    CHECK_EQ(userns_namespace_inode(ns), inode_of_fd(fd));
-    CHECK_EQ(userns_namespace_id(ns), id);
-    pins = userns_namespace_pins(ns, &count);
+    CHECK_EQ(userns_nonuser_type(ns), types[type].type);
+    CHECK(strcmp(userns_nonuser_type_name(ns), types[type].name) == 0);
+    CHECK_EQ(userns_nonuser_inode(ns), inode_of_fd(fd));
+    CHECK_EQ(userns_nonuser_id(ns), id);
+    pins = userns_nonuser_pins(ns, &count);
     CHECK_EQ(count, 2);
-    CHECK_EQ(userns_namespace_members(ns), for_children ? 1 : 2);
+    CHECK_EQ(userns_nonuser_member_count(ns), for_children ? 1 : 2);
     if (for_children)
-        CHECK(userns_pin_kind(pins[1]) == USERNS_PIN_PARENT && userns_pin_pid(pins[1]) == pid);
+        CHECK(userns_pin_kind(pins[1]) == USERNS_PIN_FOR_CHILDREN && userns_pin_pid(pins[1]) == pid);
     else
         check_process(pins[0], pid, pid);
     close(fd);
@@ -754,11 +754,11 @@ static void owned_in_room(void *unused)
         struct userns_snapshot *snapshot = scan_with(flags[i]);
         const struct userns_node *node = userns_find_pid(snapshot, pid);
         size_t count;
-        const struct userns_namespace *const *owned = userns_owned(node, &count);
+        const struct userns_nonuser *const *owned = userns_owned(node, &count);
 
         CHECK_EQ(count, TYPES);
         for (int type = 0; type < TYPES; type++) {
-            CHECK(userns_namespace_owner(owned[type]) == node);
+            CHECK(userns_nonuser_owner(owned[type]) == node);
             check_namespace(owned[type], pid, type);
         }
         CHECK_EQ(userns_flags(node), 0);

@@ -21,7 +21,7 @@ static UNUSED struct userns_snapshot *scan_with(uint64_t flags)
 static UNUSED bool finds(uint64_t flags, uint64_t inode)
 {
     struct userns_snapshot *snapshot = scan_with(flags);
-    bool found = userns_find(snapshot, inode) != NULL;
+    bool found = userns_find_inode(snapshot, inode) != NULL;
 
     userns_free(snapshot);
     return found;
@@ -152,9 +152,9 @@ static UNUSED const struct userns_pin *only_pin(const struct userns_snapshot *sn
                                                 uint64_t inode)
 {
     size_t count;
-    const struct userns_pin *const *pins = userns_pins(userns_find(snapshot, inode), &count);
+    const struct userns_pin *const *pins = userns_pins(userns_find_inode(snapshot, inode), &count);
 
-    CHECK(userns_find(snapshot, inode) != NULL);
+    CHECK(userns_find_inode(snapshot, inode) != NULL);
     CHECK_EQ(count, 1);
     CHECK(!finds(USERNS_SCAN_NAMES, inode));
     return pins[0];
@@ -163,14 +163,14 @@ static UNUSED const struct userns_pin *only_pin(const struct userns_snapshot *sn
 /* A node below the caller's namespace which only something other than a process holds. */
 static UNUSED void check_place(const struct userns_snapshot *snapshot, uint64_t inode)
 {
-    const struct userns_node *node = userns_find(snapshot, inode);
+    const struct userns_node *node = userns_find_inode(snapshot, inode);
     uid_t owner;
 
     CHECK(userns_parent(node) == userns_self(snapshot));
     CHECK_EQ(userns_depth(node), userns_depth(userns_self(snapshot)) + 1);
-    CHECK_EQ(userns_flags(node), USERNS_NODE_EMPTY | USERNS_NODE_PINNED);
+    CHECK_EQ(userns_flags(node), USERNS_NODE_EMPTY | USERNS_NODE_ONLY_PINNED);
     CHECK(has_members(node, 0));
-    CHECK(userns_owner(node, &owner) && owner == geteuid());
+    CHECK(userns_owner_uid(node, &owner) && owner == geteuid());
 }
 
 static UNUSED void check_descriptor(const struct userns_pin *pin, pid_t pid, pid_t tid, int number)
@@ -179,7 +179,7 @@ static UNUSED void check_descriptor(const struct userns_pin *pin, pid_t pid, pid
     CHECK_EQ(userns_pin_pid(pin), pid);
     CHECK_EQ(userns_pin_tid(pin), tid);
     CHECK_EQ(userns_pin_descriptor(pin), number);
-    CHECK(userns_pin_path(pin) == NULL && userns_pin_namespace(pin) == NULL);
+    CHECK(userns_pin_path(pin) == NULL && userns_pin_nonuser(pin) == NULL);
 }
 
 static UNUSED void check_mount(const struct userns_pin *pin, pid_t pid, const char *path)
@@ -188,22 +188,22 @@ static UNUSED void check_mount(const struct userns_pin *pin, pid_t pid, const ch
     CHECK_EQ(userns_pin_pid(pin), pid);
     CHECK(strcmp(userns_pin_path(pin), path) == 0);
     CHECK(userns_pin_tid(pin) == 0 && userns_pin_descriptor(pin) == -1);
-    CHECK(userns_pin_namespace(pin) == NULL);
+    CHECK(userns_pin_nonuser(pin) == NULL);
 }
 
 /* A pin that is an owned namespace; returns the only pin of that. */
 static UNUSED const struct userns_pin *check_owned(const struct userns_pin *pin, int type,
                                                    uint64_t inode)
 {
-    const struct userns_namespace *ns = userns_pin_namespace(pin);
+    const struct userns_nonuser *ns = userns_pin_nonuser(pin);
     size_t count;
-    const struct userns_pin *const *pins = userns_namespace_pins(ns, &count);
+    const struct userns_pin *const *pins = userns_nonuser_pins(ns, &count);
 
     CHECK_EQ(userns_pin_kind(pin), USERNS_PIN_OWNED);
     CHECK(userns_pin_pid(pin) == 0 && userns_pin_tid(pin) == 0);
     CHECK(userns_pin_descriptor(pin) == -1 && userns_pin_path(pin) == NULL);
-    CHECK_EQ(userns_namespace_type(ns), type);
-    CHECK_EQ(userns_namespace_inode(ns), inode);
+    CHECK_EQ(userns_nonuser_type(ns), type);
+    CHECK_EQ(userns_nonuser_inode(ns), inode);
     CHECK_EQ(count, 1);
     return pins[0];
 }

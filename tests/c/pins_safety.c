@@ -38,7 +38,7 @@ static size_t count_holders(const struct userns_pin *const *pins, size_t count)
     size_t holders = 0;
 
     for (size_t i = 0; i < count; i++)
-        holders += userns_pin_kind(pins[i]) != USERNS_PIN_PROCESS &&
+        holders += userns_pin_kind(pins[i]) != USERNS_PIN_MEMBER &&
                    userns_pin_kind(pins[i]) != USERNS_PIN_OWNED;
     return holders;
 }
@@ -57,12 +57,12 @@ static struct findings find_all(void)
     size_t owned_count, count;
 
     for (size_t i = 0; i < findings.nodes; i++) {
-        const struct userns_namespace *const *owned = userns_owned(nodes[i], &owned_count);
+        const struct userns_nonuser *const *owned = userns_owned(nodes[i], &owned_count);
         const struct userns_pin *const *pins = userns_pins(nodes[i], &count);
 
         findings.holders += count_holders(pins, count);
         for (size_t j = 0; j < owned_count; j++) {
-            pins = userns_namespace_pins(owned[j], &count);
+            pins = userns_nonuser_pins(owned[j], &count);
             findings.holders += count_holders(pins, count);
         }
     }
@@ -333,16 +333,16 @@ static void scan_past_server(void *argument)
 {
     const struct held *held = argument;
     struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_PINNED);
-    const struct userns_node *node = userns_find(snapshot, held->inode);
+    const struct userns_node *node = userns_find_inode(snapshot, held->inode);
     size_t count;
 
     CHECK(node != NULL && userns_parent(node) == NULL);
     CHECK_EQ(userns_flags(node),
-             USERNS_NODE_PARENT_HIDDEN | USERNS_NODE_EMPTY | USERNS_NODE_PINNED);
+             USERNS_NODE_PARENT_HIDDEN | USERNS_NODE_EMPTY | USERNS_NODE_ONLY_PINNED);
     CHECK_EQ(userns_pin_kind(userns_pins(node, &count)[0]), USERNS_PIN_MOUNT);
     CHECK(count >= 1);
     CHECK(userns_gaps(snapshot) & USERNS_GAP_MOUNTS);
-    CHECK(userns_unopened_mounts(snapshot) >= 1);
+    CHECK(userns_gap_count(snapshot, USERNS_GAP_UNOPENED_MOUNTS) >= 1);
     userns_free(snapshot);
 }
 
@@ -585,8 +585,8 @@ static uint32_t mounts_gap(size_t *unreadable, size_t *unopened)
     struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_PINNED);
     uint32_t gap = userns_gaps(snapshot) & USERNS_GAP_MOUNTS;
 
-    *unreadable = userns_unreadable_mounts(snapshot);
-    *unopened = userns_unopened_mounts(snapshot);
+    *unreadable = userns_gap_count(snapshot, USERNS_GAP_MOUNTS);
+    *unopened = userns_gap_count(snapshot, USERNS_GAP_UNOPENED_MOUNTS);
     userns_free(snapshot);
     return gap;
 }
@@ -682,10 +682,10 @@ static void scan_as_nobody(void *roots)
     hold_descriptor(&own);
     snapshot = scan_with(USERNS_SCAN_PINNED);
     CHECK_EQ(userns_gaps(snapshot) & expected, expected);
-    CHECK_EQ(userns_unreadable(snapshot), 2);
-    CHECK_EQ(userns_unreadable_descriptors(snapshot), 2);
-    CHECK_EQ(userns_unreadable_mounts(snapshot), 2);
-    CHECK(userns_find(snapshot, ((struct held *)roots)->inode) == NULL);
+    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_UNREADABLE), 2);
+    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_DESCRIPTORS), 2);
+    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_MOUNTS), 2);
+    CHECK(userns_find_inode(snapshot, ((struct held *)roots)->inode) == NULL);
     check_place(snapshot, own.inode);
     check_descriptor(only_pin(snapshot, own.inode), getpid(), getpid(), own.fd);
     userns_free(snapshot);
@@ -724,11 +724,11 @@ static unsigned shown(uint64_t flags)
         CHECK((userns_owned(nodes[i], &owned) == NULL) == (owned == 0));
         CHECK((userns_names(nodes[i], &names) == NULL) == (names == 0));
         bits |= (pins > 0) | (owned > 0) << 1 | (names > 0) << 2;
-        CHECK(flags & USERNS_SCAN_PINNED || !(userns_flags(nodes[i]) & USERNS_NODE_PINNED));
+        CHECK(flags & USERNS_SCAN_PINNED || !(userns_flags(nodes[i]) & USERNS_NODE_ONLY_PINNED));
     }
     if (!(flags & USERNS_SCAN_PINNED)) {
         CHECK(!(userns_gaps(snapshot) & gaps));
-        CHECK_EQ(userns_unreadable_descriptors(snapshot) + userns_unreadable_mounts(snapshot), 0);
+        CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_DESCRIPTORS) + userns_gap_count(snapshot, USERNS_GAP_MOUNTS), 0);
     }
     userns_free(snapshot);
     return bits;
@@ -763,17 +763,17 @@ static void null_handles(void)
     count = 7;
     CHECK(userns_owned(NULL, &count) == NULL && count == 0);
     count = 7;
-    CHECK(userns_namespace_pins(NULL, &count) == NULL && count == 0);
+    CHECK(userns_nonuser_pins(NULL, &count) == NULL && count == 0);
     CHECK(userns_names(NULL, NULL) == NULL && userns_pins(NULL, NULL) == NULL);
-    CHECK(userns_owned(NULL, NULL) == NULL && userns_namespace_pins(NULL, NULL) == NULL);
-    CHECK(userns_unreadable_descriptors(NULL) == 0 && userns_unreadable_mounts(NULL) == 0);
-    CHECK(userns_unopened_mounts(NULL) == 0 && userns_namespaces(NULL, NULL) == NULL);
+    CHECK(userns_owned(NULL, NULL) == NULL && userns_nonuser_pins(NULL, NULL) == NULL);
+    CHECK(userns_gap_count(NULL, USERNS_GAP_DESCRIPTORS) == 0 && userns_gap_count(NULL, USERNS_GAP_MOUNTS) == 0);
+    CHECK(userns_gap_count(NULL, USERNS_GAP_UNOPENED_MOUNTS) == 0 && userns_nonusers(NULL, NULL) == NULL);
     CHECK(userns_pin_kind(NULL) == 0 && userns_pin_pid(NULL) == 0 && userns_pin_tid(NULL) == 0);
-    CHECK(userns_pin_path(NULL) == NULL && userns_pin_namespace(NULL) == NULL);
+    CHECK(userns_pin_path(NULL) == NULL && userns_pin_nonuser(NULL) == NULL);
     CHECK_EQ(userns_pin_descriptor(NULL), -1);
-    CHECK(userns_namespace_type(NULL) == 0 && userns_namespace_name(NULL) == NULL);
-    CHECK(userns_namespace_inode(NULL) == 0 && userns_namespace_id(NULL) == 0);
-    CHECK(userns_namespace_members(NULL) == 0 && userns_namespace_owner(NULL) == NULL);
+    CHECK(userns_nonuser_type(NULL) == 0 && userns_nonuser_type_name(NULL) == NULL);
+    CHECK(userns_nonuser_inode(NULL) == 0 && userns_nonuser_id(NULL) == 0);
+    CHECK(userns_nonuser_member_count(NULL) == 0 && userns_nonuser_owner(NULL) == NULL);
 }
 
 int main(int argc, char *argv[])

@@ -161,7 +161,7 @@ static void scan_while_first_ends(void *unused)
     CHECK(userns_find_pid(snapshot, first) == NULL);
     CHECK_EQ(userns_inode(userns_find_pid(snapshot, second)), inode_of(second));
     CHECK(userns_parent(userns_find_pid(snapshot, second)) == userns_self(snapshot));
-    CHECK_EQ(userns_unreadable(snapshot), 0);
+    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_UNREADABLE), 0);
     userns_free(snapshot);
 }
 
@@ -308,8 +308,8 @@ static void scan_while_viewer_ends(const char *at)
     options.flags = USERNS_SCAN_PINNED;
     CHECK(userns_scan(&options, &snapshot) == 0);
     CHECK(happening == NULL);
-    CHECK(userns_parent(userns_find(snapshot, request->wanted)) == userns_self(snapshot));
-    pins = userns_pins(userns_find(snapshot, request->wanted), &count);
+    CHECK(userns_parent(userns_find_inode(snapshot, request->wanted)) == userns_self(snapshot));
+    pins = userns_pins(userns_find_inode(snapshot, request->wanted), &count);
     CHECK_EQ(count, 1);
     CHECK(userns_pin_kind(pins[0]) == USERNS_PIN_MOUNT && userns_pin_pid(pins[0]) == other);
     CHECK(strcmp(userns_pin_path(pins[0]), place) == 0);

@@ -23,7 +23,7 @@ static void scan_as_nobody(void *roots_pid)
     pid = start(go_down, &one);
     snapshot = scan();
     own = userns_self(snapshot);
-    CHECK_EQ(userns_unreadable(snapshot), 2);
+    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_UNREADABLE), 2);
     CHECK(userns_gaps(snapshot) & USERNS_GAP_UNREADABLE);
     CHECK(!(userns_gaps(snapshot) & (USERNS_GAP_HIDEPID | USERNS_GAP_NESTED)));
     CHECK(userns_find_pid(snapshot, 1) == NULL);
@@ -32,7 +32,7 @@ static void scan_as_nobody(void *roots_pid)
     CHECK(has_members(own, 1, getpid()));
     node = userns_find_pid(snapshot, pid);
     CHECK(userns_parent(node) == own && has_members(node, 1, pid));
-    CHECK(userns_owner(node, &owner) && owner == NOBODY);
+    CHECK(userns_owner_uid(node, &owner) && owner == NOBODY);
     CHECK_EQ(node_count(snapshot), 2);
     userns_free(snapshot);
 }
@@ -65,7 +65,7 @@ static void scan_without_ptrace(void *unused)
     data[0].permitted &= ~(UINT32_C(1) << CAP_SYS_PTRACE);
     CHECK(syscall(SYS_capset, &header, data) == 0);
     snapshot = scan();
-    CHECK_EQ(userns_unreadable(snapshot), 1);
+    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_UNREADABLE), 1);
     CHECK(userns_gaps(snapshot) & USERNS_GAP_UNREADABLE);
     CHECK(!(userns_gaps(snapshot) & USERNS_GAP_HIDEPID));
     CHECK(has_members(userns_self(snapshot), 1, getpid()));
@@ -89,11 +89,11 @@ static void all_accounted_for(void)
     for (int attempt = 0; attempt < 100; attempt++) {
         struct userns_snapshot *snapshot = scan();
         DIR *directory = opendir("/proc");
-        size_t listed = 0, seen = userns_unreadable(snapshot), count;
+        size_t listed = 0, seen = userns_gap_count(snapshot, USERNS_GAP_UNREADABLE), count;
         const struct userns_node *const *nodes = userns_nodes(snapshot, &count);
 
         CHECK(directory != NULL);
-        CHECK((userns_unreadable(snapshot) > 0) ==
+        CHECK((userns_gap_count(snapshot, USERNS_GAP_UNREADABLE) > 0) ==
               ((userns_gaps(snapshot) & USERNS_GAP_UNREADABLE) != 0));
         for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
             listed += entry->d_name[0] >= '1' && entry->d_name[0] <= '9';
@@ -124,7 +124,7 @@ static void check_nested(uint32_t other_gaps)
     CHECK_EQ(userns_flags(own), USERNS_NODE_PARENT_HIDDEN);
     CHECK(userns_parent(own) == NULL && userns_depth(own) == 0);
     CHECK(userns_root(snapshot) == own && userns_roots(snapshot, &roots)[0] == own && roots == 1);
-    CHECK(userns_find(snapshot, INITIAL_INODE) == NULL);
+    CHECK(userns_find_inode(snapshot, INITIAL_INODE) == NULL);
     CHECK(userns_parent(userns_find_pid(snapshot, pid)) == own);
     CHECK_EQ(node_count(snapshot), 2);
     userns_free(snapshot);
@@ -149,7 +149,7 @@ static void scan_nested(void *unused)
     new_user_namespace();
     check_nested(gap);
     snapshot = scan();
-    CHECK(userns_find_pid(snapshot, getppid()) == NULL && userns_unreadable(snapshot) > 0);
+    CHECK(userns_find_pid(snapshot, getppid()) == NULL && userns_gap_count(snapshot, USERNS_GAP_UNREADABLE) > 0);
     CHECK(userns_gaps(snapshot) & USERNS_GAP_UNREADABLE);
     userns_free(snapshot);
 }
@@ -189,7 +189,7 @@ static void scan_unmapped(void *unused)
         skip("cannot make a user namespace: %s", strerror(errno));
     snapshot = scan();
     CHECK_EQ(userns_inode(userns_self(snapshot)), inode_of(getpid()));
-    CHECK(!userns_owner(userns_self(snapshot), &owner) && owner == 12345);
+    CHECK(!userns_owner_uid(userns_self(snapshot), &owner) && owner == 12345);
     userns_free(snapshot);
 }
 
@@ -312,7 +312,7 @@ static void foreign_procfs(void)
     /* Without any procfs that shows it, only a pidfd tells a process where it is (Linux 6.11). */
     CHECK(umount2("/proc", MNT_DETACH) == 0);
     snapshot = scan_at(path);
-    CHECK(has_members(userns_find(snapshot, inode), 1, 1));
+    CHECK(has_members(userns_find_inode(snapshot, inode), 1, 1));
     CHECK(userns_self(snapshot) == NULL || userns_inode(userns_self(snapshot)) == inode);
     CHECK((userns_self(snapshot) == NULL) == !!(userns_gaps(snapshot) & USERNS_GAP_NESTED));
     userns_free(snapshot);
@@ -351,7 +351,7 @@ static void scan_hidden_as_nobody(void *argument)
     pid = start(go_down, &one);
     snapshot = scan();
     CHECK_EQ(!!(userns_gaps(snapshot) & USERNS_GAP_HIDEPID), hiding->gap);
-    CHECK_EQ(userns_unreadable(snapshot), hiding->unreadable);
+    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_UNREADABLE), hiding->unreadable);
     CHECK(has_members(userns_self(snapshot), 1, getpid()));
     CHECK(has_members(userns_find_pid(snapshot, pid), 1, pid));
     userns_free(snapshot);
@@ -439,7 +439,7 @@ static void scan_foreign_as_nobody(void *path)
     become_nobody(0);
     snapshot = scan_at(path);
     CHECK_EQ(userns_gaps(snapshot), USERNS_GAP_PIDNS | USERNS_GAP_UNREADABLE);
-    CHECK_EQ(userns_unreadable(snapshot), 1);
+    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_UNREADABLE), 1);
     userns_free(snapshot);
 }
 
@@ -479,8 +479,8 @@ static void look_at_false_files(void *pid)
         snprintf(file, sizeof file, "%s/user:[1]", path);
         CHECK(symlink("user:[1]", link) == 0 && mknod(file, type | 0600, 0) == 0);
         snapshot = scan();
-        CHECK_EQ(userns_unreadable(snapshot), 1);
-        CHECK(userns_find(snapshot, 1) == NULL && userns_find_pid(snapshot, *(pid_t *)pid) == NULL);
+        CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_UNREADABLE), 1);
+        CHECK(userns_find_inode(snapshot, 1) == NULL && userns_find_pid(snapshot, *(pid_t *)pid) == NULL);
         CHECK(userns_find_pid(snapshot, 1) == userns_self(snapshot));
         userns_free(snapshot);
         CHECK(umount(path) == 0);
@@ -499,7 +499,7 @@ static void false_files_in_room(void *unused)
         CHECK(mknod("/proc/self/ns/user", S_IFIFO | 0600, 0) == 0);
         snapshot = scan();
         CHECK(userns_self(snapshot) != NULL);
-        CHECK(userns_find_pid(snapshot, own) == NULL && userns_unreadable(snapshot) == 1);
+        CHECK(userns_find_pid(snapshot, own) == NULL && userns_gap_count(snapshot, USERNS_GAP_UNREADABLE) == 1);
         userns_free(snapshot);
     }
 }
@@ -521,7 +521,7 @@ static void scan_without_init(void *unused)
     if (mount("proc", path, "proc", 0, "hidepid=4") != 0) /* which exempts no group */
         skip("cannot mount a procfs: %s", strerror(errno));
     snapshot = scan_at(path);
-    CHECK_EQ(userns_unreadable(snapshot), 0);
+    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_UNREADABLE), 0);
     CHECK(userns_gaps(snapshot) & USERNS_GAP_HIDEPID);
     userns_free(snapshot);
 }

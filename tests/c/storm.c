@@ -110,12 +110,12 @@ static void check_nodes(const struct userns_snapshot *snapshot, uint64_t own)
         CHECK_EQ(userns_device(nodes[i]), userns_device(nodes[0]));
         CHECK(userns_inode(nodes[i]) > UINT64_C(0xefffffff) || i == 0);
         CHECK(userns_depth(nodes[i]) <= 6);
-        CHECK(userns_find(snapshot, userns_inode(nodes[i])) == nodes[i]);
+        CHECK(userns_find_inode(snapshot, userns_inode(nodes[i])) == nodes[i]);
         CHECK(userns_id(nodes[i]) == 0 || userns_find_id(snapshot, userns_id(nodes[i])) == nodes[i]);
         CHECK((userns_parent(nodes[i]) == NULL) == (i == 0));
         CHECK(i == 0 || (userns_flags(nodes[i]) & ~(uint32_t)USERNS_NODE_EMPTY) == 0);
     }
-    CHECK_EQ(userns_unreadable(snapshot), 0);
+    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_UNREADABLE), 0);
     CHECK_EQ(userns_gaps(snapshot) & (USERNS_GAP_UNREADABLE | USERNS_GAP_HIDEPID), 0);
 }
 
@@ -227,7 +227,7 @@ static void scan_with_reuse(void *unused)
         check_nodes(snapshot, own);
         check_lasting(snapshot, parent);
         check_lasting(snapshot, &grandchild);
-        CHECK_EQ(userns_inode(userns_parent(userns_find(snapshot, child.inode))), parent->inode);
+        CHECK_EQ(userns_inode(userns_parent(userns_find_inode(snapshot, child.inode))), parent->inode);
         if (i % 3 != 0) {
             check_lasting(snapshot, &child);
             end(child.pid);

@@ -29,7 +29,7 @@ static UNUSED void print_node(FILE *out, const struct userns_snapshot *snapshot,
         CHECK(userns_find_pid(snapshot, pids[i]) == node);
         fprintf(out, " %d", (int)pids[i]);
     }
-    CHECK(userns_find(snapshot, userns_inode(node)) == node);
+    CHECK(userns_find_inode(snapshot, userns_inode(node)) == node);
     fputc('\n', out);
 }
 
@@ -44,7 +44,7 @@ static UNUSED char *shape_of(const struct userns_snapshot *snapshot)
     CHECK(out != NULL);
     fprintf(out, "root %" PRIu64 " self %" PRIu64 " gaps %" PRIu32 " unreadable %zu",
             userns_inode(userns_root(snapshot)), userns_inode(userns_self(snapshot)),
-            userns_gaps(snapshot), userns_unreadable(snapshot));
+            userns_gaps(snapshot), userns_gap_count(snapshot, USERNS_GAP_UNREADABLE));
     print_inodes(out, "roots", nodes, count);
     fputc('\n', out);
     nodes = userns_nodes(snapshot, &count);
@@ -66,7 +66,7 @@ static UNUSED char *facts_of(const struct userns_snapshot *snapshot)
     for (size_t i = 0; i < count; i++) {
         uint64_t id = userns_id(nodes[i]);
         uid_t uid = 0;
-        bool owned = userns_owner(nodes[i], &uid);
+        bool owned = userns_owner_uid(nodes[i], &uid);
 
         CHECK(userns_find_id(snapshot, id) == (id == 0 ? NULL : nodes[i]));
         fprintf(out, "id %" PRIu64 " owned %d by %u\n", id, owned, (unsigned)uid);
@@ -93,19 +93,19 @@ static UNUSED void print_pins(FILE *out, const struct userns_pin *const *pins, s
                 userns_pin_kind(pins[i]), (int)userns_pin_pid(pins[i]), (int)userns_pin_tid(pins[i]),
                 userns_pin_descriptor(pins[i]),
                 userns_pin_path(pins[i]) == NULL ? "" : userns_pin_path(pins[i]),
-                userns_namespace_inode(userns_pin_namespace(pins[i])));
+                userns_nonuser_inode(userns_pin_nonuser(pins[i])));
 }
 
-static UNUSED void print_namespaces(FILE *out, const struct userns_namespace *const *namespaces,
+static UNUSED void print_namespaces(FILE *out, const struct userns_nonuser *const *namespaces,
                                     size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         size_t pin_count;
-        const struct userns_pin *const *pins = userns_namespace_pins(namespaces[i], &pin_count);
+        const struct userns_pin *const *pins = userns_nonuser_pins(namespaces[i], &pin_count);
 
         fprintf(out, " type %d inode %" PRIu64 " id %" PRIu64 " members %zu\n",
-                userns_namespace_type(namespaces[i]), userns_namespace_inode(namespaces[i]),
-                userns_namespace_id(namespaces[i]), userns_namespace_members(namespaces[i]));
+                userns_nonuser_type(namespaces[i]), userns_nonuser_inode(namespaces[i]),
+                userns_nonuser_id(namespaces[i]), userns_nonuser_member_count(namespaces[i]));
         print_pins(out, pins, pin_count);
     }
 }
@@ -116,14 +116,14 @@ static UNUSED char *pins_of(const struct userns_snapshot *snapshot)
     size_t count, length, each;
     const struct userns_node *const *nodes = userns_nodes(snapshot, &count);
     const struct userns_pin *const *pins;
-    const struct userns_namespace *const *namespaces;
+    const struct userns_nonuser *const *namespaces;
     char *text;
     FILE *out = open_memstream(&text, &length);
 
     CHECK(out != NULL);
     fprintf(out, "unreadable descriptors %zu mounts %zu unopened mounts %zu\n",
-            userns_unreadable_descriptors(snapshot), userns_unreadable_mounts(snapshot),
-            userns_unopened_mounts(snapshot));
+            userns_gap_count(snapshot, USERNS_GAP_DESCRIPTORS), userns_gap_count(snapshot, USERNS_GAP_MOUNTS),
+            userns_gap_count(snapshot, USERNS_GAP_UNOPENED_MOUNTS));
     for (size_t i = 0; i < count; i++) {
         const char *const *names = userns_names(nodes[i], &each);
 
@@ -134,7 +134,7 @@ static UNUSED char *pins_of(const struct userns_snapshot *snapshot)
         pins = userns_pins(nodes[i], &each);
         print_pins(out, pins, each);
     }
-    namespaces = userns_namespaces(snapshot, &count);
+    namespaces = userns_nonusers(snapshot, &count);
     print_namespaces(out, namespaces, count);
     CHECK(fclose(out) == 0);
     return text;

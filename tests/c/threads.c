@@ -74,7 +74,7 @@ static void check_answers(const struct userns_snapshot *snapshot)
         const struct userns_node *const *below = userns_children(nodes[i], &children);
         const pid_t *pids = userns_pids(nodes[i], &members);
 
-        CHECK(userns_find(snapshot, userns_inode(nodes[i])) == nodes[i]);
+        CHECK(userns_find_inode(snapshot, userns_inode(nodes[i])) == nodes[i]);
         for (size_t j = 0; j < children; j++)
             CHECK(userns_parent(below[j]) == nodes[i]);
         for (size_t j = 0; j < members; j++)

@@ -77,7 +77,7 @@ std::uint64_t pins_c(const userns_node *node)
     for (; pins != end; pins++) {
         const userns_pin *pin = *pins;
         if (userns_pin_kind(pin) == USERNS_PIN_OWNED)
-            sum += userns_namespace_inode(userns_pin_namespace(pin));
+            sum += userns_nonuser_inode(userns_pin_nonuser(pin));
     }
     return sum;
 }
@@ -90,7 +90,7 @@ uid_t owner_cpp(userns::node node)
 uid_t owner_c(const userns_node *node)
 {
     uid_t uid;
-    return userns_owner(node, &uid) ? uid : 1;
+    return userns_owner_uid(node, &uid) ? uid : 1;
 }
 
 std::uint64_t id_cpp(userns::node node)

@@ -38,13 +38,13 @@ const (
 	GapSockets, GapMounts            Gaps      = C.USERNS_GAP_SOCKETS, C.USERNS_GAP_MOUNTS
 	GapMountNamespaces               Gaps      = C.USERNS_GAP_MOUNT_NAMESPACES
 	NodeInitial, NodeParentHidden    NodeFlags = C.USERNS_NODE_INITIAL, C.USERNS_NODE_PARENT_HIDDEN
-	NodeEmpty, NodePinned            NodeFlags = C.USERNS_NODE_EMPTY, C.USERNS_NODE_PINNED
+	NodeEmpty, NodePinned            NodeFlags = C.USERNS_NODE_EMPTY, C.USERNS_NODE_ONLY_PINNED
 	SourceProcfs, SourceBPFProcesses Source    = C.USERNS_SOURCE_PROCFS, C.USERNS_SOURCE_BPF_PROCESSES
 	SourceBPFTasks                   Source    = C.USERNS_SOURCE_BPF_TASKS
 	PinDescriptor, PinMount          PinKind   = C.USERNS_PIN_DESCRIPTOR, C.USERNS_PIN_MOUNT
 	PinOwned, PinSocket              PinKind   = C.USERNS_PIN_OWNED, C.USERNS_PIN_SOCKET
-	PinProcess, PinChild             PinKind   = C.USERNS_PIN_PROCESS, C.USERNS_PIN_CHILD
-	PinParent                        PinKind   = C.USERNS_PIN_PARENT
+	PinProcess, PinChild             PinKind   = C.USERNS_PIN_MEMBER, C.USERNS_PIN_CHILD_NAMESPACE
+	PinParent                        PinKind   = C.USERNS_PIN_FOR_CHILDREN
 )
 
 // Options say what to scan. The zero value asks for a plain scan of /proc.
@@ -136,9 +136,9 @@ func Scan(options *Options) (*Snapshot, error) {
 	}
 	runtime.SetFinalizer(m, (*memory).free)
 	s := &Snapshot{Gaps: Gaps(C.userns_gaps(m.c)), Source: Source(C.userns_source(m.c)), m: m}
-	s.Unreadable, s.UnopenedMounts = int(C.userns_unreadable(m.c)), int(C.userns_unopened_mounts(m.c))
-	s.UnreadableDescriptors = int(C.userns_unreadable_descriptors(m.c))
-	s.UnreadableMounts = int(C.userns_unreadable_mounts(m.c))
+	s.Unreadable, s.UnopenedMounts = int(C.userns_gap_count(m.c, USERNS_GAP_UNREADABLE)), int(C.userns_gap_count(m.c, USERNS_GAP_UNOPENED_MOUNTS))
+	s.UnreadableDescriptors = int(C.userns_gap_count(m.c, USERNS_GAP_DESCRIPTORS))
+	s.UnreadableMounts = int(C.userns_gap_count(m.c, USERNS_GAP_MOUNTS))
 	if err := C.userns_source_error(m.c); err < 0 {
 		s.SourceError = &Error{Errno: syscall.Errno(-err)}
 	}
@@ -167,16 +167,16 @@ func (m *memory) use() (done func()) {
 func (m *memory) node(c *C.struct_userns_node) Node {
 	n := Node{m: m, c: c, Flags: NodeFlags(C.userns_flags(c)), Depth: int(C.userns_depth(c)), Owner: -1}
 	n.Inode, n.Device, n.ID = uint64(C.userns_inode(c)), uint64(C.userns_device(c)), uint64(C.userns_id(c))
-	if uid := C.uid_t(0); C.userns_owner(c, &uid) {
+	if uid := C.uid_t(0); C.userns_owner_uid(c, &uid) {
 		n.Owner = int64(uid)
 	}
 	return n
 }
 
 func (m *memory) namespace(c *C.struct_userns_namespace) Namespace {
-	n := Namespace{m: m, c: c, Type: int(C.userns_namespace_type(c)), Name: C.GoString(C.userns_namespace_name(c))}
-	n.Inode, n.ID = uint64(C.userns_namespace_inode(c)), uint64(C.userns_namespace_id(c))
-	n.Members = int(C.userns_namespace_members(c))
+	n := Namespace{m: m, c: c, Type: int(C.userns_nonuser_type(c)), Name: C.GoString(C.userns_nonuser_type_name(c))}
+	n.Inode, n.ID = uint64(C.userns_nonuser_inode(c)), uint64(C.userns_nonuser_id(c))
+	n.Members = int(C.userns_nonuser_member_count(c))
 	return n
 }
 
@@ -213,7 +213,7 @@ func (s *Snapshot) Self() (Node, bool) { defer s.m.use()(); return one(C.userns_
 // Find is the node with an inode number.
 func (s *Snapshot) Find(inode uint64) (Node, bool) {
 	defer s.m.use()()
-	return one(C.userns_find(s.m.c, C.uint64_t(inode)), s.m.node)
+	return one(C.userns_find_inode(s.m.c, C.uint64_t(inode)), s.m.node)
 }
 
 // FindID is the node with a 64-bit id.
@@ -243,7 +243,7 @@ func (s *Snapshot) Nodes() []Node {
 
 // Namespaces are all namespaces of other types, with ScanOwned.
 func (s *Snapshot) Namespaces() []Namespace {
-	return list(s.m, s.m.namespace, func(l *C.size_t) **C.struct_userns_namespace { return C.userns_namespaces(s.m.c, l) })
+	return list(s.m, s.m.namespace, func(l *C.size_t) **C.struct_userns_namespace { return C.userns_nonusers(s.m.c, l) })
 }
 
 // Parent is the node that it was made in.
@@ -285,16 +285,16 @@ func (n Node) IsAncestorOf(node Node) bool {
 // Owner is the node that owns it.
 func (n Namespace) Owner() (Node, bool) {
 	defer n.m.use()()
-	return one(C.userns_namespace_owner(n.c), n.m.node)
+	return one(C.userns_nonuser_owner(n.c), n.m.node)
 }
 
 // Pins are what keeps it alive.
 func (n Namespace) Pins() []Pin {
-	return list(n.m, n.m.pin, func(l *C.size_t) **C.struct_userns_pin { return C.userns_namespace_pins(n.c, l) })
+	return list(n.m, n.m.pin, func(l *C.size_t) **C.struct_userns_pin { return C.userns_nonuser_pins(n.c, l) })
 }
 
 // Namespace is the one that is owned, or is the child.
 func (p Pin) Namespace() (Namespace, bool) {
 	defer p.m.use()()
-	return one(C.userns_pin_namespace(p.c), p.m.namespace)
+	return one(C.userns_pin_nonuser(p.c), p.m.namespace)
 }

@@ -50,10 +50,10 @@ _version_number = _function("userns_version_number", c_uint32)
 _strerror = _function("userns_strerror", c_char_p, c_int)
 _scan = _function("userns_scan", c_int, POINTER(_Options), POINTER(c_void_p))
 _free = _function("userns_free", None, c_void_p)
-_find = _function("userns_find", c_void_p, c_void_p, c_uint64)
+_find = _function("userns_find_inode", c_void_p, c_void_p, c_uint64)
 _find_id = _function("userns_find_id", c_void_p, c_void_p, c_uint64)
 _find_pid = _function("userns_find_pid", c_void_p, c_void_p, c_int32)
-_owner = _function("userns_owner", c_bool, c_void_p, POINTER(c_uint32))
+_owner = _function("userns_owner_uid", c_bool, c_void_p, POINTER(c_uint32))
 _is_ancestor = _function("userns_is_ancestor", c_bool, c_void_p, c_void_p)
 
 
@@ -198,13 +198,13 @@ class OtherNamespace(_Handle):
     __slots__ = ()
     _shown = ("name", "inode")
 
-    type = _Answer[int]("userns_namespace_type", c_int, "The flag of clone(2) and setns(2), CLONE_NEWNET for example.")
-    name = _Answer[str]("userns_namespace_name", c_char_p, 'The name of the type, "net" for example.', _text)
-    inode = _Answer[int]("userns_namespace_inode", c_uint64, "The inode number, as that of a node.")
-    id = _Answer[Optional[int]]("userns_namespace_id", c_uint64, "The 64-bit id, as that of a node.", _nonzero)
-    members = _Answer[int]("userns_namespace_members", c_size_t, "How many processes have a thread in it.")
-    owner = _Answer[Optional[Node]]("userns_namespace_owner", c_void_p, "The node that owns it, or None.", _node)
-    pins = _Array["Pin"]("userns_namespace_pins", c_void_p, "What keeps it alive.", _pin)
+    type = _Answer[int]("userns_nonuser_type", c_int, "The flag of clone(2) and setns(2), CLONE_NEWNET for example.")
+    name = _Answer[str]("userns_nonuser_type_name", c_char_p, 'The name of the type, "net" for example.', _text)
+    inode = _Answer[int]("userns_nonuser_inode", c_uint64, "The inode number, as that of a node.")
+    id = _Answer[Optional[int]]("userns_nonuser_id", c_uint64, "The 64-bit id, as that of a node.", _nonzero)
+    members = _Answer[int]("userns_nonuser_member_count", c_size_t, "How many processes have a thread in it.")
+    owner = _Answer[Optional[Node]]("userns_nonuser_owner", c_void_p, "The node that owns it, or None.", _node)
+    pins = _Array["Pin"]("userns_nonuser_pins", c_void_p, "What keeps it alive.", _pin)
 
 
 class Pin(_Handle):
@@ -219,7 +219,7 @@ class Pin(_Handle):
     descriptor = _Answer[Optional[int]]("userns_pin_descriptor", c_int, "The number of a descriptor.",
                                         lambda _, number: None if number < 0 else number)
     path = _Answer[Optional[str]]("userns_pin_path", c_char_p, "Where it is mounted, as pid sees it.", _text)
-    namespace = _Answer[Optional[OtherNamespace]]("userns_pin_namespace", c_void_p, "What is owned, or the child.",
+    namespace = _Answer[Optional[OtherNamespace]]("userns_pin_nonuser", c_void_p, "What is owned, or the child.",
                                                   _namespace)
 
 
@@ -238,7 +238,7 @@ class Snapshot(_Handle):
                                           "Of how many processes descriptors could not be read.")
     unreadable_mounts = _Answer[int]("userns_unreadable_mounts", c_size_t, "Of how many mounts could not be read.")
     unopened_mounts = _Answer[int]("userns_unopened_mounts", c_size_t, "How many mounts could not be opened.")
-    namespaces = _Array[OtherNamespace]("userns_namespaces", c_void_p, "With scan(owned=True), all of other types.",
+    namespaces = _Array[OtherNamespace]("userns_nonusers", c_void_p, "With scan(owned=True), all of other types.",
                                         _namespace)
     source = _Answer[int]("userns_source", c_uint32, "A Source, or a number that is none yet.", _one_of(Source))
     source_error = _Answer[Optional[OSError]]("userns_source_error", c_int, "With scan(bpf=True), why not BPF.",

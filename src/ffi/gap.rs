@@ -1,0 +1,85 @@
+use super::bits;
+use super::snapshot::userns_snapshot;
+use crate::facts::Gap;
+
+/// userns_gaps(): the caller may not read some processes; they are in no node. Counts
+/// processes.
+pub const USERNS_GAP_UNREADABLE: u32 = 0x1;
+/// userns_gaps(): the procfs hides, or may hide, processes from this caller (mount option
+/// hidepid, see proc(5)).
+pub const USERNS_GAP_HIDEPID: u32 = 0x2;
+/// userns_gaps(): the procfs does not, or may not, belong to the initial PID namespace. It
+/// does not show processes outside its PID namespace, see pid_namespaces(7).
+pub const USERNS_GAP_PIDNS: u32 = 0x4;
+/// userns_gaps(): the caller is not, or may not be, in the initial user namespace. User
+/// namespaces that are not descendants of its own are not visible, see user_namespaces(7).
+pub const USERNS_GAP_NESTED: u32 = 0x8;
+/// userns_gaps(), with USERNS_SCAN_OWNED: some namespaces of threads could not be read or
+/// opened; their owners can be missing. Counts links in /proc/PID/task/TID/ns.
+pub const USERNS_GAP_LINKS: u32 = 0x10;
+/// userns_gaps(), with USERNS_SCAN_PINNED: the descriptors of some processes could not be
+/// read. Counts processes, including those of USERNS_GAP_UNREADABLE.
+pub const USERNS_GAP_DESCRIPTORS: u32 = 0x20;
+/// userns_gaps(), with USERNS_SCAN_SOCKETS: the network namespace of some sockets could not
+/// be determined. Counts descriptors.
+pub const USERNS_GAP_SOCKETS: u32 = 0x40;
+/// userns_gaps(), with USERNS_SCAN_PINNED: the mounts of some processes could not be read.
+/// Counts processes, including those of USERNS_GAP_UNREADABLE.
+pub const USERNS_GAP_MOUNTS: u32 = 0x80;
+/// userns_gaps(), with USERNS_SCAN_PINNED: some mount namespaces have no process, so their
+/// mounts were not read. Counts mount namespaces.
+pub const USERNS_GAP_MOUNT_NAMESPACES: u32 = 0x100;
+/// userns_gaps(), with USERNS_SCAN_PINNED: every process of some mount namespaces is in a
+/// chroot(2), so that mounts outside of it are not visible. Not detected if the root
+/// directory is itself a mount point. Counts mount namespaces.
+pub const USERNS_GAP_CHROOTED: u32 = 0x200;
+/// userns_gaps(), with USERNS_SCAN_PINNED: some mounted namespaces could not be opened.
+/// Unless the scan met such a namespace elsewhere, only its inode number is known: a user
+/// namespace is then a root, a nonuser namespace has no owner. Counts mounts.
+pub const USERNS_GAP_UNOPENED_MOUNTS: u32 = 0x400;
+
+fn gap_bit(gap: Gap) -> u32 {
+    match gap {
+        Gap::Unreadable => USERNS_GAP_UNREADABLE,
+        Gap::Hidepid => USERNS_GAP_HIDEPID,
+        Gap::Pidns => USERNS_GAP_PIDNS,
+        Gap::Nested => USERNS_GAP_NESTED,
+        Gap::Links => USERNS_GAP_LINKS,
+        Gap::Descriptors => USERNS_GAP_DESCRIPTORS,
+        Gap::Sockets => USERNS_GAP_SOCKETS,
+        Gap::Mounts => USERNS_GAP_MOUNTS,
+        Gap::MountNamespaces => USERNS_GAP_MOUNT_NAMESPACES,
+        Gap::Chrooted => USERNS_GAP_CHROOTED,
+        Gap::UnopenedMounts => USERNS_GAP_UNOPENED_MOUNTS,
+    }
+}
+
+/// == Gaps ==
+///
+/// Get the reasons why a snapshot can be incomplete.
+///
+/// Returns USERNS_GAP_ bits; 0 if the scan saw everything that its flags ask for.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_gaps(snapshot: *const userns_snapshot) -> u32 {
+    // SAFETY: the caller passes NULL or a snapshot.
+    let Some(snapshot) = (unsafe { snapshot.as_ref() }) else { return 0 };
+    bits(Gap::ALL.map(|gap| (snapshot.tree().gaps().has(gap), gap_bit(gap))))
+}
+
+/// Count what a gap stands for.
+///
+/// gap: one of the USERNS_GAP_ bits.
+///
+/// Returns a number of things, in the unit that the comment of the bit states, or 1 for a
+/// gap without a unit; 0 if the gap is not set, or if gap is not exactly one known bit.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_gap_count(snapshot: *const userns_snapshot, gap: u32) -> usize {
+    // SAFETY: the caller passes NULL or a snapshot.
+    let Some(snapshot) = (unsafe { snapshot.as_ref() }) else { return 0 };
+    let gap = Gap::ALL.into_iter().find(|&known| gap_bit(known) == gap);
+    gap.map_or(0, |gap| snapshot.tree().gaps().count(gap))
+}
