@@ -1,108 +1,100 @@
-//! What can go wrong.
+//! Errors.
 
 use crate::sys::Errno;
 use std::collections::TryReserveError;
 use std::fmt;
 use std::io;
 
-/// Why a call failed: an errno value (errno(3)) with the meaning that [`message`](Error::message) spells out.
+/// An errno value (errno(3)) with a [message](Error::message).
 ///
 /// ```
 /// let error = userns::Options::new().proc_path("/does/not/exist").scan().unwrap_err();
 /// assert_eq!(error.errno(), libc::ENOENT);
-/// assert!(error.to_string().contains("no such directory"));
+/// assert!(error.to_string().contains("does not exist"));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Error(i32);
 
 impl Error {
-    /// The options are not ones that this version knows.
+    /// An option is unknown or invalid.
     pub(crate) const INVALID: Error = Error(libc::EINVAL);
-    /// The options are from a later version and ask for what this one lacks.
+    /// The options ask for something that this version lacks.
+    #[cfg(feature = "capi")]
     pub(crate) const TOO_BIG: Error = Error(libc::E2BIG);
     /// The directory is not the root of a procfs.
     pub(crate) const NOT_PROCFS: Error = Error(libc::ENODEV);
-    /// The kernel has no user namespaces, or cannot tell how they are related.
+    /// The kernel lacks user namespaces or the ioctls of nsfs.
     pub(crate) const UNSUPPORTED: Error = Error(libc::ENOTTY);
     /// An allocation failed.
     pub(crate) const NO_MEMORY: Error = Error(libc::ENOMEM);
-    /// The caller has no right to use BPF.
+    /// The caller may not use BPF.
     pub(crate) const FORBIDDEN: Error = Error(libc::EPERM);
-    /// The procfs numbers processes otherwise than the caller's own PID namespace.
+    /// The procfs does not belong to the caller's PID namespace.
     pub(crate) const OTHER_PROCFS: Error = Error(libc::EXDEV);
-    /// The kernel cannot do with BPF what is wanted.
+    /// The kernel lacks a feature of BPF.
     pub(crate) const NO_BPF: Error = Error(libc::EOPNOTSUPP);
-    /// The kernel's verifier refused a BPF program.
+    /// The kernel's verifier rejected a BPF program.
     pub(crate) const REFUSED_BPF: Error = Error(libc::ENOEXEC);
     /// The library has a bug.
+    #[cfg(feature = "capi")]
     pub(crate) const BUG: Error = Error(libc::ENOTRECOVERABLE);
 
-    /// The error behind a negative errno value, as the C functions return them.
+    /// The error of an errno value; `None` for 0.
+    pub(crate) fn from_errno(errno: i32) -> Option<Error> {
+        (errno != 0).then_some(Error(errno))
+    }
+
+    /// The error of a negative errno value, as the C functions return it.
+    #[cfg(feature = "capi")]
     pub(crate) fn from_negative(errno: i32) -> Error {
         Error(errno.saturating_neg())
     }
 
-    /// The caller or the system is out of memory or descriptors.
+    /// Whether the caller or the system is out of memory or descriptors.
     pub(crate) fn is_exhaustion(self) -> bool {
         Errno(self.0).is_exhaustion()
     }
 
     /// The errno value, positive.
-    ///
-    /// ```
-    /// let error = userns::Options::new().proc_path("/").scan().unwrap_err();
-    /// assert_eq!(error.errno(), libc::ENODEV);
-    /// ```
     pub fn errno(self) -> i32 {
         self.0
     }
 
-    /// What went wrong and what to do about it, in one sentence without a final full stop.
-    ///
-    /// ```
-    /// let error = userns::Options::new().proc_path("/dev/null").scan().unwrap_err();
-    /// assert_eq!(error.message(), c"this is not a directory; the root directory of a procfs is wanted");
-    /// ```
+    /// The error and its remedy in one sentence without a final full stop.
     pub fn message(self) -> &'static std::ffi::CStr {
         match self.0 {
             ..=0 => c"no error",
             libc::EINVAL => {
-                c"the options are invalid: a size smaller than that of version 0.1, an unknown flag or a NULL output"
+                c"an argument is invalid: an options size smaller than that of version 0.1, an unknown flag, or a NULL output"
             }
-            libc::E2BIG => {
-                c"the options ask for something that this version of libuserns does not have; a newer one may"
-            }
-            libc::ENOENT => c"there is no such directory; a procfs is mounted with: mount -t proc proc DIRECTORY",
-            libc::ENOTDIR => c"this is not a directory; the root directory of a procfs is wanted",
-            libc::EACCES => c"the directory may not be opened; it, or one above it, denies permission",
-            libc::EPERM => {
-                c"permission is denied; BPF takes CAP_BPF and CAP_PERFMON, before Linux 5.11 also a high RLIMIT_MEMLOCK"
-            }
+            libc::E2BIG => c"the options ask for a feature that this version of libuserns lacks; a newer version may have it",
+            libc::ENOENT => c"the directory does not exist; mount a procfs with: mount -t proc proc DIRECTORY",
+            libc::ENOTDIR => c"the path is not a directory; it must be the root directory of a procfs",
+            libc::EACCES => c"permission denied: the caller may not open the directory or one of its parents",
+            libc::EPERM => c"operation not permitted: the caller lacks a capability, or a security policy forbids it",
             libc::EXDEV => {
-                c"this procfs is not that of the caller's own PID namespace, so BPF was not used; mount one that is"
+                c"the procfs does not belong to the caller's PID namespace, so BPF cannot be used; mount one that does"
             }
             libc::EOPNOTSUPP => {
-                c"this kernel cannot do it with BPF; Linux 5.8 is needed, /sys/kernel/btf/vmlinux has to be there, and \
-                net.core.bpf_jit_enable may not be 0"
+                c"the kernel lacks a feature of BPF; libuserns needs Linux 5.8, /sys/kernel/btf/vmlinux and the JIT compiler \
+                (net.core.bpf_jit_enable)"
             }
             libc::ENOEXEC => {
-                c"this kernel does not accept the BPF program of libuserns; unless it is locked down or a security \
-                module forbids it, please report its version"
+                c"the kernel rejects the BPF program of libuserns; unless it is locked down or a security module forbids \
+                the program, please report the kernel version"
             }
-            libc::ELOOP => c"the path of the directory leads through too many symbolic links",
+            libc::ELOOP => c"the path of the directory contains too many symbolic links",
             libc::ENAMETOOLONG => c"the path of the directory is too long",
-            libc::EIO | libc::ESTALE | libc::ENOTCONN => c"the file system that the directory is on does not answer",
+            libc::EIO | libc::ESTALE | libc::ENOTCONN => c"the file system of the directory does not respond",
             libc::ENODEV => {
-                c"this is not the root directory of a procfs; one is mounted with: mount -t proc proc DIRECTORY"
+                c"the directory is not the root directory of a procfs; mount one with: mount -t proc proc DIRECTORY"
             }
-            libc::ENOTTY => {
-                c"this kernel cannot tell how user namespaces are related; Linux 4.9 with CONFIG_USER_NS is needed"
-            }
-            libc::ENOMEM => c"there is not enough memory",
-            libc::EMFILE => c"the process has too many open descriptors; raise RLIMIT_NOFILE or close some",
+            libc::ENOTTY => c"the kernel does not report how user namespaces nest; Linux 4.9 with CONFIG_USER_NS is needed",
+            libc::ENOMEM => c"out of memory",
+            libc::EMFILE => c"the process has too many open descriptors; close some or raise RLIMIT_NOFILE",
             libc::ENFILE => c"the system has too many open files; raise fs.file-max or end some programs",
-            libc::ENOTRECOVERABLE => c"libuserns has a bug and gave up; please report what it wrote to standard error",
-            _ => c"this is an error that libuserns does not know; its value is an errno value, see errno(3)",
+            libc::ENOTRECOVERABLE => c"libuserns has a bug; please report the message that it wrote to standard error",
+            _ => c"unexpected error; the value is an errno value, see errno(3)",
         }
     }
 }

@@ -1,7 +1,8 @@
-//! The tree of user namespaces of a Linux host: which exist, how they nest, which processes live in each and who made
-//! them. See user_namespaces(7) and namespaces(7).
+//! The tree of user namespaces of a Linux host: which exist, how they nest, which processes live in each, who created
+//! them and what keeps them alive. See user_namespaces(7) and namespaces(7).
 //!
-//! [`scan`] observes the host once and returns a [`Snapshot`]; everything else is a question to that.
+//! [`scan`] observes the host once and returns a [`Snapshot`], an immutable tree of [`Node`]s. [`Options`] selects more:
+//! [pins](Options::pinned), [nonuser namespaces](Options::owned), [names](Options::names), [BPF](Options::bpf).
 //!
 //! ```
 //! let snapshot = userns::scan()?;
@@ -11,46 +12,39 @@
 //! # Ok::<(), userns::Error>(())
 //! ```
 //!
-//! # The contract
+//! The contract is that of the C header, `include/userns.h`, with the lifetimes and threads that Rust's types express:
 //!
-//! - A scan never fails because processes vanish or refuse. What it could not see, [`Snapshot::gaps`] and
-//!   [`Snapshot::unreadable`] tell.
-//! - Whatever lives from before a scan until after it is in the right place of the tree. Processes and namespaces that
-//!   appear or end meanwhile can be missing.
-//! - The same observations give the same snapshot, in the same order.
-//! - A scan starts no thread, changes nothing about the process and closes every descriptor that it opened; it never
-//!   has more than five open, ten with [pins](Options::pinned). Any number can run at once, also in a child of fork(2).
-//! - No lock is held and no state kept between calls, but for what the running kernel looks like, once a scan was
-//!   allowed to use [BPF](Options::bpf).
+//! - A scan never fails because a process ends or denies access. [`Snapshot::gaps`] reports what it could not see.
+//! - What exists before a scan and until it returns is in its right place in the tree.
+//! - The same facts yield the same snapshot, in the same order.
+//! - A scan starts no thread, leaves the process as it is, and closes all descriptors that it opens. Any number of scans
+//!   can run at the same time, also in a child of fork(2).
 //!
-//! The same is there for C, as `libuserns.so` and `libuserns.a` with the header `userns.h`.
+//! The default feature `capi` adds the C interface: `libuserns.so`, `libuserns.a` and the header. Rust programs can turn it
+//! off; then the crate exports no C symbols and does not build cbindgen.
 
-mod arrays;
 mod error;
-// The comments in it are C documentation; rustdoc would take their examples for Rust.
-#[cfg(not(doctest))]
+mod facts;
+// Its comments are C documentation; rustdoc would take their examples for Rust.
+#[cfg(all(feature = "capi", not(doctest)))]
 mod ffi;
 mod observe;
+mod options;
 mod scan;
+mod snapshot;
 mod sys;
-mod tree;
+mod util;
 
 pub use error::Error;
-pub use observe::{Gaps, Kind, Source};
-pub use scan::Options;
-pub use tree::{Node, OtherNamespace, Pin, Snapshot};
+pub use facts::{Gap, Gaps, NamespaceType, Source};
+pub use options::Options;
+pub use snapshot::{Node, Nonuser, Pin, Snapshot};
 
-/// Observes the procfs at `/proc`, as [`Options::scan`] does with the default options.
+/// Scans the procfs at `/proc` with the default options.
 ///
 /// # Errors
 ///
 /// Those of [`Options::scan`].
-///
-/// ```
-/// let snapshot = userns::scan()?;
-/// println!("{} user namespaces", snapshot.nodes().len());
-/// # Ok::<(), userns::Error>(())
-/// ```
 pub fn scan() -> Result<Snapshot, Error> {
     Options::new().scan()
 }

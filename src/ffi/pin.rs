@@ -35,7 +35,7 @@ pub struct userns_pin(pub(super) Handle);
 
 impl userns_pin {
     fn pin(&self) -> Pin<'_> {
-        self.0.snapshot().tree().pin(self.0.index)
+        self.0.snapshot().tree().pin_at(self.0.index)
     }
 }
 

@@ -5,14 +5,16 @@ mod assembler;
 mod btf;
 mod program;
 
-use super::namespace::Observed;
-use super::{Member, Namespaces, Processes, Procfs, Source, parse_number, sight};
-use crate::arrays::{reserved, sort_by_number};
+use super::users::{Observed, Users};
+use super::{Context, Procfs, host};
 use crate::error::Error;
+use crate::facts::{Member, Source};
 use crate::sys::bpf::{self, Trigger};
 use crate::sys::file::{self, Fd};
 use crate::sys::memory::Memory;
-use crate::sys::{Errno, if_any, nsfs, pidfd, signal};
+use crate::sys::{Errno, nsfs, pidfd, signal};
+use crate::util::arrays::{reserved, sort_by_number};
+use crate::util::parse;
 use btf::Kernel;
 use once_cell::race::OnceBox;
 use program::{Layout, Target};
@@ -44,19 +46,27 @@ struct Scope {
 /// # Errors
 ///
 /// Only those of `userns_source_error()` in the C header.
-pub fn walk(procfs: &Procfs, is_nested: bool, namespaces: &mut Namespaces) -> Result<(Processes, Source), Error> {
-    walk_all(procfs, is_nested, namespaces).map_err(|error| match error.errno() {
-        libc::EPERM | libc::EXDEV | libc::EOPNOTSUPP | libc::ENOEXEC | libc::ENOMEM | libc::EMFILE | libc::ENFILE => {
-            error
-        }
-        libc::EACCES => Error::FORBIDDEN, // by a security module
-        _ => Error::NO_BPF,
-    })
+pub fn walk(context: &mut Context) -> Result<Source, Error> {
+    let is_nested = !host::is_caller_in_initial_pid_namespace(context.procfs);
+    let (members, source) =
+        walk_all(context.procfs, is_nested, &mut context.users).map_err(|error| match error.errno() {
+            libc::EPERM
+            | libc::EXDEV
+            | libc::EOPNOTSUPP
+            | libc::ENOEXEC
+            | libc::ENOMEM
+            | libc::EMFILE
+            | libc::ENFILE => error,
+            libc::EACCES => Error::FORBIDDEN, // by a security module
+            _ => Error::NO_BPF,
+        })?;
+    context.facts_mut().members = members;
+    Ok(source)
 }
 
-fn walk_all(procfs: &Procfs, is_nested: bool, namespaces: &mut Namespaces) -> Result<(Processes, Source), Error> {
+fn walk_all(procfs: &Procfs, is_nested: bool, users: &mut Users) -> Result<(Vec<Member>, Source), Error> {
     // Only the procfs of the initial PID namespace shows a process that is in that.
-    if is_nested && !shows_own_pid_namespace(procfs)? {
+    if is_nested && !host::shows_callers_pid_namespace(procfs)? {
         return Err(Error::OTHER_PROCFS);
     }
     let mut scope = Scope::of_caller(is_nested);
@@ -74,7 +84,7 @@ fn walk_all(procfs: &Procfs, is_nested: bool, namespaces: &mut Namespaces) -> Re
             None if is_cut_off && levels < program::ALL_LEVELS => (),
             None => {
                 let has_ids = running_kernel()?.id.is_some();
-                let processes = collect(array.bytes(), layout, counts, has_ids, namespaces)?;
+                let processes = collect(array.bytes(), layout, counts, has_ids, users)?;
                 return Ok((processes, source));
             }
             Some(larger) => layout = larger,
@@ -97,7 +107,7 @@ pub struct Descriptor {
 /// Finds all descriptors of namespaces, and if wanted of sockets, in the tables of all threads; in ascending order. Only
 /// for a procfs for which [`walk`] has succeeded.
 pub fn find_descriptors(procfs: &Procfs, sockets: bool) -> Result<Vec<Descriptor>, Error> {
-    let mut scope = Scope::of_caller(!sight::is_caller_in_initial_pid_namespace(procfs));
+    let mut scope = Scope::of_caller(!host::is_caller_in_initial_pid_namespace(procfs));
     let magics = [nsfs::MAGIC, SOCKFS_MAGIC];
     let mut layout = Layout { capacity: USUAL_DESCRIPTORS, namespaces: 0 };
     loop {
@@ -209,7 +219,7 @@ fn count_threads(procfs: &Procfs) -> u32 {
     let read = file::open_at(procfs.root(), c"loadavg", libc::O_RDONLY).and_then(|file| file::read(&file, &mut text));
     let threads = read.ok().and_then(|length| {
         let numbers = text[..length].split(|&byte| byte == b' ').nth(3)?;
-        u32::try_from(parse_number(numbers.split(|&byte| byte == b'/').nth(1)?)?).ok()
+        u32::try_from(parse::number(numbers.split(|&byte| byte == b'/').nth(1)?)?).ok()
     });
     threads.unwrap_or(USUAL_THREADS).min(MOST / 2)
 }
@@ -241,8 +251,8 @@ fn collect(
     layout: Layout,
     counts: [u64; 2],
     has_ids: bool,
-    namespaces: &mut Namespaces,
-) -> Result<Processes, Error> {
+    users: &mut Users,
+) -> Result<Vec<Member>, Error> {
     let [process_count, namespace_count] = counts.map(|count| count as usize);
     let mut observed = reserved(namespace_count)?;
     observed.extend(records(array, layout.namespaces(), program::NAMESPACE, namespace_count).map(|record| {
@@ -250,8 +260,8 @@ fn collect(
         Observed {
             inode: word(record, program::NAMESPACE_INODE).into(),
             id: if has_ids { mark } else { 0 },
-            mark,
-            owner: word(record, program::NAMESPACE_OWNER),
+            generation: mark,
+            owner_uid: word(record, program::NAMESPACE_OWNER),
             parent: word(record, program::NAMESPACE_PARENT).checked_sub(1),
         }
     }));
@@ -260,14 +270,14 @@ fn collect(
     members.extend(records(array, layout.processes(), program::PROCESS, process_count).filter_map(|record| {
         // For now the place among those that were observed.
         let namespace = word(record, program::PROCESS_NAMESPACE).checked_sub(1)?;
-        Some(Member { pid: word(record, 0) as i32, namespace, name: 0 })
+        Some(Member { pid: word(record, 0) as i32, namespace, ..Member::default() })
     }));
     sort_by_number(&mut members, |member| member.pid as u64)?;
     // Some kernels that are locked down give zeros for what they do not let programs read.
     if members.binary_search_by_key(&pidfd::own_pid(), |member| member.pid).is_err() {
         return Err(Error::NO_BPF);
     }
-    let places = namespaces.record_observed(&observed)?;
+    let places = users.record_observed(&observed)?;
     members.retain_mut(|member| match places.get(member.namespace as usize) {
         Some(&Some(namespace)) => {
             member.namespace = namespace;
@@ -277,20 +287,11 @@ fn collect(
     });
     // A PID can have gone from one process, or in execve(2) from one thread, to another one meanwhile.
     members.dedup_by_key(|member| member.pid);
-    Ok(Processes { members, ..Processes::default() })
+    Ok(members)
 }
 
 fn records(array: &[u8], range: Range<usize>, size: usize, count: usize) -> impl Iterator<Item = &[u8]> {
     array[range].chunks_exact(size).take(count)
-}
-
-/// Whether the procfs numbers the calling process as its own PID namespace does: then it has no other number there, see
-/// NSpid in proc_pid_status(5).
-fn shows_own_pid_namespace(procfs: &Procfs) -> Result<bool, Error> {
-    let Some(status) = if_any(file::open_at(procfs.root(), c"self/status", libc::O_RDONLY))? else { return Ok(false) };
-    let status = file::read_to_end(&status)?;
-    let numbers = status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"NSpid:"));
-    Ok(numbers.is_some_and(|numbers| numbers.trim_ascii().iter().all(u8::is_ascii_digit)))
 }
 
 fn word(bytes: &[u8], at: usize) -> u32 {
@@ -396,11 +397,11 @@ mod tests {
         for (place, record) in [[own + 2, 3], [own, 2], [own + 1, 1], [own, 2], [own + 3, 0]].iter().enumerate() {
             put(layout.processes().start + place * program::PROCESS, record);
         }
-        let mut namespaces = Namespaces::default();
-        let found = collect(&array, layout, [5, 3], true, &mut namespaces).unwrap();
-        let members: Vec<_> = found.members.iter().map(|member| (member.pid, member.namespace)).collect();
+        let mut users = Users::default();
+        let found = collect(&array, layout, [5, 3], true, &mut users).unwrap();
+        let members: Vec<_> = found.iter().map(|member| (member.pid, member.namespace)).collect();
         assert_eq!(members, [(own as i32, 0), (own as i32 + 2, 1)]);
-        assert_eq!((namespaces.find(5), namespaces.find(100)), (Some(0), Some(1)));
+        assert_eq!((users.find(5), users.find(100)), (Some(0), Some(1)));
     }
 
     /// The parts of an array lie behind one another, and numbers in them where a machine may want them.

@@ -2,7 +2,6 @@
 
 use super::file::Fd;
 use super::{Errno, check};
-use std::collections::TryReserveError;
 use std::ffi::c_long;
 
 /// Holds some 2,700 processes; with larger buffers no gain can be measured.
@@ -22,7 +21,7 @@ pub struct Directory<'d> {
 
 impl<'d> Directory<'d> {
     /// Reads on from where `fd` stands. The buffer can have served another directory before.
-    pub fn new(fd: &'d Fd, buffer: &'d mut Vec<u8>) -> Result<Directory<'d>, TryReserveError> {
+    pub fn new(fd: &'d Fd, buffer: &'d mut Vec<u8>) -> Result<Directory<'d>, Errno> {
         if buffer.len() < BUFFER_SIZE {
             buffer.try_reserve_exact(BUFFER_SIZE - buffer.len())?;
             buffer.resize(BUFFER_SIZE, 0);

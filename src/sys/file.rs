@@ -1,7 +1,6 @@
 //! Descriptors: openat(2), close(2), fstat(2), fstatfs(2), lseek(2), read(2), readlinkat(2).
 
 use super::{Errno, check};
-use crate::error::Error;
 use std::ffi::{CStr, c_int, c_long, c_uint};
 use std::mem::MaybeUninit;
 
@@ -94,7 +93,7 @@ pub fn seek(fd: &Fd, offset: u64) -> Result<(), Errno> {
 }
 
 /// Reads all that is left of a file.
-pub fn read_to_end(fd: &Fd) -> Result<Vec<u8>, Error> {
+pub fn read_to_end(fd: &Fd) -> Result<Vec<u8>, Errno> {
     let mut bytes = Vec::new();
     let mut filled = 0;
     loop {

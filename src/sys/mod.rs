@@ -1,10 +1,11 @@
 //! System calls, one file per kernel interface.
 //!
-//! A scan may run in a thread that another one cancels, and a forced unwind through Rust frames ends the
-//! process. So nothing here is a cancellation point (pthreads(7)): `openat`, `close`, `read` and `getdents64` go through
-//! `syscall(2)`, which is none; the other wrappers used here are none in glibc and musl.
+//! Nothing here is a cancellation point (pthreads(7)), since a forced unwind through Rust frames aborts the process:
+//! `openat`, `close`, `read` and `getdents64` go through `syscall(2)`. The other libc functions used here are no
+//! cancellation points in glibc and musl.
 
 pub mod bpf;
+pub mod child;
 pub mod dir;
 pub mod file;
 pub mod memory;
@@ -14,6 +15,7 @@ pub mod pidfd;
 pub mod process;
 pub mod signal;
 
+use std::collections::TryReserveError;
 use std::ffi::c_long;
 use std::io;
 
@@ -26,18 +28,24 @@ impl Errno {
         Errno(io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO))
     }
 
-    /// The process that the call named has gone. ESRCH comes from procfs too, when the process ends in the call.
+    /// The process has ended. procfs also returns ESRCH if it ends during the call.
     pub fn is_gone(self) -> bool {
         matches!(self.0, libc::ENOENT | libc::ESRCH)
     }
 
-    /// The caller or the system is out of something that the rest of a scan needs as well.
+    /// The caller or the system is out of a resource that the rest of a scan needs, too.
     pub fn is_exhaustion(self) -> bool {
         matches!(self.0, libc::ENOMEM | libc::EMFILE | libc::ENFILE)
     }
 }
 
-/// Takes a failed call for an absence, unless a limit was exhausted: that says nothing about what was asked for.
+impl From<TryReserveError> for Errno {
+    fn from(_: TryReserveError) -> Errno {
+        Errno(libc::ENOMEM)
+    }
+}
+
+/// Converts a failure to `None`, except for exhaustion, which says nothing about the object.
 pub fn if_any<T>(result: Result<T, Errno>) -> Result<Option<T>, Errno> {
     match result {
         Ok(value) => Ok(Some(value)),
@@ -46,7 +54,7 @@ pub fn if_any<T>(result: Result<T, Errno>) -> Result<Option<T>, Errno> {
     }
 }
 
-/// What a system call returned, or why it failed.
+/// The result of a system call.
 fn check(returned: c_long) -> Result<usize, Errno> {
     usize::try_from(returned).map_err(|_| Errno::last())
 }

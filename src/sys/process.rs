@@ -1,7 +1,6 @@
 //! What the calling thread may do: capget(2), getegid(2), getgroups(2).
 
 use super::{Errno, check};
-use crate::error::Error;
 use std::ffi::c_long;
 
 /// `CAP_SYS_PTRACE` of linux/capability.h.
@@ -33,7 +32,7 @@ pub fn has_cap_sys_ptrace() -> bool {
 }
 
 /// Whether the calling process is in a group, as its effective or as a supplementary one.
-pub fn is_in_group(gid: libc::gid_t) -> Result<bool, Error> {
+pub fn is_in_group(gid: libc::gid_t) -> Result<bool, Errno> {
     // SAFETY: the call takes no pointer.
     if unsafe { libc::getegid() } == gid {
         return Ok(true);
@@ -41,7 +40,7 @@ pub fn is_in_group(gid: libc::gid_t) -> Result<bool, Error> {
     Ok(groups()?.contains(&gid))
 }
 
-fn groups() -> Result<Vec<libc::gid_t>, Error> {
+fn groups() -> Result<Vec<libc::gid_t>, Errno> {
     loop {
         // SAFETY: a size of 0 asks only for the number of groups.
         let count = check(unsafe { libc::getgroups(0, std::ptr::null_mut()) }.into())?;
@@ -52,7 +51,7 @@ fn groups() -> Result<Vec<libc::gid_t>, Error> {
         match check(unsafe { libc::getgroups(count as libc::c_int, groups.as_mut_ptr()) } as c_long) {
             Ok(filled) => groups.truncate(filled),
             Err(Errno(libc::EINVAL)) => continue, // more groups than a moment ago
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
         return Ok(groups);
     }

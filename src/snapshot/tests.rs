@@ -1,24 +1,22 @@
+//! Facts become the answers that they imply.
+
+use super::order::text_keys;
 use super::*;
+use crate::facts::{Facts, UserNamespace};
 use proptest::prelude::*;
 
 const INITIAL: u64 = 4026531837;
 
-fn namespace(inode: u64, parent: Option<u32>) -> Namespace {
-    Namespace { device: 4, inode, id: inode + 1000, owner: Some(0), parent }
+fn namespace(inode: u64, parent: Option<u32>) -> UserNamespace {
+    UserNamespace { device: 4, inode, id: inode + 1000, owner_uid: Some(0), parent }
 }
 
 fn member(pid: i32, namespace: u32) -> Member {
-    Member { pid, namespace, name: 0 }
+    Member { pid, namespace, ..Member::default() }
 }
 
-fn assemble(namespaces: &[Namespace], members: &[Member], own: Option<u32>) -> Snapshot {
-    Snapshot::assemble(Observations {
-        namespaces: namespaces.to_vec(),
-        members: members.to_vec(),
-        own,
-        ..Observations::default()
-    })
-    .unwrap()
+fn assemble(users: &[UserNamespace], members: &[Member], own: Option<u32>) -> Snapshot {
+    Snapshot::assemble(Facts { users: users.to_vec(), members: members.to_vec(), own, ..Facts::default() }).unwrap()
 }
 
 fn inodes<'s>(nodes: impl Iterator<Item = Node<'s>>) -> Vec<u64> {
@@ -26,16 +24,16 @@ fn inodes<'s>(nodes: impl Iterator<Item = Node<'s>>) -> Vec<u64> {
 }
 
 #[test]
-fn nothing_was_seen() {
+fn no_facts() {
     let snapshot = assemble(&[], &[], None);
     assert_eq!(snapshot.nodes().len(), 0);
     assert_eq!(snapshot.roots().len(), 0);
-    assert!(snapshot.root().is_none() && snapshot.own().is_none());
-    assert!(snapshot.find(0).is_none() && snapshot.find_id(0).is_none() && snapshot.find_pid(0).is_none());
+    assert!(snapshot.root().is_none() && snapshot.self_node().is_none());
+    assert!(snapshot.find_inode(0).is_none() && snapshot.find_id(0).is_none() && snapshot.find_pid(0).is_none());
 }
 
-/// A caller in a nested namespace that holds descriptors of outer and sibling namespaces meets several without a
-/// visible parent, see `NS_GET_PARENT` in ioctl_ns(2).
+/// A nested caller with descriptors of outer and sibling namespaces sees several namespaces without a visible parent, see
+/// `NS_GET_PARENT` in ioctl_ns(2).
 #[test]
 fn several_roots() {
     let namespaces = [
@@ -47,10 +45,10 @@ fn several_roots() {
         namespace(10, None),
     ];
     let snapshot = assemble(&namespaces, &[member(7, 0), member(10, 4), member(3, 3), member(9, 1)], Some(1));
-    assert_eq!(inodes(snapshot.roots()), [INITIAL, 40, 30, 50, 10], "initial, own, then by the smallest name");
+    assert_eq!(inodes(snapshot.roots()), [INITIAL, 40, 30, 50, 10], "initial, own, then by the smallest PID as text");
     assert_eq!(inodes(snapshot.nodes()), [INITIAL, 40, 30, 20, 50, 10]);
     assert_eq!(snapshot.root().unwrap().inode(), INITIAL);
-    assert_eq!(snapshot.own().unwrap().inode(), 40);
+    assert_eq!(snapshot.self_node().unwrap().inode(), 40);
     for node in snapshot.nodes() {
         assert_eq!(node.is_initial(), node.inode() == INITIAL);
         assert_eq!(node.is_parent_hidden(), ![INITIAL, 20].contains(&node.inode()));
@@ -62,9 +60,9 @@ fn several_roots() {
     assert_eq!(own_unknown.root().unwrap().inode(), 50, "the first root");
 }
 
-/// The order that the display wants: by the smallest name in each subtree; without any process last, by inode number.
+/// By the smallest PID in each subtree, as text; those without a process last, by inode number.
 #[test]
-fn siblings_in_the_order_of_names() {
+fn siblings_are_ordered_by_pids_as_text() {
     let namespaces = [
         namespace(INITIAL, None),
         namespace(11, Some(0)),
@@ -78,41 +76,41 @@ fn siblings_in_the_order_of_names() {
     let snapshot = assemble(&namespaces, &members, Some(0));
     assert_eq!(inodes(snapshot.root().unwrap().children()), [12, 13, 11, 15, 16], "10, 100, 2, none, none");
     assert_eq!(inodes(snapshot.nodes()), [INITIAL, 12, 13, 14, 11, 15, 16]);
-    assert_eq!(snapshot.find(12).unwrap().pids(), [9, 10]);
-    assert_eq!(snapshot.find(13).unwrap().pids(), []);
+    assert_eq!(snapshot.find_inode(12).unwrap().pids(), [9, 10]);
+    assert_eq!(snapshot.find_inode(13).unwrap().pids(), []);
     assert_eq!(snapshot.find_pid(100).unwrap().inode(), 14);
     assert!(snapshot.find_pid(3).is_none());
 }
 
 #[test]
 fn only_some_ids_are_known() {
-    let unknown = Namespace { id: 0, ..namespace(11, Some(0)) };
+    let unknown = UserNamespace { id: 0, ..namespace(11, Some(0)) };
     let snapshot = assemble(&[namespace(INITIAL, None), unknown], &[], None);
-    assert_eq!(snapshot.find(11).unwrap().id(), None);
+    assert_eq!(snapshot.find_inode(11).unwrap().id(), None);
     assert!(snapshot.find_id(0).is_none());
     assert_eq!(snapshot.find_id(INITIAL + 1000).unwrap().inode(), INITIAL);
 }
 
 #[test]
-fn nodes_of_other_snapshots_are_no_relatives() {
+fn nodes_of_different_snapshots_are_unrelated() {
     let namespaces = [namespace(INITIAL, None), namespace(11, Some(0))];
     let (one, other) = (assemble(&namespaces, &[], None), assemble(&namespaces, &[], None));
-    assert!(one.root().unwrap().is_ancestor_of(one.find(11).unwrap()));
-    assert!(!one.root().unwrap().is_ancestor_of(other.find(11).unwrap()));
+    assert!(one.root().unwrap().is_ancestor_of(one.find_inode(11).unwrap()));
+    assert!(!one.root().unwrap().is_ancestor_of(other.find_inode(11).unwrap()));
     assert_ne!(one.root(), other.root());
 }
 
-/// Namespaces, each below one before it or a root, and members; then the same with both lists in another order.
-fn observations() -> impl Strategy<Value = (Vec<Namespace>, Vec<Member>, Vec<Namespace>, Vec<Member>)> {
+/// Namespaces, each a root or a child of an earlier one, and members; then the same facts in another order.
+fn all_facts() -> impl Strategy<Value = (Vec<UserNamespace>, Vec<Member>, Vec<UserNamespace>, Vec<Member>)> {
     let parents = prop::collection::vec(prop::option::weighted(0.9, any::<prop::sample::Index>()), 1..40);
     let members = prop::collection::btree_map(1..5000_i32, any::<prop::sample::Index>(), 0..60);
     (parents, members)
         .prop_flat_map(|(parents, members)| {
-            let places: Vec<u32> = (0..parents.len() as u32).collect();
-            (Just(parents), Just(members), Just(places).prop_shuffle())
+            let indices: Vec<u32> = (0..parents.len() as u32).collect();
+            (Just(parents), Just(members), Just(indices).prop_shuffle())
         })
-        .prop_flat_map(|(parents, members, places)| {
-            let namespaces: Vec<Namespace> = (0..)
+        .prop_flat_map(|(parents, members, indices)| {
+            let namespaces: Vec<UserNamespace> = (0..)
                 .zip(&parents)
                 .map(|(index, parent)| {
                     let parent = parent.as_ref().filter(|_| index > 0).map(|parent| parent.index(index) as u32);
@@ -122,17 +120,17 @@ fn observations() -> impl Strategy<Value = (Vec<Namespace>, Vec<Member>, Vec<Nam
             let members: Vec<Member> =
                 members.iter().map(|(&pid, home)| member(pid, home.index(parents.len()) as u32)).collect();
             let mut moved = namespaces.clone();
-            for (namespace, &place) in namespaces.iter().zip(&places) {
-                let parent = namespace.parent.map(|parent| places[parent as usize]);
-                moved[place as usize] = Namespace { parent, ..*namespace };
+            for (namespace, &index) in namespaces.iter().zip(&indices) {
+                let parent = namespace.parent.map(|parent| indices[parent as usize]);
+                moved[index as usize] = UserNamespace { parent, ..*namespace };
             }
             let moved_members: Vec<Member> =
-                members.iter().map(|old| member(old.pid, places[old.namespace as usize])).collect();
+                members.iter().map(|old| member(old.pid, indices[old.namespace as usize])).collect();
             (Just(namespaces), Just(members), Just(moved), Just(moved_members).prop_shuffle())
         })
 }
 
-/// All that a program can see of a snapshot's order.
+/// The answers that depend on an order.
 fn answers(snapshot: &Snapshot) -> Vec<(Vec<u64>, Vec<i32>)> {
     let roots = (inodes(snapshot.roots()), vec![]);
     let nodes = snapshot.nodes().map(|node| {
@@ -143,7 +141,7 @@ fn answers(snapshot: &Snapshot) -> Vec<(Vec<u64>, Vec<i32>)> {
     std::iter::once(roots).chain(nodes).collect()
 }
 
-fn ancestors(namespaces: &[Namespace], mut index: u32) -> Vec<u64> {
+fn ancestors(namespaces: &[UserNamespace], mut index: u32) -> Vec<u64> {
     let mut above = Vec::new();
     while let Some(parent) = namespaces[index as usize].parent {
         above.push(namespaces[parent as usize].inode);
@@ -152,8 +150,8 @@ fn ancestors(namespaces: &[Namespace], mut index: u32) -> Vec<u64> {
     above
 }
 
-/// The rule of the display, spelled out: the smallest name of a member in the subtree, as text; else by inode number.
-fn sort_key(namespaces: &[Namespace], members: &[Member], inode: u64) -> (bool, String, u64) {
+/// The specification of the order of siblings.
+fn sort_key(namespaces: &[UserNamespace], members: &[Member], inode: u64) -> (bool, String, u64) {
     let smallest = members
         .iter()
         .filter(|member| {
@@ -167,22 +165,22 @@ fn sort_key(namespaces: &[Namespace], members: &[Member], inode: u64) -> (bool, 
 
 proptest! {
     #[test]
-    fn the_order_of_observations_does_not_matter((namespaces, members, moved, moved_members) in observations()) {
+    fn the_order_of_facts_does_not_matter((namespaces, members, moved, moved_members) in all_facts()) {
         let (one, other) = (assemble(&namespaces, &members, None), assemble(&moved, &moved_members, None));
         prop_assert_eq!(answers(&one), answers(&other));
     }
 
     #[test]
-    fn every_relation_is_as_observed((namespaces, members, ..) in observations()) {
+    fn every_relation_is_that_of_the_facts((namespaces, members, ..) in all_facts()) {
         let snapshot = assemble(&namespaces, &members, Some(0));
         prop_assert_eq!(snapshot.nodes().len(), namespaces.len());
         for (index, observed) in (0..).zip(&namespaces) {
-            let node = snapshot.find(observed.inode).unwrap();
+            let node = snapshot.find_inode(observed.inode).unwrap();
             let above = ancestors(&namespaces, index);
             prop_assert_eq!(snapshot.find_id(observed.id), Some(node));
             prop_assert_eq!(node.parent().map(|parent| parent.inode()), above.first().copied());
             prop_assert_eq!(node.depth() as usize, above.len());
-            prop_assert_eq!(node.owner(), observed.owner);
+            prop_assert_eq!(node.owner_uid(), observed.owner_uid);
             for other in snapshot.nodes() {
                 prop_assert_eq!(other.is_ancestor_of(node), above.contains(&other.inode()));
             }
@@ -196,28 +194,28 @@ proptest! {
     }
 
     #[test]
-    fn nodes_come_depth_first_and_siblings_by_name((namespaces, members, ..) in observations()) {
+    fn nodes_are_depth_first_and_siblings_in_order((namespaces, members, ..) in all_facts()) {
         let snapshot = assemble(&namespaces, &members, None);
-        let mut waiting: Vec<Node> = snapshot.roots().collect();
-        waiting.reverse();
+        let mut stack: Vec<Node> = snapshot.roots().collect();
+        stack.reverse();
         let mut walked = Vec::new();
-        while let Some(node) = waiting.pop() {
+        while let Some(node) = stack.pop() {
             walked.push(node);
             let children: Vec<Node> = node.children().collect();
             let keys: Vec<_> = children.iter().map(|n| sort_key(&namespaces, &members, n.inode())).collect();
             prop_assert!(keys.is_sorted(), "{keys:?}");
             prop_assert!(children.iter().all(|child| child.parent() == Some(node)));
-            waiting.extend(children.into_iter().rev());
+            stack.extend(children.into_iter().rev());
         }
         prop_assert_eq!(walked, snapshot.nodes().collect::<Vec<_>>());
     }
 
     #[test]
-    fn names_order_as_text(one in 0..=i32::MAX, other in 0..=i32::MAX, digits in 0..9_u32) {
+    fn text_keys_order_as_text(one in 0..=i32::MAX, other in 0..=i32::MAX, digits in 0..9_u32) {
         let shorter = one / 10_i32.pow(digits);
         for (a, b) in [(one, other), (shorter, one), (shorter, other), (one, one)] {
             let members = [member(a.min(b), 0), member(a.max(b), 1)];
-            let names: Vec<_> = name_orders(&members).map(|(_, name)| name).collect();
+            let names: Vec<_> = text_keys(&members).map(|(_, name)| name).collect();
             let texts = members.map(|member| member.pid.to_string());
             prop_assert_eq!(names[0].cmp(&names[1]), texts[0].cmp(&texts[1]), "{:?}", texts);
         }

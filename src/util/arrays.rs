@@ -1,15 +1,16 @@
-//! Arrays for which there may be no memory: made, grouped and sorted, in time that grows as they do.
+//! Fallible arrays (allocation can fail), bucketing and radix sort, all in linear time.
 
 use std::collections::TryReserveError;
 use std::ops::Range;
 
-/// An empty array with room for so many.
+/// An empty array with a fixed capacity.
 pub fn reserved<T>(capacity: usize) -> Result<Vec<T>, TryReserveError> {
     let mut array = Vec::new();
     array.try_reserve_exact(capacity)?;
     Ok(array)
 }
 
+/// An array of zeros.
 pub fn zeros<T: Copy + Default>(length: usize) -> Result<Vec<T>, TryReserveError> {
     let mut array = reserved(length)?;
     array.resize(length, T::default());
@@ -23,7 +24,14 @@ pub fn numbers(length: usize) -> Result<Vec<u32>, TryReserveError> {
     Ok(array)
 }
 
-/// Where each group begins in a list that is sorted by group, and where the last one ends.
+/// Appends an item.
+pub fn push<T>(array: &mut Vec<T>, item: T) -> Result<(), TryReserveError> {
+    array.try_reserve(1)?;
+    array.push(item);
+    Ok(())
+}
+
+/// Prefix sums: the start of each group in an array that is sorted by group, plus a final end.
 pub fn starts(groups: usize, of: impl Iterator<Item = u32>) -> Result<Vec<u32>, TryReserveError> {
     let mut starts: Vec<u32> = zeros(groups + 1)?;
     for group in of {
@@ -35,23 +43,23 @@ pub fn starts(groups: usize, of: impl Iterator<Item = u32>) -> Result<Vec<u32>, 
     Ok(starts)
 }
 
-/// Items of many groups in one array, those of a group side by side.
+/// The items of many groups in one array, sorted by group.
 pub struct Groups<T> {
     pub items: Vec<T>,
-    /// Where each group begins, and where the last one ends.
+    /// The start of each group, plus a final end.
     starts: Vec<u32>,
 }
 
 impl<T: Copy + Default> Groups<T> {
-    /// Groups what `of` makes of `source`, an item and its group each; items keep their order within a group.
+    /// Bucket sort: `of` maps an element of `source` to its group and item. Stable within a group.
     pub fn new<S>(groups: usize, source: &[S], of: impl Fn(&S) -> Option<(u32, T)>) -> Result<Self, TryReserveError> {
         let mut starts = starts(groups, source.iter().filter_map(|item| of(item).map(|(group, _)| group)))?;
         let mut items = zeros(starts[groups] as usize)?;
-        // Each start moves to the end of its group, which is the start of the next: shift them back afterwards.
         for (group, item) in source.iter().filter_map(&of) {
             items[starts[group as usize] as usize] = item;
             starts[group as usize] += 1;
         }
+        // Each start has moved to the end of its group, which is the start of the next group.
         starts.rotate_right(1);
         starts[0] = 0;
         Ok(Groups { items, starts })
@@ -64,8 +72,7 @@ impl<T> Groups<T> {
     }
 }
 
-/// Sorts by numbers; equal ones keep their order. It groups by one byte of the numbers after another, the least important
-/// first, but for bytes that are the same in all.
+/// Stable LSD radix sort on a 64-bit key. Skips bytes that are equal in all keys.
 pub fn sort_by_number<T: Copy + Default>(
     items: &mut Vec<T>,
     number: impl Fn(&T) -> u64,
@@ -87,7 +94,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// As the standard library sorts, which is stable too.
+        /// The standard library's stable sort is the model.
         #[test]
         fn sorted_by_number(mut items: Vec<(u64, u8)>, mut near: Vec<u16>) {
             let mut expected = items.clone();

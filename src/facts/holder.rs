@@ -1,0 +1,36 @@
+//! What keeps namespaces alive.
+
+use super::TextRef;
+
+/// A namespace, by its index in the facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    User(u32),
+    Nonuser(u32),
+}
+
+/// What keeps a namespace alive. The order of the variants is that of pins in all interfaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Holder {
+    /// A thread is in it.
+    Member { pid: i32, tid: i32 },
+    /// Children of a thread will be created in it; the thread itself is in another one.
+    ForChildren { pid: i32, tid: i32 },
+    /// A descriptor in the table of a thread.
+    Descriptor { pid: i32, tid: i32, number: i32 },
+    /// A bind mount on a path, as a process sees it.
+    Mount { pid: i32, path: TextRef },
+    /// A socket in the table of a thread.
+    Socket { pid: i32, tid: i32, number: i32 },
+    /// It owns a nonuser namespace. Sources do not write this: it follows from the facts about that namespace.
+    Owned { nonuser: u32 },
+    /// It is the parent of a nonuser namespace. Follows from the facts about that namespace, too.
+    ChildNamespace { nonuser: u32 },
+}
+
+/// A holder and the namespace that it keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold {
+    pub target: Target,
+    pub holder: Holder,
+}

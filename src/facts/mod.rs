@@ -1,0 +1,43 @@
+//! Plain data: sources write it, snapshots are made of it. See docs/architecture.md.
+
+mod gaps;
+mod holder;
+mod namespace;
+mod process;
+mod source;
+mod text;
+
+pub use gaps::{Gap, Gaps};
+pub use holder::{Hold, Holder, Target};
+pub use namespace::{NamespaceType, Nonuser, UserNamespace, parse_link};
+pub use process::Member;
+pub use source::Source;
+pub use text::{Text, TextRef};
+
+/// Everything that one scan observed. References between facts are indices.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// User namespaces.
+    pub users: Vec<UserNamespace>,
+    /// The index in `users` of the caller's own user namespace.
+    pub own: Option<u32>,
+    /// Namespaces of other types.
+    pub nonusers: Vec<Nonuser>,
+    pub members: Vec<Member>,
+    /// Whether the names of the members were read.
+    pub named: bool,
+    /// What keeps namespaces alive.
+    pub holds: Vec<Hold>,
+    /// Paths and names.
+    pub text: Text,
+    pub gaps: Gaps,
+    pub source: Source,
+    /// The errno value for which another source was not used; 0 for none.
+    pub source_error: i32,
+    /// CLOCK_REALTIME in nanoseconds when the scan began.
+    pub time: u64,
+    /// The boot id in text form, if known.
+    pub boot_id: Option<TextRef>,
+    /// The inode number of the PID namespace of the procfs, if known.
+    pub pid_namespace: Option<u64>,
+}

@@ -1,0 +1,102 @@
+//! The state of one scan, through which all sources write.
+
+use super::answer::Answer;
+use super::nonusers::Nonusers;
+use super::procfs::Procfs;
+use super::users::Users;
+use crate::error::Error;
+use crate::facts::{Facts, Gap, Hold, Holder, NamespaceType, Target};
+use crate::sys::Errno;
+use crate::sys::file::{Fd, Identity};
+use crate::util::arrays::push;
+
+/// The procfs, the namespaces met so far, and the facts under construction.
+pub struct Context<'p> {
+    pub procfs: &'p Procfs,
+    pub users: Users,
+    pub nonusers: Nonusers,
+    /// Without the namespaces, until the scan ends.
+    facts: Facts,
+}
+
+impl<'p> Context<'p> {
+    pub fn new(procfs: &'p Procfs) -> Context<'p> {
+        Context { procfs, users: Users::default(), nonusers: Nonusers::default(), facts: Facts::default() }
+    }
+
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    pub fn facts_mut(&mut self) -> &mut Facts {
+        &mut self.facts
+    }
+
+    /// Ends the scan. An owner UID equal to `unmapped` counts as unknown.
+    pub fn into_facts(self, unmapped: Option<u32>) -> Facts {
+        let (users, nonusers) = (self.users.into_list(unmapped), self.nonusers.into_list());
+        Facts { users, nonusers, ..self.facts }
+    }
+
+    /// Counts something that could not be seen.
+    pub fn miss(&mut self, gap: Gap, count: usize) {
+        self.facts.gaps.add(gap, count);
+    }
+
+    /// Records what keeps a namespace alive.
+    pub fn hold(&mut self, target: Target, holder: Holder) -> Result<(), Error> {
+        Ok(push(&mut self.facts.holds, Hold { target, holder })?)
+    }
+
+    /// Records a user namespace, with its ancestors. `None`: the file is not a namespace.
+    pub fn record_user(&mut self, namespace: Fd) -> Result<Option<u32>, Error> {
+        self.users.record(namespace)
+    }
+
+    /// The namespace with this type and inode number, if it was met before.
+    pub fn known(&self, namespace_type: NamespaceType, inode: u64) -> Option<Target> {
+        match namespace_type {
+            NamespaceType::User => self.users.find(inode).map(Target::User),
+            _ => self.nonusers.find(namespace_type, inode).map(Target::Nonuser),
+        }
+    }
+
+    /// The namespace with this type and inode number; opens it if it was not met before. `None`: it has ended, or it could
+    /// not be opened, which is counted.
+    pub fn target(
+        &mut self,
+        namespace_type: NamespaceType,
+        inode: u64,
+        open: impl FnOnce() -> Result<Fd, Errno>,
+    ) -> Result<Option<Target>, Error> {
+        if let Some(known) = self.known(namespace_type, inode) {
+            return Ok(Some(known));
+        }
+        match Answer::of(open())? {
+            Answer::Gone => Ok(None),
+            Answer::Is(namespace) if namespace_type == NamespaceType::User => {
+                Ok(self.users.record(namespace)?.map(Target::User))
+            }
+            Answer::Is(namespace) => {
+                Ok(self.nonusers.record(namespace_type, namespace, &mut self.users)?.map(Target::Nonuser))
+            }
+            Answer::Refused(_) => {
+                self.miss(Gap::Links, 1);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Records a namespace of which only type and inode number are known.
+    pub fn record_unopened(&mut self, namespace_type: NamespaceType, inode: u64) -> Result<Target, Error> {
+        match namespace_type {
+            NamespaceType::User => self.users.record_unopened(inode).map(Target::User),
+            _ => self.nonusers.record_unopened(namespace_type, inode).map(Target::Nonuser),
+        }
+    }
+
+    /// The device and inode number of a namespace; `None` if no namespace was opened yet.
+    pub fn identity(&self, inode: u64) -> Option<Identity> {
+        Some(Identity { device: self.users.device()?, inode })
+    }
+}

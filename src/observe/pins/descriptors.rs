@@ -1,0 +1,189 @@
+//! Source: open descriptors of namespaces, `/proc/PID/task/TID/fd`, proc_pid_fd(5).
+
+use super::super::answer::Answer;
+use super::super::bpf::Descriptor;
+use super::threads::{Thread, open_directory};
+use crate::error::Error;
+use crate::facts::{Hold, Holder, parse_link};
+use crate::observe::Context;
+use crate::sys::dir::Directory;
+use crate::sys::file::{self, Fd};
+use crate::sys::{Errno, if_any, pidfd};
+use crate::util::arrays::push;
+use crate::util::parse;
+use crate::util::path::ShortPath;
+use std::ops::Range;
+
+/// The search through the descriptor tables of all threads.
+pub struct Descriptors {
+    /// The descriptors to read, in ascending order, if BPF has found them; else all are read.
+    candidates: Option<Vec<Descriptor>>,
+    /// Whether the procfs numbers threads as the caller's PID namespace does, so that kcmp(2) knows their TIDs.
+    same_pids: bool,
+    /// The threads of the current process whose tables were read, each with a table of its own.
+    tables: Vec<i32>,
+    /// The first hold of the current process in the facts.
+    process_start: usize,
+    /// For reading directories.
+    buffer: Vec<u8>,
+}
+
+/// A descriptor, and the text of its link.
+pub struct Entry<'t> {
+    pub number: i32,
+    pub link: &'t [u8],
+    /// The directory `fd` that it is in.
+    table: &'t Fd,
+}
+
+/// Handles a descriptor.
+pub type Visit<'v> = dyn FnMut(&mut Context, &Thread, Entry) -> Result<(), Error> + 'v;
+
+impl Descriptors {
+    pub fn new(candidates: Option<Vec<Descriptor>>, same_pids: bool) -> Descriptors {
+        Descriptors { candidates, same_pids, tables: Vec::new(), process_start: 0, buffer: Vec::new() }
+    }
+
+    /// Begins with another process.
+    pub fn enter_process(&mut self, context: &Context) {
+        self.process_start = context.facts().holds.len();
+        self.tables.clear();
+    }
+
+    /// Whether a process may have a descriptor to read.
+    pub fn may_have_any(&self, pid: i32) -> bool {
+        let Some(candidates) = &self.candidates else { return true };
+        candidates.binary_search_by_key(&pid, |descriptor| descriptor.pid).is_ok()
+    }
+
+    /// Visits the descriptors of a thread, unless it shares its table with a thread of the same process that was read
+    /// before. False if the kernel refuses to show the descriptors.
+    pub fn read(&mut self, context: &mut Context, thread: &Thread, visit: &mut Visit) -> Result<bool, Error> {
+        let candidates = self.candidates_of(thread);
+        // A table without candidates need not be compared with others.
+        let shared =
+            if candidates.as_ref().is_some_and(Range::is_empty) { Ok(true) } else { self.shares_table(thread) };
+        if shared == Ok(true) {
+            return Ok(true);
+        }
+        let before = context.facts().holds.len();
+        let is_shown = self.read_table(context, thread, candidates, visit)?;
+        if shared.is_err() {
+            forget_repeated(&mut context.facts_mut().holds, self.process_start, before);
+        }
+        push(&mut self.tables, thread.tid)?;
+        Ok(is_shown)
+    }
+
+    /// Whether the table of a thread was read before, through another thread; an error if the kernel does not tell.
+    fn shares_table(&self, thread: &Thread) -> Result<bool, Errno> {
+        for &other in &self.tables {
+            if !self.same_pids {
+                return Err(Errno(libc::ENOSYS));
+            }
+            if pidfd::share_descriptors(other, thread.tid)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The range of a thread's descriptors in `candidates`.
+    fn candidates_of(&self, thread: &Thread) -> Option<Range<usize>> {
+        let key = |descriptor: &Descriptor| (descriptor.pid, descriptor.tid);
+        let (candidates, own) = (self.candidates.as_ref()?, (thread.pid, thread.tid));
+        let start = candidates.partition_point(|other| key(other) < own);
+        Some(start..candidates.partition_point(|other| key(other) <= own))
+    }
+
+    fn read_table(
+        &mut self,
+        context: &mut Context,
+        thread: &Thread,
+        candidates: Option<Range<usize>>,
+        visit: &mut Visit,
+    ) -> Result<bool, Error> {
+        let table = match open_directory(&thread.directory, c"fd")? {
+            Answer::Is(table) => table,
+            Answer::Gone => return Ok(true),
+            Answer::Refused(_) => return Ok(false),
+        };
+        if let Some((candidates, range)) = self.candidates.as_ref().zip(candidates) {
+            for descriptor in &candidates[range] {
+                if !read_descriptor(context, thread, &table, descriptor.number, visit)? {
+                    return Ok(false);
+                }
+            }
+            return Ok(true);
+        }
+        let mut names = Directory::new(&table, &mut self.buffer)?;
+        // An error means that the process has ended.
+        while let Some(name) = if_any(names.next_name())?.flatten() {
+            let Some(number) = parse::number(name) else { continue };
+            if !read_descriptor(context, thread, &table, number as i32, visit)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Visits a descriptor; false if the kernel refuses to show it.
+fn read_descriptor(
+    context: &mut Context,
+    thread: &Thread,
+    table: &Fd,
+    number: i32,
+    visit: &mut Visit,
+) -> Result<bool, Error> {
+    let name = ShortPath::new(format_args!("{number}"));
+    let mut text = [0; 48];
+    let read = || file::read_link_at(table, name.as_c_str(), &mut text).map(<[u8]>::len);
+    match Answer::settle(read)? {
+        Answer::Is(length) => visit(context, thread, Entry { number, link: &text[..length], table }).map(|()| true),
+        Answer::Gone => Ok(true),
+        Answer::Refused(_) => Ok(false),
+    }
+}
+
+/// Records a descriptor of a namespace; false if it is of another file.
+pub fn record(context: &mut Context, thread: &Thread, entry: &Entry) -> Result<bool, Error> {
+    let Some((namespace_type, inode)) = parse_link(entry.link) else { return Ok(false) };
+    let procfs = context.procfs;
+    let wanted = context.identity(inode);
+    let name = ShortPath::new(format_args!("{}", entry.number));
+    // The owner can replace the file at any time. Opening an unknown file could block or have side effects, so it is
+    // opened with O_PATH and identified first.
+    let open = || {
+        let file = file::open_at(entry.table, name.as_c_str(), libc::O_PATH)?;
+        procfs.reopen(&file, wanted.ok_or(Errno(libc::ESRCH))?)
+    };
+    if let Some(target) = context.target(namespace_type, inode, open)? {
+        let Thread { pid, tid, .. } = *thread;
+        context.hold(target, Holder::Descriptor { pid, tid, number: entry.number })?;
+    }
+    Ok(true)
+}
+
+/// If kcmp(2) is denied, it is unknown whether a thread has a table of its own. Then equal entries in the tables of one
+/// process, which begins at `process_start`, count once.
+fn forget_repeated(holds: &mut Vec<Hold>, process_start: usize, from: usize) {
+    let mut kept = from;
+    for index in from..holds.len() {
+        let new = holds[index];
+        if !holds[process_start..from].iter().any(|old| is_same_number(old, &new)) {
+            holds[kept] = new;
+            kept += 1;
+        }
+    }
+    holds.truncate(kept);
+}
+
+/// Whether two descriptors have the same number and the same namespace.
+fn is_same_number(one: &Hold, other: &Hold) -> bool {
+    let number = |hold: &Hold| match hold.holder {
+        Holder::Descriptor { number, .. } | Holder::Socket { number, .. } => Some(number),
+        _ => None,
+    };
+    one.target == other.target && number(one).is_some() && number(one) == number(other)
+}

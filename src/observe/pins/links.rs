@@ -1,0 +1,72 @@
+//! Source: the nonuser namespaces of a thread, `/proc/PID/task/TID/ns`, proc_pid_ns(5).
+
+use super::super::answer::Answer;
+use super::threads::Thread;
+use crate::error::Error;
+use crate::facts::{Gap, Holder, NamespaceType, parse_link};
+use crate::observe::Context;
+use crate::sys::file;
+use std::ffi::CStr;
+
+const COUNT: usize = 9;
+
+const LINKS: [(NamespaceType, &CStr); COUNT] = [
+    (NamespaceType::Cgroup, c"ns/cgroup"),
+    (NamespaceType::Ipc, c"ns/ipc"),
+    (NamespaceType::Mnt, c"ns/mnt"),
+    (NamespaceType::Net, c"ns/net"),
+    (NamespaceType::Pid, c"ns/pid"),
+    (NamespaceType::Time, c"ns/time"),
+    (NamespaceType::Uts, c"ns/uts"),
+    (NamespaceType::Pid, c"ns/pid_for_children"),
+    (NamespaceType::Time, c"ns/time_for_children"),
+];
+
+/// The index of `ns/mnt`, and of the first `*_for_children` link.
+const MNT: usize = 2;
+const FOR_CHILDREN: usize = 7;
+
+/// The inode numbers in the links of a thread; `None` where a link is missing or could not be read.
+#[derive(Default, PartialEq, Eq)]
+pub struct Links([Option<u64>; COUNT]);
+
+impl Links {
+    pub fn mount_namespace(&self) -> Option<u64> {
+        self.0[MNT]
+    }
+
+    pub fn is_empty(&self) -> bool {
+        *self == Links::default()
+    }
+}
+
+/// Reads the links of a thread, and records its namespaces except those that `leader` is in, too.
+pub fn read(context: &mut Context, thread: &Thread, leader: &Links) -> Result<Links, Error> {
+    let mut links = Links::default();
+    for (index, (namespace_type, path)) in LINKS.into_iter().enumerate() {
+        let mut text = [0; 48];
+        let read = || file::read_link_at(&thread.directory, path, &mut text).map(<[u8]>::len);
+        let text = match Answer::settle(read)? {
+            Answer::Is(length) => &text[..length],
+            Answer::Gone => continue, // a zombie, or a kernel without this type
+            Answer::Refused(_) => {
+                context.miss(Gap::Links, 1);
+                continue;
+            }
+        };
+        let Some((_, inode)) = parse_link(text) else { continue };
+        links.0[index] = Some(inode);
+        let is_member = index < FOR_CHILDREN;
+        let is_known = leader.0[index] == Some(inode) || (!is_member && links.0[..FOR_CHILDREN].contains(&Some(inode)));
+        if is_known {
+            continue;
+        }
+        let open = || file::open_at(&thread.directory, path, libc::O_RDONLY | libc::O_NONBLOCK);
+        if let Some(target) = context.target(namespace_type, inode, open)? {
+            let Thread { pid, tid, .. } = *thread;
+            context
+                .hold(target, if is_member { Holder::Member { pid, tid } } else { Holder::ForChildren { pid, tid } })?;
+        }
+    }
+    Ok(links)
+}

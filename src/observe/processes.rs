@@ -1,0 +1,96 @@
+//! Source: the processes that a procfs shows, and the user namespace of each, proc_pid_ns(5).
+
+use super::answer::Answer;
+use super::{Context, Procfs};
+use crate::error::Error;
+use crate::facts::{Gap, Member, NamespaceType, parse_link};
+use crate::sys::Errno;
+use crate::sys::dir::Directory;
+use crate::sys::file;
+use crate::util::arrays::push;
+use crate::util::parse;
+use crate::util::path::ShortPath;
+use std::ffi::CStr;
+
+/// What the list of processes tells about the mount option hidepid.
+#[derive(Clone, Copy, Default)]
+pub struct Listing {
+    /// A process was listed, whether or not it could be read.
+    any: bool,
+    /// Process 1 was listed. It exists while its PID namespace has processes.
+    init: bool,
+    /// A refusal of the kind that only hidepid=1 causes.
+    refused_by_hidepid: bool,
+}
+
+impl Listing {
+    /// Whether the procfs certainly hides processes.
+    pub fn is_restricted(self) -> bool {
+        self.refused_by_hidepid || (self.any && !self.init)
+    }
+}
+
+/// Reads the user namespace of every process, with one system call each, and records new namespaces.
+///
+/// The kernel lists PIDs in ascending order, so a process that exists throughout is met exactly once.
+pub fn walk(context: &mut Context) -> Result<Listing, Error> {
+    let mut listing = Listing::default();
+    let mut buffer = Vec::new();
+    let mut directory = Directory::new(context.procfs.root(), &mut buffer)?;
+    while let Some(name) = directory.next_name()? {
+        if let Some(pid) = parse::number(name).and_then(|number| i32::try_from(number).ok()) {
+            listing.any = true;
+            listing.init |= pid == 1;
+            visit(context, pid, &mut listing)?;
+        }
+    }
+    Ok(listing)
+}
+
+fn visit(context: &mut Context, pid: i32, listing: &mut Listing) -> Result<(), Error> {
+    let path = ShortPath::new(format_args!("{pid}/ns/user"));
+    let path = path.as_c_str();
+    let procfs = context.procfs;
+    let namespace = match Answer::settle(|| read_inode(procfs, path))? {
+        Answer::Is(inode) => match context.users.find(inode) {
+            Some(known) => Answer::Is(known),
+            None => record(context, path)?,
+        },
+        Answer::Gone => Answer::Gone,
+        Answer::Refused(errno) => Answer::Refused(errno),
+    };
+    match namespace {
+        Answer::Is(namespace) => {
+            push(&mut context.facts_mut().members, Member { pid, namespace, ..Member::default() })?;
+        }
+        Answer::Gone => (),
+        Answer::Refused(errno) => {
+            context.miss(Gap::Unreadable, 1);
+            listing.refused_by_hidepid |= errno == Errno(libc::EPERM);
+        }
+    }
+    Ok(())
+}
+
+/// Opens and records a namespace that was not met before, through the process that showed it.
+///
+/// The process may have moved to another namespace since, or its PID may have been reused: the open descriptor, not the
+/// link, tells the namespace. If the process has ended, the next member that the walk meets is used.
+fn record(context: &mut Context, path: &CStr) -> Result<Answer<u32>, Error> {
+    let procfs = context.procfs;
+    match Answer::settle(|| procfs.open_namespace(path))? {
+        Answer::Is(namespace) => {
+            Ok(context.record_user(namespace)?.map_or(Answer::Refused(Errno(libc::EINVAL)), Answer::Is))
+        }
+        Answer::Gone => Ok(Answer::Gone),
+        Answer::Refused(errno) => Ok(Answer::Refused(errno)),
+    }
+}
+
+fn read_inode(procfs: &Procfs, path: &CStr) -> Result<u64, Errno> {
+    let mut text = [0; 32];
+    match parse_link(file::read_link_at(procfs.root(), path, &mut text)?) {
+        Some((NamespaceType::User, inode)) => Ok(inode),
+        _ => Err(Errno(libc::EINVAL)), // something is mounted over it
+    }
+}

@@ -1,0 +1,271 @@
+//! The user namespaces met so far, with their ancestors: ioctl_ns(2).
+
+use crate::error::Error;
+use crate::facts::UserNamespace;
+use crate::sys::file::{self, Fd, Identity};
+use crate::sys::{Errno, if_any, nsfs};
+use crate::util::arrays::reserved;
+use crate::util::hash::IntMap;
+
+/// The user namespaces met so far, each with all its visible ancestors.
+///
+/// At most two descriptors are open at a time, at any depth: a parent is opened through its child, which is then closed. A
+/// descriptor keeps its namespace and all ancestors alive, so the chain cannot change during the walk.
+///
+/// Entries are found by inode number, the only identity in the link of a process. The kernel reuses inode numbers at once,
+/// the lowest first. If a number was reused since it was recorded, processes of the new namespace are taken for members of
+/// the old one. If the new one is met as an ancestor and the kernel has 64-bit ids, which are never reused, the entry is
+/// replaced. A namespace that has a member, or a descendant with one, throughout the scan keeps its number.
+#[derive(Default)]
+pub struct Users {
+    entries: Vec<UserNamespace>,
+    by_inode: IntMap<u64, u32>,
+    /// Those that were opened.
+    by_id: IntMap<u64, u32>,
+    /// The device of nsfs, the same for all namespaces; known once one was opened.
+    device: Option<u64>,
+    /// The kernel lacks NS_GET_ID (Linux 6.17 and older), so it is not asked again.
+    lacks_ids: bool,
+}
+
+/// A namespace as read from the kernel's own structures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observed {
+    pub inode: u64,
+    /// 0 if the kernel has none.
+    pub id: u64,
+    /// Generation tag: distinguishes successive namespaces that reused one inode number (best effort). No two ancestors in a
+    /// chain share inode number and tag.
+    pub generation: u64,
+    pub owner_uid: u32,
+    /// The index of its parent among the observed namespaces.
+    pub parent: Option<u32>,
+}
+
+/// An entry, and whether its parent is still to be found.
+struct Entered {
+    index: u32,
+    fresh: bool,
+}
+
+impl Users {
+    /// The index of the namespace with this inode number.
+    pub fn find(&self, inode: u64) -> Option<u32> {
+        self.by_inode.get(&inode).copied()
+    }
+
+    /// The device of nsfs, once a namespace has been opened.
+    pub fn device(&self) -> Option<u64> {
+        self.device
+    }
+
+    /// Whether an entry is the initial user namespace.
+    pub fn is_initial(&self, index: u32) -> bool {
+        self.entries[index as usize].is_initial()
+    }
+
+    /// Records a namespace and its ancestors. `None`: the file is not a namespace; something was mounted over the link.
+    pub fn record(&mut self, namespace: Fd) -> Result<Option<u32>, Error> {
+        let identity = file::identity(&namespace)?;
+        if !self.is_namespace(&namespace, identity.device)? {
+            return Ok(None);
+        }
+        let id = self.id_of(&namespace);
+        let first = self.enter(&namespace, identity, id)?;
+        self.record_ancestors(namespace, &first)?;
+        Ok(Some(first.index))
+    }
+
+    /// Records a namespace of which only the inode number is known.
+    pub fn record_unopened(&mut self, inode: u64) -> Result<u32, Error> {
+        match self.find(inode) {
+            Some(index) => Ok(index),
+            None => self.push(UserNamespace { device: self.device.unwrap_or(0), inode, ..UserNamespace::default() }),
+        }
+    }
+
+    /// Records namespaces in the order in which they were observed, with their ancestors, and returns the index of each.
+    /// `None`: its inode number was reused later in the list, so it or an ancestor has ended meanwhile.
+    pub fn record_observed(&mut self, observed: &[Observed]) -> Result<Vec<Option<u32>>, Error> {
+        let mut last: IntMap<u64, u32> = IntMap::default();
+        last.try_reserve(observed.len())?;
+        self.by_inode.try_reserve(observed.len())?;
+        self.entries.try_reserve(observed.len())?;
+        last.extend((0..).zip(observed).map(|(index, seen)| (seen.inode, index)));
+        let mut replaced: Vec<bool> = reserved(observed.len())?;
+        replaced.extend(observed.iter().map(|seen| observed[last[&seen.inode] as usize].generation != seen.generation));
+        let has_ended = |index: usize| {
+            let mut next = Some(index);
+            while let Some(index) = next.filter(|&index| index < observed.len()) {
+                if replaced[index] {
+                    return true;
+                }
+                next = observed[index].parent.map(|parent| parent as usize);
+            }
+            false
+        };
+        let mut indices = reserved(observed.len())?;
+        for (index, seen) in observed.iter().enumerate() {
+            indices.push(if has_ended(index) { None } else { Some(self.enter_observed(seen)?) });
+        }
+        for (seen, &index) in observed.iter().zip(&indices) {
+            if let Some(index) = index {
+                self.entries[index as usize].parent = seen.parent.and_then(|parent| *indices.get(parent as usize)?);
+            }
+        }
+        Ok(indices)
+    }
+
+    fn enter_observed(&mut self, seen: &Observed) -> Result<u32, Error> {
+        let Observed { inode, id, owner_uid, .. } = *seen;
+        match self.find(inode) {
+            Some(index) => Ok(index),
+            None => {
+                let device = self.device.unwrap_or(0);
+                self.insert(UserNamespace { device, inode, id, owner_uid: Some(owner_uid), parent: None })
+            }
+        }
+    }
+
+    /// All entries. An owner UID equal to `unmapped` counts as unknown.
+    pub fn into_list(mut self, unmapped: Option<u32>) -> Vec<UserNamespace> {
+        for namespace in &mut self.entries {
+            namespace.owner_uid = namespace.owner_uid.filter(|_| namespace.owner_uid != unmapped);
+        }
+        self.entries
+    }
+
+    fn record_ancestors(&mut self, namespace: Fd, first: &Entered) -> Result<(), Error> {
+        let mut below = namespace;
+        let mut index = first.index;
+        let mut fresh = first.fresh;
+        while fresh {
+            let Some(above) = parent_of(&below)? else { break };
+            let entered = self.enter_ancestor(&above)?;
+            self.entries[index as usize].parent = Some(entered.index);
+            (below, index, fresh) = (above, entered.index, entered.fresh);
+        }
+        Ok(())
+    }
+
+    /// Like `enter`, but without the system call for the identity if the id is known.
+    fn enter_ancestor(&mut self, namespace: &Fd) -> Result<Entered, Error> {
+        let id = self.id_of(namespace);
+        match self.by_id.get(&id) {
+            Some(&index) => Ok(Entered { index, fresh: false }),
+            None => self.enter(namespace, file::identity(namespace)?, id),
+        }
+    }
+
+    fn enter(&mut self, namespace: &Fd, identity: Identity, id: u64) -> Result<Entered, Error> {
+        let known = self.find(identity.inode);
+        if let Some(index) = known.filter(|&index| self.entries[index as usize].id == id) {
+            return Ok(Entered { index, fresh: false });
+        }
+        let Identity { device, inode } = identity;
+        let entry = UserNamespace { device, inode, id, owner_uid: nsfs::owner(namespace).ok(), parent: None };
+        let index = match known {
+            Some(index) => {
+                self.entries[index as usize] = entry;
+                self.remember_id(id, index)?;
+                index
+            }
+            None => self.push(entry)?,
+        };
+        Ok(Entered { index, fresh: true })
+    }
+
+    fn push(&mut self, entry: UserNamespace) -> Result<u32, Error> {
+        let index = self.insert(entry)?;
+        self.remember_id(entry.id, index)?;
+        Ok(index)
+    }
+
+    fn insert(&mut self, entry: UserNamespace) -> Result<u32, Error> {
+        let index = self.entries.len() as u32;
+        self.entries.try_reserve(1)?;
+        self.by_inode.try_reserve(1)?;
+        self.by_inode.insert(entry.inode, index);
+        self.entries.push(entry);
+        Ok(index)
+    }
+
+    fn remember_id(&mut self, id: u64, index: u32) -> Result<(), Error> {
+        if id != 0 {
+            self.by_id.try_reserve(1)?;
+            self.by_id.insert(id, index);
+        }
+        Ok(())
+    }
+
+    /// Whether a file on this device is a namespace. All namespaces are on the device of nsfs.
+    pub fn is_namespace(&mut self, file: &Fd, device: u64) -> Result<bool, Error> {
+        if self.device.is_none() && file::file_system(file)? == nsfs::MAGIC {
+            self.device = Some(device);
+        }
+        Ok(self.device == Some(device))
+    }
+
+    /// The 64-bit id, 0 if unknown.
+    pub fn id_of(&mut self, namespace: &Fd) -> u64 {
+        if self.lacks_ids {
+            return 0;
+        }
+        let id = nsfs::id(namespace);
+        self.lacks_ids = id == Err(Errno(libc::ENOTTY));
+        id.unwrap_or(0)
+    }
+}
+
+/// The parent. `None` for the initial namespace, the caller's own, and any that is no descendant of the caller's own.
+fn parent_of(namespace: &Fd) -> Result<Option<Fd>, Error> {
+    match nsfs::parent(namespace) {
+        Err(Errno(libc::ENOTTY)) => Err(Error::UNSUPPORTED),
+        parent => Ok(if_any(parent)?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn observed(inode: u64, generation: u64, parent: Option<u32>) -> Observed {
+        Observed { inode, id: generation, generation, owner_uid: 7, parent }
+    }
+
+    fn parents(namespaces: &Users) -> Vec<(u64, Option<u64>)> {
+        let entries = &namespaces.entries;
+        let inode = |index: u32| entries[index as usize].inode;
+        entries.iter().map(|entry| (entry.inode, entry.parent.map(inode))).collect()
+    }
+
+    #[test]
+    fn a_namespace_observed_twice_has_one_entry() {
+        let mut namespaces = Users::default();
+        // Observed twice, since another namespace evicted it from the direct-mapped cache.
+        let seen = [observed(10, 1, Some(1)), observed(5, 0, None), observed(11, 2, Some(3)), observed(5, 0, None)];
+        assert_eq!(namespaces.record_observed(&seen), Ok(vec![Some(0), Some(1), Some(2), Some(1)]));
+        assert_eq!(parents(&namespaces), [(10, Some(5)), (5, None), (11, Some(5))]);
+        assert_eq!(namespaces.find(11), Some(2));
+        assert_eq!(namespaces.entries[0].owner_uid, Some(7));
+    }
+
+    /// A namespace whose inode number was reused has ended, with its descendants. Here 20 and 21 were swapped: by inode
+    /// numbers alone, the chain of parents would be a cycle.
+    #[test]
+    fn ended_namespaces_are_left_out() {
+        let mut namespaces = Users::default();
+        let seen = [
+            observed(22, 3, Some(1)),
+            observed(21, 2, Some(2)),
+            observed(20, 1, Some(3)),
+            observed(5, 0, None),
+            observed(20, 9, Some(5)),
+            observed(21, 8, Some(3)),
+        ];
+        let indices = namespaces.record_observed(&seen).unwrap();
+        assert_eq!(indices, [None, None, None, Some(0), Some(1), Some(2)]);
+        assert_eq!(parents(&namespaces), [(5, None), (20, Some(21)), (21, Some(5))]);
+        assert_eq!(namespaces.entries[1].id, 9);
+    }
+}

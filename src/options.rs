@@ -1,0 +1,95 @@
+//! What a scan is asked for.
+
+use std::path::PathBuf;
+
+/// The options of a scan. The default is a plain scan of the procfs at `/proc`.
+///
+/// ```
+/// let snapshot = userns::Options::new().proc_path("/proc").pinned().names().scan()?;
+/// for node in snapshot.nodes().filter(|node| node.is_only_pinned()) {
+///     println!("{} has no process, but {:?}", node.inode(), node.pins().next());
+/// }
+/// # Ok::<(), userns::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    pub(crate) proc_path: Option<PathBuf>,
+    pub(crate) wanted: Wanted,
+}
+
+/// What a scan looks for besides processes and ancestors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// Descriptors and mounts of namespaces, and the namespaces of all threads.
+    pub pinned: bool,
+    /// The network namespaces of sockets; implies `pinned`.
+    pub sockets: bool,
+    /// The nonuser namespaces of processes.
+    pub owned: bool,
+    /// Command names.
+    pub names: bool,
+    /// Use BPF if possible.
+    pub bpf: bool,
+}
+
+impl Options {
+    /// A plain scan of the procfs at `/proc`.
+    pub fn new() -> Options {
+        Options::default()
+    }
+
+    /// Scans the procfs that is mounted at `path`.
+    ///
+    /// ```
+    /// let error = userns::Options::new().proc_path("/").scan().unwrap_err();
+    /// assert!(error.to_string().contains("not the root directory of a procfs"));
+    /// ```
+    pub fn proc_path(mut self, path: impl Into<PathBuf>) -> Options {
+        self.proc_path = Some(path.into());
+        self
+    }
+
+    /// Also finds namespaces without processes, and what keeps each namespace alive, see
+    /// [`Node::pins`](crate::Node::pins). Includes [`owned`](Options::owned). `USERNS_SCAN_PINNED` in C.
+    pub fn pinned(mut self) -> Options {
+        self.wanted.pinned = true;
+        self
+    }
+
+    /// [`pinned`](Options::pinned), and also finds network namespaces that only a socket keeps alive. Needs permission for
+    /// PTRACE_MODE_ATTACH_REALCREDS, see ptrace(2), and CAP_NET_ADMIN. `USERNS_SCAN_SOCKETS` in C.
+    pub fn sockets(mut self) -> Options {
+        self.wanted.pinned = true;
+        self.wanted.sockets = true;
+        self
+    }
+
+    /// Also finds the nonuser namespaces that each user namespace owns, see [`Node::owned`](crate::Node::owned).
+    /// `USERNS_SCAN_OWNED` in C.
+    pub fn owned(mut self) -> Options {
+        self.wanted.owned = true;
+        self
+    }
+
+    /// Also reads the command names of processes, see [`Snapshot::process_name`](crate::Snapshot::process_name).
+    /// `USERNS_SCAN_NAMES` in C.
+    pub fn names(mut self) -> Options {
+        self.wanted.names = true;
+        self
+    }
+
+    /// Finds processes by a BPF program, many times faster than through procfs, with the same result. If BPF cannot be
+    /// used, the scan reads procfs. `USERNS_SCAN_BPF` in C.
+    ///
+    /// ```
+    /// let snapshot = userns::Options::new().bpf().scan()?;
+    /// if let Some(error) = snapshot.source_error() {
+    ///     eprintln!("slower, without BPF: {error}");
+    /// }
+    /// # Ok::<(), userns::Error>(())
+    /// ```
+    pub fn bpf(mut self) -> Options {
+        self.wanted.bpf = true;
+        self
+    }
+}

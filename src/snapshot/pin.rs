@@ -1,0 +1,129 @@
+//! Questions to a pin.
+
+use super::{Nonuser, Snapshot};
+use crate::facts::Holder;
+use std::ffi::CStr;
+use std::ops::Range;
+
+/// A reason why the kernel keeps a namespace.
+///
+/// ```
+/// use userns::Pin;
+///
+/// let snapshot = userns::Options::new().pinned().scan()?;
+/// for pin in snapshot.nodes().flat_map(|node| node.pins()) {
+///     match pin {
+///         Pin::Descriptor { pid, tid, number } => println!("/proc/{pid}/task/{tid}/fd/{number}"),
+///         Pin::Mount { pid, path } => println!("/proc/{pid}/root{}", path.to_string_lossy().escape_debug()),
+///         Pin::Owned(nonuser) => println!("{nonuser:?}"),
+///         _ => {}
+///     }
+/// }
+/// # Ok::<(), userns::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Pin<'s> {
+    /// A thread is in the namespace, which is a nonuser namespace.
+    Member {
+        /// The process.
+        pid: i32,
+        /// Its thread; equal to `pid` for the thread-group leader.
+        tid: i32,
+    },
+    /// Children of a thread will be created in the namespace, which is a PID or time namespace; the thread itself is in
+    /// another one.
+    ForChildren {
+        /// The process.
+        pid: i32,
+        /// Its thread; equal to `pid` for the thread-group leader.
+        tid: i32,
+    },
+    /// A descriptor is open: `/proc/PID/task/TID/fd/NUMBER`.
+    Descriptor {
+        /// The process.
+        pid: i32,
+        /// The thread with the descriptor table; equal to `pid` unless that thread has a table of its own.
+        tid: i32,
+        /// The number of the descriptor.
+        number: i32,
+    },
+    /// The namespace is bind-mounted.
+    Mount {
+        /// A process that sees the mount.
+        pid: i32,
+        /// The path, from the root directory of that process.
+        path: &'s CStr,
+    },
+    /// A socket of the network namespace is open: `/proc/PID/task/TID/fd/NUMBER`.
+    Socket {
+        /// The process.
+        pid: i32,
+        /// The thread with the descriptor table; equal to `pid` unless that thread has a table of its own.
+        tid: i32,
+        /// The number of the descriptor.
+        number: i32,
+    },
+    /// The user namespace owns a nonuser namespace.
+    Owned(Nonuser<'s>),
+    /// The PID namespace has a child.
+    ChildNamespace(Nonuser<'s>),
+}
+
+#[cfg(feature = "capi")]
+impl<'s> Pin<'s> {
+    pub(crate) fn pid(self) -> Option<i32> {
+        match self {
+            Pin::Member { pid, .. } | Pin::ForChildren { pid, .. } => Some(pid),
+            Pin::Descriptor { pid, .. } | Pin::Mount { pid, .. } | Pin::Socket { pid, .. } => Some(pid),
+            Pin::Owned(_) | Pin::ChildNamespace(_) => None,
+        }
+    }
+
+    pub(crate) fn tid(self) -> Option<i32> {
+        match self {
+            Pin::Member { tid, .. } | Pin::ForChildren { tid, .. } => Some(tid),
+            Pin::Descriptor { tid, .. } | Pin::Socket { tid, .. } => Some(tid),
+            Pin::Mount { .. } | Pin::Owned(_) | Pin::ChildNamespace(_) => None,
+        }
+    }
+
+    pub(crate) fn descriptor(self) -> Option<i32> {
+        match self {
+            Pin::Descriptor { number, .. } | Pin::Socket { number, .. } => Some(number),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn path(self) -> Option<&'s CStr> {
+        match self {
+            Pin::Mount { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn nonuser(self) -> Option<Nonuser<'s>> {
+        match self {
+            Pin::Owned(nonuser) | Pin::ChildNamespace(nonuser) => Some(nonuser),
+            _ => None,
+        }
+    }
+}
+
+impl Snapshot {
+    pub(super) fn pin(&self, index: u32) -> Pin<'_> {
+        match self.pins.holders[index as usize] {
+            Holder::Member { pid, tid } => Pin::Member { pid, tid },
+            Holder::ForChildren { pid, tid } => Pin::ForChildren { pid, tid },
+            Holder::Descriptor { pid, tid, number } => Pin::Descriptor { pid, tid, number },
+            Holder::Mount { pid, path } => Pin::Mount { pid, path: self.text.get(path) },
+            Holder::Socket { pid, tid, number } => Pin::Socket { pid, tid, number },
+            Holder::Owned { nonuser } => Pin::Owned(self.nonuser(nonuser)),
+            Holder::ChildNamespace { nonuser } => Pin::ChildNamespace(self.nonuser(nonuser)),
+        }
+    }
+
+    pub(super) fn pins_in(&self, range: Range<usize>) -> impl ExactSizeIterator<Item = Pin<'_>> {
+        range.map(|index| self.pin(index as u32))
+    }
+}

@@ -1,0 +1,122 @@
+//! Assembles pins and nonuser namespaces.
+
+use super::nonuser::Entry;
+use crate::facts::{Hold, Holder, Nonuser, Target, Text};
+use crate::util::arrays::{numbers, reserved, starts, zeros};
+use std::cmp::Ordering;
+use std::collections::TryReserveError;
+use std::ops::Range;
+
+/// The nonuser namespaces, and the pins of all namespaces.
+#[derive(Debug, Default)]
+pub struct Pins {
+    /// By owner, type and inode number; those without a visible owner last.
+    pub nonusers: Vec<Entry>,
+    /// For each node, the start of the range of `nonusers` that it owns, plus a final end.
+    owned: Vec<u32>,
+    /// The pins of all nodes, then those of all nonuser namespaces.
+    pub holders: Vec<Holder>,
+    /// For each namespace, the start of the range of its pins, plus a final end.
+    starts: Vec<u32>,
+    node_count: u32,
+}
+
+impl Pins {
+    /// Sorts the facts. `node_of` maps the index of a user namespace in the facts to its node.
+    pub fn assemble(
+        nonusers: &[Nonuser],
+        holds: &[Hold],
+        text: &Text,
+        node_of: &[u32],
+    ) -> Result<Pins, TryReserveError> {
+        let (nonusers, nonuser_of) = sort_nonusers(nonusers, node_of)?;
+        let node_count = node_of.len() as u32;
+        let mut all: Vec<(u32, Holder)> = reserved(holds.len() + 2 * nonusers.len())?;
+        all.extend(holds.iter().map(|hold| {
+            let target = match hold.target {
+                Target::User(index) => node_of[index as usize],
+                Target::Nonuser(index) => node_count + nonuser_of[index as usize],
+            };
+            (target, hold.holder)
+        }));
+        for (nonuser, entry) in (0..).zip(&nonusers) {
+            all.extend(entry.facts.owner.map(|owner| (owner, Holder::Owned { nonuser })));
+            all.extend(entry.facts.parent.map(|parent| (node_count + parent, Holder::ChildNamespace { nonuser })));
+        }
+        all.sort_unstable_by(|(a_target, a), (b_target, b)| a_target.cmp(b_target).then_with(|| compare(a, b, text)));
+        let starts = starts(node_count as usize + nonusers.len(), all.iter().map(|&(target, _)| target))?;
+        let owned = starts_of_owned(node_count, &nonusers)?;
+        let mut pins = Pins { nonusers, owned, holders: reserved(all.len())?, starts, node_count };
+        pins.holders.extend(all.into_iter().map(|(_, holder)| holder));
+        pins.count_members();
+        Ok(pins)
+    }
+
+    /// The range of a node's pins.
+    pub fn of_node(&self, node: u32) -> Range<usize> {
+        range(&self.starts, node)
+    }
+
+    /// The range of a nonuser namespace's pins.
+    pub fn of_nonuser(&self, nonuser: u32) -> Range<usize> {
+        range(&self.starts, self.node_count + nonuser)
+    }
+
+    /// The range of the nonuser namespaces that a node owns.
+    pub fn owned_by(&self, node: u32) -> Range<usize> {
+        range(&self.owned, node)
+    }
+
+    fn count_members(&mut self) {
+        for nonuser in 0..self.nonusers.len() as u32 {
+            let (mut count, mut last) = (0, None);
+            for holder in &self.holders[self.of_nonuser(nonuser)] {
+                // Sorted by PID, so the threads of a process are adjacent.
+                if let Holder::Member { pid, .. } = *holder {
+                    count += u32::from(last != Some(pid));
+                    last = Some(pid);
+                }
+            }
+            self.nonusers[nonuser as usize].member_count = count;
+        }
+    }
+}
+
+fn range(starts: &[u32], group: u32) -> Range<usize> {
+    starts[group as usize] as usize..starts[group as usize + 1] as usize
+}
+
+/// Sorts by owner, type and inode number. Also maps the index of a nonuser namespace in the facts to its entry.
+fn sort_nonusers(nonusers: &[Nonuser], node_of: &[u32]) -> Result<(Vec<Entry>, Vec<u32>), TryReserveError> {
+    let mut order = numbers(nonusers.len())?;
+    let owner_of = |nonuser: &Nonuser| nonuser.owner.map(|owner| node_of[owner as usize]);
+    order.sort_unstable_by_key(|&index| {
+        let nonuser = &nonusers[index as usize];
+        (nonuser.owner.is_none(), owner_of(nonuser), nonuser.namespace_type, nonuser.inode)
+    });
+    let mut entry_of = zeros(nonusers.len())?;
+    for (entry, &index) in (0..).zip(&order) {
+        entry_of[index as usize] = entry;
+    }
+    let mut entries = reserved(order.len())?;
+    entries.extend(order.iter().map(|&index| {
+        let nonuser = &nonusers[index as usize];
+        let parent = nonuser.parent.map(|parent| entry_of[parent as usize]);
+        Entry { facts: Nonuser { owner: owner_of(nonuser), parent, ..*nonuser }, member_count: 0 }
+    }));
+    Ok((entries, entry_of))
+}
+
+fn starts_of_owned(node_count: u32, nonusers: &[Entry]) -> Result<Vec<u32>, TryReserveError> {
+    starts(node_count as usize, nonusers.iter().filter_map(|entry| entry.facts.owner))
+}
+
+/// The order of the pins of one namespace: that of [`Holder`], but mounts by path before PID.
+fn compare(a: &Holder, b: &Holder, text: &Text) -> Ordering {
+    match (a, b) {
+        (&Holder::Mount { pid: a, path: p }, &Holder::Mount { pid: b, path: q }) => {
+            text.get(p).cmp(text.get(q)).then(a.cmp(&b))
+        }
+        _ => a.cmp(b),
+    }
+}

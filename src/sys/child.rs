@@ -1,0 +1,70 @@
+//! A short-lived child process that shares memory and descriptors with its parent: clone(2), wait4(2).
+
+use super::{Errno, check, signal};
+use std::ffi::{c_int, c_long, c_void};
+
+/// Enough for a few nested system calls.
+const STACK_SIZE: usize = 64 * 1024;
+
+struct Call<'c, T> {
+    function: fn(&mut T),
+    argument: &'c mut T,
+}
+
+/// Runs `function` in a child process that has the namespaces of its own choice: setns(2) and unshare(2) there do not
+/// affect the caller. It shares memory and descriptors with the caller, whose thread waits meanwhile (CLONE_VM,
+/// CLONE_FILES and CLONE_VFORK).
+///
+/// The child sends no SIGCHLD, and wait(2) does not report it. No signal reaches a handler in it. `function` should only
+/// make system calls: a panic in it ends the child.
+pub fn run<T>(argument: &mut T, function: fn(&mut T)) -> Result<(), Errno> {
+    let mut stack: Vec<u128> = Vec::new();
+    stack.try_reserve_exact(STACK_SIZE / size_of::<u128>())?;
+    let mut call = Call { function, argument };
+    let signals = signal::block_all();
+    // SAFETY: the child runs on `stack`, which grows downwards from the end of memory that nothing else uses. It has
+    // `call` for itself, since this thread waits until it has ended (CLONE_VFORK).
+    let pid = unsafe {
+        let top = stack.as_mut_ptr().cast::<u8>().add(STACK_SIZE);
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES;
+        libc::clone(enter::<T>, top.cast::<c_void>(), flags, (&raw mut call).cast::<c_void>())
+    };
+    let started = check(c_long::from(pid));
+    if started.is_ok() {
+        wait_for(pid);
+    }
+    drop(signals);
+    started.map(drop)
+}
+
+extern "C" fn enter<T>(call: *mut c_void) -> c_int {
+    // SAFETY: the parent passes its `Call<T>`, and waits.
+    let call = unsafe { &mut *call.cast::<Call<T>>() };
+    (call.function)(call.argument);
+    0
+}
+
+/// Reaps the child. The signals that libc reserves for itself cannot be blocked and can interrupt this.
+fn wait_for(child: c_int) {
+    loop {
+        let (child, all) = (c_long::from(child), c_long::from(libc::__WALL));
+        // SAFETY: the call writes nothing. A child without an exit signal is only waited for with __WALL.
+        let waited = check(unsafe { libc::syscall(libc::SYS_wait4, child, 0 as c_long, all, 0 as c_long) });
+        if waited != Err(Errno(libc::EINTR)) {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_is_another_process_and_shares_memory() {
+        let mut pid = 0;
+        run(&mut pid, |pid| *pid = super::super::pidfd::own_pid()).unwrap();
+        assert_ne!(pid, 0);
+        assert_ne!(pid, super::super::pidfd::own_pid());
+    }
+}
