@@ -2,7 +2,6 @@
 
 use crate::error::Error;
 use crate::facts::{Gap, Source};
-use crate::observe::processes::Listing;
 use crate::observe::{Context, Procfs, caller, host, names, pins, processes, visibility, walk_by_bpf};
 use crate::options::{Options, Wanted};
 use crate::snapshot::Snapshot;
@@ -33,14 +32,14 @@ pub(crate) fn scan_procfs(proc_path: &CStr, wanted: Wanted) -> Result<Snapshot, 
     let mut context = Context::new(&procfs);
     host::record(&mut context)?;
     caller::record(&mut context)?;
-    let listing = find_processes(&mut context, wanted)?;
+    find_processes(&mut context, wanted)?;
     if wanted.pinned || wanted.owned {
         pins::find(&mut context, wanted)?;
     }
     if wanted.names {
         names::read(&mut context)?;
     }
-    visibility::record(&mut context, wanted, listing)?;
+    visibility::record(&mut context, wanted)?;
     // The initial user namespace maps all UIDs, so there the overflow UID is an owner like any other.
     let nested = context.facts().gaps.has(Gap::Nested);
     let unmapped = if nested { Some(host::overflow_uid(&procfs)?) } else { None };
@@ -48,12 +47,12 @@ pub(crate) fn scan_procfs(proc_path: &CStr, wanted: Wanted) -> Result<Snapshot, 
 }
 
 /// Finds all processes by the fastest source that is allowed and works.
-fn find_processes(context: &mut Context, wanted: Wanted) -> Result<Listing, Error> {
+fn find_processes(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
     if wanted.bpf {
         match walk_by_bpf(context) {
             Ok(source) => {
                 context.facts_mut().source = source;
-                return Ok(Listing::default());
+                return Ok(());
             }
             Err(error) => context.facts_mut().source_error = error.errno(),
         }

@@ -5,8 +5,9 @@ mod assembler;
 mod btf;
 mod program;
 
+use super::candidate::Candidate;
 use super::users::{Observed, Users};
-use super::{Context, Procfs, host};
+use super::{Context, Procfs, pid_namespace};
 use crate::error::Error;
 use crate::facts::{Member, Source};
 use crate::sys::bpf::{self, Trigger};
@@ -47,7 +48,7 @@ struct Scope {
 ///
 /// Only those of `userns_source_error()` in the C header.
 pub fn walk(context: &mut Context) -> Result<Source, Error> {
-    let is_nested = !host::is_caller_in_initial_pid_namespace(context.procfs);
+    let is_nested = !pid_namespace::is_caller_in_initial_pid_namespace(context.procfs);
     let (members, source) =
         walk_all(context.procfs, is_nested, &mut context.users).map_err(|error| match error.errno() {
             libc::EPERM
@@ -66,7 +67,7 @@ pub fn walk(context: &mut Context) -> Result<Source, Error> {
 
 fn walk_all(procfs: &Procfs, is_nested: bool, users: &mut Users) -> Result<(Vec<Member>, Source), Error> {
     // Only the procfs of the initial PID namespace shows a process that is in that.
-    if is_nested && !host::shows_callers_pid_namespace(procfs)? {
+    if is_nested && !pid_namespace::shows_callers_pid_namespace(procfs)? {
         return Err(Error::OTHER_PROCFS);
     }
     let mut scope = Scope::of_caller(is_nested);
@@ -95,19 +96,10 @@ fn walk_all(procfs: &Procfs, is_nested: bool, users: &mut Users) -> Result<(Vec<
     }
 }
 
-/// A descriptor of a namespace, or of a socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Descriptor {
-    pub pid: i32,
-    /// The thread in whose table it is: the first of the process, or one that has another table.
-    pub tid: i32,
-    pub number: i32,
-}
-
 /// Finds all descriptors of namespaces, and if wanted of sockets, in the tables of all threads; in ascending order. Only
 /// for a procfs for which [`walk`] has succeeded.
-pub fn find_descriptors(procfs: &Procfs, sockets: bool) -> Result<Vec<Descriptor>, Error> {
-    let mut scope = Scope::of_caller(!host::is_caller_in_initial_pid_namespace(procfs));
+pub fn find_descriptors(procfs: &Procfs, sockets: bool) -> Result<Vec<Candidate>, Error> {
+    let mut scope = Scope::of_caller(!pid_namespace::is_caller_in_initial_pid_namespace(procfs));
     let magics = [nsfs::MAGIC, SOCKFS_MAGIC];
     let mut layout = Layout { capacity: USUAL_DESCRIPTORS, namespaces: 0 };
     loop {
@@ -123,9 +115,9 @@ pub fn find_descriptors(procfs: &Procfs, sockets: bool) -> Result<Vec<Descriptor
     }
 }
 
-fn collect_descriptors(array: &[u8], layout: Layout, count: usize) -> Result<Vec<Descriptor>, Error> {
+fn collect_descriptors(array: &[u8], layout: Layout, count: usize) -> Result<Vec<Candidate>, Error> {
     let mut found = reserved(count)?;
-    found.extend(records(array, layout.descriptors(), program::DESCRIPTOR, count).map(|record| Descriptor {
+    found.extend(records(array, layout.descriptors(), program::DESCRIPTOR, count).map(|record| Candidate {
         pid: word(record, 0) as i32,
         tid: word(record, program::DESCRIPTOR_THREAD) as i32,
         number: word(record, program::DESCRIPTOR_NUMBER) as i32,

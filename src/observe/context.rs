@@ -15,13 +15,20 @@ pub struct Context<'p> {
     pub procfs: &'p Procfs,
     pub users: Users,
     pub nonusers: Nonusers,
+    pub listing: Listing,
     /// Without the namespaces, until the scan ends.
     facts: Facts,
 }
 
 impl<'p> Context<'p> {
     pub fn new(procfs: &'p Procfs) -> Context<'p> {
-        Context { procfs, users: Users::default(), nonusers: Nonusers::default(), facts: Facts::default() }
+        Context {
+            procfs,
+            users: Users::default(),
+            nonusers: Nonusers::default(),
+            listing: Listing::default(),
+            facts: Facts::default(),
+        }
     }
 
     pub fn facts(&self) -> &Facts {
@@ -98,5 +105,23 @@ impl<'p> Context<'p> {
     /// The device and inode number of a namespace; `None` if no namespace was opened yet.
     pub fn identity(&self, inode: u64) -> Option<Identity> {
         Some(Identity { device: self.users.device()?, inode })
+    }
+}
+
+/// What the list of processes tells about the mount option hidepid.
+#[derive(Clone, Copy, Default)]
+pub struct Listing {
+    /// A process was listed, whether or not it could be read.
+    pub any: bool,
+    /// Process 1 was listed. It exists while its PID namespace has processes.
+    pub init: bool,
+    /// A refusal of the kind that only hidepid=1 causes.
+    pub refused_by_hidepid: bool,
+}
+
+impl Listing {
+    /// Whether the procfs certainly hides processes.
+    pub fn is_restricted(self) -> bool {
+        self.refused_by_hidepid || (self.any && !self.init)
     }
 }

@@ -3,9 +3,11 @@
 
 mod answer;
 mod bpf;
+mod candidate;
 mod context;
 mod mountinfo;
 mod nonusers;
+mod pid_namespace;
 mod procfs;
 mod users;
 

@@ -12,42 +12,23 @@ use crate::util::parse;
 use crate::util::path::ShortPath;
 use std::ffi::CStr;
 
-/// What the list of processes tells about the mount option hidepid.
-#[derive(Clone, Copy, Default)]
-pub struct Listing {
-    /// A process was listed, whether or not it could be read.
-    any: bool,
-    /// Process 1 was listed. It exists while its PID namespace has processes.
-    init: bool,
-    /// A refusal of the kind that only hidepid=1 causes.
-    refused_by_hidepid: bool,
-}
-
-impl Listing {
-    /// Whether the procfs certainly hides processes.
-    pub fn is_restricted(self) -> bool {
-        self.refused_by_hidepid || (self.any && !self.init)
-    }
-}
-
 /// Reads the user namespace of every process, with one system call each, and records new namespaces.
 ///
 /// The kernel lists PIDs in ascending order, so a process that exists throughout is met exactly once.
-pub fn walk(context: &mut Context) -> Result<Listing, Error> {
-    let mut listing = Listing::default();
+pub fn walk(context: &mut Context) -> Result<(), Error> {
     let mut buffer = Vec::new();
     let mut directory = Directory::new(context.procfs.root(), &mut buffer)?;
     while let Some(name) = directory.next_name()? {
         if let Some(pid) = parse::number(name).and_then(|number| i32::try_from(number).ok()) {
-            listing.any = true;
-            listing.init |= pid == 1;
-            visit(context, pid, &mut listing)?;
+            context.listing.any = true;
+            context.listing.init |= pid == 1;
+            visit(context, pid)?;
         }
     }
-    Ok(listing)
+    Ok(())
 }
 
-fn visit(context: &mut Context, pid: i32, listing: &mut Listing) -> Result<(), Error> {
+fn visit(context: &mut Context, pid: i32) -> Result<(), Error> {
     let path = ShortPath::new(format_args!("{pid}/ns/user"));
     let path = path.as_c_str();
     let procfs = context.procfs;
@@ -66,7 +47,7 @@ fn visit(context: &mut Context, pid: i32, listing: &mut Listing) -> Result<(), E
         Answer::Gone => (),
         Answer::Refused(errno) => {
             context.miss(Gap::Unreadable, 1);
-            listing.refused_by_hidepid |= errno == Errno(libc::EPERM);
+            context.listing.refused_by_hidepid |= errno == Errno(libc::EPERM);
         }
     }
     Ok(())

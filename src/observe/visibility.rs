@@ -1,7 +1,6 @@
 //! Source: the reasons why a procfs does not show everything to this caller.
 
-use super::processes::Listing;
-use super::{Context, Procfs, host, mountinfo};
+use super::{Context, Procfs, mountinfo, pid_namespace};
 use crate::error::Error;
 use crate::facts::{Gap, Source};
 use crate::options::Wanted;
@@ -9,12 +8,12 @@ use crate::sys::{file, if_any, process};
 use crate::util::parse;
 
 /// Records the gaps that concern the whole procfs.
-pub fn record(context: &mut Context, wanted: Wanted, listing: Listing) -> Result<(), Error> {
+pub fn record(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
     let nested = !context.facts().own.is_some_and(|own| context.users.is_initial(own));
-    let is_initial = host::is_of_initial_pid_namespace(context.procfs, context.facts().pid_namespace)?;
+    let is_initial = pid_namespace::is_of_initial_pid_namespace(context.procfs, context.facts().pid_namespace)?;
     // Mount options do not concern BPF.
     let uses_procfs = context.facts().source == Source::Procfs || wanted.pinned || wanted.owned || wanted.names;
-    let hides = uses_procfs && (listing.is_restricted() || hides_processes(context.procfs, nested)?);
+    let hides = uses_procfs && (context.listing.is_restricted() || hides_processes(context.procfs, nested)?);
     let gaps = &mut context.facts_mut().gaps;
     gaps.set(Gap::Nested, nested);
     gaps.set(Gap::Pidns, !is_initial);

@@ -1,6 +1,6 @@
 //! Descriptors: openat(2), close(2), fstat(2), fstatfs(2), lseek(2), read(2), readlinkat(2).
 
-use super::{Errno, check};
+use super::{Errno, check, if_any};
 use std::ffi::{CStr, c_int, c_long, c_uint};
 use std::mem::MaybeUninit;
 
@@ -81,6 +81,12 @@ pub fn find_in_memory(root: &Fd, path: &CStr) -> Result<Fd, Errno> {
 pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
     // SAFETY: the kernel writes at most `len` bytes into `buffer`.
     check(unsafe { libc::syscall(libc::SYS_read, c_long::from(fd.0), buffer.as_mut_ptr(), buffer.len()) })
+}
+
+/// The start of a file, up to the size of the buffer; `None` if it could not be opened or read.
+pub fn read_start(opened: Result<Fd, Errno>, buffer: &mut [u8]) -> Result<Option<&[u8]>, Errno> {
+    let read = opened.and_then(|file| read(&file, buffer));
+    Ok(if_any(read)?.map(|length| &buffer[..length]))
 }
 
 /// Sets where the next read begins.

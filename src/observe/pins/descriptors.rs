@@ -1,7 +1,7 @@
 //! Source: open descriptors of namespaces, `/proc/PID/task/TID/fd`, proc_pid_fd(5).
 
 use super::super::answer::Answer;
-use super::super::bpf::Descriptor;
+use super::super::candidate::Candidate;
 use super::threads::{Thread, open_directory};
 use crate::error::Error;
 use crate::facts::{Hold, Holder, parse_link};
@@ -17,7 +17,7 @@ use std::ops::Range;
 /// The search through the descriptor tables of all threads.
 pub struct Descriptors {
     /// The descriptors to read, in ascending order, if BPF has found them; else all are read.
-    candidates: Option<Vec<Descriptor>>,
+    candidates: Option<Vec<Candidate>>,
     /// Whether the procfs numbers threads as the caller's PID namespace does, so that kcmp(2) knows their TIDs.
     same_pids: bool,
     /// The threads of the current process whose tables were read, each with a table of its own.
@@ -40,7 +40,7 @@ pub struct Entry<'t> {
 pub type Visit<'v> = dyn FnMut(&mut Context, &Thread, Entry) -> Result<(), Error> + 'v;
 
 impl Descriptors {
-    pub fn new(candidates: Option<Vec<Descriptor>>, same_pids: bool) -> Descriptors {
+    pub fn new(candidates: Option<Vec<Candidate>>, same_pids: bool) -> Descriptors {
         Descriptors { candidates, same_pids, tables: Vec::new(), process_start: 0, buffer: Vec::new() }
     }
 
@@ -90,7 +90,7 @@ impl Descriptors {
 
     /// The range of a thread's descriptors in `candidates`.
     fn candidates_of(&self, thread: &Thread) -> Option<Range<usize>> {
-        let key = |descriptor: &Descriptor| (descriptor.pid, descriptor.tid);
+        let key = |descriptor: &Candidate| (descriptor.pid, descriptor.tid);
         let (candidates, own) = (self.candidates.as_ref()?, (thread.pid, thread.tid));
         let start = candidates.partition_point(|other| key(other) < own);
         Some(start..candidates.partition_point(|other| key(other) <= own))

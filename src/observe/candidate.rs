@@ -1,0 +1,10 @@
+//! Descriptors that are worth reading.
+
+/// A descriptor of a namespace or a socket. Sorted by process, thread and number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Candidate {
+    pub pid: i32,
+    /// The thread with the descriptor table: the thread-group leader, or a thread with a table of its own.
+    pub tid: i32,
+    pub number: i32,
+}

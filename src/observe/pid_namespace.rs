@@ -1,0 +1,80 @@
+//! The PID namespace that a procfs belongs to: pid_namespaces(7).
+
+use super::Procfs;
+use crate::error::Error;
+use crate::facts::{NamespaceType, parse_link};
+use crate::sys::file;
+use crate::sys::if_any;
+use crate::util::parse;
+use std::ffi::CStr;
+
+/// `PROC_PID_INIT_INO` of the kernel: the inode number of the initial PID namespace.
+const INITIAL_PID_NAMESPACE: u64 = 4026531836;
+/// `PF_KTHREAD` of the kernel, in the flags of proc_pid_stat(5).
+const PF_KTHREAD: u64 = 0x0020_0000;
+
+/// The PID namespace whose numbers a procfs shows.
+pub fn of(procfs: &Procfs) -> Result<Option<u64>, Error> {
+    // `self` leads only to a process of this PID namespace or of a descendant. The initial one is no descendant.
+    let own = callers_pid_namespace(procfs);
+    if own == Some(INITIAL_PID_NAMESPACE) {
+        return Ok(own);
+    }
+    match link_to_pid_namespace(procfs, c"1/ns/pid") {
+        None if shows_callers_pid_namespace(procfs)? => Ok(own),
+        init => Ok(init),
+    }
+}
+
+/// Whether the caller is in the initial PID namespace and the procfs shows it. Then the procfs is of that namespace, too.
+pub fn is_caller_in_initial_pid_namespace(procfs: &Procfs) -> bool {
+    callers_pid_namespace(procfs) == Some(INITIAL_PID_NAMESPACE)
+}
+
+/// The caller's PID namespace, if the procfs shows the caller.
+fn callers_pid_namespace(procfs: &Procfs) -> Option<u64> {
+    link_to_pid_namespace(procfs, c"self/ns/pid")
+}
+
+fn link_to_pid_namespace(procfs: &Procfs, path: &CStr) -> Option<u64> {
+    let mut text = [0; 32];
+    match parse_link(file::read_link_at(procfs.root(), path, &mut text).ok()?)? {
+        (NamespaceType::Pid, inode) => Some(inode),
+        _ => None,
+    }
+}
+
+/// Whether the procfs is of the caller's PID namespace: then NSpid in proc_pid_status(5) has one number.
+pub fn shows_callers_pid_namespace(procfs: &Procfs) -> Result<bool, Error> {
+    let Some(status) = if_any(file::open_at(procfs.root(), c"self/status", libc::O_RDONLY))? else { return Ok(false) };
+    let status = file::read_to_end(&status)?;
+    Ok(parse::value_of(&status, b"NSpid").and_then(parse::number).is_some())
+}
+
+/// Whether the procfs is of the initial PID namespace: only that one has kernel threads, of which kthreadd has PID 2.
+pub fn is_of_initial_pid_namespace(procfs: &Procfs, inode: Option<u64>) -> Result<bool, Error> {
+    if inode == Some(INITIAL_PID_NAMESPACE) {
+        return Ok(true);
+    }
+    let mut stat = [0; 512];
+    let stat = file::read_start(file::open_at(procfs.root(), c"2/stat", libc::O_RDONLY), &mut stat)?;
+    Ok(stat.and_then(flags_of).is_some_and(|flags| flags & PF_KTHREAD != 0))
+}
+
+/// The flags in proc_pid_stat(5). They follow the name, which is in parentheses and can contain blanks and parentheses.
+fn flags_of(stat: &[u8]) -> Option<u64> {
+    let after_name = stat.iter().rposition(|&byte| byte == b')')? + 1;
+    parse::number(stat[after_name..].split(|&byte| byte == b' ').nth(7)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_follow_any_name() {
+        assert_eq!(flags_of(b"2 (kthreadd) S 0 0 0 0 -1 2129984 0 0\n"), Some(2129984));
+        assert_eq!(flags_of(b"2 (a) S 1 (b)) S 0 0 0 0 -1 64 0 0\n"), Some(64));
+        assert_eq!(flags_of(b"2 (cut"), None);
+    }
+}
