@@ -179,7 +179,8 @@
 
 /**
  * userns_gaps(), with USERNS_SCAN_OWNED: some namespaces of threads could not be read or
- * opened; their owners can be missing. Counts links in /proc/PID/task/TID/ns.
+ * opened; their owners can be missing. Counts links in /proc/PID/task/TID/ns, and processes
+ * that BPF shows but procfs hides.
  */
 #define USERNS_GAP_LINKS 0x10u
 

@@ -15,7 +15,8 @@ pub const USERNS_GAP_PIDNS: u32 = 0x4;
 /// namespaces that are not descendants of its own are not visible, see user_namespaces(7).
 pub const USERNS_GAP_NESTED: u32 = 0x8;
 /// userns_gaps(), with USERNS_SCAN_OWNED: some namespaces of threads could not be read or
-/// opened; their owners can be missing. Counts links in /proc/PID/task/TID/ns.
+/// opened; their owners can be missing. Counts links in /proc/PID/task/TID/ns, and processes
+/// that BPF shows but procfs hides.
 pub const USERNS_GAP_LINKS: u32 = 0x10;
 /// userns_gaps(), with USERNS_SCAN_PINNED: the descriptors of some processes could not be
 /// read. Counts processes, including those of USERNS_GAP_UNREADABLE.

@@ -4,10 +4,10 @@ use super::file::Fd;
 use super::{Errno, check};
 use std::ffi::c_long;
 
-/// Holds some 2,700 processes; with larger buffers no gain can be measured.
+/// Holds about 2,700 processes. Larger buffers are not measurably faster.
 const BUFFER_SIZE: usize = 64 * 1024;
 
-/// Where a record of `struct linux_dirent64` keeps its own length, and its name.
+/// The offsets of `d_reclen` and `d_name` in `struct linux_dirent64`.
 const RECORD_LENGTH: usize = 16;
 const RECORD_NAME: usize = 19;
 
@@ -20,7 +20,7 @@ pub struct Directory<'d> {
 }
 
 impl<'d> Directory<'d> {
-    /// Reads on from where `fd` stands. The buffer can have served another directory before.
+    /// Reads from the current offset of `fd`. The buffer can be reused.
     pub fn new(fd: &'d Fd, buffer: &'d mut Vec<u8>) -> Result<Directory<'d>, Errno> {
         if buffer.len() < BUFFER_SIZE {
             buffer.try_reserve_exact(BUFFER_SIZE - buffer.len())?;

@@ -11,7 +11,7 @@ use std::mem::MaybeUninit;
 pub struct Fd(c_int);
 
 impl Fd {
-    /// Takes over a descriptor that a system call has just returned.
+    /// Takes ownership of a descriptor that a system call returned.
     pub(super) fn from_call(returned: usize) -> Fd {
         Fd(returned as c_int)
     }
@@ -28,8 +28,7 @@ impl Fd {
 
 impl Drop for Fd {
     fn drop(&mut self) {
-        // SAFETY: the descriptor is ours alone and is not used again. The result says nothing to act on:
-        // Linux releases the descriptor whatever close returns.
+        // SAFETY: the descriptor is owned and not used again. Linux closes it whatever close(2) returns.
         unsafe { libc::syscall(libc::SYS_close, c_long::from(self.0)) };
     }
 }
@@ -50,16 +49,15 @@ fn open_raw(directory: c_int, path: &CStr, flags: c_int) -> Result<Fd, Errno> {
         // SAFETY: `path` is a NUL-terminated string; no flag asks for a mode argument.
         let returned = unsafe { libc::syscall(libc::SYS_openat, c_long::from(directory), path.as_ptr(), flags) };
         match check(returned) {
-            Err(Errno(libc::EINTR)) => continue, // a slow file system and a signal handler of the caller
+            Err(Errno(libc::EINTR)) => continue, // a signal during an open on a slow file system
             result => return result.map(Fd::from_call),
         }
     }
 }
 
-/// Opens what `path` names below `root`, as a program would whose root directory that is; see openat2(2), Linux 5.12.
+/// Looks up `path` with `root` as the root directory, without opening the file (O_PATH); see openat2(2), Linux 5.12.
 ///
-/// Nothing is opened yet (O_PATH). EAGAIN: some component of the path is not in memory, so to look for it could mean to
-/// wait for a server that does not answer.
+/// EAGAIN: a component of the path is not cached, so that the lookup could block on an unresponsive file server.
 pub fn find_in_memory(root: &Fd, path: &CStr) -> Result<Fd, Errno> {
     #[repr(C)]
     struct OpenHow {
@@ -77,7 +75,7 @@ pub fn find_in_memory(root: &Fd, path: &CStr) -> Result<Fd, Errno> {
     check(returned).map(Fd::from_call)
 }
 
-/// Reads into `buffer`; fewer bytes than it holds may come, none at the end of the file.
+/// Reads up to the size of `buffer`; 0 at the end of the file.
 pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
     // SAFETY: the kernel writes at most `len` bytes into `buffer`.
     check(unsafe { libc::syscall(libc::SYS_read, c_long::from(fd.0), buffer.as_mut_ptr(), buffer.len()) })
@@ -89,7 +87,7 @@ pub fn read_start(opened: Result<Fd, Errno>, buffer: &mut [u8]) -> Result<Option
     Ok(if_any(read)?.map(|length| &buffer[..length]))
 }
 
-/// Sets where the next read begins.
+/// Sets the offset of the next read.
 pub fn seek(fd: &Fd, offset: u64) -> Result<(), Errno> {
     // SAFETY: the call takes no pointer.
     match unsafe { libc::lseek64(fd.0, offset as libc::off64_t, libc::SEEK_SET) } {
@@ -98,7 +96,7 @@ pub fn seek(fd: &Fd, offset: u64) -> Result<(), Errno> {
     }
 }
 
-/// Reads all that is left of a file.
+/// Reads the rest of a file.
 pub fn read_to_end(fd: &Fd) -> Result<Vec<u8>, Errno> {
     let mut bytes = Vec::new();
     let mut filled = 0;
@@ -116,7 +114,7 @@ pub fn read_to_end(fd: &Fd) -> Result<Vec<u8>, Errno> {
     Ok(bytes)
 }
 
-/// The text of the link `path`, cut off where `buffer` ends.
+/// The text of the link `path`, truncated to the size of `buffer`.
 pub fn read_link_at<'b>(directory: &Fd, path: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8], Errno> {
     // SAFETY: `path` is a NUL-terminated string; the kernel writes at most `len` bytes into `buffer`.
     let length = check(unsafe {
@@ -125,21 +123,21 @@ pub fn read_link_at<'b>(directory: &Fd, path: &CStr, buffer: &'b mut [u8]) -> Re
     Ok(&buffer[..length])
 }
 
-/// What identifies a file: the device it is on, and its inode number there.
+/// The identity of a file: device and inode number.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Identity {
     pub device: u64,
     pub inode: u64,
 }
 
-/// Which file is open.
+/// The identity of an open file.
 pub fn identity(fd: &Fd) -> Result<Identity, Errno> {
     let stat = stat(fd)?;
     #[allow(clippy::unnecessary_cast, reason = "these types differ between architectures")]
     Ok(Identity { device: stat.st_dev as u64, inode: stat.st_ino as u64 })
 }
 
-/// How many bytes a file has.
+/// The size of a file in bytes.
 pub fn size(fd: &Fd) -> Result<u64, Errno> {
     Ok(stat(fd)?.st_size as u64)
 }
@@ -153,7 +151,7 @@ fn stat(fd: &Fd) -> Result<libc::stat64, Errno> {
     Ok(unsafe { stat.assume_init() })
 }
 
-/// What a path leads to, links followed, without opening it or asking a server; see statx(2).
+/// The status of the target of a path, from cached attributes: no file server is asked; see statx(2).
 pub fn status_at(directory: &Fd, path: &CStr) -> Result<Status, Errno> {
     const FLAGS: c_int = libc::AT_NO_AUTOMOUNT | libc::AT_STATX_DONT_SYNC | libc::AT_EMPTY_PATH;
     const MASK: c_uint = libc::STATX_TYPE | libc::STATX_INO | libc::STATX_NLINK | libc::STATX_MNT_ID;
@@ -163,7 +161,7 @@ pub fn status_at(directory: &Fd, path: &CStr) -> Result<Status, Errno> {
         let directory = c_long::from(directory.0);
         libc::syscall(libc::SYS_statx, directory, path.as_ptr(), FLAGS, MASK, statx.as_mut_ptr())
     })?;
-    // SAFETY: the structure consists of numbers, all of them written.
+    // SAFETY: the structure consists of numbers, all initialized.
     let statx = unsafe { statx.assume_init() };
     Ok(Status {
         mount: statx.stx_mnt_id,
@@ -174,12 +172,12 @@ pub fn status_at(directory: &Fd, path: &CStr) -> Result<Status, Errno> {
     })
 }
 
-/// What an O_PATH descriptor refers to, without asking a server.
+/// The status of a file, also of an O_PATH descriptor, from cached attributes.
 pub fn status(file: &Fd) -> Result<Status, Errno> {
     status_at(file, c"")
 }
 
-/// Some of what statx(2) tells.
+/// Attributes from statx(2).
 #[derive(Clone, Copy, Debug)]
 pub struct Status {
     /// 0 before Linux 5.8.
@@ -195,20 +193,20 @@ impl Status {
         Identity { device: self.device, inode: self.inode }
     }
 
-    /// Tells directories apart also where one is mounted in several places.
+    /// The identity of a directory including its mount: one directory can be mounted at several paths.
     pub fn place(&self) -> Place {
         Place { mount: self.mount, identity: self.identity() }
     }
 }
 
-/// A directory where it is mounted.
+/// A directory and the mount that it was reached through.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Place {
     mount: u64,
     identity: Identity,
 }
 
-/// The magic number of the file system that the file is on, see fstatfs(2).
+/// The magic number of the file system of a file, see fstatfs(2).
 pub fn file_system(fd: &Fd) -> Result<u32, Errno> {
     let mut statfs = MaybeUninit::<libc::statfs64>::uninit();
     // SAFETY: `statfs` has the size that the call writes.

@@ -11,13 +11,13 @@ const NS_GET_ID: libc::Ioctl = libc::_IOR::<u64>(0xb7, 13);
 
 /// The parent of a user or PID namespace: `NS_GET_PARENT` (Linux 4.9), close-on-exec.
 ///
-/// EPERM: it has none, or it is out of the caller's sight. ENOTTY: the kernel lacks the operation.
+/// EPERM: it has none, or it is not visible to the caller. ENOTTY: the kernel lacks the operation.
 pub fn parent(namespace: &Fd) -> Result<Fd, Errno> {
     // SAFETY: the operation takes no argument.
     check(unsafe { libc::ioctl(namespace.raw(), libc::NS_GET_PARENT) }.into()).map(Fd::from_call)
 }
 
-/// The UID that made a user namespace, as the caller's own namespace shows it: `NS_GET_OWNER_UID` (Linux 4.11).
+/// The owner UID of a user namespace, as the caller's user namespace maps it: `NS_GET_OWNER_UID` (Linux 4.11).
 pub fn owner(namespace: &Fd) -> Result<u32, Errno> {
     let mut uid: libc::uid_t = 0;
     // SAFETY: the operation writes one `uid_t`.
@@ -25,7 +25,7 @@ pub fn owner(namespace: &Fd) -> Result<u32, Errno> {
     Ok(uid)
 }
 
-/// The 64-bit id of a namespace, which is never used again: `NS_GET_ID` (Linux 6.18, else ENOTTY).
+/// The 64-bit id of a namespace, which is never reused: `NS_GET_ID` (Linux 6.18, else ENOTTY).
 pub fn id(namespace: &Fd) -> Result<u64, Errno> {
     let mut id: u64 = 0;
     // SAFETY: the operation writes one `u64`.
@@ -33,9 +33,9 @@ pub fn id(namespace: &Fd) -> Result<u64, Errno> {
     Ok(id)
 }
 
-/// The user namespace that owns a namespace of another type: `NS_GET_USERNS` (Linux 4.9), close-on-exec.
+/// The user namespace that owns a nonuser namespace: `NS_GET_USERNS` (Linux 4.9), close-on-exec.
 ///
-/// EPERM: it is out of the caller's sight.
+/// EPERM: it is not visible to the caller.
 pub fn owning_user_namespace(namespace: &Fd) -> Result<Fd, Errno> {
     // SAFETY: the operation takes no argument.
     check(unsafe { libc::ioctl(namespace.raw(), libc::NS_GET_USERNS) }.into()).map(Fd::from_call)

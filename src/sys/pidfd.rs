@@ -1,4 +1,4 @@
-//! Processes as descriptors: pidfd_open(2), pidfd_getfd(2), and what else is asked by PID, kcmp(2).
+//! Processes by descriptor and by PID: pidfd_open(2), pidfd_getfd(2), kcmp(2).
 
 use super::file::Fd;
 use super::{Errno, check};
@@ -17,8 +17,8 @@ pub fn own_pid() -> i32 {
     unsafe { libc::getpid() }
 }
 
-/// Opens a process by the PID that the caller's own PID namespace gives it, close-on-exec (Linux 5.3); or a thread that
-/// is not the first of its process (Linux 6.9).
+/// Opens a process by its PID in the caller's PID namespace, close-on-exec (Linux 5.3), or a thread that is not a
+/// thread-group leader (Linux 6.9).
 pub fn open(pid: i32, is_thread: bool) -> Result<Fd, Errno> {
     const PIDFD_THREAD: c_int = libc::O_EXCL;
     let flags = if is_thread { PIDFD_THREAD } else { 0 };
@@ -28,11 +28,11 @@ pub fn open(pid: i32, is_thread: bool) -> Result<Fd, Errno> {
 
 /// The user namespace of a process, without any procfs (Linux 6.11).
 pub fn user_namespace(process: &Fd) -> Result<Fd, Errno> {
-    // SAFETY: the operation wants its argument to be 0.
+    // SAFETY: the operation takes 0 as its argument.
     check(unsafe { libc::ioctl(process.raw(), PIDFD_GET_USER_NAMESPACE, 0 as c_long) }.into()).map(Fd::from_call)
 }
 
-/// A duplicate of a descriptor of another process, close-on-exec (Linux 5.6); the right is that of
+/// Duplicates a descriptor of another process, close-on-exec (Linux 5.6). Needs permission for
 /// PTRACE_MODE_ATTACH_REALCREDS.
 pub fn duplicate(process: &Fd, number: i32) -> Result<Fd, Errno> {
     let (process, number) = (c_long::from(process.raw()), c_long::from(number));
@@ -46,7 +46,7 @@ pub fn network_namespace(socket: &Fd) -> Result<Fd, Errno> {
     check(unsafe { libc::ioctl(socket.raw(), SIOCGSKNS) }.into()).map(Fd::from_call)
 }
 
-/// Whether two threads have one descriptor table, by PIDs of the caller's PID namespace; see kcmp(2).
+/// Whether two threads share their descriptor table, see kcmp(2). The TIDs are those of the caller's PID namespace.
 pub fn share_descriptors(one: i32, other: i32) -> Result<bool, Errno> {
     let (one, other) = (c_long::from(one), c_long::from(other));
     // SAFETY: the call takes no pointer.

@@ -1,4 +1,4 @@
-//! What the calling thread may do: capget(2), getegid(2), getgroups(2).
+//! Credentials of the calling thread: capget(2), getegid(2), getgroups(2).
 
 use super::{Errno, check};
 use std::ffi::c_long;
@@ -31,7 +31,7 @@ pub fn has_cap_sys_ptrace() -> bool {
     returned == 0 && data[0].effective & (1 << CAP_SYS_PTRACE) != 0
 }
 
-/// Whether the calling process is in a group, as its effective or as a supplementary one.
+/// Whether a group is the effective or a supplementary group of the calling process.
 pub fn is_in_group(gid: libc::gid_t) -> Result<bool, Errno> {
     // SAFETY: the call takes no pointer.
     if unsafe { libc::getegid() } == gid {

@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 use std::ptr;
 
-/// No signal reaches a handler in this thread until this is dropped. Only libc's own ones cannot be blocked.
+/// Blocks all signals in this thread until it is dropped, except those that libc reserves for itself.
 pub struct Blocked(libc::sigset_t);
 
 pub fn block_all() -> Blocked {
