@@ -36,7 +36,6 @@ impl Error {
     /// The kernel's verifier rejected a BPF program.
     pub(crate) const REFUSED_BPF: Error = Error(libc::ENOEXEC);
     /// The library has a bug.
-    #[cfg(feature = "capi")]
     pub(crate) const BUG: Error = Error(libc::ENOTRECOVERABLE);
 
     /// The error of an errno value; `None` for 0.

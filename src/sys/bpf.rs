@@ -1,4 +1,4 @@
-//! BPF programs: bpf(2). All descriptors that it returns are close-on-exec.
+//! BPF programs and maps: bpf(2). All returned descriptors are close-on-exec.
 
 use super::file::Fd;
 use super::memory::Memory;
@@ -18,20 +18,21 @@ const BPF_PROG_TYPE_SYSCALL: u32 = 31;
 const BPF_F_SLEEPABLE: u32 = 1 << 4;
 const BPF_TRACE_ITER: u32 = 28;
 
-/// What the kernel is told of the programs, which are this library's and so under its licence. It lets only programs
-/// whose licence is compatible with its own call some of its functions.
+/// The licence of the programs, which is that of this library. Some kernel functions are only for programs with a
+/// licence that is compatible with the GPL: license_is_gpl_compatible() of include/linux/license.h.
 const LICENSE: &CStr = c"Dual MIT/GPL";
 
-/// What starts a program.
+/// The event that starts a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trigger {
     /// A call of [`run`] (Linux 5.14).
     Call,
-    /// Each object that [`visit`] visits; the BTF id of the function that stands for such objects (Linux 5.8).
+    /// Each object that [`visit`] visits (Linux 5.8). The BTF id of the function `bpf_iter_…` selects the kind of
+    /// object.
     Visit(u32),
 }
 
-/// Makes an array of one element of this size, and maps it (Linux 5.5). It is all zeros.
+/// Makes an array map with one element of this size, all zeros, and maps it into memory (Linux 5.5).
 pub fn make_array(size: usize) -> Result<(Fd, Memory), Errno> {
     #[repr(C)]
     struct MapCreate {
@@ -63,8 +64,8 @@ pub fn make_array(size: usize) -> Result<(Fd, Memory), Errno> {
     Ok((map, memory))
 }
 
-/// Loads a program. What the verifier has to say about it goes into `log`, unless that is empty; a reader of that does
-/// not want it cut off, for which the kernel refuses the program too (ENOSPC).
+/// Loads a program. A `log` that is not empty receives the log of the verifier; one that is too small fails with
+/// ENOSPC.
 pub fn load(instructions: &[u64], trigger: Trigger, log: &mut [u8]) -> Result<Fd, Errno> {
     #[repr(C)]
     struct ProgLoad {
@@ -122,7 +123,7 @@ pub fn load(instructions: &[u64], trigger: Trigger, log: &mut [u8]) -> Result<Fd
     .map(Fd::from_call)
 }
 
-/// Runs a program that waits for a call.
+/// Runs a program with [`Trigger::Call`] once.
 pub fn run(program: &Fd) -> Result<(), Errno> {
     #[repr(C)]
     struct TestRun {
@@ -156,7 +157,7 @@ pub fn run(program: &Fd) -> Result<(), Errno> {
     call(BPF_PROG_TEST_RUN, attributes).map(drop)
 }
 
-/// Visits all objects that the program is for, once, in the PID namespace of the calling process.
+/// Runs a program with [`Trigger::Visit`] once for each object in the PID namespace of the calling process.
 pub fn visit(program: &Fd) -> Result<(), Errno> {
     #[repr(C)]
     struct LinkCreate {
@@ -174,8 +175,8 @@ pub fn visit(program: &Fd) -> Result<(), Errno> {
     let link = call(BPF_LINK_CREATE, attributes).map(Fd::from_call)?;
     let visits = call(BPF_ITER_CREATE, IterCreate { link_fd: number(&link), flags: 0 }).map(Fd::from_call)?;
     loop {
-        // The program writes nothing there, so there is never anything to read. The kernel pauses after a million
-        // objects (EAGAIN), and for signals.
+        // The programs write no output, so the first read that returns is at the end. The kernel interrupts it after a
+        // million objects (EAGAIN: bpf_seq_read() of kernel/bpf/bpf_iter.c), and for signals.
         match super::file::read(&visits, &mut [0; 8]) {
             Err(Errno(libc::EAGAIN | libc::EINTR)) => continue,
             visited => return visited.map(drop),
@@ -183,10 +184,11 @@ pub fn visit(program: &Fd) -> Result<(), Errno> {
     }
 }
 
-/// Calls bpf(2) with attributes that begin with those of this command; the rest counts as zero.
+/// Calls bpf(2) with the first attributes of this command. The kernel takes the rest for zeros.
 fn call<T>(command: c_long, mut attributes: T) -> Result<usize, Errno> {
-    // SAFETY: `attributes` is as large as the call is told, and may be written. What it points to is valid, writable
-    // where the kernel writes, and as large as it says: `load` sees to that, the other commands point to nothing.
+    // SAFETY: `attributes` is exclusively borrowed and has the size that the call passes. Only `load` puts pointers
+    // into it: to slices with the lengths that it passes, and to a C string. The kernel writes only to `log`, which is
+    // `&mut`.
     check(unsafe { libc::syscall(libc::SYS_bpf, command, &raw mut attributes, size_of::<T>()) })
 }
 

@@ -1,0 +1,164 @@
+//! Records of processes, and of user namespaces with their ancestors.
+//!
+//! A program records a namespace when it meets it first. The records of processes and children refer to that record by
+//! its index. A cache tells whether a namespace has a record. It is direct-mapped: namespaces that share a slot
+//! displace each other and can be recorded twice. The reader then merges the records, by their generations.
+//!
+//! ```c
+//! void record_process() {
+//!     number = number_of(pid);                            // pid.rs
+//!     record = append(processes);
+//!     record->pid = number;
+//!     record->... = task->...;                            // the fields that tables.rs copies
+//!     link = &record->namespace;
+//!     record_namespaces(cred->user_ns);
+//! }
+//!
+//! void record_namespaces(ns) {
+//!     for (n = 0; n < ANCESTORS && ns; n++) {
+//!         generation = ns->ns.ns_id;                      // before 6.18: (u64)ns->level << 32 | ns->ns.inum
+//!         slot = &array->slots[generation & (SLOTS - 1)];
+//!         if (slot->generation == generation) {           // it has a record, and so have its ancestors
+//!             *link = slot->index;
+//!             return;
+//!         }
+//!         record = append(namespaces);
+//!         *link = slot->index = index;
+//!         slot->generation = record->generation = generation;
+//!         record->inode = ns->ns.inum;                    // the fields that tables.rs copies
+//!         record->owner = ns->owner;
+//!         link = &record->parent;
+//!         ns = ns->parent;
+//!     }
+//!     if (ns) {                                           // too many: link to a recorded one, or report it
+//!         if (slot_of(ns)->generation == generation_of(ns))
+//!             *link = slot_of(ns)->index;
+//!         else
+//!             array->is_cut_off = 1;
+//!     }
+//! }
+//! ```
+
+use super::assembler::{FP, Label, Location, R0, R1, R2, R3, Size};
+use super::program::Builder;
+use super::registers::{ARRAY, CRED, GENERATION, INDEX, LINK, NS, NUMBER, RECORD, SLOT, TASK, stack};
+use super::schema::member;
+use super::tables::{Function, Header, Namespace, Process, Slot};
+
+/// The field that LINK points to.
+const LINKED: Location = Location::new(0, Size::W, "*link");
+
+// SLOT is `ARRAY + index * Slot::SIZE`, so the slots start behind the header from there.
+const SLOT_GENERATION: Location = Slot::generation.shifted(Header::SIZE as i16);
+const SLOT_INDEX: Location = Slot::index.shifted(Header::SIZE as i16);
+
+const _: () = assert!(Slot::SIZE.is_power_of_two());
+
+impl Builder<'_> {
+    /// `PID = task->thread_pid; CRED = task->real_cred;`
+    pub fn read_process(&mut self) {
+        self.read_pid(TASK, member!(task_struct.tgid));
+        self.read(CRED, TASK, member!(task_struct.real_cred));
+    }
+
+    /// Records the process of TASK, PID and CRED, and leaves NS and LINK. Goes to `next` if the process has no number
+    /// in the caller's PID namespace, or there is no room.
+    pub fn record_process(&mut self, next: Label) {
+        let layout = self.context.layout;
+        self.find_process();
+        self.read_number(next);
+        self.append(Header::count, layout.processes().start, Process::SIZE, layout.capacity, next);
+        self.stx(RECORD + Process::pid, NUMBER);
+        self.copy_fields(Process::COPIED, TASK);
+        self.read(NS, CRED, member!(cred.user_ns));
+        self.lea(LINK, RECORD + Process::namespace);
+    }
+
+    /// Records NS and its unknown ancestors. Goes to `next`, or falls through if there are more than the program may
+    /// record.
+    ///
+    /// The loop is bounded by a register, so the verifier follows each round.
+    pub fn record_namespaces(&mut self, next: Label) {
+        let [upwards, unknown] = self.labels(["upwards", "unknown_ancestor"]);
+        self.mov(R0, 0);
+        self.bind(upwards);
+        self.record_namespace(next);
+        self.add(R0, 1);
+        self.jlt(R0, self.context.ancestors.count(), upwards);
+        self.find_slot(unknown);
+        self.link_to_slot(next);
+        self.bind(unknown);
+        self.mov(R0, 1);
+        self.stx(ARRAY + Header::is_cut_off, R0);
+    }
+
+    /// The same, for many ancestors; goes to `next` always. The loop is an open-coded iterator over numbers, of which
+    /// the verifier follows only two or three rounds: process_iter_next_call() of kernel/bpf/verifier.c.
+    pub fn record_namespaces_by_iterator(&mut self, next: Label) {
+        let [unknown, upwards, end] = self.labels(["unknown_namespace", "upwards", "destroy_numbers"]);
+        self.find_slot(unknown);
+        self.link_to_slot(next);
+        self.bind(unknown);
+        self.stx(FP + stack::LINK, LINK);
+        self.lea(R1, FP + stack::NUMBERS);
+        self.mov(R2, 0);
+        self.mov(R3, self.context.ancestors.count());
+        self.call(Function::bpf_iter_num_new);
+        self.bind(upwards);
+        self.lea(R1, FP + stack::NUMBERS);
+        self.call(Function::bpf_iter_num_next);
+        self.jeq(R0, 0, end);
+        self.ldx(LINK, FP + stack::LINK);
+        self.record_namespace(end);
+        self.stx(FP + stack::LINK, LINK);
+        self.ja(upwards);
+        self.bind(end);
+        self.lea(R1, FP + stack::NUMBERS);
+        self.call(Function::bpf_iter_num_destroy);
+        self.ja(next);
+    }
+
+    /// Records NS, and sets NS and LINK for its parent. Goes to `end` if there is none, if NS has a record, or if there
+    /// is no room.
+    fn record_namespace(&mut self, end: Label) {
+        let layout = self.context.layout;
+        let [unknown] = self.labels(["unknown"]);
+        self.find_slot(unknown);
+        self.link_to_slot(end);
+        self.bind(unknown);
+        self.append(Header::namespace_count, layout.namespaces().start, Namespace::SIZE, layout.namespaces, end);
+        self.stx(LINK + LINKED, INDEX);
+        self.stx(SLOT + SLOT_INDEX, INDEX);
+        self.stx(SLOT + SLOT_GENERATION, GENERATION);
+        self.stx(RECORD + Namespace::generation, GENERATION);
+        self.copy_fields(Namespace::COPIED, NS);
+        self.read(NS, NS, member!(user_namespace.parent));
+        self.jeq(NS, 0, end);
+        self.lea(LINK, RECORD + Namespace::parent);
+    }
+
+    /// `GENERATION = ` that of NS, `SLOT = ` its slot. Goes to `otherwise` if another namespace is in the slot.
+    fn find_slot(&mut self, otherwise: Label) {
+        if self.kernel().has(member!(user_namespace.ns.ns_id)) {
+            self.read(GENERATION, NS, member!(user_namespace.ns.ns_id));
+        } else {
+            self.read(GENERATION, NS, member!(user_namespace.level));
+            self.read(R1, NS, member!(user_namespace.ns.inum));
+            self.lsh(GENERATION, 32);
+            self.or(GENERATION, R1);
+        }
+        self.mov(SLOT, GENERATION);
+        self.and(SLOT, self.context.layout.slots() as i32 - 1);
+        self.lsh(SLOT, Slot::SIZE.ilog2() as i32);
+        self.add(SLOT, ARRAY);
+        self.ldx(R2, SLOT + SLOT_GENERATION);
+        self.jne(R2, GENERATION, otherwise);
+    }
+
+    /// `*link = slot->index; goto next;`
+    fn link_to_slot(&mut self, next: Label) {
+        self.ldx(INDEX, SLOT + SLOT_INDEX);
+        self.stx(LINK + LINKED, INDEX);
+        self.ja(next);
+    }
+}

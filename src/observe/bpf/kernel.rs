@@ -1,0 +1,63 @@
+//! What the programs need to know about a kernel: where the declared members are, and the BTF ids.
+
+use super::assembler::Location;
+use super::schema::{Step, most_members, position_of_struct};
+use super::tables::{Function, STRUCTS};
+
+pub const MOST_MEMBERS: usize = most_members(STRUCTS);
+
+/// The size of `struct upid` on a 64-bit kernel. The programs know no other kernels.
+pub const UPID_SIZE: u32 = 16;
+
+/// The layout of one kernel's structs. A kernel that lacks something fails only the programs that need it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kernel {
+    /// In the order of `STRUCTS`.
+    pub structs: [StructLayout; STRUCTS.len()],
+    /// BTF ids in the order of `Function`.
+    pub functions: [Option<u32>; Function::NAMES.len()],
+}
+
+/// The layout of a struct.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StructLayout {
+    pub btf_id: Option<u32>,
+    pub size: u32,
+    /// The offsets of the declared members, in bytes.
+    pub offsets: [Option<i16>; MOST_MEMBERS],
+}
+
+impl Kernel {
+    /// Where a member is in its struct.
+    pub fn location(&self, step: Step) -> Option<Location> {
+        const POINTER: i16 = size_of::<u64>() as i16;
+        let offset = self.structs[step.of].offsets[step.member]?;
+        Some(Location {
+            offset: offset + step.index * POINTER,
+            size: step.size,
+            #[cfg(test)]
+            name: step.name,
+        })
+    }
+
+    /// Whether the kernel has all members on this path.
+    pub fn has(&self, path: &[Step]) -> bool {
+        path.iter().all(|&step| self.location(step).is_some())
+    }
+
+    /// The BTF id of a function.
+    pub fn function(&self, function: Function) -> Option<u32> {
+        self.functions[function as usize]
+    }
+
+    /// Whether programs can iterate over processes themselves (Linux 6.7).
+    pub fn has_task_iterator(&self) -> bool {
+        self.function(Function::bpf_iter_task_new).is_some()
+    }
+
+    /// Whether pointers have 64 bits, as the programs expect.
+    pub fn has_64_bits(&self) -> bool {
+        const UPID: usize = position_of_struct(STRUCTS, "upid");
+        self.structs[UPID].size == UPID_SIZE
+    }
+}

@@ -1,0 +1,206 @@
+//! Processes, their user namespaces with all ancestors, and descriptors of namespaces, from BPF programs that read the
+//! kernel's own structures: bpf(2). See docs/bpf.md.
+//!
+//! | file | content |
+//! |------|---------|
+//! | `processes.rs`, `tasks.rs`, `descriptors.rs` | the programs |
+//! | `chain.rs`, `pid.rs`, `program.rs` | parts that programs share |
+//! | `tables.rs` | the kernel members that they read, and the records that they write |
+//! | `registers.rs`, `assembler.rs`, `schema.rs` | the notation of programs and tables |
+//! | `btf.rs`, `kernel.rs` | the layout of the running kernel's structs |
+//! | `layout.rs`, `records.rs` | the shared array |
+
+mod assembler;
+mod btf;
+mod chain;
+mod descriptors;
+mod kernel;
+mod layout;
+#[cfg(test)]
+mod listing;
+mod pid;
+mod preflight;
+mod processes;
+mod program;
+mod records;
+mod registers;
+mod schema;
+mod tables;
+mod tasks;
+#[cfg(test)]
+mod tests;
+
+use super::candidate::Candidate;
+use super::users::Users;
+use super::{Context, Procfs, pid_namespace};
+use crate::error::Error;
+use crate::facts::{Member, Source};
+use crate::sys::bpf::{self, Trigger};
+use crate::sys::file::Fd;
+use crate::sys::memory::Memory;
+use crate::sys::{Errno, nsfs, signal};
+use crate::util::arrays::reserved;
+use assembler::Program;
+use kernel::Kernel;
+use layout::{Layout, with_spare};
+use once_cell::race::OnceBox;
+use program::{Ancestors, Target};
+use schema::member;
+use tables::{Function, Header};
+
+/// `SOCKFS_MAGIC` of linux/magic.h: the file system of all sockets.
+const SOCKFS_MAGIC: u32 = 0x534f_434b;
+
+/// The initial room for descriptors: the kernel gives no estimate.
+const DEFAULT_DESCRIPTORS: u32 = 4096;
+/// How often a program is loaded again if signals interrupt that.
+const MAX_RETRIES: u32 = 10;
+
+/// Records all processes, as `processes.rs` does through procfs. Records nothing if it fails.
+///
+/// # Errors
+///
+/// Only those of `userns_source_error()` in the C header.
+pub fn walk(context: &mut Context) -> Result<Source, Error> {
+    let (members, source) = try_walk(context.procfs, &mut context.users).map_err(|error| match error.errno() {
+        libc::EPERM | libc::EXDEV | libc::EOPNOTSUPP | libc::ENOEXEC | libc::ENOMEM | libc::EMFILE | libc::ENFILE => {
+            error
+        }
+        libc::EACCES => Error::FORBIDDEN, // by a security module
+        _ => Error::NO_BPF,
+    })?;
+    context.facts_mut().members = members;
+    Ok(source)
+}
+
+fn try_walk(procfs: &Procfs, users: &mut Users) -> Result<(Vec<Member>, Source), Error> {
+    let is_nested = !pid_namespace::is_caller_in_initial_pid_namespace(procfs);
+    // Only the procfs of the initial PID namespace shows a process of that namespace.
+    if is_nested && !pid_namespace::shows_callers_pid_namespace(procfs)? {
+        return Err(Error::OTHER_PROCFS);
+    }
+    let mut scope = Scope::of_caller(is_nested);
+    let threads = preflight::count_threads(procfs);
+    let mut layout = Layout { capacity: with_spare(threads), namespaces: with_spare(threads / 8) };
+    let mut ancestors = Ancestors::Few;
+    loop {
+        let (array, source) = scope.walk(layout, ancestors)?;
+        let header = records::header(array.bytes())?;
+        if scope.correct_level(&header) {
+            continue;
+        }
+        let is_cut_off = header.is_cut_off != 0;
+        match layout.grown_for(&header)? {
+            None if is_cut_off && ancestors == Ancestors::Few => (),
+            None => {
+                let has_ids = running_kernel()?.has(member!(user_namespace.ns.ns_id));
+                return Ok((records::processes(array.bytes(), layout, has_ids, users)?, source));
+            }
+            Some(larger) => layout = larger,
+        }
+        if is_cut_off {
+            ancestors = Ancestors::All;
+        }
+    }
+}
+
+/// Finds all descriptors of namespaces, and of sockets if `sockets` is set, in the tables of all threads; in ascending
+/// order. Requires a procfs for which [`walk`] succeeded.
+pub fn find_descriptors(procfs: &Procfs, sockets: bool) -> Result<Vec<Candidate>, Error> {
+    let mut scope = Scope::of_caller(!pid_namespace::is_caller_in_initial_pid_namespace(procfs));
+    let magics = [nsfs::MAGIC, SOCKFS_MAGIC];
+    let mut layout = Layout { capacity: DEFAULT_DESCRIPTORS, namespaces: 0 };
+    loop {
+        let array = scope.visit_descriptors(layout, if sockets { &magics } else { &magics[..1] })?;
+        let header = records::header(array.bytes())?;
+        if scope.correct_level(&header) {
+            continue;
+        }
+        match layout.grown_for(&header)? {
+            None => return records::descriptors(array.bytes(), layout),
+            Some(larger) => layout = larger,
+        }
+    }
+}
+
+/// The processes that a walk sees: those of the caller's PID namespace.
+struct Scope {
+    /// The level of that, see pid_namespaces(7).
+    level: u32,
+}
+
+impl Scope {
+    /// Only the kernel's structures tell the level of a PID namespace other than the initial one. Most have level 1.
+    fn of_caller(is_nested: bool) -> Scope {
+        Scope { level: is_nested.into() }
+    }
+
+    /// Whether a program found another level, and so did nothing else.
+    fn correct_level(&mut self, header: &Header) -> bool {
+        let found = header.own_level as u32;
+        // 0: it is the initial one, or there was nothing to visit.
+        let is_other = found != 0 && found != self.level;
+        if is_other {
+            self.level = found;
+        }
+        is_other
+    }
+
+    /// Runs the fastest program that this kernel accepts.
+    fn walk(&self, layout: Layout, ancestors: Ancestors) -> Result<(Memory, Source), Error> {
+        // First, because it fails without privileges. It fails too if arrays cannot be mapped (before Linux 5.5), or
+        // none as large (some kernels before 6.1 have a limit of 4 MB).
+        let (map, array) = bpf::make_array(layout.size())?;
+        let kernel = running_kernel()?;
+        let target = Target { kernel, level: self.level, array: map.number(), layout, ancestors };
+        let run = || -> Result<(), Error> { Ok(bpf::run(&load(&processes::program(target)?, Trigger::Call)?)?) };
+        let refusal = match run() {
+            Ok(()) => return Ok((array, Source::BpfProcesses)),
+            Err(error) if error.is_exhaustion() => return Err(error),
+            Err(error) => error,
+        };
+        let tasks = kernel.function(Function::bpf_iter_task).ok_or(refusal)?;
+        bpf::visit(&load(&tasks::program(target)?, Trigger::Visit(tasks))?)?;
+        Ok((array, Source::BpfTasks))
+    }
+
+    fn visit_descriptors(&self, layout: Layout, magics: &[u32]) -> Result<Memory, Error> {
+        let (map, array) = bpf::make_array(layout.size_of_descriptors())?;
+        let kernel = running_kernel()?;
+        let target = Target { kernel, level: self.level, array: map.number(), layout, ancestors: Ancestors::Few };
+        let files = kernel.function(Function::bpf_iter_task_file).ok_or(Error::NO_BPF)?;
+        bpf::visit(&load(&descriptors::program(target, magics)?, Trigger::Visit(files))?)?;
+        Ok(array)
+    }
+}
+
+/// The layout of the running kernel's structs, looked up once.
+fn running_kernel() -> Result<&'static Kernel, Error> {
+    static KERNEL: OnceBox<[Kernel; 1]> = OnceBox::new();
+    let [kernel] = KERNEL.get_or_try_init(|| {
+        // A fallible allocation of a box: through an array of one.
+        let mut kernel = reserved(1)?;
+        kernel.push(btf::look_up()?);
+        kernel.into_boxed_slice().try_into().map_err(|_| Error::NO_MEMORY)
+    })?;
+    Ok(kernel)
+}
+
+fn load(program: &Program, trigger: Trigger) -> Result<Fd, Error> {
+    let mut loaded = bpf::load(&program.instructions, trigger, &mut []);
+    for _ in 0..MAX_RETRIES {
+        if loaded.as_ref().err() != Some(&Errno(libc::EAGAIN)) {
+            break;
+        }
+        // The verifier gives up when a signal is pending. Signals can wait for a millisecond. Those that cannot be
+        // blocked stop or freeze this thread, which goes on afterwards.
+        let _blocked = signal::block_all();
+        loaded = bpf::load(&program.instructions, trigger, &mut []);
+    }
+    match loaded {
+        // From the verifier or a security module. Missing privileges are EPERM; a missing JIT compiler, without which
+        // programs cannot call kernel functions, is ENOTSUPP.
+        Err(Errno(libc::EACCES | libc::EINVAL | libc::E2BIG | libc::EFAULT | libc::ENOENT)) => Err(Error::REFUSED_BPF),
+        loaded => Ok(loaded?),
+    }
+}

@@ -1,0 +1,107 @@
+//! The program that visits all processes itself, with the open-coded iterator over processes (Linux 6.7).
+//!
+//! ```c
+//! SEC("syscall") int processes(void *ctx)
+//! {
+//!     struct bpf_iter_task tasks;
+//!     struct { struct task_struct *task; struct pid *pid; const struct cred *cred; } prefetched;
+//!
+//!     keep_own_pid_namespace();                               // pid.rs
+//!     bpf_rcu_read_lock();
+//!     bpf_iter_task_new(&tasks, NULL, BPF_TASK_ITER_ALL_PROCS);
+//!     prefetch(NULL);
+//!     while ((task = bpf_iter_task_next(&tasks))) {
+//!         if (task == prefetched.task)
+//!             pid = prefetched.pid, cred = prefetched.cred;
+//!         else
+//!             pid = task->thread_pid, cred = task->real_cred; // at level 0 pid = task->tgid
+//!         prefetch(container_of(task->tasks.next, struct task_struct, tasks));
+//!         record_process();                                   // chain.rs
+//!     }
+//!     bpf_iter_task_destroy(&tasks);
+//!     bpf_rcu_read_unlock();
+//!     array->own_pid_namespace = NULL;
+//!     return 0;
+//! }
+//!
+//! void prefetch(struct task_struct *task)
+//! {
+//!     prefetched.task = task;
+//!     prefetched.pid = task->thread_pid;                      // at level 0 task->tgid
+//!     prefetched.cred = task->real_cred;
+//! }
+//! ```
+//!
+//! Most of the time goes to cache misses. So at each process the program reads from the next one in the kernel's list,
+//! which the iterator most likely shows next. Then the processor waits for both processes at the same time.
+
+use super::assembler::{Assembler, FP, Program, R0, R1, R2, R3, Register};
+use super::program::{Ancestors, Builder, Target};
+use super::registers::{ARRAY, CRED, NUMBER, PID, TASK, stack};
+use super::schema::{btf_type, member};
+use super::tables::Function;
+use crate::error::Error;
+
+/// `BPF_TASK_ITER_ALL_PROCS` of kernel/bpf/task_iter.c.
+const BPF_TASK_ITER_ALL_PROCS: i32 = 0;
+
+pub fn program(target: Target) -> Result<Program, Error> {
+    let mut code = Assembler::new(target);
+    let [next, end, prefetched, other_level] = code.labels(["next", "end", "prefetched", "other_level"]);
+    code.ld_map_value(ARRAY, target.array);
+    code.keep_own_pid_namespace(other_level);
+    code.call(Function::bpf_rcu_read_lock);
+    code.lea(R1, FP + stack::TASKS);
+    code.mov(R2, 0);
+    code.mov(R3, BPF_TASK_ITER_ALL_PROCS);
+    code.call(Function::bpf_iter_task_new);
+    code.mov(R0, 0);
+    code.prefetch(R0);
+
+    code.bind(next);
+    code.lea(R1, FP + stack::TASKS);
+    code.call(Function::bpf_iter_task_next);
+    code.jeq(R0, 0, end);
+    code.cast_untrusted(TASK, R0, btf_type!(task_struct));
+    // NUMBER holds PID over the calls below.
+    code.ldx(R2, FP + stack::PREFETCHED_TASK);
+    code.ldx(NUMBER, FP + stack::PREFETCHED_PID);
+    code.ldx(CRED, FP + stack::PREFETCHED_CRED);
+    code.jeq(R2, TASK, prefetched);
+    code.read_process();
+    code.mov(NUMBER, PID);
+    code.bind(prefetched);
+    code.read(R0, TASK, member!(task_struct.tasks.next));
+    code.container_of(R0, member!(task_struct.tasks.next));
+    code.prefetch(R0);
+    code.mov(PID, NUMBER);
+    code.record_process(next);
+    match target.ancestors {
+        Ancestors::Few => {
+            code.record_namespaces(next);
+            code.ja(next);
+        }
+        Ancestors::All => code.record_namespaces_by_iterator(next),
+    }
+
+    code.bind(end);
+    code.lea(R1, FP + stack::TASKS);
+    code.call(Function::bpf_iter_task_destroy);
+    code.call(Function::bpf_rcu_read_unlock);
+    code.forget_own_pid_namespace();
+    code.bind(other_level);
+    code.return_0();
+    code.finish()
+}
+
+impl Builder<'_> {
+    /// Keeps on the stack what the program needs of a task; all zeros for NULL.
+    fn prefetch(&mut self, task: Register) {
+        self.cast_untrusted(R2, task, btf_type!(task_struct));
+        self.stx(FP + stack::PREFETCHED_TASK, R2);
+        self.read_pid(R2, member!(task_struct.tgid));
+        self.stx(FP + stack::PREFETCHED_PID, PID);
+        self.read(R1, R2, member!(task_struct.real_cred));
+        self.stx(FP + stack::PREFETCHED_CRED, R1);
+    }
+}

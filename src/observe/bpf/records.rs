@@ -1,0 +1,113 @@
+//! Reads the records that the programs wrote into the shared array.
+
+use super::layout::Layout;
+use super::tables::{Descriptor, Header, Namespace, Process};
+use crate::error::Error;
+use crate::facts::Member;
+use crate::observe::candidate::Candidate;
+use crate::observe::users::{Observed, Users};
+use crate::sys::pidfd;
+use crate::util::arrays::{reserved, sort_by_number};
+use std::ops::Range;
+
+pub fn header(array: &[u8]) -> Result<Header, Error> {
+    Header::parse(array).ok_or(Error::BUG)
+}
+
+/// The descriptors, in ascending order.
+pub fn descriptors(array: &[u8], layout: Layout) -> Result<Vec<Candidate>, Error> {
+    let count = header(array)?.count as usize;
+    let mut found = reserved(count)?;
+    let all = records(array, layout.descriptors(), count, Descriptor::parse);
+    found.extend(all.map(|Descriptor { pid, tid, number }| Candidate { pid, tid, number }));
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// Records the user namespaces, and returns the processes with their namespaces. Records nothing if it fails.
+pub fn processes(array: &[u8], layout: Layout, has_ids: bool, users: &mut Users) -> Result<Vec<Member>, Error> {
+    let Header { count, namespace_count, .. } = header(array)?;
+    let (count, namespace_count) = (count as usize, namespace_count as usize);
+    let mut observed = reserved(namespace_count)?;
+    observed.extend(records(array, layout.namespaces(), namespace_count, Namespace::parse).map(|record| Observed {
+        inode: record.inode.into(),
+        id: if has_ids { record.generation } else { 0 },
+        generation: record.generation,
+        owner_uid: record.owner,
+        parent: record.parent.checked_sub(1),
+    }));
+    // As large as the array, not as the count. From 128 KiB on, glibc then keeps freed memory for the next scan, see
+    // mallopt(3).
+    let mut members = reserved(layout.capacity as usize)?;
+    members.extend(records(array, layout.processes(), count, Process::parse).filter_map(|record| {
+        // For now the index of the record.
+        let namespace = record.namespace.checked_sub(1)?;
+        Some(Member { pid: record.pid as i32, namespace, ..Member::default() })
+    }));
+    sort_by_number(&mut members, |member| member.pid as u64)?;
+    // Some kernels under lockdown return zeros for memory that programs may not read.
+    if members.binary_search_by_key(&pidfd::own_pid(), |member| member.pid).is_err() {
+        return Err(Error::NO_BPF);
+    }
+    let recorded = users.record_observed(&observed)?;
+    members.retain_mut(|member| match recorded.get(member.namespace as usize) {
+        Some(&Some(namespace)) => {
+            member.namespace = namespace;
+            true
+        }
+        _ => false, // the namespace has ended, so the process has ended or moved
+    });
+    // A PID can have gone to another process meanwhile, or in execve(2) to another thread.
+    members.dedup_by_key(|member| member.pid);
+    Ok(members)
+}
+
+/// The first records in a part of the array.
+fn records<R>(
+    array: &[u8],
+    part: Range<usize>,
+    count: usize,
+    parse: impl Fn(&[u8]) -> Option<R>,
+) -> impl Iterator<Item = R> {
+    array[part].chunks_exact(size_of::<R>()).take(count).filter_map(parse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::bpf::tables::Slot;
+
+    /// Processes out of order, one PID twice, one without a namespace; and a namespace that has ended.
+    #[test]
+    fn only_members_of_live_namespaces_remain() {
+        let layout = Layout { capacity: 8, namespaces: 4 };
+        let mut array = vec![0; layout.size()];
+        let mut put = |at: usize, words: &[u32]| {
+            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+            array[at..at + bytes.len()].copy_from_slice(&bytes);
+        };
+        let long = |number: u32| if cfg!(target_endian = "little") { [number, 0] } else { [0, number] };
+        put(0, [long(5), long(3)].as_flattened());
+        let [low, high] = long(7);
+        for (index, record) in [[low, high, 100, 0, 2, 0], [0, 0, 5, 0, 0, 0], [0, 0, 100, 0, 2, 0]].iter().enumerate()
+        {
+            put(layout.namespaces().start + index * Namespace::SIZE, record);
+        }
+        let own = pidfd::own_pid() as u32;
+        for (index, record) in [[own + 2, 3], [own, 2], [own + 1, 1], [own, 2], [own + 3, 0]].iter().enumerate() {
+            put(layout.processes().start + index * Process::SIZE, record);
+        }
+        let mut users = Users::default();
+        let found = processes(&array, layout, true, &mut users).unwrap();
+        let members: Vec<_> = found.iter().map(|member| (member.pid, member.namespace)).collect();
+        assert_eq!(members, [(own as i32, 0), (own as i32 + 2, 1)]);
+        assert_eq!((users.find(5), users.find(100)), (Some(0), Some(1)));
+    }
+
+    /// Fields have the same locations on 32-bit machines as in the programs.
+    #[test]
+    fn records_have_no_hidden_padding() {
+        assert_eq!((Header::SIZE, Slot::SIZE), (64, 16));
+        assert_eq!((Process::SIZE % 4, Namespace::SIZE % 8, Descriptor::SIZE % 4), (0, 0, 0));
+    }
+}

@@ -1,0 +1,55 @@
+//! The registers and the stack of all programs, by name.
+//!
+//! |     | name                   | content                                                                       |
+//! |-----|------------------------|------------------------------------------------------------------------------|
+//! | R0  |                        | the result of a call; the number of namespaces recorded in a row              |
+//! | R1  | `PID`                  | `struct pid *` of a process or thread; at level 0 the number itself           |
+//! | R2  | `INDEX`                | the index of a record, plus 1                                                 |
+//! | R3  | `RECORD`               | the address of the record that is written                                     |
+//! | R4  | `SLOT`                 | the address of a slot of the namespace cache, minus the size of the header    |
+//! | R5  | `LINK`                 | the address of the field that receives the index of the current namespace:    |
+//! |     |                        | first the `namespace` of the process record, then the `parent` of the child   |
+//! | R6  | `ARRAY`                | the address of the shared array                                               |
+//! | R7  | `TASK`                 | `struct task_struct *`                                                        |
+//! | R8  | `NUMBER`, `GENERATION` | a PID, TID or descriptor; then the generation of a namespace                  |
+//! | R9  | `CRED`, `NS`           | `struct cred *`, then `struct user_namespace *`                               |
+//! |     | `FILE`, `DESCRIPTOR`   | in the program for descriptors: `struct file *`, then the record              |
+//! |     | `OWN_PID`              | before these: `struct pid *` of the caller                                    |
+//! | R10 | `FP`                   | the frame pointer                                                             |
+//!
+//! R1 to R5 are free for other values where these names are not in use. Calls destroy them.
+
+use super::assembler::{Location, R1, R2, R3, R4, R5, R6, R7, R8, R9, Register, Size};
+
+pub const PID: Register = R1;
+pub const INDEX: Register = R2;
+pub const RECORD: Register = R3;
+pub const SLOT: Register = R4;
+pub const LINK: Register = R5;
+pub const ARRAY: Register = R6;
+pub const TASK: Register = R7;
+pub const NUMBER: Register = R8;
+pub const GENERATION: Register = R8;
+pub const CRED: Register = R9;
+pub const NS: Register = R9;
+pub const FILE: Register = R9;
+pub const DESCRIPTOR: Register = R9;
+pub const OWN_PID: Register = R9;
+
+/// Locations on the stack, relative to `FP`.
+pub mod stack {
+    use super::{Location, Size};
+
+    /// `struct bpf_iter_task`: 24 bytes.
+    pub const TASKS: Location = Location::new(-24, Size::DW, "&tasks");
+    /// `struct bpf_iter_num`: 8 bytes.
+    pub const NUMBERS: Location = Location::new(-32, Size::DW, "&numbers");
+    /// LINK, over calls.
+    pub const LINK: Location = Location::new(-40, Size::DW, "link");
+    /// The result of `bpf_probe_read_kernel`: at most a `struct upid`, 16 bytes.
+    pub const COPY: i16 = -56;
+    /// The task that most likely comes next, with its PID and CRED.
+    pub const PREFETCHED_TASK: Location = Location::new(-64, Size::DW, "prefetched.task");
+    pub const PREFETCHED_PID: Location = Location::new(-72, Size::DW, "prefetched.pid");
+    pub const PREFETCHED_CRED: Location = Location::new(-80, Size::DW, "prefetched.cred");
+}

@@ -1,0 +1,147 @@
+//! The tables of the kernel members that the programs read, and of the records that they write.
+//!
+//! To record one more field, change only this file: docs/bpf.md shows an example.
+
+use super::assembler::{Location, Size};
+use super::schema::{Copied, Kind, Member, Struct, kernel_functions, kernel_structs, member, record};
+
+kernel_structs! {
+    /// include/linux/sched.h: a thread.
+    struct task_struct {
+        exit_state: u32,
+        tasks.next: u64,
+        pid: u32,
+        tgid: u32,
+        thread_pid: *pid,
+        real_cred: *cred,
+        signal: *signal_struct,
+    }
+
+    /// include/linux/sched/signal.h: what the threads of a process share.
+    struct signal_struct {
+        pids: *pid, // an array, by enum pid_type
+    }
+
+    /// include/linux/cred.h
+    struct cred {
+        user_ns: *user_namespace,
+    }
+
+    /// include/linux/user_namespace.h
+    struct user_namespace {
+        parent: *user_namespace,
+        level: u32,
+        owner: u32, // kuid_t
+        ns.inum: u32,
+        ns.ns_id: u64, // Linux 6.18
+    }
+
+    /// include/linux/pid.h: the numbers of a process or thread.
+    struct pid {
+        level: u32,
+        tasks: u64, // an array of hlist_head, by enum pid_type
+        numbers: upid, // an array, by level of the PID namespace
+    }
+
+    /// include/linux/pid.h: a number in one PID namespace.
+    struct upid {
+        nr: u32,
+        ns: *pid_namespace,
+    }
+
+    /// include/linux/fs.h
+    struct file {
+        f_inode: *inode,
+    }
+
+    /// include/linux/fs.h
+    struct inode {
+        i_sb: *super_block,
+    }
+
+    /// include/linux/fs.h, from Linux 6.19 on include/linux/fs/super_types.h
+    struct super_block {
+        s_magic: u64,
+    }
+}
+
+kernel_functions! {
+    /// The BTF id of this function stands for an iterator over threads (Linux 5.8): kernel/bpf/task_iter.c.
+    bpf_iter_task,
+    /// The same for an iterator over the descriptors of threads.
+    bpf_iter_task_file,
+    // Open-coded iterators over processes (Linux 6.7): kernel/bpf/task_iter.c.
+    bpf_iter_task_new,
+    bpf_iter_task_next,
+    bpf_iter_task_destroy,
+    // Open-coded iterators over numbers (Linux 6.4): kernel/bpf/bpf_iter.c.
+    bpf_iter_num_new,
+    bpf_iter_num_next,
+    bpf_iter_num_destroy,
+    // kernel/bpf/helpers.c (Linux 6.2)
+    bpf_rcu_read_lock,
+    bpf_rcu_read_unlock,
+    bpf_rdonly_cast,
+}
+
+record! {
+    /// The beginning of the shared array.
+    pub struct Header {
+        /// The number of processes, or of descriptors. It counts those without room too.
+        count: u64,
+        /// The number of user namespaces. It counts those without room too.
+        namespace_count: u64,
+        /// The level of the caller's PID namespace; 0 for the initial one, or if the program visited nothing.
+        own_level: u64,
+        /// `struct pid_namespace *` of the caller, while the program runs.
+        own_pid_namespace: u64,
+        /// Not 0: a process has more unknown ancestors than the program follows.
+        is_cut_off: u64,
+        padding_0: u64,
+        padding_1: u64,
+        padding_2: u64,
+    }
+}
+
+record! {
+    /// A slot of the namespace cache: the user namespace that the program met last, of those that share the slot.
+    pub struct Slot {
+        generation: u64,
+        /// The index of the record, plus 1.
+        index: u32,
+        padding: u32,
+    }
+}
+
+record! {
+    /// A process. A copied field starts at the `task_struct`.
+    pub struct Process {
+        pid: u32,
+        /// The index of its user namespace, plus 1; 0: none.
+        namespace: u32,
+    }
+}
+
+record! {
+    /// A user namespace. A copied field starts at the `user_namespace`.
+    pub struct Namespace {
+        /// The 64-bit id, which is never used again. A kernel without ids has inode number and level instead: an inode
+        /// number can go to another namespace, but no two ancestors in a chain share both. It is never 0.
+        generation: u64,
+        inode: u32 = user_namespace.ns.inum,
+        owner: u32 = user_namespace.owner,
+        /// The index of its parent, plus 1; 0: none.
+        parent: u32,
+        padding: u32,
+    }
+}
+
+record! {
+    /// A descriptor of a namespace or socket.
+    pub struct Descriptor {
+        pid: i32,
+        /// The thread in whose table it is: the first of the process, or one that has another table.
+        tid: i32,
+        number: i32,
+    }
+}

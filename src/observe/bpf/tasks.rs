@@ -1,0 +1,52 @@
+//! The program that the kernel's iterator starts for each thread (Linux 5.8), and once more without one at the end.
+//!
+//! ```c
+//! SEC("iter/task") int tasks(struct bpf_iter__task *ctx)
+//! {
+//!     task = ctx->task;
+//!     if (!task)
+//!         goto last;
+//!     if (task->pid != task->tgid && !task->exit_state)
+//!         return 0;                               // a thread that is not the first of its process
+//!     keep_own_pid_namespace();                   // pid.rs
+//!     pid = task->thread_pid;                     // at level 0 task->tgid
+//!     cred = task->real_cred;
+//!     record_process();                           // chain.rs
+//!     return 0;
+//! last:
+//!     array->own_pid_namespace = NULL;
+//!     return 0;
+//! }
+//! ```
+//!
+//! A process is its first thread, whose TID is the PID. If another thread calls execve(2), the first one ends and hands
+//! over its TID, perhaps just before the visit: de_thread() of fs/exec.c. So a thread that has ended stands for its
+//! process too; the reader drops duplicates.
+
+use super::assembler::{Assembler, Location, Program, R1, R2, R3, Size};
+use super::program::Target;
+use super::registers::TASK;
+use super::schema::member;
+use crate::error::Error;
+
+/// `struct bpf_iter__task` of kernel/bpf/task_iter.c.
+const CTX_TASK: Location = Location::new(8, Size::DW, "bpf_iter__task.task");
+
+pub fn program(target: Target) -> Result<Program, Error> {
+    let mut code = Assembler::new(target);
+    let [next, last, process] = code.labels(["next", "last", "process"]);
+    code.ldx(TASK, R1 + CTX_TASK);
+    code.jeq(TASK, 0, last);
+    code.read(R2, TASK, member!(task_struct.pid));
+    code.read(R3, TASK, member!(task_struct.tgid));
+    code.jeq(R2, R3, process);
+    code.read(R2, TASK, member!(task_struct.exit_state));
+    code.jeq(R2, 0, next);
+    code.bind(process);
+    code.prologue(next);
+    code.read_process();
+    code.record_process(next);
+    code.record_namespaces(next);
+    code.epilogue(next, last);
+    code.finish()
+}

@@ -1,0 +1,64 @@
+//! The verifier of the running kernel accepts all programs.
+
+use super::*;
+use std::io::Write;
+
+/// Of the kernel's include/linux/errno.h, and still returned to programs: there is no JIT compiler.
+const ENOTSUPP: i32 = 524;
+
+/// Unlike `eprintln!`, shows the text of a test that passes.
+fn tell(text: &str) {
+    writeln!(std::io::stderr(), "{text}").unwrap();
+}
+
+/// Shows a summary of the verifier's log, and all of it if the verifier refuses.
+fn verify(name: &str, program: Result<Program, Error>, trigger: Trigger) {
+    let code = program.unwrap().instructions;
+    let mut log = vec![0; 1 << 20];
+    let loaded = bpf::load(&code, trigger, &mut log);
+    let end = log.iter().position(|&byte| byte == 0).unwrap_or(log.len());
+    let log = String::from_utf8_lossy(&log[..end]);
+    if loaded.as_ref().err() == Some(&Errno(ENOTSUPP)) {
+        return tell(&format!("skipped: {name}: {}", log.lines().next_back().unwrap_or_default()));
+    }
+    assert!(loaded.is_ok(), "{name}: {loaded:?}\n{log}");
+    tell(&format!("{name}: {} instructions; {}", code.len(), log.lines().last().unwrap_or_default()));
+}
+
+#[test]
+fn the_verifier_accepts_all_programs() {
+    let layout = Layout { capacity: 1000, namespaces: 100 };
+    let made = bpf::make_array(layout.size().max(layout.size_of_descriptors()));
+    let ((map, _memory), kernel) = match (made, running_kernel()) {
+        (Ok(made), Ok(kernel)) => (made, kernel),
+        (made, kernel) => {
+            let errors = (made.err(), kernel.err());
+            return tell(&format!("skipped: the_verifier_accepts_all_programs: {errors:?}"));
+        }
+    };
+    let mut old = kernel.clone();
+    old.functions[Function::bpf_iter_task_new as usize] = None;
+    let functions = [Function::bpf_iter_task, Function::bpf_iter_task_file].map(|function| kernel.function(function));
+    for (level, ancestors) in
+        [0, 1, 32].into_iter().flat_map(|level| [Ancestors::Few, Ancestors::All].map(|ancestors| (level, ancestors)))
+    {
+        let target = Target { kernel, level, array: map.number(), layout, ancestors };
+        let name = |what: &str| format!("{what}, PID namespace on level {level}, {ancestors:?} ancestors");
+        if kernel.has_task_iterator() {
+            verify(&name("processes"), processes::program(target), Trigger::Call);
+        } else {
+            tell("skipped: the program that visits processes: this kernel has no iterator over them");
+        }
+        let [Some(tasks), Some(files)] = functions else {
+            tell("skipped: the programs that visit threads: this kernel has no iterators over them");
+            continue;
+        };
+        for (kernel, age) in [(kernel, ""), (&old, ", as on older kernels")] {
+            let target = Target { kernel, ..target };
+            let name = |what: &str| name(what) + age;
+            verify(&name("tasks"), tasks::program(target), Trigger::Visit(tasks));
+            let descriptors = descriptors::program(target, &[nsfs::MAGIC, SOCKFS_MAGIC]);
+            verify(&name("descriptors"), descriptors, Trigger::Visit(files));
+        }
+    }
+}
