@@ -69,7 +69,7 @@ fn imports(file: &str, code: &str) -> Vec<Vec<String>> {
     let mut all = Vec::new();
     for (start, _) in text.match_indices("crate::").chain(text.match_indices("super::")) {
         let before = text[..start].chars().next_back().unwrap_or(' ');
-        if before.is_alphanumeric() || before == '_' || before == ':' {
+        if before.is_alphanumeric() || "_:$".contains(before) {
             continue;
         }
         expand(&text[start..], &mut Vec::new(), &mut all);
