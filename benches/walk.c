@@ -26,9 +26,11 @@
 /* The value of the map: the program writes it, user space maps it. */
 struct walked {
     uint64_t count;
-    struct { uint32_t pid, inode; } process[1 << 18];
+    struct {
+        uint32_t pid, inode;
+    } process[1 << 18];
 };
-enum { CAPACITY = sizeof ((struct walked *)0)->process / sizeof ((struct walked *)0)->process[0] };
+enum { CAPACITY = sizeof((struct walked *)0)->process / sizeof((struct walked *)0)->process[0] };
 
 static _Noreturn void skip(const char *format, ...)
 {
@@ -182,7 +184,8 @@ static void jump_back_if(uint8_t to, uint8_t comparison, int32_t value, int targ
 
 static void call_kernel(const char *function)
 {
-    emit(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_KFUNC_CALL, 0, (int32_t)find_type(BTF_KIND_FUNC, function));
+    emit(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_KFUNC_CALL, 0,
+         (int32_t)find_type(BTF_KIND_FUNC, function));
 }
 
 /* r1 = the task iterator: 24 bytes on the stack, which the verifier checks. */
@@ -211,7 +214,7 @@ static int load_program(void)
         .insns = (uintptr_t)program,
         .insn_cnt = (uint32_t)length,
         /* Kernel functions need a license that the kernel regards as compatible with the GPL. */
-        .license = (uintptr_t)"Dual MIT/GPL",
+        .license = (uintptr_t) "Dual MIT/GPL",
     };
     int fd = bpf(BPF_PROG_LOAD, &attributes);
     if (fd >= 0)
@@ -257,7 +260,8 @@ static int own_level(void)
 /* Assembles the walk. r6: the array; r7: the caller's PID namespace. */
 static void assemble(int map, int level)
 {
-    const uint8_t r0 = BPF_REG_0, r1 = BPF_REG_1, r2 = BPF_REG_2, r3 = BPF_REG_3, r4 = BPF_REG_4, r5 = BPF_REG_5;
+    const uint8_t r0 = BPF_REG_0, r1 = BPF_REG_1, r2 = BPF_REG_2, r3 = BPF_REG_3, r4 = BPF_REG_4,
+                  r5 = BPF_REG_5;
     const uint8_t array = BPF_REG_6, own = BPF_REG_7;
     const struct btf_type *upid = btf.type[find_type(BTF_KIND_STRUCT, "upid")];
     int16_t number = (int16_t)(offset_of("pid", "numbers") + level * (int)upid->size);
@@ -355,7 +359,8 @@ int main(int argc, char *argv[])
         end(&start);
     }
     if (walked->count == CAPACITY || !has_caller(walked)) {
-        fprintf(stderr, "walk: this process is missing among %llu\n", (unsigned long long)walked->count);
+        fprintf(stderr, "walk: this process is missing among %llu\n",
+                (unsigned long long)walked->count);
         return EXIT_FAILURE;
     }
     printf("processes %llu\n", (unsigned long long)walked->count);
