@@ -1,7 +1,6 @@
 /*
- * links [TIMES]: the least that it takes to read the user namespaces of all processes
- * through procfs, so often. It lists /proc and reads the link of each process, and keeps
- * nothing.
+ * links [TIMES]: the minimal read of the user namespaces of all processes through procfs. It
+ * lists /proc, reads the link of each process, and keeps nothing.
  */
 #define _GNU_SOURCE
 #include "timing.h"
@@ -12,7 +11,7 @@
 #include <unistd.h>
 
 /* struct linux_dirent64, see getdents64(2). */
-struct record {
+struct entry {
     unsigned long long inode;
     long long offset;
     unsigned short length;
@@ -20,24 +19,24 @@ struct record {
     char name[];
 };
 
-/* How many links there are below here that can be read. */
+/* Returns the number of processes whose link can be read. */
 static unsigned long read_links(int proc)
 {
-    static _Alignas(struct record) char buffer[256 * 1024];
+    static _Alignas(struct entry) char buffer[256 * 1024];
     static const char link[] = "/ns/user";
     unsigned long count = 0;
     long filled;
 
     while ((filled = syscall(SYS_getdents64, proc, buffer, sizeof buffer)) > 0) {
-        for (long at = 0; at < filled;) {
-            const struct record *record = (const struct record *)(buffer + at);
+        for (long offset = 0; offset < filled;) {
+            const struct entry *entry = (const struct entry *)(buffer + offset);
             char path[32], text[32];
-            size_t length = strlen(record->name);
+            size_t length = strlen(entry->name);
 
-            at += record->length;
-            if (record->name[0] < '0' || record->name[0] > '9' || length > 10)
+            offset += entry->length;
+            if (entry->name[0] < '0' || entry->name[0] > '9' || length > 10)
                 continue;
-            memcpy(path, record->name, length);
+            memcpy(path, entry->name, length);
             memcpy(path + length, link, sizeof link);
             count += readlinkat(proc, path, text, sizeof text) > 0;
         }

@@ -1,6 +1,6 @@
 /*
- * What the programs of the benchmark share: they do something several times, and print for
- * each time a line "time WALL USER SYSTEM", in microseconds; see benches/program.
+ * The clock of the programs of the benchmark. Each program repeats its work several times and
+ * prints one line "time WALL USER SYSTEM" per repetition, in microseconds.
  */
 #ifndef TIMING_H
 #define TIMING_H
@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-enum { SKIPPED = 77 /* exit status: it cannot be done here, standard error says why */ };
+enum { SKIPPED = 77 /* exit status: impossible on this machine; standard error has the reason */ };
 
 struct moment {
     struct timespec wall;
@@ -17,8 +17,8 @@ struct moment {
 };
 
 /*
- * Waits a moment before all but the first, as whoever looks at a host again and again does: right
- * after the last time everything would still be in the caches of the processor.
+ * Starts the clock. Before every repetition except the first it waits, as a monitoring agent
+ * does: without the wait, all data would still be in the caches of the processor.
  */
 static void begin(struct moment *start)
 {
@@ -36,7 +36,7 @@ static double cpu_time(const struct timeval *from, const struct timeval *to)
     return (double)(to->tv_sec - from->tv_sec) * 1e6 + (double)(to->tv_usec - from->tv_usec);
 }
 
-/* Prints what has passed since then. */
+/* Stops the clock and prints the time since the start. */
 static void end(const struct moment *start)
 {
     struct moment stop;

@@ -1,10 +1,10 @@
 /*
- * walk [TIMES]: the fastest walk over all processes that Linux offers, so often: a BPF
- * program with the open-coded task iterator (Linux 6.7), which writes the PID and the inode
- * number of the user namespace of each into an array, and nothing else; see bpf(2). PIDs are
- * those of the caller's own PID namespace, to which it keeps.
+ * walk [TIMES]: the fastest walk over all processes that Linux offers. A BPF program (bpf(2))
+ * with the open-coded task iterator (Linux 6.7) writes the PID of each process, and the inode
+ * number of its user namespace, to an array, and does nothing else. It visits the processes
+ * of the caller's own PID namespace only.
  *
- * It is a yardstick for the library, so it has nothing in common with it.
+ * This is a reference for the library, so it shares no code with it.
  */
 #define _GNU_SOURCE
 #include "timing.h"
@@ -23,12 +23,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* What the program writes; userspace maps it. */
+/* The value of the map: the program writes it, user space maps it. */
 struct walked {
     uint64_t count;
-    struct { uint32_t pid, inode; } of[1 << 18];
+    struct {
+        uint32_t pid, inode;
+    } process[1 << 18];
 };
-enum { CAPACITY = sizeof ((struct walked *)0)->of / sizeof ((struct walked *)0)->of[0] };
+enum { CAPACITY = sizeof((struct walked *)0)->process / sizeof((struct walked *)0)->process[0] };
 
 static _Noreturn void skip(const char *format, ...)
 {
@@ -49,7 +51,7 @@ static struct {
     uint32_t types;
 } btf;
 
-/* How much follows a type. */
+/* The number of bytes that follow a type. */
 static size_t trailer(const struct btf_type *type)
 {
     size_t elements = BTF_INFO_VLEN(type->info);
@@ -64,7 +66,7 @@ static size_t trailer(const struct btf_type *type)
         return elements * sizeof(struct btf_param);
     case BTF_KIND_DATASEC:
         return elements * sizeof(struct btf_var_secinfo);
-    case 19: /* BTF_KIND_ENUM64, which has three numbers for each */
+    case 19: /* BTF_KIND_ENUM64: three numbers per value */
         return elements * 12;
     case BTF_KIND_INT:
     case BTF_KIND_VAR:
@@ -115,17 +117,17 @@ static uint32_t find_type(uint32_t kind, const char *name)
     skip("this kernel has no %s", name);
 }
 
-/* Where a member is, also in unnamed structs and unions. */
+/* Finds the offset of a member, also in anonymous structs and unions. */
 static bool find_member(const struct btf_type *type, const char *name, uint32_t *offset)
 {
     const struct btf_member *member = (const struct btf_member *)(type + 1);
 
     for (uint32_t i = 0; i < BTF_INFO_VLEN(type->info); i++) {
-        const char *its_name = btf.strings + member[i].name_off;
+        const char *member_name = btf.strings + member[i].name_off;
         uint32_t inner = 0;
         uint32_t kind = BTF_INFO_KIND(btf.type[member[i].type]->info);
-        bool found = strcmp(its_name, name) == 0;
-        if (its_name[0] == '\0' && (kind == BTF_KIND_STRUCT || kind == BTF_KIND_UNION))
+        bool found = strcmp(member_name, name) == 0;
+        if (member_name[0] == '\0' && (kind == BTF_KIND_STRUCT || kind == BTF_KIND_UNION))
             found = find_member(btf.type[member[i].type], name, &inner);
         if (found) {
             *offset = BTF_MEMBER_BIT_OFFSET(member[i].offset) / 8 + inner;
@@ -174,7 +176,7 @@ static void set(uint8_t to, int32_t value)
     emit(BPF_ALU64 | BPF_MOV | BPF_K, to, 0, 0, value);
 }
 
-/* Jumps to an instruction before if to compares so with a number. */
+/* Jumps back to target if the register and a number compare like this. */
 static void jump_back_if(uint8_t to, uint8_t comparison, int32_t value, int target)
 {
     emit(BPF_JMP | comparison | BPF_K, to, 0, (int16_t)(target - length - 1), value);
@@ -182,10 +184,11 @@ static void jump_back_if(uint8_t to, uint8_t comparison, int32_t value, int targ
 
 static void call_kernel(const char *function)
 {
-    emit(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_KFUNC_CALL, 0, (int32_t)find_type(BTF_KIND_FUNC, function));
+    emit(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_KFUNC_CALL, 0,
+         (int32_t)find_type(BTF_KIND_FUNC, function));
 }
 
-/* r1 becomes the task iterator: 24 bytes on the stack, as the verifier checks. */
+/* r1 = the task iterator: 24 bytes on the stack, which the verifier checks. */
 static void point_to_iterator(void)
 {
     move(BPF_REG_1, BPF_REG_10);
@@ -210,8 +213,8 @@ static int load_program(void)
         .prog_flags = BPF_F_SLEEPABLE,
         .insns = (uintptr_t)program,
         .insn_cnt = (uint32_t)length,
-        /* Of the names that the kernel knows for licences that go with its own. */
-        .license = (uintptr_t)"Dual MIT/GPL",
+        /* Kernel functions need a license that the kernel regards as compatible with the GPL. */
+        .license = (uintptr_t) "Dual MIT/GPL",
     };
     int fd = bpf(BPF_PROG_LOAD, &attributes);
     if (fd >= 0)
@@ -224,7 +227,7 @@ static int load_program(void)
     skip("BPF_PROG_LOAD: %s\n%s", strerror(error), log);
 }
 
-/* What the program returned. */
+/* Runs the program and returns its result. */
 static uint32_t run(int fd)
 {
     union bpf_attr attributes = { .test.prog_fd = (uint32_t)fd };
@@ -234,14 +237,14 @@ static uint32_t run(int fd)
     return attributes.test.retval;
 }
 
-/* r1 becomes the struct pid of the calling process. */
+/* r1 = current->thread_pid, the struct pid of the calling process. */
 static void find_caller(void)
 {
     emit(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_get_current_task_btf);
     load(BPF_DW, BPF_REG_1, BPF_REG_0, offset_of("task_struct", "thread_pid"));
 }
 
-/* How deep the caller's PID namespace is, for which a program of its own asks. */
+/* The depth of the caller's PID namespace. A program of its own reads it. */
 static int own_level(void)
 {
     length = 0;
@@ -254,10 +257,11 @@ static int own_level(void)
     return level;
 }
 
-/* The walk. r6: the array; r7: the caller's PID namespace. */
+/* Assembles the walk. r6: the array; r7: the caller's PID namespace. */
 static void assemble(int map, int level)
 {
-    const uint8_t r0 = BPF_REG_0, r1 = BPF_REG_1, r2 = BPF_REG_2, r3 = BPF_REG_3, r4 = BPF_REG_4, r5 = BPF_REG_5;
+    const uint8_t r0 = BPF_REG_0, r1 = BPF_REG_1, r2 = BPF_REG_2, r3 = BPF_REG_3, r4 = BPF_REG_4,
+                  r5 = BPF_REG_5;
     const uint8_t array = BPF_REG_6, own = BPF_REG_7;
     const struct btf_type *upid = btf.type[find_type(BTF_KIND_STRUCT, "upid")];
     int16_t number = (int16_t)(offset_of("pid", "numbers") + level * (int)upid->size);
@@ -270,7 +274,7 @@ static void assemble(int map, int level)
     load(BPF_DW, own, r1, (int16_t)(number + offset_of("upid", "ns")));
     call_kernel("bpf_rcu_read_lock");
     point_to_iterator();
-    set(r2, 0); /* the task to begin at: none */
+    set(r2, 0); /* no task to start from */
     set(r3, 0); /* BPF_TASK_ITER_ALL_PROCS */
     call_kernel("bpf_iter_task_new");
     set(r1, 0);
@@ -299,8 +303,8 @@ static void assemble(int map, int level)
     move(r5, r4);
     emit(BPF_ALU64 | BPF_LSH | BPF_K, r5, 0, 0, 3);
     emit(BPF_ALU64 | BPF_ADD | BPF_X, r5, array, 0, 0);
-    store(BPF_W, r5, offsetof(struct walked, of[0].pid), r3);
-    store(BPF_W, r5, offsetof(struct walked, of[0].inode), r2);
+    store(BPF_W, r5, offsetof(struct walked, process[0].pid), r3);
+    store(BPF_W, r5, offsetof(struct walked, process[0].inode), r2);
     emit(BPF_ALU64 | BPF_ADD | BPF_K, r4, 0, 0, 1);
     store(BPF_DW, array, offsetof(struct walked, count), r4);
     emit(BPF_JMP | BPF_JA, 0, 0, (int16_t)(next - length - 1), 0);
@@ -314,7 +318,7 @@ static void assemble(int map, int level)
     finish();
 }
 
-/* Whether the walk saw this process where it is. */
+/* Whether the walk saw this process, with its user namespace. */
 static bool has_caller(const struct walked *walked)
 {
     struct stat own;
@@ -322,8 +326,8 @@ static bool has_caller(const struct walked *walked)
     if (stat("/proc/self/ns/user", &own) < 0)
         return false;
     for (uint64_t i = 0; i < walked->count; i++) {
-        if (walked->of[i].pid == (uint32_t)getpid())
-            return walked->of[i].inode == own.st_ino;
+        if (walked->process[i].pid == (uint32_t)getpid())
+            return walked->process[i].inode == own.st_ino;
     }
     return false;
 }
@@ -355,7 +359,8 @@ int main(int argc, char *argv[])
         end(&start);
     }
     if (walked->count == CAPACITY || !has_caller(walked)) {
-        fprintf(stderr, "walk: this process is missing among %llu\n", (unsigned long long)walked->count);
+        fprintf(stderr, "walk: this process is missing among %llu\n",
+                (unsigned long long)walked->count);
         return EXIT_FAILURE;
     }
     printf("processes %llu\n", (unsigned long long)walked->count);

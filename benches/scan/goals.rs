@@ -1,39 +1,38 @@
-//! What is to hold, and whether it does. A goal that is missed does not fail the benchmark.
+//! Performance goals, and whether the figures meet them. A missed goal does not fail the benchmark.
 
 use crate::cost::Cost;
 use crate::figures::{Figures, Row};
+use crate::number::{ratio, thousands, time};
 use crate::program::Timing::{self, First, Later, Whole};
 use crate::program::{BPF, LINKS, LSNS, PLAIN, TREE, WALK};
-use crate::table::{label, ratio, table, thousands, time};
+use crate::table::{label, table};
 
 struct Goal {
-    /// Among which population.
-    among: String,
     measure: String,
-    most: f64,
+    among: String,
+    at_most: f64,
     measured: Option<f64>,
-    /// How both are written.
-    write: fn(f64) -> String,
+    /// Formats both values.
+    format: fn(f64) -> String,
 }
 
+/// Number of processes, and of threads per process.
+type Among = (usize, usize);
+/// Name and timing of a row.
 type Which = (&'static str, Timing);
 
-/// A table of all, also of those that cannot be told from these figures.
+/// A table of all goals, including those that these figures do not cover.
 pub fn check(all: &[Figures]) -> String {
-    let head = ["", "processes", "at most", "measured", ""].map(String::from).to_vec();
-    let rows = All(all).goals().into_iter().map(|Goal { among, measure, most, measured, write }| {
+    let rows = All(all).goals().into_iter().map(|Goal { measure, among, at_most, measured, format }| {
         let verdict = match measured {
-            Some(measured) if measured <= most => "ok",
+            Some(measured) if measured <= at_most => "ok",
             Some(_) => "MISSED",
             None => "not measured",
         };
-        vec![measure, among, write(most), measured.map_or(String::new(), write), verdict.to_string()]
+        vec![measure, among, format(at_most), measured.map_or(String::new(), format), verdict.to_string()]
     });
-    table(&[head].into_iter().chain(rows).collect::<Vec<_>>())
+    table(&["", "processes", "at most", "measured", ""], rows)
 }
-
-/// A number of processes, and of the threads of each.
-type Among = (usize, usize);
 
 struct All<'f>(&'f [Figures]);
 
@@ -58,47 +57,49 @@ impl All<'_> {
     }
 
     fn row(&self, (processes, threads): Among, (name, timing): Which) -> Option<&Row> {
-        let is_it = |figures: &&Figures| {
+        let is_among = |figures: &&Figures| {
             let population = figures.population;
             (population.processes, population.threads, population.held) == (processes, threads, 0)
         };
-        self.0.iter().find(is_it)?.row(name, timing)
+        self.0.iter().find(is_among)?.row(name, timing)
     }
 
-    fn ratio(&self, among: Among, one: Which, other: Which, most: f64) -> Goal {
+    fn ratio(&self, among: Among, one: Which, other: Which, at_most: f64) -> Goal {
         let measured = self.row(among, one).zip(self.row(among, other)).map(|(one, other)| one.ratio_to(other));
-        let measure = format!("{}, to {}", label(one), label(other));
-        Goal { among: name(among), measure, most, measured, write: ratio }
+        let measure = format!("{} / {}", label(one), label(other));
+        Goal { measure, among: title(among), at_most, measured, format: ratio }
     }
 
-    fn time(&self, among: Among, which: Which, most: f64) -> Goal {
+    fn time(&self, among: Among, which: Which, at_most: f64) -> Goal {
         let measured = self.row(among, which).map(|row| row.cost().wall);
-        Goal { among: name(among), measure: label(which), most, measured, write: time }
+        Goal { measure: label(which), among: title(among), at_most, measured, format: time }
     }
 
-    fn peak(&self, among: Among, which: Which, most: f64) -> Goal {
+    /// Peak memory in MB.
+    fn peak(&self, among: Among, which: Which, at_most: f64) -> Goal {
         let measured = self.row(among, which).and_then(|row| row.cost().peak).map(|kib| kib * 1024.0 / 1e6);
         let measure = format!("peak memory of {}", label(which));
-        Goal { among: name(among), measure, most, measured, write: |mb| format!("{mb:.1} MB") }
+        Goal { measure, among: title(among), at_most, measured, format: |mb| format!("{mb:.1} MB") }
     }
 
-    fn growth(&self, (many, few): (usize, usize), which: Which, most: f64) -> Goal {
-        let each = |processes| Some(self.row((processes, 1), which)?.cost().wall / processes as f64);
-        let measured = each(many).zip(each(few)).map(|(many, few)| many / few);
-        let among = format!("{} to {}", thousands(many), thousands(few));
+    /// Time per process among many processes, divided by that among few: whether the cost is linear.
+    fn growth(&self, (many, few): (usize, usize), which: Which, at_most: f64) -> Goal {
+        let per_process = |processes| Some(self.row((processes, 1), which)?.cost().wall / processes as f64);
+        let measured = per_process(many).zip(per_process(few)).map(|(many, few)| many / few);
         let measure = format!("time per process of {}", label(which));
-        Goal { among, measure, most, measured, write: ratio }
+        let among = format!("{} / {}", thousands(many), thousands(few));
+        Goal { measure, among, at_most, measured, format: ratio }
     }
 
-    /// The tree is assembled outside the kernel, so that takes no more than the share of time that a scan is there.
-    fn user_share(&self, among: Among, which: Which, most: f64) -> Goal {
+    /// User CPU time divided by all CPU time. This limits the cost of assembling the tree, which is done in user space.
+    fn user_share(&self, among: Among, which: Which, at_most: f64) -> Goal {
         let measured = self.row(among, which).map(Row::cost).map(|Cost { user, system, .. }| user / (user + system));
-        let measure = format!("user CPU (tree and more) to all CPU, {}", label(which));
-        Goal { among: name(among), measure, most, measured, write: ratio }
+        let measure = format!("user CPU time / CPU time of {}", label(which));
+        Goal { measure, among: title(among), at_most, measured, format: ratio }
     }
 }
 
-fn name((processes, threads): Among) -> String {
+fn title((processes, threads): Among) -> String {
     let processes = thousands(processes);
     if threads == 1 { processes } else { format!("{processes} × {threads} threads") }
 }

@@ -1,13 +1,14 @@
-//! A plot of time against processes, both on logarithmic scales, as SVG. Colours and greys are such that they can be
-//! told from a white and from a black background.
+//! A plot of time by number of processes, both on logarithmic scales, as SVG. The colours are legible on white and on
+//! black.
 
 use crate::figures::Figures;
+use crate::number::{thousands, time};
 use crate::program::Timing::{self, Later, Whole};
 use crate::program::{BPF, LINKS, LSNS, PINNED, PINNED_BPF, PLAIN, WALK};
-use crate::table::{label, thousands, time};
+use crate::table::label;
 use std::fmt::Write;
 
-/// What is drawn; yardsticks in dashes.
+/// Program, timing, colour, and whether the line is dashed: those of the reference programs are.
 const LINES: [(&str, Timing, &str, bool); 8] = [
     (LSNS, Whole, "#d04a5c", false),
     (PINNED, Whole, "#a066d3", false),
@@ -25,7 +26,7 @@ const LEFT: f64 = 70.0;
 const RIGHT: f64 = WIDTH - 190.0;
 const TOP: f64 = 34.0;
 const BOTTOM: f64 = HEIGHT - 50.0;
-/// What the labels at the ends of the lines keep between them.
+/// The distance between labels at the ends of the lines.
 const LINE_HEIGHT: f64 = 16.0;
 
 struct Line {
@@ -36,7 +37,7 @@ struct Line {
     points: Vec<(f64, f64)>,
 }
 
-/// The plot; `None` if there are not at least two numbers of processes.
+/// The plot; `None` with fewer than two plain populations.
 pub fn draw(all: &[Figures]) -> Option<String> {
     let plain: Vec<&Figures> = all.iter().filter(|figures| figures.population.is_plain()).collect();
     let lines: Vec<Line> =
@@ -51,7 +52,7 @@ pub fn draw(all: &[Figures]) -> Option<String> {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
          font-family=\"sans-serif\" font-size=\"13\">\n\
-         <title>Time of a scan against the number of processes</title>\n"
+         <title>Time of a scan by number of processes</title>\n"
     );
     draw_axes(&mut svg, (&x, plain.iter().map(|figures| figures.population.processes)), (&y, powers));
     for line in &lines {
@@ -74,7 +75,7 @@ fn bounds(values: impl Iterator<Item = f64> + Clone) -> Option<(f64, f64)> {
     Some((values.clone().reduce(f64::min)?, values.reduce(f64::max)?))
 }
 
-/// Where values are, on a logarithmic scale.
+/// A logarithmic scale: maps values to coordinates.
 struct Scale {
     least: f64,
     most: f64,
@@ -99,7 +100,7 @@ fn draw_axes(svg: &mut String, (x, counts): (&Scale, impl Iterator<Item = usize>
         draw_rule(svg, (LEFT, at), (RIGHT, at));
         draw_text(svg, (LEFT - 8.0, at + 4.0), "end", GREY, &short_time(time));
     }
-    let below = "processes, one in ten of them in a user namespace of its own";
+    let below = "number of processes; one in ten has a user namespace of its own";
     draw_text(svg, ((LEFT + RIGHT) / 2.0, HEIGHT - 8.0), "middle", GREY, below);
     draw_text(svg, (LEFT - 8.0, TOP - 12.0), "end", GREY, "time");
 }
@@ -112,7 +113,7 @@ fn draw_text(svg: &mut String, (x, y): (f64, f64), anchor: &str, colour: &str, t
     writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" fill=\"{colour}\">{text}</text>").unwrap();
 }
 
-/// Of a power of ten.
+/// A time that is a power of ten.
 fn short_time(milliseconds: f64) -> String {
     let text = time(milliseconds * 1.000_001);
     let (number, unit) = text.split_once(' ').unwrap();
@@ -132,7 +133,7 @@ fn draw_line(svg: &mut String, line: &Line, x: &Scale, y: &Scale) {
     }
 }
 
-/// Each at the end of its line, or a bit below where another one is.
+/// Draws each label at the end of its line, or lower if another label is there.
 fn draw_labels(svg: &mut String, lines: &[Line], y: &Scale) {
     let mut ends: Vec<(f64, &Line)> = lines.iter().map(|line| (y.at(line.points.last().unwrap().1), line)).collect();
     ends.sort_by(|one, other| one.0.total_cmp(&other.0));

@@ -1,4 +1,4 @@
-//! What it costs to run a program: wall clock time, CPU time and memory, see getrusage(2).
+//! The cost of running a program: wall clock time, CPU time and memory, see getrusage(2).
 
 use std::ffi::{OsStr, OsString};
 use std::io::Error;
@@ -7,24 +7,24 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-/// What one run took; times are in milliseconds.
+/// The cost of one run. Times are in milliseconds.
 #[derive(Clone, Copy)]
 pub struct Cost {
     pub wall: f64,
     pub user: f64,
     pub system: f64,
-    /// The most memory in use at a time, in KiB; of whole processes only.
+    /// Peak resident memory in KiB, for whole processes only.
     pub peak: Option<f64>,
 }
 
-/// Runs a program that has to succeed, and drops its output.
+/// Runs a program, drops its output, and panics if the program fails.
 ///
-/// The standard library starts programs in the way of vfork(2): the child shares this process's memory until it
-/// executes the program, and its peak would begin with this process's, as execve(2) preserves resource usage. Where
-/// something is to be done before that, it uses fork(2), after which a child of a small process begins small.
+/// By default the standard library starts a program as vfork(2) does: the child shares the memory of this process until
+/// execve(2), which preserves resource usage, so the peak of the program would include that of this process. With a
+/// `pre_exec` function it uses fork(2) instead, and the peak of the child starts low.
 pub fn of_program(argv: &[OsString]) -> Cost {
     let mut command = command(argv);
-    // SAFETY: what the child does is nothing.
+    // SAFETY: the function does nothing.
     unsafe { command.stdout(Stdio::null()).pre_exec(|| Ok(())) };
     let begin = Instant::now();
     let pid = command.spawn().unwrap().id();
@@ -34,7 +34,7 @@ pub fn of_program(argv: &[OsString]) -> Cost {
     Cost { wall, user, system, peak: Some(usage.ru_maxrss as f64) }
 }
 
-/// Runs a program that has to succeed and times what it does several times itself, see benches/timing.h.
+/// Runs a program that times each repetition itself, see benches/timing.h. Panics if it fails.
 pub fn of_each_time(argv: &[OsString]) -> Vec<Cost> {
     let output = command(argv).output().unwrap();
     assert!(output.status.success(), "{argv:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -47,8 +47,8 @@ fn parse_time(line: &str) -> Option<Cost> {
     Some(Cost { wall, user, system, peak: None })
 }
 
-/// A command. In the directories that cargo names to it, the dynamic loader would try many files in vain, which it does
-/// not in a shell; see ld.so(8).
+/// A command without the LD_LIBRARY_PATH that cargo sets: the dynamic loader would search these directories first, see
+/// ld.so(8), which it does not do for a program that a shell starts.
 pub fn command(argv: &[impl AsRef<OsStr>]) -> Command {
     let mut command = Command::new(&argv[0]);
     command.args(&argv[1..]).env_remove("LD_LIBRARY_PATH");
@@ -70,8 +70,8 @@ fn cpu_time(time: libc::timeval) -> f64 {
     time.tv_sec as f64 * 1e3 + time.tv_usec as f64 / 1e3
 }
 
-/// What a run typically takes: medians, but means of the CPU times. Most kernels find out what a process is at only at
-/// the ticks of their clock, of which few fall into a short run; see time(7).
+/// The typical cost: medians of wall clock time and memory, means of CPU times. Most kernels sample CPU time at clock
+/// ticks, and few of these fall into a short run; see time(7).
 pub fn typical(costs: &[Cost]) -> Cost {
     let mean = |of: fn(&Cost) -> f64| costs.iter().map(of).sum::<f64>() / costs.len() as f64;
     Cost {
@@ -82,9 +82,14 @@ pub fn typical(costs: &[Cost]) -> Cost {
     }
 }
 
-/// Of an even number of values, the lower one of the two in the middle.
+/// For an even number of values, the lower of the two in the middle.
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    quantile(values, 0.5)
+}
+
+/// The value at a position from 0 (the lowest) to 1 (the highest); between two values, the lower one.
+pub fn quantile(values: impl IntoIterator<Item = f64>, position: f64) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_unstable_by(f64::total_cmp);
-    values[(values.len() - 1) / 2]
+    values[((values.len() - 1) as f64 * position) as usize]
 }
