@@ -37,11 +37,12 @@
  *
  * THREADS. Any number of threads may scan at the same time, and may read the same snapshot
  * at the same time; only userns_free() needs exclusive access to its snapshot. The library
- * takes no locks and keeps no state between calls, except for the layout of the running
- * kernel, which the first scan with USERNS_SCAN_BPF reads. All functions work in a child of
- * fork(2), even if another thread forked it in the middle of a scan. No function is a
- * cancellation point (pthreads(7)), none may be called with asynchronous cancellation
- * enabled, and none is async-signal-safe (signal-safety(7)).
+ * takes no locks and keeps no state between calls, except for facts about the running
+ * kernel, which are read once: its boot id and, with USERNS_SCAN_BPF, the layout of its
+ * structures. All functions work in a child of fork(2), even if another thread forked it in
+ * the middle of a scan. No function is a cancellation point (pthreads(7)), none may be
+ * called with asynchronous cancellation enabled, and none is async-signal-safe
+ * (signal-safety(7)).
  *
  * THE PROCESS stays as it is: a scan starts no thread, enters no namespace and installs no
  * signal handler. It opens at most five descriptors at a time, ten with
@@ -721,9 +722,9 @@ const struct userns_node *const *userns_children(const struct userns_node *node,
 const pid_t *userns_pids(const struct userns_node *node, size_t *count);
 
 /**
- * Check whether a node is the parent of another one, or the parent of its parent, and so
- * on. A process with capabilities in an ancestor has them in the descendant too, see
- * user_namespaces(7).
+ * Check whether a node is an ancestor of another one: its parent, or the parent of its
+ * parent, and so on. A process with capabilities in an ancestor has them in the descendant
+ * too, see user_namespaces(7).
  *
  * Returns false also if both are the same node, if they are of different snapshots, or if
  * either is NULL.

@@ -36,11 +36,12 @@
 //!
 //! THREADS. Any number of threads may scan at the same time, and may read the same snapshot
 //! at the same time; only userns_free() needs exclusive access to its snapshot. The library
-//! takes no locks and keeps no state between calls, except for the layout of the running
-//! kernel, which the first scan with USERNS_SCAN_BPF reads. All functions work in a child of
-//! fork(2), even if another thread forked it in the middle of a scan. No function is a
-//! cancellation point (pthreads(7)), none may be called with asynchronous cancellation
-//! enabled, and none is async-signal-safe (signal-safety(7)).
+//! takes no locks and keeps no state between calls, except for facts about the running
+//! kernel, which are read once: its boot id and, with USERNS_SCAN_BPF, the layout of its
+//! structures. All functions work in a child of fork(2), even if another thread forked it in
+//! the middle of a scan. No function is a cancellation point (pthreads(7)), none may be
+//! called with asynchronous cancellation enabled, and none is async-signal-safe
+//! (signal-safety(7)).
 //!
 //! THE PROCESS stays as it is: a scan starts no thread, enters no namespace and installs no
 //! signal handler. It opens at most five descriptors at a time, ten with

@@ -151,9 +151,9 @@ pub unsafe extern "C" fn userns_pids(node: *const userns_node, count: *mut usize
     unsafe { array(pids, count) }
 }
 
-/// Check whether a node is the parent of another one, or the parent of its parent, and so
-/// on. A process with capabilities in an ancestor has them in the descendant too, see
-/// user_namespaces(7).
+/// Check whether a node is an ancestor of another one: its parent, or the parent of its
+/// parent, and so on. A process with capabilities in an ancestor has them in the descendant
+/// too, see user_namespaces(7).
 ///
 /// Returns false also if both are the same node, if they are of different snapshots, or if
 /// either is NULL.

@@ -2,6 +2,7 @@
 
 use super::answer::Answer;
 use super::nonusers::Nonusers;
+use super::pid_namespace::PidNamespaces;
 use super::procfs::Procfs;
 use super::users::Users;
 use crate::error::Error;
@@ -16,6 +17,7 @@ pub struct Context<'p> {
     pub users: Users,
     pub nonusers: Nonusers,
     pub listing: Listing,
+    pub pid_namespaces: PidNamespaces,
     /// Without the namespaces, until the scan ends.
     facts: Facts,
 }
@@ -27,6 +29,7 @@ impl<'p> Context<'p> {
             users: Users::default(),
             nonusers: Nonusers::default(),
             listing: Listing::default(),
+            pid_namespaces: PidNamespaces::default(),
             facts: Facts::default(),
         }
     }

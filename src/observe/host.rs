@@ -1,12 +1,17 @@
 //! Source: the host and the PID namespace that a snapshot is of.
 
-use super::{Context, Procfs, pid_namespace};
+use super::pid_namespace::PidNamespaces;
+use super::{Context, Procfs};
 use crate::error::Error;
 use crate::sys::file;
+use crate::util::arrays::reserved;
 use crate::util::parse;
+use once_cell::race::OnceBox;
 use std::ffi::CStr;
 use std::time::SystemTime;
 
+/// The length of `f6a1a3d6-7cb8-4bb1-9f5c-0d6e1f1b6f0e`.
+const UUID_LENGTH: usize = 36;
 /// `DEFAULT_OVERFLOWUID` of the kernel.
 const DEFAULT_OVERFLOW_UID: u32 = 65534;
 
@@ -15,13 +20,28 @@ pub fn record(context: &mut Context) -> Result<(), Error> {
     // Before 1970 and after 2554 the time is unknown.
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     context.facts_mut().time = u64::try_from(now.as_nanos()).unwrap_or(0);
-    let mut text = [0; 64];
-    if let Some(id) = read_sysctl(context.procfs, c"sys/kernel/random/boot_id", &mut text)? {
+    if let Some(id) = boot_id(context.procfs)? {
         let facts = context.facts_mut();
         facts.boot_id = Some(facts.text.add(id)?);
     }
-    context.facts_mut().pid_namespace = pid_namespace::of(context.procfs)?;
+    context.pid_namespaces = PidNamespaces::find(context.procfs)?;
+    context.facts_mut().pid_namespace = context.pid_namespaces.procfs;
     Ok(())
+}
+
+/// The boot id, which is read once.
+fn boot_id(procfs: &Procfs) -> Result<Option<&'static [u8]>, Error> {
+    static BOOT_ID: OnceBox<[u8; UUID_LENGTH]> = OnceBox::new();
+    if let Some(id) = BOOT_ID.get() {
+        return Ok(Some(id));
+    }
+    let mut text = [0; 64];
+    let Some(id) = read_sysctl(procfs, c"sys/kernel/random/boot_id", &mut text)? else { return Ok(None) };
+    // A fallible allocation of a box: through an array.
+    let mut array = reserved(id.len())?;
+    array.extend_from_slice(id);
+    let Ok(id) = array.into_boxed_slice().try_into() else { return Ok(None) };
+    Ok(Some(BOOT_ID.get_or_init(|| id)))
 }
 
 /// The UID that the kernel shows for UIDs without a mapping, see proc_sys_kernel(5).

@@ -13,27 +13,38 @@ const INITIAL_PID_NAMESPACE: u64 = 4026531836;
 /// `PF_KTHREAD` of the kernel, in the flags of proc_pid_stat(5).
 const PF_KTHREAD: u64 = 0x0020_0000;
 
-/// The PID namespace whose numbers a procfs shows.
-pub fn of(procfs: &Procfs) -> Result<Option<u64>, Error> {
-    // `self` leads only to a process of this PID namespace or of a descendant. The initial one is no descendant.
-    let own = callers_pid_namespace(procfs);
-    if own == Some(INITIAL_PID_NAMESPACE) {
-        return Ok(own);
-    }
-    match link_to_pid_namespace(procfs, c"1/ns/pid") {
-        None if shows_callers_pid_namespace(procfs)? => Ok(own),
-        init => Ok(init),
-    }
+/// The inode numbers of PID namespaces, as far as they are known.
+#[derive(Clone, Copy, Default)]
+pub struct PidNamespaces {
+    /// The caller's own. Unknown if the procfs does not show the caller.
+    own: Option<u64>,
+    /// That of the procfs, whose numbers the PIDs are.
+    pub procfs: Option<u64>,
 }
 
-/// Whether the caller is in the initial PID namespace and the procfs shows it. Then the procfs is of that namespace, too.
-pub fn is_caller_in_initial_pid_namespace(procfs: &Procfs) -> bool {
-    callers_pid_namespace(procfs) == Some(INITIAL_PID_NAMESPACE)
-}
+impl PidNamespaces {
+    pub fn find(procfs: &Procfs) -> Result<PidNamespaces, Error> {
+        let own = link_to_pid_namespace(procfs, c"self/ns/pid");
+        // `self` leads only to a process of this PID namespace or of a descendant. The initial one is no descendant.
+        if own == Some(INITIAL_PID_NAMESPACE) {
+            return Ok(PidNamespaces { own, procfs: own });
+        }
+        let procfs = match link_to_pid_namespace(procfs, c"1/ns/pid") {
+            None if own.is_some() && shows_callers_pid_namespace(procfs)? => own,
+            init => init,
+        };
+        Ok(PidNamespaces { own, procfs })
+    }
 
-/// The caller's PID namespace, if the procfs shows the caller.
-fn callers_pid_namespace(procfs: &Procfs) -> Option<u64> {
-    link_to_pid_namespace(procfs, c"self/ns/pid")
+    /// Whether the caller is in the initial PID namespace.
+    pub fn is_own_initial(self) -> bool {
+        self.own == Some(INITIAL_PID_NAMESPACE)
+    }
+
+    /// Whether the procfs is of the caller's PID namespace.
+    pub fn are_equal(self) -> bool {
+        self.own.is_some() && self.own == self.procfs
+    }
 }
 
 fn link_to_pid_namespace(procfs: &Procfs, path: &CStr) -> Option<u64> {
@@ -45,15 +56,15 @@ fn link_to_pid_namespace(procfs: &Procfs, path: &CStr) -> Option<u64> {
 }
 
 /// Whether the procfs is of the caller's PID namespace: then NSpid in proc_pid_status(5) has one number.
-pub fn shows_callers_pid_namespace(procfs: &Procfs) -> Result<bool, Error> {
+fn shows_callers_pid_namespace(procfs: &Procfs) -> Result<bool, Error> {
     let Some(status) = if_any(file::open_at(procfs.root(), c"self/status", libc::O_RDONLY))? else { return Ok(false) };
     let status = file::read_to_end(&status)?;
     Ok(parse::value_of(&status, b"NSpid").and_then(parse::number).is_some())
 }
 
 /// Whether the procfs is of the initial PID namespace: only that one has kernel threads, of which kthreadd has PID 2.
-pub fn is_of_initial_pid_namespace(procfs: &Procfs, inode: Option<u64>) -> Result<bool, Error> {
-    if inode == Some(INITIAL_PID_NAMESPACE) {
+pub fn is_initial(procfs: &Procfs, known: PidNamespaces) -> Result<bool, Error> {
+    if known.procfs == Some(INITIAL_PID_NAMESPACE) {
         return Ok(true);
     }
     let mut stat = [0; 512];

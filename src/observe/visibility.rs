@@ -10,7 +10,7 @@ use crate::util::parse;
 /// Records the gaps that concern the whole procfs.
 pub fn record(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
     let nested = !context.facts().own.is_some_and(|own| context.users.is_initial(own));
-    let is_initial = pid_namespace::is_of_initial_pid_namespace(context.procfs, context.facts().pid_namespace)?;
+    let is_initial = pid_namespace::is_initial(context.procfs, context.pid_namespaces)?;
     // Mount options do not concern BPF.
     let uses_procfs = context.facts().source == Source::Procfs || wanted.pinned || wanted.owned || wanted.names;
     let hides = uses_procfs && (context.listing.is_restricted() || hides_processes(context.procfs, nested)?);

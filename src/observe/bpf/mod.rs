@@ -30,9 +30,8 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 
+use super::Context;
 use super::candidate::Candidate;
-use super::users::Users;
-use super::{Context, Procfs, pid_namespace};
 use crate::error::Error;
 use crate::facts::{Member, Source};
 use crate::sys::bpf::{self, Trigger};
@@ -62,7 +61,7 @@ const MAX_RETRIES: u32 = 10;
 ///
 /// Only those of `userns_source_error()` in the C header.
 pub fn walk(context: &mut Context) -> Result<Source, Error> {
-    let (members, source) = try_walk(context.procfs, &mut context.users).map_err(|error| match error.errno() {
+    let (members, source) = try_walk(context).map_err(|error| match error.errno() {
         libc::EPERM | libc::EXDEV | libc::EOPNOTSUPP | libc::ENOEXEC | libc::ENOMEM | libc::EMFILE | libc::ENFILE => {
             error
         }
@@ -73,14 +72,12 @@ pub fn walk(context: &mut Context) -> Result<Source, Error> {
     Ok(source)
 }
 
-fn try_walk(procfs: &Procfs, users: &mut Users) -> Result<(Vec<Member>, Source), Error> {
-    let is_nested = !pid_namespace::is_caller_in_initial_pid_namespace(procfs);
-    // Only the procfs of the initial PID namespace shows a process of that namespace.
-    if is_nested && !pid_namespace::shows_callers_pid_namespace(procfs)? {
+fn try_walk(context: &mut Context) -> Result<(Vec<Member>, Source), Error> {
+    if !context.pid_namespaces.are_equal() {
         return Err(Error::OTHER_PROCFS);
     }
-    let mut scope = Scope::of_caller(is_nested);
-    let threads = preflight::count_threads(procfs);
+    let mut scope = Scope::of_caller(context);
+    let threads = preflight::count_threads(context.procfs);
     let mut layout = Layout { capacity: with_spare(threads), namespaces: with_spare(threads / 8) };
     let mut ancestors = Ancestors::Few;
     loop {
@@ -94,7 +91,7 @@ fn try_walk(procfs: &Procfs, users: &mut Users) -> Result<(Vec<Member>, Source),
             None if is_cut_off && ancestors == Ancestors::Few => (),
             None => {
                 let has_ids = running_kernel()?.has(member!(user_namespace.ns.ns_id));
-                return Ok((records::processes(array.bytes(), layout, has_ids, users)?, source));
+                return Ok((records::processes(array.bytes(), layout, has_ids, &mut context.users)?, source));
             }
             Some(larger) => layout = larger,
         }
@@ -105,9 +102,9 @@ fn try_walk(procfs: &Procfs, users: &mut Users) -> Result<(Vec<Member>, Source),
 }
 
 /// Finds all descriptors of namespaces, and of sockets if `sockets` is set, in the tables of all threads; in ascending
-/// order. Requires a procfs for which [`walk`] succeeded.
-pub fn find_descriptors(procfs: &Procfs, sockets: bool) -> Result<Vec<Candidate>, Error> {
-    let mut scope = Scope::of_caller(!pid_namespace::is_caller_in_initial_pid_namespace(procfs));
+/// order. Requires that [`walk`] succeeded.
+pub fn find_descriptors(context: &Context, sockets: bool) -> Result<Vec<Candidate>, Error> {
+    let mut scope = Scope::of_caller(context);
     let magics = [nsfs::MAGIC, SOCKFS_MAGIC];
     let mut layout = Layout { capacity: DEFAULT_DESCRIPTORS, namespaces: 0 };
     loop {
@@ -131,8 +128,8 @@ struct Scope {
 
 impl Scope {
     /// Only the kernel's structures tell the level of a PID namespace other than the initial one. Most have level 1.
-    fn of_caller(is_nested: bool) -> Scope {
-        Scope { level: is_nested.into() }
+    fn of_caller(context: &Context) -> Scope {
+        Scope { level: u32::from(!context.pid_namespaces.is_own_initial()) }
     }
 
     /// Whether a program found another level, and so did nothing else.

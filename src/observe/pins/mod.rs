@@ -41,12 +41,10 @@ struct Search<'c, 'p> {
 
 /// Records what keeps namespaces alive besides the members of user namespaces.
 pub fn find(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
-    let mut text = [0; 16];
-    let own = file::read_link_at(context.procfs.root(), c"self", &mut text).ok().and_then(parse::number);
-    let same_pids = own == u64::try_from(pidfd::own_pid()).ok();
+    let same_pids = context.pid_namespaces.are_equal();
     let by_bpf = context.facts().source != Source::Procfs;
     // All descriptors are read if BPF cannot tell which are of namespaces.
-    let candidates = (by_bpf && wanted.pinned).then(|| bpf::find_descriptors(context.procfs, wanted.sockets).ok());
+    let candidates = (by_bpf && wanted.pinned).then(|| bpf::find_descriptors(context, wanted.sockets).ok());
     let mut search = Search {
         context,
         wanted,
