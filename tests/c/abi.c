@@ -1,8 +1,8 @@
 /*
- * The binary interface as programs rely on it. What stands here never changes and never goes
- * while the SONAME is libuserns.so.0; what is added to the header is added here when it is
- * released. The compiler rejects this file if the header says anything else, the linker if
- * the library lacks a function.
+ * A record of the binary interface, for every program that was linked with a release. While the
+ * SONAME is libuserns.so.0, no line of it changes or goes away. Each release adds what it
+ * introduces. The compiler rejects this file if the header differs from the record; the linker
+ * rejects it if the library lacks a function.
  */
 #include <stddef.h>
 #include <userns.h>
@@ -20,14 +20,14 @@
     F(const struct userns_node *, userns_find_inode, (const struct userns_snapshot *, uint64_t)) \
     F(const struct userns_node *, userns_find_id, (const struct userns_snapshot *, uint64_t)) \
     F(const struct userns_node *, userns_find_pid, (const struct userns_snapshot *, pid_t)) \
-    F(uint32_t, userns_gaps, (const struct userns_snapshot *)) \
-    F(size_t, userns_unreadable, (const struct userns_snapshot *)) \
-    F(size_t, userns_unreadable_descriptors, (const struct userns_snapshot *)) \
-    F(size_t, userns_unreadable_mounts, (const struct userns_snapshot *)) \
-    F(size_t, userns_unopened_mounts, (const struct userns_snapshot *)) \
     F(const struct userns_nonuser *const *, userns_nonusers, (const struct userns_snapshot *, size_t *)) \
-    F(uint32_t, userns_source, (const struct userns_snapshot *)) \
+    F(enum userns_source, userns_source, (const struct userns_snapshot *)) \
     F(int, userns_source_error, (const struct userns_snapshot *)) \
+    F(uint64_t, userns_time, (const struct userns_snapshot *)) \
+    F(const char *, userns_boot_id, (const struct userns_snapshot *)) \
+    F(uint64_t, userns_pid_namespace, (const struct userns_snapshot *)) \
+    F(uint32_t, userns_gaps, (const struct userns_snapshot *)) \
+    F(size_t, userns_gap_count, (const struct userns_snapshot *, uint32_t)) \
     F(uint64_t, userns_inode, (const struct userns_node *)) \
     F(uint64_t, userns_device, (const struct userns_node *)) \
     F(uint64_t, userns_id, (const struct userns_node *)) \
@@ -38,54 +38,62 @@
     F(const struct userns_node *const *, userns_children, (const struct userns_node *, size_t *)) \
     F(const pid_t *, userns_pids, (const struct userns_node *, size_t *)) \
     F(bool, userns_is_ancestor, (const struct userns_node *, const struct userns_node *)) \
-    F(const char *const *, userns_names, (const struct userns_node *, size_t *)) \
     F(const struct userns_pin *const *, userns_pins, (const struct userns_node *, size_t *)) \
     F(const struct userns_nonuser *const *, userns_owned, (const struct userns_node *, size_t *)) \
-    F(uint32_t, userns_pin_kind, (const struct userns_pin *)) \
-    F(pid_t, userns_pin_pid, (const struct userns_pin *)) \
-    F(pid_t, userns_pin_tid, (const struct userns_pin *)) \
-    F(int, userns_pin_descriptor, (const struct userns_pin *)) \
-    F(const char *, userns_pin_path, (const struct userns_pin *)) \
-    F(const struct userns_nonuser *, userns_pin_nonuser, (const struct userns_pin *)) \
+    F(const char *, userns_process_name, (const struct userns_snapshot *, pid_t)) \
     F(int, userns_nonuser_type, (const struct userns_nonuser *)) \
     F(const char *, userns_nonuser_type_name, (const struct userns_nonuser *)) \
     F(uint64_t, userns_nonuser_inode, (const struct userns_nonuser *)) \
     F(uint64_t, userns_nonuser_id, (const struct userns_nonuser *)) \
-    F(size_t, userns_nonuser_member_count, (const struct userns_nonuser *)) \
     F(const struct userns_node *, userns_nonuser_owner, (const struct userns_nonuser *)) \
-    F(const struct userns_pin *const *, userns_nonuser_pins, (const struct userns_nonuser *, size_t *))
+    F(const struct userns_nonuser *, userns_nonuser_parent, (const struct userns_nonuser *)) \
+    F(size_t, userns_nonuser_member_count, (const struct userns_nonuser *)) \
+    F(const struct userns_pin *const *, userns_nonuser_pins, (const struct userns_nonuser *, size_t *)) \
+    F(enum userns_pin_kind, userns_pin_kind, (const struct userns_pin *)) \
+    F(pid_t, userns_pin_pid, (const struct userns_pin *)) \
+    F(pid_t, userns_pin_tid, (const struct userns_pin *)) \
+    F(int, userns_pin_descriptor, (const struct userns_pin *)) \
+    F(const char *, userns_pin_path, (const struct userns_pin *)) \
+    F(const struct userns_nonuser *, userns_pin_nonuser, (const struct userns_pin *))
 
 #define CONSTANTS(C) \
-    C(uint64_t, USERNS_SCAN_PINNED, 1) \
-    C(uint64_t, USERNS_SCAN_SOCKETS, 2) \
-    C(uint64_t, USERNS_SCAN_OWNED, 4) \
-    C(uint64_t, USERNS_SCAN_NAMES, 8) \
-    C(uint64_t, USERNS_SCAN_BPF, 16) \
-    C(unsigned int, USERNS_GAP_UNREADABLE, 1) \
-    C(unsigned int, USERNS_GAP_HIDEPID, 2) \
-    C(unsigned int, USERNS_GAP_PIDNS, 4) \
-    C(unsigned int, USERNS_GAP_NESTED, 8) \
-    C(unsigned int, USERNS_GAP_LINKS, 16) \
-    C(unsigned int, USERNS_GAP_DESCRIPTORS, 32) \
-    C(unsigned int, USERNS_GAP_SOCKETS, 64) \
-    C(unsigned int, USERNS_GAP_MOUNTS, 128) \
-    C(unsigned int, USERNS_GAP_MOUNT_NAMESPACES, 256) \
-    C(unsigned int, USERNS_SOURCE_PROCFS, 1) \
-    C(unsigned int, USERNS_SOURCE_BPF_PROCESSES, 2) \
-    C(unsigned int, USERNS_SOURCE_BPF_TASKS, 3) \
-    C(unsigned int, USERNS_NODE_INITIAL, 1) \
-    C(unsigned int, USERNS_NODE_PARENT_HIDDEN, 2) \
-    C(unsigned int, USERNS_NODE_EMPTY, 4) \
-    C(unsigned int, USERNS_NODE_ONLY_PINNED, 8) \
-    C(unsigned int, USERNS_PIN_DESCRIPTOR, 1) \
-    C(unsigned int, USERNS_PIN_MOUNT, 2) \
-    C(unsigned int, USERNS_PIN_OWNED, 3) \
-    C(unsigned int, USERNS_PIN_SOCKET, 4) \
-    C(unsigned int, USERNS_PIN_MEMBER, 5) \
-    C(unsigned int, USERNS_PIN_CHILD_NAMESPACE, 6) \
-    C(unsigned int, USERNS_PIN_FOR_CHILDREN, 7)
+    C(uint64_t, USERNS_SCAN_PINNED, 0x1) \
+    C(uint64_t, USERNS_SCAN_SOCKETS, 0x2) \
+    C(uint64_t, USERNS_SCAN_OWNED, 0x4) \
+    C(uint64_t, USERNS_SCAN_NAMES, 0x8) \
+    C(uint64_t, USERNS_SCAN_BPF, 0x10) \
+    C(unsigned int, USERNS_GAP_UNREADABLE, 0x1) \
+    C(unsigned int, USERNS_GAP_HIDEPID, 0x2) \
+    C(unsigned int, USERNS_GAP_PIDNS, 0x4) \
+    C(unsigned int, USERNS_GAP_NESTED, 0x8) \
+    C(unsigned int, USERNS_GAP_LINKS, 0x10) \
+    C(unsigned int, USERNS_GAP_DESCRIPTORS, 0x20) \
+    C(unsigned int, USERNS_GAP_SOCKETS, 0x40) \
+    C(unsigned int, USERNS_GAP_MOUNTS, 0x80) \
+    C(unsigned int, USERNS_GAP_MOUNT_NAMESPACES, 0x100) \
+    C(unsigned int, USERNS_GAP_CHROOTED, 0x200) \
+    C(unsigned int, USERNS_GAP_UNOPENED_MOUNTS, 0x400) \
+    C(unsigned int, USERNS_NODE_INITIAL, 0x1) \
+    C(unsigned int, USERNS_NODE_PARENT_HIDDEN, 0x2) \
+    C(unsigned int, USERNS_NODE_EMPTY, 0x4) \
+    C(unsigned int, USERNS_NODE_ONLY_PINNED, 0x8) \
+    C(int, USERNS_SOURCE_PROCFS, 1) \
+    C(int, USERNS_SOURCE_BPF_PROCESSES, 2) \
+    C(int, USERNS_SOURCE_BPF_TASKS, 3) \
+    C(int, USERNS_PIN_MEMBER, 1) \
+    C(int, USERNS_PIN_FOR_CHILDREN, 2) \
+    C(int, USERNS_PIN_DESCRIPTOR, 3) \
+    C(int, USERNS_PIN_MOUNT, 4) \
+    C(int, USERNS_PIN_SOCKET, 5) \
+    C(int, USERNS_PIN_OWNED, 6) \
+    C(int, USERNS_PIN_CHILD_NAMESPACE, 7)
 
-/* The first version of each struct: fields in front of which nothing is ever inserted. */
+/* The enums, each of which is an unsigned integer of 32 bits. */
+#define ENUMS(E) \
+    E(enum userns_source) \
+    E(enum userns_pin_kind)
+
+/* The fields of each struct in its first version. Fields may be added behind them. */
 #define FIELDS(F) \
     F(struct userns_options, size_t, size, 0) \
     F(struct userns_options, const char *, proc_path, sizeof(size_t)) \
@@ -93,7 +101,7 @@
 
 #define SAME_TYPE(expression, type) _Generic((expression), type: 1, default: 0)
 
-/* Before they are declared once more: the header has to do that. */
+/* The addresses come before the declarations below, so the header has to declare each function. */
 #define ADDRESS(returned, name, parameters) (void (*)(void))name,
 static void (*const functions[])(void) = { FUNCTIONS(ADDRESS) };
 
@@ -101,13 +109,18 @@ static void (*const functions[])(void) = { FUNCTIONS(ADDRESS) };
 FUNCTIONS(DECLARE)
 
 #define CHECK_CONSTANT(type, name, value) \
-    _Static_assert((name) == (value), #name " has another value"); \
-    _Static_assert(SAME_TYPE(name, type), #name " has another type");
+    _Static_assert((name) == (value), "the value of " #name " has changed"); \
+    _Static_assert(SAME_TYPE(name, type), "the type of " #name " has changed");
 CONSTANTS(CHECK_CONSTANT)
+
+#define CHECK_ENUM(type) \
+    _Static_assert(sizeof(type) == 4, "the size of " #type " has changed"); \
+    _Static_assert((type)-1 > 0, "the sign of " #type " has changed");
+ENUMS(CHECK_ENUM)
 
 #define CHECK_FIELD(of, type, name, offset) \
     _Static_assert(offsetof(of, name) == (offset), #of ": " #name " has moved"); \
-    _Static_assert(SAME_TYPE(((of *)0)->name, type), #of ": " #name " has another type");
+    _Static_assert(SAME_TYPE(((of *)0)->name, type), #of ": the type of " #name " has changed");
 FIELDS(CHECK_FIELD)
 
 int main(void)

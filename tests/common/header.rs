@@ -1,14 +1,14 @@
-//! What is declared in the header, with the comment of each.
+//! A parser for `include/userns.h`: the declarations with their comments.
 
 use super::root;
 use std::collections::BTreeSet;
 use std::fs;
 
-/// A constant, a struct or a function.
+/// A constant or macro, a struct, an enum or a function.
 pub struct Item {
-    /// The lines of its comment.
+    /// The lines of the comment.
     pub comment: Vec<String>,
-    /// The lines of the declaration.
+    /// The lines of the declaration, without `USERNS_NODISCARD`.
     pub declaration: Vec<String>,
 }
 
@@ -21,13 +21,26 @@ impl Item {
         self.declaration[0].starts_with("#define ")
     }
 
-    /// What stands before the parenthesis, or after `#define` or `struct`.
+    pub fn is_enum(&self) -> bool {
+        !self.is_function() && self.declaration[0].starts_with("enum ")
+    }
+
+    /// The word before the parenthesis, or after `#define`, `struct` or `enum`.
     pub fn name(&self) -> &str {
-        let first = &self.declaration[0];
-        let words = if self.is_function() { first.split_once('(').expect("a parenthesis").0 } else { first };
         let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let mut words = words.split(|c| !is_part(c)).filter(|word| !word.is_empty());
-        if self.is_function() { words.next_back() } else { words.nth(1) }.expect("a name")
+        let words = |line| str::split(line, move |c| !is_part(c)).filter(|word: &&str| !word.is_empty());
+        if self.is_function() {
+            let (before, _) = self.declaration[0].split_once('(').expect("a parenthesis");
+            return words(before).next_back().expect("a name");
+        }
+        let define = self.declaration.iter().find(|line| line.starts_with("#define "));
+        words(define.unwrap_or(&self.declaration[0])).nth(1).expect("a name")
+    }
+
+    /// The constants of an enum.
+    pub fn enumerators(&self) -> impl Iterator<Item = &str> {
+        let lines = self.declaration.iter().filter(|_| self.is_enum());
+        lines.filter_map(|line| line.trim().split_once(" = ")).map(|(name, _)| name)
     }
 }
 
@@ -35,7 +48,7 @@ pub fn header() -> String {
     fs::read_to_string(root().join("include/userns.h")).unwrap()
 }
 
-/// The items in their order; each has a comment that begins with a line `/**`.
+/// Lists the items in their order. Each has a comment that begins with a line `/**`.
 pub fn items(header: &str) -> Vec<Item> {
     let mut items = Vec::new();
     let mut lines = header.lines();
@@ -43,9 +56,9 @@ pub fn items(header: &str) -> Vec<Item> {
         let comment = lines.by_ref().take_while(|line| *line != " */");
         let comment = comment.map(|line| line.strip_prefix(" * ").unwrap_or("").to_string()).collect();
         let mut declaration: Vec<String> = Vec::new();
-        for line in lines.by_ref() {
+        for line in lines.by_ref().filter(|line| *line != "USERNS_NODISCARD") {
             declaration.push(line.to_string());
-            if line.starts_with("#define") || line.ends_with(';') && !line.starts_with(' ') || line.ends_with(");") {
+            if is_last(&declaration[0], line) {
                 break;
             }
         }
@@ -54,8 +67,27 @@ pub fn items(header: &str) -> Vec<Item> {
     items
 }
 
+/// Whether a declaration that begins with the line `first` ends with `line`.
+fn is_last(first: &str, line: &str) -> bool {
+    if first.starts_with('#') {
+        line.starts_with("#define ")
+    } else if first.ends_with('{') {
+        line == "};"
+    } else {
+        line.ends_with(';')
+    }
+}
+
 /// The functions that the header declares.
 pub fn functions() -> BTreeSet<String> {
     let items = items(&header());
     items.iter().filter(|item| item.is_function()).map(|item| item.name().to_string()).collect()
+}
+
+/// The constants that the header defines, including those of enums. Macros that are no interface are left out.
+pub fn constants() -> BTreeSet<String> {
+    let items = items(&header());
+    let defined = items.iter().filter(|item| item.is_constant()).map(Item::name);
+    let enumerators = items.iter().flat_map(Item::enumerators);
+    defined.chain(enumerators).map(String::from).collect()
 }
