@@ -1,8 +1,8 @@
-# make            builds the library and the programs, as they are installed
+# make            builds the library and the programs as they are installed
 # make check      runs the tests
 # make install    installs them; make uninstall removes them
 #
-# PREFIX and LIBDIR say where to. DESTDIR comes before all of it, to make a package.
+# PREFIX and LIBDIR set the directories. DESTDIR is put in front of them, to build a package.
 
 PREFIX     = /usr/local
 BINDIR     = $(PREFIX)/bin
@@ -16,41 +16,51 @@ INSTALL ?= install
 CFLAGS  ?= -O2 -Wall -Wextra -Wpedantic
 
 VERSION := $(shell sed -n '/^version/{s/.*"\(.*\)"/\1/p;q}' Cargo.toml)
-SONAME  := libuserns.so.$(firstword $(subst ., ,$(VERSION)))
+# The number in the SONAME is that of the ABI, not the major version.
+SONAME  := libuserns.so.$(shell sed -n 's/^const ABI: u32 = \([0-9]*\);$$/\1/p' build.rs)
 
 PROGRAMS = userns_tree userns_inspect
 HEADERS  = userns.h userns.hpp
 MANUALS := $(wildcard man/man[1-9]/*)
 SOURCES := Cargo.toml $(wildcard Cargo.lock) build.rs $(shell find src -name '*.rs')
 
-# Apart from what cargo builds otherwise, which has the same names.
-OUT := $(or $(CARGO_TARGET_DIR),target)/install
-LIB := $(OUT)/$(addsuffix /,$(CARGO_BUILD_TARGET))release
+# A directory of its own: other builds by cargo create files with the same names.
+OUT  := $(or $(CARGO_TARGET_DIR),target)/install
+RUST := $(OUT)/$(addsuffix /,$(CARGO_BUILD_TARGET))release/libuserns.a
 
-build: $(LIB)/libuserns.so $(OUT)/libuserns.a $(PROGRAMS:%=$(OUT)/%)
+build: $(OUT)/libuserns.so $(OUT)/libuserns.a $(PROGRAMS:%=$(OUT)/%)
 
-# Each crate type alone: with a Rust library beside it, cargo drops link-time optimisation.
-$(LIB)/libuserns.so: $(SOURCES)
-	$(CARGO) rustc --release --lib --crate-type cdylib --target-dir $(OUT)
-	ln -sf libuserns.so $(LIB)/$(SONAME)
-	touch $@
-
-$(LIB)/libuserns.a: $(SOURCES)
+# Without --crate-type, cargo also builds a Rust library and then omits link-time optimisation.
+$(RUST): $(SOURCES)
 	$(CARGO) rustc --release --lib --crate-type staticlib --target-dir $(OUT)
 	touch $@
 
-# One object whose only global names are those of the header. Those of Rust's standard library
-# would clash with any other static library that is written in Rust.
-$(OUT)/libuserns.a: $(LIB)/libuserns.a
-	$(CC) -r -nostdlib -Wl,--force-group-allocation -o $(OUT)/userns.o \
-	    $$(sed -n 's/^[a-z].*[ *]\(userns_[a-z_]*\)(.*/-Wl,-u,\1/p' include/userns.h) $<
-	$(OBJCOPY) --strip-debug --wildcard --keep-global-symbol='userns_*' $(OUT)/userns.o
+# One object, with the functions of the C interface as its only global symbols. The symbols of
+# Rust's standard library would collide with those of other static libraries in Rust.
+$(OUT)/userns.o: $(RUST) include/libuserns.map
+	$(CC) -r -nostdlib -Wl,--force-group-allocation -o $@ \
+	    $$(sed -n 's/^ *\(userns_[a-z0-9_]*\);$$/-Wl,-u,\1/p' include/libuserns.map) $(RUST)
+	$(OBJCOPY) --strip-debug --wildcard --keep-global-symbol='userns_*' $@
+
+$(OUT)/libuserns.a: $(OUT)/userns.o
 	rm -f $@
 	$(AR) rcs $@ $(OUT)/userns.o
 
-$(OUT)/%: examples-c/%.c $(LIB)/libuserns.so
-	$(CC) -std=c99 -D_POSIX_C_SOURCE=200809L $(CPPFLAGS) $(CFLAGS) -Iinclude -o $@ $< \
-	    $(LDFLAGS) -L$(LIB) -luserns
+# cc links the shared library, because rustc cannot: it passes a version script of its own.
+# dlclose(3) must not unmap the library, see build.rs.
+$(OUT)/libuserns.so: $(OUT)/userns.o include/libuserns.map
+	$(CC) -shared -o $@ $(OUT)/userns.o $(LDFLAGS) \
+	    -Wl,-soname,$(SONAME) -Wl,--version-script=include/libuserns.map \
+	    -Wl,--gc-sections,--build-id,-z,defs,-z,text,-z,nodelete,-z,relro,-z,now \
+	    -Wl,--as-needed -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
+	ln -sf libuserns.so $(OUT)/$(SONAME)
+
+# userns_inspect has more source files than the one with its name.
+$(OUT)/userns_inspect: $(wildcard examples-c/inspect/*)
+
+$(OUT)/%: examples-c/%.c $(OUT)/libuserns.so
+	$(CC) -std=c99 -D_POSIX_C_SOURCE=200809L $(CPPFLAGS) $(CFLAGS) -Iinclude -o $@ \
+	    $(filter %.c,$^) $(LDFLAGS) -L$(OUT) -luserns
 
 check:
 	$(CARGO) test
@@ -66,7 +76,7 @@ install: build
 	$(INSTALL) -m 644 $(HEADERS:%=include/%) $(DESTDIR)$(INCLUDEDIR)
 	for page in $(MANUALS:man/%=%); do $(INSTALL) -m 644 man/$$page $(DESTDIR)$(MANDIR)/$$page || exit; done
 	$(INSTALL) -m 644 $(OUT)/libuserns.a $(DESTDIR)$(LIBDIR)
-	$(INSTALL) $(LIB)/libuserns.so $(DESTDIR)$(LIBDIR)/$(SHARED)
+	$(INSTALL) $(OUT)/libuserns.so $(DESTDIR)$(LIBDIR)/$(SHARED)
 	ln -sf $(SHARED) $(DESTDIR)$(LIBDIR)/$(SONAME)
 	ln -sf $(SHARED) $(DESTDIR)$(LIBDIR)/libuserns.so
 	for file in $(TEMPLATES); do \
@@ -85,3 +95,4 @@ uninstall:
 	rm -rf $(DESTDIR)$(LIBDIR)/cmake/userns
 
 .PHONY: build check install uninstall
+.DELETE_ON_ERROR:
