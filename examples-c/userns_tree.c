@@ -1,7 +1,6 @@
 /*
- * Shows the tree of user namespaces: each with its device and inode number, the
- * PIDs of the processes that live in it, and, indented below, the namespaces that
- * were made in it.
+ * Shows the tree of user namespaces: the device and inode number of each, the PIDs of its
+ * processes and, indented, its children.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -19,7 +18,7 @@ static const char usage[] =
     "  -h      show this help\n"
     "  -V      show the version\n";
 
-/* A line of PIDs ends at this column, but not before it holds so many characters. */
+/* A line of PIDs ends at column LINE_END, but has more than LINE_MIN characters. */
 enum { LINE_END = 80, LINE_MIN = 32 };
 
 static void print_pids(const struct userns_node *node, int indent)
@@ -48,25 +47,25 @@ static void print_tree(const struct userns_snapshot *snapshot)
 
     for (size_t i = 0; i < count; i++) {
         int indent = 4 * (int)userns_depth(nodes[i]);
-        printf("%*s{%" PRIu64 " %" PRIu64 "}\n", indent, "",
-               userns_device(nodes[i]), userns_inode(nodes[i]));
+        printf("%*s{%" PRIu64 " %" PRIu64 "}\n", indent, "", userns_device(nodes[i]),
+               userns_inode(nodes[i]));
         print_pids(nodes[i], indent);
     }
 }
 
-/* Says on standard error what the tree does not show. */
+/* Reports on standard error what the tree does not show. */
 static void print_gaps(const struct userns_snapshot *snapshot)
 {
     size_t unreadable = userns_gap_count(snapshot, USERNS_GAP_UNREADABLE);
 
     if (unreadable > 0)
-        fprintf(stderr, "userns_tree: %zu %s could not be read\n",
-                unreadable, unreadable == 1 ? "process" : "processes");
+        fprintf(stderr, "userns_tree: %zu %s could not be read\n", unreadable,
+                unreadable == 1 ? "process" : "processes");
     else if (userns_gaps(snapshot) & USERNS_GAP_HIDEPID)
         fprintf(stderr, "userns_tree: processes may be hidden (hidepid, see proc(5))\n");
 }
 
-/* What was printed may still be in a buffer; writing it can fail. */
+/* Writes buffered output, which can fail. */
 static int finish_output(void)
 {
     if (fflush(stdout) == EOF || ferror(stdout)) {

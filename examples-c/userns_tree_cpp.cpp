@@ -1,4 +1,4 @@
-/* What userns_tree shows, in C++: userns_tree_cpp [DIRECTORY OF A PROCFS] */
+/* userns_tree in C++. Usage: userns_tree_cpp [DIR], where DIR is the root of a procfs. */
 #include <cerrno>
 #include <iostream>
 #include <string>

@@ -1,8 +1,8 @@
-//! `userns_inspect` as a command: what it shows of real namespaces, and how.
+//! The command `userns_inspect`: its output for real namespaces.
 
 mod common;
 
-use common::{compile, root, scratch, skip};
+use common::{scratch, skip, userns_inspect};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
@@ -14,19 +14,19 @@ use std::process::{Child, Command, Output, Stdio};
 use std::{io, ptr};
 
 fn inspect(arguments: &[&str]) -> Command {
-    let program = compile(&root().join("examples-c/userns_inspect.c"), &["-std=c99", "-D_POSIX_C_SOURCE=200809L"]);
-    let mut command = Command::new(program);
+    let mut command = Command::new(userns_inspect());
     command.args(arguments).env("LC_ALL", "C").env("COLUMNS", "300").env_remove("NO_COLOR");
     command
 }
 
-fn told(output: Output) -> (Option<i32>, String, String) {
+/// Exit status, standard output and standard error.
+fn result(output: Output) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = output;
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
 
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
-    told(inspect(arguments).output().unwrap())
+    result(inspect(arguments).output().unwrap())
 }
 
 /// The output of a run that must succeed.
@@ -61,7 +61,7 @@ impl Drop for Waiting {
     }
 }
 
-/// Lets a command run in new namespaces.
+/// Runs a command in new namespaces.
 fn unshare(command: &mut Command, flags: libc::c_int) -> &mut Command {
     // SAFETY: between fork and exec there is only one system call, which is async-signal-safe.
     unsafe {
@@ -72,14 +72,14 @@ fn unshare(command: &mut Command, flags: libc::c_int) -> &mut Command {
     }
 }
 
-/// A program that copies its input, in new namespaces; none where they may not be made, which the test reports.
+/// Starts cat in new namespaces. Returns `None` and reports a skip if they cannot be created.
 fn waiting_as(test: &str, program: &OsStr, flags: libc::c_int) -> Option<Waiting> {
     let mut command = Command::new(program);
     command.arg0("cat").stdin(Stdio::piped()).stdout(Stdio::null());
     match unshare(&mut command, flags).spawn() {
         Ok(child) => Some(Waiting(child)),
         Err(error) if matches!(error.raw_os_error(), Some(libc::EPERM | libc::ENOSPC | libc::EINVAL)) => {
-            skip(test, &format!("cannot make namespaces: {error}"));
+            skip(test, &format!("cannot create namespaces: {error}"));
             None
         }
         Err(error) => panic!("{error}"),
@@ -90,10 +90,10 @@ fn waiting(test: &str, flags: libc::c_int) -> Option<Waiting> {
     waiting_as(test, OsStr::new("cat"), flags)
 }
 
-/// A shell script in a new user namespace, in which it is root, and what it printed first.
+/// Starts a shell script with unshare(1). Returns it and its first line of output.
 fn script(test: &str, options: &[&str], script: &str, argument: &OsStr) -> Option<(Waiting, String)> {
     if Command::new("unshare").args(options).arg("true").output().map_or(true, |output| !output.status.success()) {
-        skip(test, "unshare(1) is missing or may not make these namespaces");
+        skip(test, "unshare(1) is missing or cannot create these namespaces");
         return None;
     }
     let mut command = Command::new("unshare");
@@ -110,7 +110,7 @@ fn widest(text: &str) -> usize {
     text.lines().map(|line| line.chars().count()).max().unwrap_or(0)
 }
 
-/// Whether a number or name occurs by itself.
+/// Whether a number or name occurs as a whole word.
 fn has_word(text: &str, word: &str) -> bool {
     text.split(|c: char| !c.is_alphanumeric()).any(|other| other == word)
 }
@@ -168,12 +168,12 @@ fn wrong_usage() {
 }
 
 #[test]
-fn what_is_not_there() {
+fn missing_things() {
     let cases: [(&[&str], &str); 4] = [
         (&["-p", "/does/not/exist"], "userns_inspect: /does/not/exist: there is no such directory"),
         (&["-p", "/"], "userns_inspect: /: this is not the root directory of a procfs"),
         (&["--pid", "2147483647"], "userns_inspect: /proc: process 2147483647 was not found"),
-        (&["--inode", "1"], "userns_inspect: no user namespace 1 was found (with --pinned, more can be found)\n"),
+        (&["--inode", "1"], "userns_inspect: no user namespace 1 was found (--pinned can find more)\n"),
     ];
     for (arguments, message) in cases {
         let (status, output, errors) = run(arguments);
@@ -189,7 +189,7 @@ fn what_is_not_there() {
 fn output_that_cannot_be_written() {
     for arguments in [&[][..], &["--pinned"], &["-h"], &["-V"]] {
         let full = Stdio::from(File::options().write(true).open("/dev/full").unwrap());
-        let (status, _, errors) = told(inspect(arguments).stdout(full).output().unwrap());
+        let (status, _, errors) = result(inspect(arguments).stdout(full).output().unwrap());
         assert_eq!(status, Some(1), "{arguments:?}");
         assert!(errors.contains("userns_inspect: standard output: No space left on device"), "{errors}");
     }
@@ -208,7 +208,7 @@ fn one_namespace() {
         assert_eq!(lines[1], format!("   members  1: cat {pid}"));
         assert_eq!(lines[2], format!("   owns     net    {}      1 process", child.inode("net")));
     }
-    // The last one counts.
+    // The last option wins.
     assert!(shown(&["--inode", "1", "--pid", &pid]).starts_with(&inode));
 }
 
@@ -221,7 +221,7 @@ fn only_names() {
     assert!(has_word(&shown(&["--pid", &pid]), &pid));
 }
 
-/// The namespace of the program itself, when that is a new one: nothing but the program is there.
+/// The program alone in a new namespace.
 #[test]
 fn its_own_namespace() {
     let own = fs::metadata("/proc/self/ns/user").unwrap().ino().to_string();
@@ -230,13 +230,13 @@ fn its_own_namespace() {
         return;
     }
     let (status, output, errors) =
-        told(unshare(&mut inspect(&["--pid", "self"]), libc::CLONE_NEWUSER).output().unwrap());
+        result(unshare(&mut inspect(&["--pid", "self"]), libc::CLONE_NEWUSER).output().unwrap());
     assert_eq!(status, Some(0), "{errors}");
     let lines: Vec<&str> = output.lines().collect();
     assert_eq!(lines.len(), 2, "{output}");
     assert!(!lines[0].starts_with(&own) && lines[0].contains(" owner unknown "), "{output}");
     assert!(lines[0].ends_with(" [parent hidden]") && lines[1].contains("members  1: userns_inspect "), "{output}");
-    assert!(errors.contains("userns_inspect: namespaces above and beside your own are out of reach\n"), "{errors}");
+    assert!(errors.contains("userns_inspect: namespaces above and beside your own are not visible\n"), "{errors}");
     assert!(errors.lines().all(|line| line.starts_with("userns_inspect: ")), "{errors}");
 }
 
@@ -244,24 +244,24 @@ const FAMILY: &str = "exec 3<&0; unshare -Ur cat <&3 >/dev/null & unshare -Ur ca
     while ! { [ -r /proc/$!/ns/user ] && [ \"$(cat /proc/$!/comm)\" = cat ]; }; do :; done
     sleep 0.2; echo ready; exec cat";
 
-/// Whether programs can be run in a UTF-8 locale.
+/// Whether there is a UTF-8 locale.
 fn has_utf8() -> bool {
-    // SAFETY: the name is a string, and NULL stands for no locale to begin with.
+    // SAFETY: the name is a C string, and NULL means that there is no base locale.
     let locale = unsafe { libc::newlocale(libc::LC_CTYPE_MASK, c"C.UTF-8".as_ptr(), ptr::null_mut()) };
     if !locale.is_null() {
-        // SAFETY: it was just made, and nothing uses it.
+        // SAFETY: newlocale() returned it, and nothing uses it.
         unsafe { libc::freelocale(locale) };
     }
     !locale.is_null()
 }
 
-/// The lines of the tree are drawn where the locale has them.
+/// The lines of the tree depend on the locale.
 #[test]
 fn drawn_lines() {
     let Some((parent, _)) = script("drawn_lines", &["-Ur"], FAMILY, OsStr::new("")) else { return };
     let pid = parent.pid();
     let beginnings = |locale: &str| -> Vec<String> {
-        let (status, output, errors) = told(inspect(&["--pid", &pid]).env("LC_ALL", locale).output().unwrap());
+        let (status, output, errors) = result(inspect(&["--pid", &pid]).env("LC_ALL", locale).output().unwrap());
         assert_eq!(status, Some(0), "{errors}");
         let until_text = |line: &str| line.chars().take_while(|c| !c.is_ascii_alphanumeric()).collect();
         output.lines().map(until_text).collect()
@@ -278,37 +278,37 @@ const MANY: &str = "exec 3<&0; i=0
     while ! [ \"$(cat /proc/$!/comm)\" = cat ]; do :; done; sleep 0.2
     echo ready; exec cat";
 
-/// Where standard output is no terminal, COLUMNS tells the width.
+/// COLUMNS is the width if standard output is not a terminal.
 #[test]
 fn width() {
     let Some((parent, _)) = script("width", &["-Ur", "-n"], MANY, OsStr::new("")) else { return };
-    // With one column more each time, some line is full to the last column.
+    // Among consecutive widths, some line uses the last column.
     let mut widths: Vec<(String, usize)> = (60..=68).map(|limit| (limit.to_string(), limit)).collect();
     widths.extend([("33".into(), 33), ("120".into(), 120)]);
     widths.extend(["", "x", "-5", "0"].map(|columns| (columns.into(), 80)));
     for (columns, limit) in widths {
         for arguments in [&["--pid", &parent.pid()][..], &["--pinned", "--pid", &parent.pid()]] {
-            let (status, output, _) = told(inspect(arguments).env("COLUMNS", &columns).output().unwrap());
+            let (status, output, _) = result(inspect(arguments).env("COLUMNS", &columns).output().unwrap());
             assert_eq!(status, Some(0));
             let members: Vec<&str> = output.lines().skip_while(|line| !line.contains("members")).collect();
             let one_item = |line: &&str| line.trim_start().starts_with("owns     net ");
             let narrow: Vec<&str> = output.lines().filter(|line| !one_item(line)).collect();
             assert!(widest(&narrow.join("\n")) <= limit, "{columns}: {output}");
             assert!(members[0].starts_with("   members  61: cat "), "{output}");
-            // As long as it can be: what the next line begins with did not fit.
+            // The first item of the next line did not fit.
             let next = members[1].split_whitespace().next().unwrap();
             assert!(members[0].len() + 1 + next.len() > limit, "{output}");
             assert!(members[1].starts_with("              ") && members.len() > 3, "{output}");
         }
     }
-    let one_line = told(inspect(&["--pid", &parent.pid()]).env("COLUMNS", "9999").output().unwrap()).1;
+    let one_line = result(inspect(&["--pid", &parent.pid()]).env("COLUMNS", "9999").output().unwrap()).1;
     assert_eq!(one_line.lines().count(), 3, "{one_line}");
-    // However narrow, something is shown.
-    let narrowest = told(inspect(&["--pid", &parent.pid()]).env("COLUMNS", "1").output().unwrap()).1;
+    // Items longer than the width are not cut off.
+    let narrowest = result(inspect(&["--pid", &parent.pid()]).env("COLUMNS", "1").output().unwrap()).1;
     assert!(narrowest.lines().count() > 61 && widest(&narrowest) < 50, "{narrowest}");
 }
 
-/// A process can have any name; the file name of what it executes is one way to it.
+/// Starts a process with any command name, by means of a symbolic link.
 fn named(test: &str, name: &[u8]) -> Option<Waiting> {
     let directory = scratch("hostile");
     fs::create_dir_all(&directory).unwrap();
@@ -341,7 +341,7 @@ fn hostile_names() {
         let pid = child.pid();
         assert_eq!(fs::read(format!("/proc/{pid}/comm")).unwrap(), [name, b"\n"].concat());
         for (locale, expected) in [("C", ascii), ("C.UTF-8", utf8)].into_iter().take(locales) {
-            let (status, output, _) = told(inspect(&["--pid", &pid]).env("LC_ALL", locale).output().unwrap());
+            let (status, output, _) = result(inspect(&["--pid", &pid]).env("LC_ALL", locale).output().unwrap());
             assert_eq!(status, Some(0));
             assert_eq!(output.lines().nth(1), Some(format!("   members  1: {expected} {pid}").as_str()), "{locale}");
             assert!(!output.contains(|c: char| c.is_control() && c != '\n'), "{output:?}");
@@ -349,17 +349,17 @@ fn hostile_names() {
     }
 }
 
-/// What a program writes to a terminal of 50 columns, without the carriage returns that the terminal adds.
+/// The output of a program on a terminal of 50 columns, without the carriage returns that the terminal adds.
 fn on_terminal(command: &mut Command) -> String {
     let (mut master, mut slave) = (-1, -1);
     let size = libc::winsize { ws_row: 24, ws_col: 50, ws_xpixel: 0, ws_ypixel: 0 };
-    // SAFETY: all pointers are valid or NULL where that is allowed.
+    // SAFETY: all pointers are valid, or NULL where openpty() permits it.
     let status = unsafe { libc::openpty(&mut master, &mut slave, ptr::null_mut(), ptr::null(), &size) };
     assert_eq!(status, 0, "{}", io::Error::last_os_error());
-    // SAFETY: openpty() made them, and nothing else owns them.
+    // SAFETY: openpty() opened them, and nothing else owns them.
     let (master, slave) = unsafe { (File::from_raw_fd(master), OwnedFd::from_raw_fd(slave)) };
     let mut child = command.stdout(Stdio::from(slave)).stderr(Stdio::null()).spawn().unwrap();
-    // The command keeps its end of the terminal open; the end of the output is an error only once all are closed.
+    // The command keeps its end of the terminal open until its standard output is replaced. Reading ends with an error.
     command.stdout(Stdio::null());
     let mut bytes = Vec::new();
     let _ = (&master).read_to_end(&mut bytes);
@@ -393,7 +393,7 @@ fn colours() {
     assert!(!plain.contains('\x1b'), "{plain:?}");
 }
 
-/// The terminal's width counts more than COLUMNS, and colours count nothing.
+/// The width of the terminal has precedence over COLUMNS, and colours do not count.
 #[test]
 fn width_of_the_terminal() {
     let Some((parent, _)) = script("width_of_the_terminal", &["-Ur"], MANY, OsStr::new("")) else { return };
@@ -403,7 +403,7 @@ fn width_of_the_terminal() {
     assert!(coloured != plain && widest(&plain) <= 50 && widest(&plain) > 41, "{plain}");
 }
 
-/// A namespace that this test program's descriptor keeps.
+/// A descriptor of this test program keeps the namespace alive.
 #[test]
 fn held_by_a_descriptor() {
     let Some(child) = waiting("held_by_a_descriptor", libc::CLONE_NEWUSER | libc::CLONE_NEWNET) else { return };
@@ -421,7 +421,7 @@ fn held_by_a_descriptor() {
     assert!(!output.contains("members") && !has_word(&output, &net), "{output}");
 }
 
-/// A namespace whose network namespace this test program's descriptor keeps.
+/// A descriptor of this test program keeps the network namespace of the user namespace alive.
 #[test]
 fn held_by_what_it_owns() {
     let Some(child) = waiting("held_by_what_it_owns", libc::CLONE_NEWUSER | libc::CLONE_NEWNET) else { return };
@@ -441,7 +441,7 @@ const MOUNTED: &str = "exec 3<&0; mount -t tmpfs none \"$1\"; file=\"$1/a b$(pri
     while [ \"$(readlink /proc/$!/ns/user)\" = \"$own\" ]; do :; done
     mount --bind /proc/$!/ns/user \"$file\"; stat -L -c %i /proc/$!/ns/user; kill $!; wait $! || :; exec cat";
 
-/// A namespace that a mount keeps, in a mount namespace that is not the caller's, on a path not to be printed.
+/// A mount in another mount namespace keeps the namespace alive. Its path contains a control character.
 #[test]
 fn held_by_a_mount() {
     let directory = scratch("mounted");
@@ -452,12 +452,61 @@ fn held_by_a_mount() {
     let path = format!("{}/a b\\x1b[1m", fs::canonicalize(&directory).unwrap().display());
     assert!(output.contains(&format!("held by  mount \"{path}\" seen by cat {}\n", parent.pid())), "{output}");
     assert!(output.contains("      held by") && output.contains(" [known only through a pin]\n"), "{output}");
-    // Mounts of a long path stand alone where nothing fits.
-    let narrow = told(inspect(&["-P", "--pid", &parent.pid()]).env("COLUMNS", "40").output().unwrap()).1;
+    // A path that is longer than the width has a line of its own.
+    let narrow = result(inspect(&["-P", "--pid", &parent.pid()]).env("COLUMNS", "40").output().unwrap()).1;
     assert!(narrow.lines().any(|line| line.trim() == format!("\"{path}\"")), "{narrow}");
 }
 
-/// Thousands of processes in a namespace that is owned: a few are named.
+const CHROOTED: &str = "for directory in bin lib lib64 usr; do
+        if [ -e /$directory ]; then mkdir -p \"$1/$directory\"; mount --rbind /$directory \"$1/$directory\"; fi
+    done
+    readlink /proc/self/ns/mnt; exec chroot \"$1\" cat";
+
+/// Each gap has a sentence and a unit of its own: here, the number of mount namespaces with only chrooted processes.
+#[test]
+fn chrooted_mount_namespaces() {
+    let sentence = "userns_inspect: mount namespaces with only chrooted processes, which do not see all mounts: ";
+    let count = || {
+        let (status, _, errors) = run(&["-P", "--pid", "self"]);
+        assert_eq!(status, Some(0), "{errors}");
+        errors.lines().find_map(|line| line.strip_prefix(sentence)?.parse::<usize>().ok()).unwrap_or(0)
+    };
+    let directory = scratch("chrooted");
+    fs::create_dir_all(&directory).unwrap();
+    let test = "chrooted_mount_namespaces";
+    let before = count();
+    let Some((parent, _)) = script(test, &["-Ur", "-m"], CHROOTED, directory.as_os_str()) else { return };
+    while fs::read_to_string(format!("/proc/{}/comm", parent.pid())).unwrap() != "cat\n" {}
+    assert_eq!(count(), before + 1);
+}
+
+/// A gap that is counted in processes does not exceed the number of processes.
+#[test]
+fn gaps_of_an_ordinary_user() {
+    // SAFETY: the call has no arguments and cannot fail.
+    if unsafe { libc::geteuid() } != 0 {
+        return skip("gaps_of_an_ordinary_user", "the test needs root");
+    }
+    let mut command = inspect(&["--pinned"]);
+    let (status, _, errors) = match command.uid(65534).gid(65534).output() {
+        Ok(output) => result(output),
+        Err(error) => return skip("gaps_of_an_ordinary_user", &format!("other users cannot run the program: {error}")),
+    };
+    assert_eq!(status, Some(0), "{errors}");
+    let count = |sentence: &str| -> usize {
+        let count = errors.lines().find_map(|line| line.strip_prefix(&format!("userns_inspect: {sentence}: ")));
+        count.unwrap_or_else(|| panic!("{errors}")).parse().unwrap()
+    };
+    let unreadable = count("processes that could not be read");
+    let processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().file_name());
+    let processes = processes.filter(|name| name.as_bytes().iter().all(u8::is_ascii_digit)).count();
+    for sentence in ["processes whose descriptors could not be read", "processes whose mounts could not be read"] {
+        assert!((unreadable..=processes + 100).contains(&count(sentence)), "{errors}");
+    }
+    assert!(!errors.contains("other gaps"), "{errors}");
+}
+
+/// Of many processes in an owned namespace, a few are named.
 #[test]
 fn long_lists_are_folded() {
     let Some((parent, _)) = script("long_lists_are_folded", &["-Ur", "-n"], MANY, OsStr::new("")) else { return };

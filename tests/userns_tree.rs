@@ -1,4 +1,4 @@
-//! `userns_tree` as a command: its options, its exit status and what it writes where.
+//! The command `userns_tree`: options, exit status, standard output and standard error.
 
 mod common;
 
@@ -9,10 +9,11 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
-    told(Command::new(userns_tree()).args(arguments).output().unwrap())
+    result(Command::new(userns_tree()).args(arguments).output().unwrap())
 }
 
-fn told(output: Output) -> (Option<i32>, String, String) {
+/// Exit status, standard output and standard error.
+fn result(output: Output) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = output;
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
@@ -45,7 +46,7 @@ fn wrong_usage() {
     }
 }
 
-/// A directory with what a look at names would take for processes.
+/// A directory whose file names are those of a procfs.
 fn fake_procfs() -> String {
     let path = scratch("fake-procfs");
     fs::create_dir_all(path.join("1/ns")).unwrap();
@@ -79,13 +80,13 @@ fn output_that_cannot_be_written() {
     for arguments in [&[][..], &["-h"], &["-V"]] {
         let full = Stdio::from(File::options().write(true).open("/dev/full").unwrap());
         let output = Command::new(userns_tree()).args(arguments).stdout(full).output().unwrap();
-        let (status, _, errors) = told(output);
+        let (status, _, errors) = result(output);
         assert_eq!(status, Some(1), "{arguments:?}");
         assert!(errors.contains("userns_tree: standard output: No space left on device"), "{errors}");
     }
 }
 
-/// Whoever calls sees what may be seen, and one line says how many processes may not.
+/// An ordinary user sees the processes that are readable, and one line with the number of the others.
 #[test]
 fn an_ordinary_user() {
     // SAFETY: the call takes nothing and cannot fail.
@@ -93,10 +94,10 @@ fn an_ordinary_user() {
         return the_live_tree();
     }
     let program = userns_tree();
-    if !may_be_entered_by_all(&program) {
-        return skip("an_ordinary_user", "another user may not enter the directory that the program is in");
+    if !is_accessible_to_all(&program) {
+        return skip("an_ordinary_user", "other users may not enter the directory of the program");
     }
-    let (status, output, errors) = told(Command::new(program).uid(65534).gid(65534).output().unwrap());
+    let (status, output, errors) = result(Command::new(program).uid(65534).gid(65534).output().unwrap());
     assert_eq!(status, Some(0), "{errors}");
     assert!(output.starts_with('{'), "{output}");
     let lines: Vec<&str> = errors.lines().collect();
@@ -104,7 +105,7 @@ fn an_ordinary_user() {
     assert!(lines[0].starts_with("userns_tree: ") && lines[0].ends_with(" could not be read"), "{errors}");
 }
 
-fn may_be_entered_by_all(program: &Path) -> bool {
+fn is_accessible_to_all(program: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     program.ancestors().skip(1).all(|path| fs::metadata(path).unwrap().permissions().mode() & 0o001 != 0)
 }

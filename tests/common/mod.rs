@@ -111,6 +111,14 @@ pub fn userns_tree() -> PathBuf {
     compile(&root().join("examples-c/userns_tree.c"), &["-std=c99", "-D_POSIX_C_SOURCE=200809L"])
 }
 
+/// The program `userns_inspect`, which has several source files.
+pub fn userns_inspect() -> PathBuf {
+    let parts = ["gaps", "line", "node", "pins"].map(|part| root().join(format!("examples-c/inspect/{part}.c")));
+    let mut flags = vec!["-std=c99", "-D_POSIX_C_SOURCE=200809L"];
+    flags.extend(parts.iter().map(|part| part.to_str().unwrap()));
+    compile(&root().join("examples-c/userns_inspect.c"), &flags)
+}
+
 /// Runs one situation of a C program in `tests/c`, which builds it, scans it and checks the result; if wanted, with all
 /// scans by BPF.
 pub fn situation(file: &str, name: &str, by_bpf: bool) {

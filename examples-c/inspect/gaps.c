@@ -1,0 +1,41 @@
+/* What the snapshot does not contain. */
+#include "inspect.h"
+#include <stdio.h>
+
+static const struct {
+    uint32_t gap;
+    bool is_counted; /* the sentence is followed by a number */
+    const char *sentence;
+} gaps[] = {
+    { USERNS_GAP_UNREADABLE, true, "processes that could not be read" },
+    { USERNS_GAP_HIDEPID, false, "processes may be hidden (hidepid, see proc(5))" },
+    { USERNS_GAP_PIDNS, false,
+      "processes outside the PID namespace of this procfs are not visible" },
+    { USERNS_GAP_NESTED, false, "namespaces above and beside your own are not visible" },
+    { USERNS_GAP_LINKS, true, "namespaces of threads that could not be read" },
+    { USERNS_GAP_DESCRIPTORS, true, "processes whose descriptors could not be read" },
+    { USERNS_GAP_SOCKETS, true, "sockets whose network namespace is unknown" },
+    { USERNS_GAP_MOUNTS, true, "processes whose mounts could not be read" },
+    { USERNS_GAP_MOUNT_NAMESPACES, true,
+      "mount namespaces without processes, whose mounts could not be read" },
+    { USERNS_GAP_CHROOTED, true,
+      "mount namespaces with only chrooted processes, which do not see all mounts" },
+    { USERNS_GAP_UNOPENED_MOUNTS, true, "mounted namespaces that could not be opened" },
+};
+
+void print_gaps(const struct userns_snapshot *snapshot)
+{
+    uint32_t unknown = userns_gaps(snapshot);
+
+    for (size_t i = 0; i < sizeof gaps / sizeof *gaps; i++) {
+        unknown &= ~gaps[i].gap;
+        if ((userns_gaps(snapshot) & gaps[i].gap) == 0)
+            continue;
+        fprintf(stderr, "userns_inspect: %s", gaps[i].sentence);
+        if (gaps[i].is_counted)
+            fprintf(stderr, ": %zu", userns_gap_count(snapshot, gaps[i].gap));
+        fputc('\n', stderr);
+    }
+    if (unknown != 0) /* of a newer library than this program was compiled for */
+        fprintf(stderr, "userns_inspect: other gaps: %#" PRIx32 "\n", unknown);
+}

@@ -1,0 +1,149 @@
+/* Lines of output: escaped text, wrapped at the width of the terminal. */
+#define _GNU_SOURCE /* wcwidth(3) */
+#include "inspect.h"
+#include <langinfo.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <wchar.h>
+
+enum { RAIL_COLUMNS = 3 };
+
+static const char *const ascii_rails[] = { "   ", "   ", "   ", "   " };
+static const char *const drawn_rails[] = { "   ", "├─ ", "└─ ", "│  " };
+static const char *const styles[] = { "\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[33m" };
+
+static const char *const *rail_texts = ascii_rails;
+static bool is_coloured;
+static int width = 80;
+
+static struct {
+    enum rail rails[40]; /* the kernel nests at most 33 namespaces below a root */
+    int depth;           /* number of rails */
+    int column;          /* of the next item */
+    int indent;          /* of the next line, if this one wraps */
+    bool is_empty;       /* there is no item yet */
+} line;
+
+void begin_output(void)
+{
+    const char *columns = getenv("COLUMNS"), *no_colour = getenv("NO_COLOR");
+    struct winsize window;
+
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0)
+        width = window.ws_col;
+    else if (columns != NULL && atoi(columns) > 0)
+        width = atoi(columns);
+    is_coloured = isatty(STDOUT_FILENO) && (no_colour == NULL || *no_colour == '\0');
+    if (strcmp(nl_langinfo(CODESET), "UTF-8") == 0)
+        rail_texts = drawn_rails;
+}
+
+/*
+ * The columns of a character; 0 if it must be escaped. These are: control characters; characters
+ * without a width, since some of them change the direction of writing; bytes that are not a
+ * character in this locale; and the characters that put_escaped() uses itself.
+ */
+static int columns_of(const char *text, size_t left, size_t *length)
+{
+    mbstate_t state;
+    wchar_t character;
+    int columns;
+
+    memset(&state, 0, sizeof state);
+    *length = mbrtowc(&character, text, left, &state);
+    if (*length > left) { /* (size_t)-1 or -2: not a character */
+        *length = 1;
+        return 0;
+    }
+    columns = wcwidth(character);
+    return columns > 0 && character != L'\\' && character != L'"' ? columns : 0;
+}
+
+/*
+ * Writes a name or path, with escapes \xNN, and in quotes if it could be read as several words.
+ * Returns its number of columns. If out is NULL, it only counts.
+ */
+static int put_escaped(FILE *out, const char *text)
+{
+    const char *quote = strpbrk(text, " ,") != NULL ? "\"" : "";
+    int columns = 2 * (int)strlen(quote);
+
+    if (out != NULL)
+        fputs(quote, out);
+    for (size_t left = strlen(text), length; left > 0; text += length, left -= length) {
+        int printable = columns_of(text, left, &length);
+        columns += printable > 0 ? printable : 4 * (int)length;
+        if (out != NULL && printable > 0)
+            fwrite(text, 1, length, out);
+        for (size_t i = 0; out != NULL && printable == 0 && i < length; i++)
+            fprintf(out, "\\x%02x", (unsigned char)text[i]);
+    }
+    if (out != NULL)
+        fputs(quote, out);
+    return columns;
+}
+
+void push_rail(enum rail rail)
+{
+    line.rails[line.depth++] = rail;
+}
+
+void replace_rail(enum rail rail)
+{
+    line.rails[line.depth - 1] = rail;
+}
+
+void pop_rail(void)
+{
+    line.depth--;
+}
+
+void set_style(enum style style)
+{
+    if (is_coloured)
+        fputs(styles[style], stdout);
+}
+
+void begin_line(const char *label, int columns, int hanging)
+{
+    set_style(DIM);
+    for (int i = 0; i < line.depth; i++)
+        fputs(rail_texts[line.rails[i]], stdout);
+    printf("%-*s", columns, label);
+    set_style(NORMAL);
+    line.column = RAIL_COLUMNS * line.depth + columns;
+    line.indent = columns + hanging;
+    line.is_empty = true;
+}
+
+void end_line(void)
+{
+    putchar('\n');
+}
+
+void put_named(const char *name, const char *format, ...)
+{
+    char text[128];
+    int columns = name != NULL ? put_escaped(NULL, name) : 0;
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    columns += (int)strlen(text);
+    if (!line.is_empty && line.column + 1 + columns > width) {
+        end_line();
+        begin_line("", line.indent, 0);
+    } else if (!line.is_empty) {
+        line.column += printf(" ");
+    }
+    if (name != NULL)
+        put_escaped(stdout, name);
+    fputs(text, stdout);
+    line.column += columns;
+    line.is_empty = false;
+}

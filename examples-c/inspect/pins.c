@@ -1,0 +1,95 @@
+/* The pins of a namespace: what keeps it alive. */
+#include "inspect.h"
+#include <stdio.h>
+#include <string.h>
+
+const char *name_of(const struct view *view, pid_t pid)
+{
+    const char *name = userns_process_name(view->snapshot, pid);
+
+    return name != NULL && *name != '\0' ? name : "?";
+}
+
+/* "bash 12 fd 7,": the process of a pin, with its thread and descriptor. */
+static void put_holder(const struct view *view, const struct userns_pin *pin, const char *comma)
+{
+    pid_t pid = userns_pin_pid(pin), tid = userns_pin_tid(pin);
+    char thread[32] = "", descriptor[32] = "";
+
+    if (tid != 0 && tid != pid) /* a thread other than the thread-group leader */
+        snprintf(thread, sizeof thread, " thread %ld", (long)tid);
+    if (userns_pin_descriptor(pin) >= 0)
+        snprintf(descriptor, sizeof descriptor, " fd %d", userns_pin_descriptor(pin));
+    put_named(name_of(view, pid), " %ld%s%s%s", (long)pid, thread, descriptor, comma);
+}
+
+/* Only if each descriptor is closed does the namespace end, so descriptors are all listed. */
+void put_holders(const struct view *view, const struct userns_pin *const *pins, size_t count)
+{
+    enum { EXAMPLES = 4 };
+    bool all = count <= EXAMPLES || userns_pin_descriptor(pins[0]) >= 0;
+    size_t shown = all ? count : EXAMPLES;
+
+    for (size_t i = 0; i < shown; i++)
+        put_holder(view, pins[i], i + 1 < shown ? "," : "");
+    if (shown < count)
+        put("and %zu more", count - shown);
+}
+
+/* Whether two pins share a line: they have the same kind and, if they are mounts, path. */
+static bool is_same_group(const struct userns_pin *a, const struct userns_pin *b)
+{
+    enum userns_pin_kind kind = userns_pin_kind(a);
+
+    return kind == userns_pin_kind(b) && kind != USERNS_PIN_CHILD_NAMESPACE &&
+           (kind != USERNS_PIN_MOUNT || strcmp(userns_pin_path(a), userns_pin_path(b)) == 0);
+}
+
+static void put_group(const struct view *view, const struct userns_pin *const *pins, size_t count)
+{
+    const struct userns_nonuser *child = userns_pin_nonuser(pins[0]);
+
+    switch (userns_pin_kind(pins[0])) {
+    case USERNS_PIN_MEMBER:
+        put(count == 1 ? "member:" : "members:");
+        break;
+    case USERNS_PIN_FOR_CHILDREN:
+        put("for children of");
+        break;
+    case USERNS_PIN_DESCRIPTOR:
+        put(count == 1 ? "descriptor:" : "descriptors:");
+        break;
+    case USERNS_PIN_MOUNT:
+        put("mount");
+        put_named(userns_pin_path(pins[0]), "");
+        put("seen by");
+        break;
+    case USERNS_PIN_SOCKET:
+        put(count == 1 ? "socket:" : "sockets:");
+        break;
+    case USERNS_PIN_OWNED: /* node.c lists these */
+        return;
+    case USERNS_PIN_CHILD_NAMESPACE: /* its own pins are listed where it is owned */
+        put("%s %" PRIu64 " below it", userns_nonuser_type_name(child),
+            userns_nonuser_inode(child));
+        return;
+    default: /* of a newer library than this program was compiled for */
+        put("unknown:");
+    }
+    put_holders(view, pins, count);
+}
+
+void print_pins(const struct view *view, const char *label, int columns,
+                const struct userns_pin *const *pins, size_t count)
+{
+    for (size_t i = 0, end; i < count; i = end) {
+        for (end = i + 1; end < count && is_same_group(pins[i], pins[end]);)
+            end++;
+        if (userns_pin_kind(pins[i]) == USERNS_PIN_OWNED)
+            continue;
+        begin_line(label, columns, HANGING);
+        put_group(view, pins + i, end - i);
+        end_line();
+        label = "";
+    }
+}
