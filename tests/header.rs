@@ -1,14 +1,14 @@
-//! The header: generated, current, and accepted by every C and C++ compiler that is here.
+//! The generated header, and the shared library that cargo builds.
 
 mod common;
 
-use common::{root, scratch, skip};
-use std::collections::BTreeSet;
+use common::{header, root, scratch, skip};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// The build rewrites a header that is not current, so only what was committed can show that it was not.
+/// The build replaces a header that is not current, so this compares it with the last commit.
 #[test]
 fn committed_header_is_current() {
     let committed = Command::new("git").args(["show", "HEAD:./include/userns.h"]).current_dir(root()).output();
@@ -18,7 +18,7 @@ fn committed_header_is_current() {
         Err(error) => return skip("committed_header_is_current", &format!("git: {error}")),
     };
     let current = fs::read_to_string(root().join("include/userns.h")).unwrap();
-    assert!(committed == current, "commit include/userns.h, which the build has generated anew");
+    assert!(committed == current, "the build has replaced include/userns.h: commit it");
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn expect_accepted(compiler: &str, flags: &[&str], source: &Path) {
 }
 
 #[test]
-fn exports_the_functions_of_the_header_and_nothing_else() {
+fn exports_only_the_functions_of_the_header() {
     let library = common::library().join("libuserns.so");
     let output = match Command::new("nm").args(["-D", "--defined-only"]).arg(library).output() {
         Ok(output) => output,
@@ -68,17 +68,32 @@ fn exports_the_functions_of_the_header_and_nothing_else() {
     let exported: BTreeSet<String> =
         listing.lines().filter_map(|line| line.split_whitespace().last()).map(String::from).collect();
     assert!(exported.contains("userns_scan"), "{exported:?}");
-    assert_eq!(exported, common::header::functions());
+    assert_eq!(exported, header::functions());
+}
+
+/// The map lists each function of the header in the node of the version that introduced it.
+#[test]
+fn the_version_map_agrees_with_the_header() {
+    let header = header::items(&header::header());
+    let since = |item: &header::Item| {
+        let line = item.comment.iter().find_map(|line| line.strip_prefix("Since ")?.strip_suffix('.'));
+        format!("LIBUSERNS_{}", line.unwrap_or_else(|| panic!("{} lacks a line \"Since\"", item.name())))
+    };
+    let functions = header.iter().filter(|item| item.is_function());
+    let expected: BTreeMap<String, String> = functions.map(|item| (item.name().to_string(), since(item))).collect();
+    assert_eq!(header::versions(), expected);
 }
 
 #[test]
-fn the_library_is_named_for_its_abi() {
+fn the_soname_has_the_number_of_the_abi() {
     let library = common::library().join("libuserns.so");
     let output = match Command::new("readelf").args(["-dW"]).arg(library).output() {
         Ok(output) => output,
-        Err(error) => return skip("the_library_is_named_for_its_abi", &format!("readelf: {error}")),
+        Err(error) => return skip("the_soname_has_the_number_of_the_abi", &format!("readelf: {error}")),
     };
     let listing = String::from_utf8(output.stdout).unwrap();
-    assert!(listing.contains("soname: [libuserns.so.0]"), "{listing}");
+    let build = fs::read_to_string(root().join("build.rs")).unwrap();
+    let abi = build.lines().find_map(|line| line.strip_prefix("const ABI: u32 = ")?.strip_suffix(';')).unwrap();
+    assert!(listing.contains(&format!("soname: [libuserns.so.{abi}]")), "{listing}");
     assert!(listing.contains("NODELETE"), "{listing}");
 }

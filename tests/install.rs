@@ -1,9 +1,9 @@
-//! What `make install` puts in place, and programs that know nothing else of the library.
+//! The files of `make install`, and programs that use only these.
 
 mod common;
 
 use common::{cc, header, root, scratch, skip};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -12,11 +12,11 @@ use std::sync::LazyLock;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// What the release library may weigh, stripped, and what it may need.
+/// The maximum size of the stripped release library, and the libraries that it may need.
 const SIZE_LIMIT: u64 = 450 * 1024;
 const NEEDED: [&str; 3] = ["libc.so.", "libgcc_s.so.", "ld-linux"];
 
-/// Runs a command that has to succeed. None, and says so, if there is no such program.
+/// Runs a command that must succeed. Returns `None` and reports a skip if the program does not exist.
 fn output(what: &str, command: &mut Command) -> Option<String> {
     let Output { status, stdout, stderr } = match command.output() {
         Ok(output) => output,
@@ -31,7 +31,7 @@ fn output(what: &str, command: &mut Command) -> Option<String> {
     Some(stdout.into_owned())
 }
 
-/// `make` in the top directory. It builds where it always does, so that this takes long only once.
+/// `make` in the top directory. It builds in its usual directory, so only the first build takes long.
 fn make(arguments: &[&str]) -> Command {
     let mut make = Command::new("make");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
@@ -39,7 +39,7 @@ fn make(arguments: &[&str]) -> Command {
     make
 }
 
-/// The prefix that the library was installed with; None where there is no make.
+/// The prefix with which the library was installed; `None` without make.
 fn installed() -> Option<&'static Path> {
     static PREFIX: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
         let prefix = scratch("installed");
@@ -50,7 +50,7 @@ fn installed() -> Option<&'static Path> {
     PREFIX.as_deref()
 }
 
-/// The files below a directory, links with where they lead.
+/// The files below a directory, with the targets of symbolic links.
 fn files(directory: &Path) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut directories = vec![directory.to_path_buf()];
@@ -71,8 +71,8 @@ fn files(directory: &Path) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_file_lands_in_its_place_and_goes_again() {
-    // Built already, and not by two at the same time.
+fn all_files_are_installed_and_uninstalled() {
+    // This builds everything, so two tests do not build at the same time.
     if installed().is_none() {
         return;
     }
@@ -122,12 +122,82 @@ fn the_release_library_is_small_and_hardened() {
     for needed in dynamic("(NEEDED)") {
         assert!(NEEDED.iter().any(|name| needed.contains(&format!("[{name}"))), "{needed}");
     }
+    assert!(dynamic("(FLAGS)").concat().contains("BIND_NOW"), "{listing}");
     let flags = dynamic("(FLAGS_1)").concat();
     assert!(flags.contains("NOW") && flags.contains("NODELETE"), "{listing}");
-    assert!(listing.contains("GNU_RELRO"), "{listing}");
+    assert!(dynamic("(TEXTREL)").is_empty() && listing.contains("GNU_RELRO"), "{listing}");
+    let stack = dynamic("GNU_STACK").concat();
+    assert!(stack.contains(" RW ") && !stack.contains('E'), "the stack is executable: {stack}");
+    let notes = output("the build id", Command::new("readelf").arg("-n").arg(&library)).unwrap();
+    assert!(notes.contains("NT_GNU_BUILD_ID"), "{notes}");
 }
 
-/// The program of somebody else, with the flags of `pkg-config` and with others; None where there is no `pkg-config`.
+/// Each function carries the version that include/libuserns.map states, and there are no other symbols.
+#[test]
+fn the_shared_library_has_symbol_versions() {
+    let Some(prefix) = installed() else { return };
+    let mut command = Command::new("nm");
+    command.args(["-D", "--defined-only", "--with-symbol-versions"]).arg(prefix.join("lib/libuserns.so"));
+    let Some(listing) = output("the symbols of libuserns.so", &mut command) else { return };
+    let symbols = listing.lines().filter_map(|line| line.split(' ').next_back());
+    let exported: BTreeMap<String, String> = symbols
+        .filter_map(|symbol| symbol.split_once("@@"))
+        .map(|(name, version)| (name.to_string(), version.to_string()))
+        .collect();
+    assert_eq!(exported, header::versions());
+    // One more symbol for each version, which has the name of the version and none itself.
+    let mut others: Vec<&str> = listing
+        .lines()
+        .filter_map(|line| line.split(' ').next_back())
+        .filter(|symbol| !symbol.contains("@@"))
+        .collect();
+    others.sort();
+    let versions: BTreeSet<&str> = exported.values().map(String::as_str).collect();
+    assert_eq!(others, versions.into_iter().collect::<Vec<_>>());
+}
+
+/// The dynamic loader refuses a program that needs a newer version, before the program runs.
+#[test]
+fn a_program_that_needs_a_newer_library_does_not_start() {
+    let Some(prefix) = installed() else { return };
+    let newer = scratch("newer");
+    fs::create_dir_all(&newer).unwrap();
+    let write = |name: &str, text: &str| {
+        fs::write(newer.join(name), text).unwrap();
+        newer.join(name)
+    };
+    let map = write(
+        "newer.map",
+        "LIBUSERNS_0.1 { global: userns_version; local: *; };\nLIBUSERNS_0.9 { global: userns_added; };\n",
+    );
+    let library = write(
+        "newer.c",
+        "const char *userns_version(void) { return \"0.9\"; }\nint userns_added(void) { return 0; }\n",
+    );
+    let program = write(
+        "program.c",
+        "#include <userns.h>\nint userns_added(void);\nint main(void) { return userns_version() == 0 || userns_added(); }\n",
+    );
+    let mut command = cc();
+    command
+        .args(["-shared", "-fPIC", "-Wl,-soname,libuserns.so.0", "-o"])
+        .arg(newer.join("libuserns.so.0"))
+        .arg(library);
+    output("a newer library", command.arg(format!("-Wl,--version-script={}", map.display()))).unwrap();
+    let mut command = cc();
+    command.arg("-I").arg(prefix.join("include")).arg("-o").arg(newer.join("program")).arg(program);
+    output("a program", command.arg(newer.join("libuserns.so.0"))).unwrap();
+    let run_with = |directory: &Path| {
+        Command::new(newer.join("program")).env("LD_LIBRARY_PATH", directory).env("LC_ALL", "C").output().unwrap()
+    };
+    assert!(run_with(&newer).status.success());
+    let refused = run_with(&prefix.join("lib"));
+    let message = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success(), "{refused:?}");
+    assert!(message.contains("version `LIBUSERNS_0.9' not found"), "{message}");
+}
+
+/// Compiles a program with the flags of `pkg-config` and with others; returns `None` without `pkg-config`.
 fn compile(prefix: &Path, name: &str, source: &str, flags: &[&str], pkg_config: &str) -> Option<PathBuf> {
     let query = |arguments: &str| {
         let mut command = Command::new("pkg-config");
@@ -147,7 +217,7 @@ fn compile(prefix: &Path, name: &str, source: &str, flags: &[&str], pkg_config: 
     Some(program)
 }
 
-/// Runs the consumer, which has to see what is so, and compares what it needs at run time.
+/// Runs the consumer, checks its output, and checks the libraries that it needs at run time.
 fn expect_consumer(program: &Path, prefix: &Path, needs: impl Fn(&str) -> bool) {
     use std::os::unix::fs::MetadataExt;
     let printed = Command::new(program).env("LD_LIBRARY_PATH", prefix.join("lib")).output().unwrap();
@@ -157,6 +227,10 @@ fn expect_consumer(program: &Path, prefix: &Path, needs: impl Fn(&str) -> bool) 
     if let Some(listing) = output("what a program needs", Command::new("readelf").args(["-dW"]).arg(program)) {
         let needed: Vec<&str> = listing.lines().filter(|line| line.contains("(NEEDED)")).collect();
         assert!(needs(&needed.join("\n")), "{}: {needed:?}", program.display());
+        if shared(&needed.join("\n")) {
+            let versions = output("the symbol versions", Command::new("readelf").args(["-VW"]).arg(program)).unwrap();
+            assert!(versions.contains("Name: LIBUSERNS_0.1"), "{}: {versions}", program.display());
+        }
     }
 }
 
@@ -172,7 +246,7 @@ fn all_static(needed: &str) -> bool {
     needed.is_empty()
 }
 
-/// Whether there is a static C library; says so if there is none.
+/// Whether there is a static C library. Reports a skip if there is none.
 fn has_static_libc(what: &str) -> bool {
     static LINKED: LazyLock<Output> = LazyLock::new(|| {
         let source = scratch("static.c");
@@ -228,14 +302,14 @@ fn programs_through_cmake() {
     }
 }
 
-/// 1,000 times in one thread, and 1,000 times each in a thread that then ends.
+/// 1,000 times in one thread, and 1,000 times in a thread each.
 #[test]
 fn loaded_and_closed_again_and_again() {
     let Some(prefix) = installed() else { return };
     let loader = scratch("loader");
     let mut command = cc();
     command.args(["-std=gnu11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread"]);
-    // What it does not use of tests/c/kit.h would need the library.
+    // Without the functions of tests/c that the program does not use, since these need the library.
     command.args(["-ffunction-sections", "-Wl,--gc-sections"]);
     command.arg("-I").arg(prefix.join("include")).arg("-o").arg(&loader);
     output("loader", command.arg(root().join("tests/c/loader.c")).arg("-ldl")).unwrap();
@@ -247,7 +321,7 @@ fn loaded_and_closed_again_and_again() {
 }
 
 #[test]
-fn the_static_library_shows_its_functions_and_nothing_else() {
+fn the_static_library_defines_only_the_functions_of_the_header() {
     let Some(prefix) = installed() else { return };
     let mut command = Command::new("nm");
     command.args(["--extern-only", "--defined-only", "--format=posix"]).arg(prefix.join("lib/libuserns.a"));

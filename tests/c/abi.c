@@ -20,7 +20,8 @@
     F(const struct userns_node *, userns_find_inode, (const struct userns_snapshot *, uint64_t)) \
     F(const struct userns_node *, userns_find_id, (const struct userns_snapshot *, uint64_t)) \
     F(const struct userns_node *, userns_find_pid, (const struct userns_snapshot *, pid_t)) \
-    F(const struct userns_nonuser *const *, userns_nonusers, (const struct userns_snapshot *, size_t *)) \
+    F(const struct userns_nonuser *const *, userns_nonusers, \
+      (const struct userns_snapshot *, size_t *)) \
     F(enum userns_source, userns_source, (const struct userns_snapshot *)) \
     F(int, userns_source_error, (const struct userns_snapshot *)) \
     F(uint64_t, userns_time, (const struct userns_snapshot *)) \
@@ -48,7 +49,8 @@
     F(const struct userns_node *, userns_nonuser_owner, (const struct userns_nonuser *)) \
     F(const struct userns_nonuser *, userns_nonuser_parent, (const struct userns_nonuser *)) \
     F(size_t, userns_nonuser_member_count, (const struct userns_nonuser *)) \
-    F(const struct userns_pin *const *, userns_nonuser_pins, (const struct userns_nonuser *, size_t *)) \
+    F(const struct userns_pin *const *, userns_nonuser_pins, \
+      (const struct userns_nonuser *, size_t *)) \
     F(enum userns_pin_kind, userns_pin_kind, (const struct userns_pin *)) \
     F(pid_t, userns_pin_pid, (const struct userns_pin *)) \
     F(pid_t, userns_pin_tid, (const struct userns_pin *)) \
@@ -99,10 +101,12 @@
     F(struct userns_options, const char *, proc_path, sizeof(size_t)) \
     F(struct userns_options, uint64_t, flags, sizeof(size_t) + sizeof(void *))
 
+/* clang-format off */
 #define SAME_TYPE(expression, type) _Generic((expression), type: 1, default: 0)
+/* clang-format on */
 
 /* The addresses come before the declarations below, so the header has to declare each function. */
-#define ADDRESS(returned, name, parameters) (void (*)(void))name,
+#define ADDRESS(returned, name, parameters) (void (*)(void)) name,
 static void (*const functions[])(void) = { FUNCTIONS(ADDRESS) };
 
 #define DECLARE(returned, name, parameters) extern returned name parameters;
@@ -115,7 +119,7 @@ CONSTANTS(CHECK_CONSTANT)
 
 #define CHECK_ENUM(type) \
     _Static_assert(sizeof(type) == 4, "the size of " #type " has changed"); \
-    _Static_assert((type)-1 > 0, "the sign of " #type " has changed");
+    _Static_assert((type)(-1) > 0, "the sign of " #type " has changed");
 ENUMS(CHECK_ENUM)
 
 #define CHECK_FIELD(of, type, name, offset) \

@@ -1,6 +1,6 @@
 /*
- * The library as a plugin: it is loaded from where USERNS_LIBRARY says, scans, is closed,
- * and all that again 1,000 times. This program is not linked with it.
+ * The library as a plugin. This program is not linked with it: 1,000 times, it opens the library
+ * that USERNS_LIBRARY names with dlopen(3), scans, and closes it.
  */
 #include "kit.h"
 #include <dlfcn.h>
@@ -8,11 +8,11 @@
 
 enum {
     TIMES = 1000,
-    WARM = 100,      /* by then, what is allocated once and kept has been allocated */
-    GROWTH_KIB = 128 /* far less than a kilobyte for each of the other times */
+    WARM = 100,      /* until then, memory is allocated that the library keeps */
+    GROWTH_KIB = 128 /* far below one KiB for each of the other times */
 };
 
-/* Where a function is; ISO C has no cast from what dlsym(3) returns. */
+/* Looks up a function. ISO C has no cast to it from the result of dlsym(3). */
 static void find(void *handle, const char *name, void *function)
 {
     void *address = dlsym(handle, name);
@@ -51,7 +51,7 @@ static void *in_a_thread(void *unused)
     return unused;
 }
 
-/* The memory that is not that of a file, counted page by page: statm is only about right. */
+/* The anonymous memory. smaps_rollup counts each page; statm is an estimate. */
 static long anonymous_kib(void)
 {
     FILE *smaps = fopen("/proc/self/smaps_rollup", "r");
@@ -78,7 +78,7 @@ static int mappings(void)
     return count;
 }
 
-/* In a clean room, where no other process makes a scan take more memory than the last one. */
+/* Runs in a clean sandbox: other processes would change the memory that a scan needs. */
 static void repeat(void *do_once)
 {
     void *(*once)(void *);
@@ -97,7 +97,7 @@ static void repeat(void *do_once)
     CHECK(anonymous_kib() <= early_kib + GROWTH_KIB);
     CHECK_EQ(mappings(), early_mappings);
     CHECK_EQ(open_descriptors(), early_descriptors);
-    /* It stays, for the sake of threads that end only after dlclose(3). */
+    /* The library stays mapped, for threads that end after dlclose(3). */
     CHECK(dlopen(getenv("USERNS_LIBRARY"), RTLD_NOW | RTLD_NOLOAD) != NULL);
 }
 

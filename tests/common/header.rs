@@ -1,7 +1,7 @@
-//! A parser for `include/userns.h`: the declarations with their comments.
+//! Parsers for `include/userns.h`, the declarations with their comments, and `include/libuserns.map`.
 
 use super::root;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 /// A constant or macro, a struct, an enum or a function.
@@ -90,4 +90,20 @@ pub fn constants() -> BTreeSet<String> {
     let defined = items.iter().filter(|item| item.is_constant()).map(Item::name);
     let enumerators = items.iter().flat_map(Item::enumerators);
     defined.chain(enumerators).map(String::from).collect()
+}
+
+/// The functions that the version map lists, with the version of each.
+pub fn versions() -> BTreeMap<String, String> {
+    let map = fs::read_to_string(root().join("include/libuserns.map")).unwrap();
+    let (_comment, nodes) = map.split_once("*/").unwrap();
+    let mut versions = BTreeMap::new();
+    let mut version = "";
+    for line in nodes.lines().map(str::trim) {
+        if let Some(name) = line.strip_suffix(" {") {
+            version = name;
+        } else if let Some(function) = line.strip_suffix(';').filter(|line| line.starts_with("userns_")) {
+            versions.insert(function.to_string(), version.to_string());
+        }
+    }
+    versions
 }

@@ -1,7 +1,4 @@
-/*
- * A program that somebody else has written: prints the version of the library, and the
- * user namespace that it is in.
- */
+/* A program outside of this project: prints the version of the library and its user namespace. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <userns.h>
@@ -16,7 +13,7 @@ int main(void)
         return 1;
     }
     if (userns_version_number() != USERNS_VERSION_NUMBER) {
-        fprintf(stderr, "the header is not that of the library\n");
+        fprintf(stderr, "the header and the library have different versions\n");
         return 1;
     }
     printf("%s %" PRIu64 "\n", userns_version(), userns_inode(userns_self(snapshot)));

@@ -1,6 +1,6 @@
-//! A static library that has nothing to do with libuserns but the language.
+//! Another static library in Rust.
 
-/// Whether a panic was caught.
+/// Returns 1 if it caught a panic.
 #[unsafe(no_mangle)]
 pub extern "C" fn other_caught() -> i32 {
     std::panic::catch_unwind(|| std::hint::black_box(Vec::<i32>::new())[0]).is_err().into()

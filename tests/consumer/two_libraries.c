@@ -1,6 +1,6 @@
 /*
- * Two static libraries that are written in Rust, each with a standard library of its own.
- * The other one, other.rs, lets a panic unwind and catches it.
+ * A program with two static libraries in Rust, each of which contains Rust's standard library.
+ * The other one, other.rs, catches a panic.
  */
 #include <stdio.h>
 #include <userns.h>
