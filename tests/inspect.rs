@@ -170,8 +170,8 @@ fn wrong_usage() {
 #[test]
 fn missing_things() {
     let cases: [(&[&str], &str); 4] = [
-        (&["-p", "/does/not/exist"], "userns_inspect: /does/not/exist: there is no such directory"),
-        (&["-p", "/"], "userns_inspect: /: this is not the root directory of a procfs"),
+        (&["-p", "/does/not/exist"], "userns_inspect: /does/not/exist: the directory does not exist"),
+        (&["-p", "/"], "userns_inspect: /: the directory is not the root directory of a procfs"),
         (&["--pid", "2147483647"], "userns_inspect: /proc: process 2147483647 was not found"),
         (&["--inode", "1"], "userns_inspect: no user namespace 1 was found (--pinned can find more)\n"),
     ];

@@ -60,12 +60,12 @@ fn not_a_procfs() {
     let file = common::root().join("Cargo.toml");
     let fake = fake_procfs();
     let cases = [
-        ("/does/not/exist", "there is no such directory"),
-        ("", "there is no such directory"),
-        ("/", "this is not the root directory of a procfs"),
-        (&fake, "this is not the root directory of a procfs"),
-        ("/proc/self/task", "this is not the root directory of a procfs"),
-        (file.to_str().unwrap(), "this is not a directory"),
+        ("/does/not/exist", "the directory does not exist"),
+        ("", "the directory does not exist"),
+        ("/", "the directory is not the root directory of a procfs"),
+        (&fake, "the directory is not the root directory of a procfs"),
+        ("/proc/self/task", "the directory is not the root directory of a procfs"),
+        (file.to_str().unwrap(), "the path is not a directory"),
     ];
     for (path, cause) in cases {
         let (status, output, errors) = run(&["-p", path]);
