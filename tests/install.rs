@@ -139,56 +139,34 @@ fn the_shared_library_has_symbol_versions() {
     let mut command = Command::new("nm");
     command.args(["-D", "--defined-only", "--with-symbol-versions"]).arg(prefix.join("lib/libuserns.so"));
     let Some(listing) = output("the symbols of libuserns.so", &mut command) else { return };
-    let symbols = listing.lines().filter_map(|line| line.split(' ').next_back());
-    let exported: BTreeMap<String, String> = symbols
-        .filter_map(|symbol| symbol.split_once("@@"))
-        .map(|(name, version)| (name.to_string(), version.to_string()))
-        .collect();
-    assert_eq!(exported, header::versions());
-    // One more symbol for each version, which has the name of the version and none itself.
-    let mut others: Vec<&str> = listing
-        .lines()
-        .filter_map(|line| line.split(' ').next_back())
-        .filter(|symbol| !symbol.contains("@@"))
-        .collect();
-    others.sort();
-    let versions: BTreeSet<&str> = exported.values().map(String::as_str).collect();
-    assert_eq!(others, versions.into_iter().collect::<Vec<_>>());
+    let symbols: Vec<&str> = listing.lines().filter_map(|line| line.split(' ').next_back()).collect();
+    let functions = symbols.iter().filter_map(|symbol| symbol.split_once("@@"));
+    let functions: BTreeMap<String, String> = functions.map(|(name, version)| (name.into(), version.into())).collect();
+    assert_eq!(functions, header::versions());
+    // The linker adds one symbol for each version.
+    let versions: BTreeSet<&str> = functions.values().map(String::as_str).collect();
+    let others: BTreeSet<&str> = symbols.into_iter().filter(|symbol| !symbol.contains("@@")).collect();
+    assert_eq!(others, versions);
 }
 
 /// The dynamic loader refuses a program that needs a newer version, before the program runs.
 #[test]
 fn a_program_that_needs_a_newer_library_does_not_start() {
     let Some(prefix) = installed() else { return };
+    let consumer = |file: &str| root().join("tests/consumer").join(file);
     let newer = scratch("newer");
     fs::create_dir_all(&newer).unwrap();
-    let write = |name: &str, text: &str| {
-        fs::write(newer.join(name), text).unwrap();
-        newer.join(name)
-    };
-    let map = write(
-        "newer.map",
-        "LIBUSERNS_0.1 { global: userns_version; local: *; };\nLIBUSERNS_0.9 { global: userns_added; };\n",
-    );
-    let library = write(
-        "newer.c",
-        "const char *userns_version(void) { return \"0.9\"; }\nint userns_added(void) { return 0; }\n",
-    );
-    let program = write(
-        "program.c",
-        "#include <userns.h>\nint userns_added(void);\nint main(void) { return userns_version() == 0 || userns_added(); }\n",
-    );
+    let library = newer.join("libuserns.so.0");
     let mut command = cc();
-    command
-        .args(["-shared", "-fPIC", "-Wl,-soname,libuserns.so.0", "-o"])
-        .arg(newer.join("libuserns.so.0"))
-        .arg(library);
-    output("a newer library", command.arg(format!("-Wl,--version-script={}", map.display()))).unwrap();
+    command.args(["-shared", "-fPIC", "-Wl,-soname,libuserns.so.0", "-o"]).arg(&library);
+    command.arg(format!("-Wl,--version-script={}", consumer("newer_library.map").display()));
+    output("a newer library", command.arg(consumer("newer_library.c"))).unwrap();
+    let program = newer.join("program");
     let mut command = cc();
-    command.arg("-I").arg(prefix.join("include")).arg("-o").arg(newer.join("program")).arg(program);
-    output("a program", command.arg(newer.join("libuserns.so.0"))).unwrap();
+    command.arg("-I").arg(prefix.join("include")).arg("-o").arg(&program);
+    output("a program", command.arg(consumer("newer_program.c")).arg(&library)).unwrap();
     let run_with = |directory: &Path| {
-        Command::new(newer.join("program")).env("LD_LIBRARY_PATH", directory).env("LC_ALL", "C").output().unwrap()
+        Command::new(&program).env("LD_LIBRARY_PATH", directory).env("LC_ALL", "C").output().unwrap()
     };
     assert!(run_with(&newer).status.success());
     let refused = run_with(&prefix.join("lib"));
