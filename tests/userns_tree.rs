@@ -89,7 +89,7 @@ fn output_that_cannot_be_written() {
 /// An ordinary user sees the processes that are readable, and one line with the number of the others.
 #[test]
 fn an_ordinary_user() {
-    // SAFETY: the call takes nothing and cannot fail.
+    // SAFETY: the call has no arguments and cannot fail.
     if unsafe { libc::geteuid() } != 0 {
         return the_live_tree();
     }
