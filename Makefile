@@ -74,7 +74,8 @@ install: build
 	    $(sort $(dir $(TEMPLATES:%=$(DESTDIR)$(LIBDIR)/%) $(MANUALS:man/%=$(DESTDIR)$(MANDIR)/%)))
 	$(INSTALL) $(PROGRAMS:%=$(OUT)/%) $(DESTDIR)$(BINDIR)
 	$(INSTALL) -m 644 $(HEADERS:%=include/%) $(DESTDIR)$(INCLUDEDIR)
-	for page in $(MANUALS:man/%=%); do $(INSTALL) -m 644 man/$$page $(DESTDIR)$(MANDIR)/$$page || exit; done
+	for section in $(notdir $(wildcard man/man[1-9])); do \
+	    $(INSTALL) -m 644 man/$$section/* $(DESTDIR)$(MANDIR)/$$section || exit; done
 	$(INSTALL) -m 644 $(OUT)/libuserns.a $(DESTDIR)$(LIBDIR)
 	$(INSTALL) $(OUT)/libuserns.so $(DESTDIR)$(LIBDIR)/$(SHARED)
 	ln -sf $(SHARED) $(DESTDIR)$(LIBDIR)/$(SONAME)
