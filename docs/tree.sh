@@ -33,6 +33,8 @@ scene() {
     kill 30
     wait 30 || true
 
+    # The programs get the PIDs from 40 on.
+    echo 39 >/proc/sys/kernel/ns_last_pid
     echo ready
     read -r || exit 0
 }
@@ -49,11 +51,11 @@ start() {
     done
 }
 
-# Runs a program on a terminal, where it uses colours. Its standard error is that of this script.
+# Runs a program in the scene, on a terminal, where it uses colours. Its standard error is that of this script.
 show() {
+    local enter="nsenter --target $init --pid --mount"
     printf '\033[1m$ %s\033[0m\n' "$*"
-    COLUMNS=96 TERM=xterm script -qec "'$programs/$1' ${2-} -p /proc/$init/root/proc 2>&9" /dev/null </dev/null |
-        tr -d '\r'
+    COLUMNS=99 TERM=xterm script -qec "$enter '$programs/$1' ${2-} 2>&9" /dev/null </dev/null | tr -d '\r'
 }
 
 draw() {
@@ -75,11 +77,11 @@ draw() {
         }
         END {
             height = 18 * NR + 24
-            print "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"800\" height=\"" height "\" viewBox=\"0 0 800 " height "\">"
+            print "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"812\" height=\"" height "\" viewBox=\"0 0 812 " height "\">"
             print "<!-- drawn by docs/tree.sh -->"
             print "<style>text { font: 13px ui-monospace, Menlo, Consolas, \"DejaVu Sans Mono\", monospace; fill: #24292f; white-space: pre }"
             print ".bold { font-weight: bold } .dim { fill: #8c959f } .yellow { fill: #9a6700 }</style>"
-            print "<rect x=\"0.5\" y=\"0.5\" width=\"799\" height=\"" height - 1 "\" rx=\"8\" fill=\"#ffffff\" stroke=\"#d0d7de\"/>"
+            print "<rect x=\"0.5\" y=\"0.5\" width=\"811\" height=\"" height - 1 "\" rx=\"8\" fill=\"#ffffff\" stroke=\"#d0d7de\"/>"
             for (n = 1; n <= NR; n++)
                 print "<text x=\"14\" y=\"" 18 * n + 9 "\" xml:space=\"preserve\">" lines[n] "</text>"
             print "</svg>"
