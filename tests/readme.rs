@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{compile, library, root, scratch, skip};
+use common::{library, root, scratch, skip, userns_inspect, userns_tree};
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -153,8 +153,7 @@ fn picture_is_current() {
     }
     let programs = scratch("readme-programs");
     fs::create_dir_all(&programs).unwrap();
-    for name in ["userns_tree", "userns_inspect"] {
-        let program = compile(&root().join(format!("examples-c/{name}.c")), &["-std=c99", "-D_POSIX_C_SOURCE=200809L"]);
+    for (name, program) in [("userns_tree", userns_tree()), ("userns_inspect", userns_inspect())] {
         fs::copy(program, programs.join(name)).unwrap();
     }
     let output = Command::new("bash").arg(root().join("docs/tree.sh")).arg(&programs).output().unwrap();

@@ -13,7 +13,7 @@ mod mdoc;
 mod section3;
 
 use common::header::header;
-use common::{compile, root, scratch, skip};
+use common::{compile, root, scratch, skip, userns_inspect, userns_tree};
 use section3::{declarations, pages};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -295,8 +295,8 @@ fn examples_run() {
 
 #[test]
 fn commands_have_all_their_options_explained() {
-    for name in ["userns_tree", "userns_inspect"] {
-        let help = example(&root().join(format!("examples-c/{name}.c"))).arg("-h").output().unwrap();
+    for (name, program) in [("userns_tree", userns_tree()), ("userns_inspect", userns_inspect())] {
+        let help = Command::new(program).arg("-h").output().unwrap();
         let help = String::from_utf8(help.stdout).unwrap();
         let page = &manual()[&format!("man/man1/{name}.1")];
         let explained: BTreeSet<&str> =
