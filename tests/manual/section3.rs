@@ -46,22 +46,14 @@ pub fn pages(header: &str, date: &str, examples: &BTreeMap<String, String>) -> B
 
 /// The constants that an item defines.
 fn names_in(item: &Item) -> Vec<&str> {
-    match is_enum(item) {
-        true => members(item).into_iter().map(|(declaration, _)| declaration.split(' ').next().unwrap()).collect(),
-        false => vec![item.name()],
-    }
+    if item.is_enum() { item.enumerators().collect() } else { vec![item.name()] }
 }
 
 /// The items of a header, without the macros that are no part of the documentation.
 pub fn declarations(header: &str) -> Vec<Item> {
-    let without_attributes: Vec<&str> = header.lines().filter(|line| *line != "USERNS_NODISCARD").collect();
-    let mut items = items(&without_attributes.join("\n"));
+    let mut items = items(header);
     items.retain(|item| !item.declaration[0].starts_with("#if"));
     items
-}
-
-fn is_enum(item: &Item) -> bool {
-    item.declaration[0].starts_with("enum ") && !item.is_function()
 }
 
 /// The function on whose page a constant, struct or enum is described. A struct without fields is on none.
@@ -71,7 +63,7 @@ fn described_with(item: &Item, functions: &[Function]) -> Option<String> {
     match item.name() {
         "userns_options" | "USERNS_OPTIONS_INIT" => Some("userns_scan".to_string()),
         "USERNS_VERSION_NUMBER" => Some("userns_version_number".to_string()),
-        name if is_enum(item) => {
+        name if item.is_enum() => {
             let function = functions.iter().find(returns);
             Some(function.unwrap_or_else(|| panic!("{name}: no function returns this enum")).name.to_string())
         }
@@ -191,13 +183,14 @@ impl<'a> Function<'a> {
         page.line(".Fc\n.Sh DESCRIPTION");
         write_blocks(&mut page, &self.description);
 
-        let is_returned = |item: &&Item| is_enum(item) || item.comment[0].starts_with(&format!("{}()", self.name));
+        let is_returned = |item: &&Item| item.is_enum() || item.comment[0].starts_with(&format!("{}()", self.name));
         let (returned, passed): (Vec<&Item>, Vec<&Item>) = related.iter().copied().partition(is_returned);
         write_passed(&mut page, &passed);
         if !self.returns.is_empty() {
             page.line(".Sh RETURN VALUES");
             write_blocks(&mut page, &self.returns);
-            let (enums, constants): (Vec<&Item>, Vec<&Item>) = returned.iter().copied().partition(|item| is_enum(item));
+            let (enums, constants): (Vec<&Item>, Vec<&Item>) =
+                returned.iter().copied().partition(|item| item.is_enum());
             write_constants(&mut page, &constants);
             enums.iter().for_each(|item| write_enum(&mut page, item));
         }
