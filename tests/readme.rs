@@ -1,85 +1,168 @@
-//! The first programs that the README shows work as they stand there, with the commands that it gives.
+//! The documents: what the README shows works as it stands there, and links lead somewhere.
 
 mod common;
 
-use common::{library, root, scratch, skip};
+use common::{library, root, scratch, skip, userns_inspect, userns_tree};
+use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::PathBuf;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The program of a section, and the commands that follow it.
-fn section(title: &str) -> (String, String) {
+/// The C program of the README, and the block of commands that builds and runs it.
+fn program_and_commands() -> (String, String) {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let (_, section) = readme.split_once(&format!("\n## {title}\n")).expect("a section");
-    let section = section.split("\n## ").next().unwrap();
-    let (_, from) = section.split_once("```").expect("a program");
+    let (_, from) = readme.split_once("\n```c\n").expect("a program in C");
     let (program, rest) = from.split_once("```").unwrap();
-    let (_language, program) = program.split_once('\n').unwrap();
-    // The first block of commands; others can take an installation.
     let commands = rest.lines().skip_while(|line| !line.starts_with("    "));
     let commands = commands.map_while(|line| line.strip_prefix("    ")).collect::<Vec<_>>().join("\n");
     (program.to_string(), commands)
 }
 
-/// A directory like the top one after the release build, with the library that `cargo test` made.
-fn top(name: &str) -> PathBuf {
-    let top = scratch(&format!("readme-{name}"));
+#[test]
+fn first_program_runs() {
+    let (program, commands) = program_and_commands();
+    // A directory like the top one after the release build, with the library that `cargo test` built.
+    let top = scratch("readme");
     let _ = fs::remove_dir_all(&top);
     fs::create_dir_all(top.join("target/release")).unwrap();
     symlink(library().join("libuserns.so"), top.join("target/release/libuserns.so")).unwrap();
-    for directory in ["include", "tests"] {
-        symlink(root().join(directory), top.join(directory)).unwrap();
-    }
-    top
-}
-
-/// What the commands of a section print; nothing where a tool is missing, which is reported.
-fn run(title: &str, file: &str, tool: &str) -> Option<String> {
-    if !Command::new("sh").args(["-c", &format!("command -v {tool}")]).output().unwrap().status.success() {
-        skip(title, &format!("there is no {tool}"));
-        return None;
-    }
-    let (program, commands) = section(title);
-    let top = top(file);
-    fs::write(top.join(file), program).unwrap();
-    symlink("libuserns.so", top.join("target/release/libuserns.so.0")).unwrap();
+    symlink(root().join("include"), top.join("include")).unwrap();
+    fs::write(top.join("first.c"), program).unwrap();
     let commands = commands
         .replace("cargo build --release && ", "")
         .replace(" -Iinclude", " -Wall -Wextra -Wpedantic -Werror -Iinclude");
-    let output = Command::new("sh")
-        .args(["-ec", &commands])
-        .current_dir(&top)
-        .env_remove("LD_LIBRARY_PATH")
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("GOCACHE", std::env::var_os("GOCACHE").unwrap_or(scratch("go-build").into()))
-        .envs([("GOPROXY", "off"), ("GOTOOLCHAIN", "local"), ("GOWORK", "off"), ("GOFLAGS", "")])
-        .output()
-        .unwrap();
+    let mut shell = Command::new("sh");
+    shell.args(["-ec", &commands]).current_dir(&top).env_remove("LD_LIBRARY_PATH");
+    let output = shell.output().unwrap();
     assert!(output.status.success(), "{commands}\n{}", String::from_utf8_lossy(&output.stderr));
-    Some(String::from_utf8(output.stdout).unwrap())
-}
-
-#[test]
-fn first_program_in_c() {
-    let printed = run("C", "first.c", "cc").expect("a C compiler");
+    let printed = String::from_utf8(output.stdout).unwrap();
     assert!(printed.starts_with("I am in user namespace 40265"), "{printed}");
 }
 
-#[test]
-fn first_program_in_cpp() {
-    let Some(printed) = run("C++", "first.cpp", "c++") else { return };
-    assert!(printed.starts_with("40265") && printed.ends_with(" processes\n"), "{printed}");
+/// All Markdown files of the project, by path from the top directory.
+fn documents() -> Vec<PathBuf> {
+    let mut documents = Vec::new();
+    let mut directories: Vec<PathBuf> =
+        ["docs", "tests", "bindings"].iter().map(|name| root().join(name)).filter(|path| path.exists()).collect();
+    documents.extend(markdown_in(root()).0);
+    while let Some(directory) = directories.pop() {
+        let (files, subdirectories) = markdown_in(&directory);
+        documents.extend(files);
+        directories.extend(subdirectories);
+    }
+    documents
+}
+
+/// The Markdown files and the subdirectories of a directory.
+fn markdown_in(directory: &Path) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let (directories, files): (Vec<_>, Vec<_>) = paths.partition(|path| path.is_dir());
+    (files.into_iter().filter(|path| path.extension().is_some_and(|name| name == "md")).collect(), directories)
+}
+
+/// The text of a document without code.
+fn prose(text: &str) -> String {
+    let outside = text.split("```").step_by(2).collect::<String>();
+    outside.lines().filter(|line| !line.starts_with("    ")).map(|line| format!("{line}\n")).collect()
+}
+
+/// The targets of headings, as Markdown renderers name them.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let headings =
+        text.lines().filter_map(|line| line.strip_prefix('#').map(|rest| rest.trim_start_matches('#').trim()));
+    let is_kept = |c: &char| c.is_alphanumeric() || [' ', '-', '_'].contains(c);
+    headings
+        .map(|heading| heading.to_lowercase().chars().filter(is_kept).collect::<String>().replace(' ', "-"))
+        .collect()
 }
 
 #[test]
-fn first_program_in_python() {
-    let Some(printed) = run("Python", "first.py", "python3") else { return };
-    assert!(printed.starts_with("40265") && printed.contains(" was made by UID "), "{printed}");
+fn links_lead_somewhere() {
+    let documents = documents();
+    let (mut links, mut broken) = (0, Vec::new());
+    for document in &documents {
+        let text = prose(&fs::read_to_string(document).unwrap());
+        let targets = text.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0));
+        for target in targets.filter(|target| !target.contains("://")) {
+            links += 1;
+            let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let path = if path.is_empty() { document.clone() } else { document.parent().unwrap().join(path) };
+            let is_there = path.exists();
+            let has_anchor = || anchors(&prose(&fs::read_to_string(&path).unwrap())).contains(anchor);
+            if !is_there || !anchor.is_empty() && !has_anchor() {
+                broken.push(format!("{}: {target}", document.strip_prefix(root()).unwrap().display()));
+            }
+        }
+    }
+    assert!(links > 40, "only {links} links were found in {documents:?}");
+    assert!(broken.is_empty(), "links that lead nowhere: {broken:#?}");
 }
 
+/// Each command that the README and CONTRIBUTING.md give for cargo and make exists: the test, the target, the script.
 #[test]
-fn first_program_in_go() {
-    let Some(printed) = run("Go", "first.go", "go") else { return };
-    assert!(printed.starts_with("0 40265") && printed.contains('['), "{printed}");
+fn commands_exist() {
+    let makefile = fs::read_to_string(root().join("Makefile")).unwrap();
+    let mut commands = 0;
+    for document in documents() {
+        let text = fs::read_to_string(&document).unwrap();
+        for line in text.lines().filter_map(|line| line.strip_prefix("    ")) {
+            let words: Vec<&str> = line.split_whitespace().take_while(|word| !word.starts_with('#')).collect();
+            let words = &words[words.iter().take_while(|word| word.contains('=')).count()..];
+            let exists = match words {
+                ["cargo", "test", "--test", test, ..] => {
+                    let tests = root().join("tests");
+                    tests.join(format!("{test}.rs")).exists() || tests.join(test).join("main.rs").exists()
+                }
+                ["make", "-C", directory, target @ ..] => {
+                    let makefile = fs::read_to_string(root().join(directory).join("Makefile")).unwrap();
+                    target.iter().all(|target| makefile.contains(&format!("\n{target}:")))
+                }
+                ["make", targets @ ..] => {
+                    let mut targets = targets.iter().filter(|word| !word.contains('='));
+                    targets.all(|target| makefile.contains(&format!("\n{target}:")))
+                }
+                _ => continue,
+            };
+            commands += 1;
+            assert!(exists, "{}: {line}", document.display());
+        }
+    }
+    assert!(commands > 5, "only {commands} commands were found");
+}
+
+/// Text in which every number is 0, without 64-bit ids: inode numbers differ from host to host, and ids need Linux 6.18.
+fn without_numbers(text: &str) -> String {
+    let mut result = String::new();
+    for c in text.chars() {
+        match c.is_ascii_digit() {
+            true if result.ends_with('0') => {}
+            true => result.push('0'),
+            false => result.push(c),
+        }
+    }
+    result.replace(" id 0", "")
+}
+
+/// The picture in the README is what `docs/tree.sh` draws, except for numbers.
+#[test]
+fn picture_is_current() {
+    let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
+    if !is_root || fs::read_link("/proc/self/ns/user").unwrap() != Path::new("user:[4026531837]") {
+        return skip("picture_is_current", "the scene needs root in the initial user namespace");
+    }
+    let programs = scratch("readme-programs");
+    fs::create_dir_all(&programs).unwrap();
+    for (name, program) in [("userns_tree", userns_tree()), ("userns_inspect", userns_inspect())] {
+        fs::copy(program, programs.join(name)).unwrap();
+    }
+    let output = Command::new("bash").arg(root().join("docs/tree.sh")).arg(&programs).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() && errors.contains("unshare: ") {
+        return skip("picture_is_current", &errors);
+    }
+    assert!(output.status.success(), "{errors}");
+    let committed = fs::read_to_string(root().join("docs/tree.svg")).unwrap();
+    let drawn = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(without_numbers(&committed), without_numbers(&drawn), "run docs/tree.sh, see there");
 }

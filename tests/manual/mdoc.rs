@@ -1,17 +1,17 @@
-//! Text in the language of manual pages, mdoc(7).
+//! Writes manual pages in the language mdoc(7).
 
 use std::collections::BTreeSet;
 
-/// A page in the making.
+/// A page that is being written.
 pub struct Page<'a> {
     name: &'a str,
     text: String,
-    /// Section and name of each page that this one speaks of.
+    /// Section and name of each page that this one refers to.
     references: BTreeSet<(u8, String)>,
 }
 
 impl<'a> Page<'a> {
-    /// A page of section 3 that refers to userns(7), still empty.
+    /// An empty page of section 3, which refers to userns(7).
     pub fn new(name: &'a str) -> Page<'a> {
         Page { name, text: String::new(), references: BTreeSet::from([(7, "userns".to_string())]) }
     }
@@ -25,7 +25,7 @@ impl<'a> Page<'a> {
         self.text
     }
 
-    /// Text in which names are marked as what they are. A sentence begins on a line of its own, as mdoc(7) wants it.
+    /// Text with markup for names. Each sentence begins a new line, as mdoc(7) recommends.
     pub fn prose(&mut self, text: &str) {
         let mut line = String::new();
         for word in text.split_whitespace() {
@@ -50,14 +50,14 @@ impl<'a> Page<'a> {
 
     fn take_line(&mut self, line: &mut String) {
         if !line.is_empty() {
-            // A full stop or an apostrophe at the beginning would make it a request, see roff(7).
+            // A line that begins with a full stop or an apostrophe is a request, see roff(7).
             let guard = if line.starts_with(['.', '\'']) { "\\&" } else { "" };
             self.line(&format!("{guard}{line}"));
             line.clear();
         }
     }
 
-    /// The macro for a word that names something, with the punctuation around it.
+    /// The macro line for a word that is a name, with the punctuation around it.
     fn marked(&mut self, word: &str) -> Option<String> {
         let body = word.trim_start_matches(['(', '"']);
         let opening = &word[..word.len() - body.len()];
@@ -77,7 +77,7 @@ impl<'a> Page<'a> {
         Some(line)
     }
 
-    /// The macro for a name, and what follows it in the word.
+    /// The macro for a name, and the rest of the word.
     fn mark<'w>(&mut self, word: &'w str) -> Option<(String, &'w str)> {
         let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let (name, after) = word.split_at(word.find(|c| !is_part(c)).unwrap_or(word.len()));
@@ -108,7 +108,7 @@ impl<'a> Page<'a> {
         format!("Xr {name} {section}")
     }
 
-    /// Lines that stand as they are.
+    /// Preformatted lines.
     pub fn code<'l>(&mut self, lines: impl IntoIterator<Item = &'l str>) {
         self.line(".Bd -literal -offset indent");
         for line in lines {
@@ -123,8 +123,22 @@ impl<'a> Page<'a> {
         self.line(&format!(".It {mark} {}", terms.join(" , ")));
     }
 
-    /// The pages that this one speaks of.
-    pub fn see_also(&mut self) {
+    /// The functions that this page refers to.
+    pub fn functions(&self) -> BTreeSet<String> {
+        self.references.iter().filter(|(section, _)| *section == 3).map(|(_, name)| name.clone()).collect()
+    }
+
+    /// Whether a constant is mentioned, by its name or by its prefix ("USERNS_GAP_").
+    pub fn mentions(&self, constant: &str) -> bool {
+        self.text.split_whitespace().any(|word| match word.ends_with('_') {
+            true => word.starts_with("USERNS_") && constant.starts_with(word),
+            false => word == constant,
+        })
+    }
+
+    /// The section SEE ALSO: the pages that the text refers to, and these pages of section 3.
+    pub fn see_also<'n>(&mut self, from: impl IntoIterator<Item = &'n str>) {
+        self.references.extend(from.into_iter().map(|name| (3, name.to_string())));
         self.references.remove(&(3, self.name.to_string()));
         let references: Vec<String> =
             self.references.iter().map(|(section, name)| format!(".Xr {name} {section}")).collect();
@@ -132,7 +146,7 @@ impl<'a> Page<'a> {
     }
 }
 
-/// Text in which nothing is special to roff(7).
+/// Text without characters that are special to roff(7).
 fn escaped(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('"', "\\(dq");
     if text.starts_with('-') { text.replace('-', "\\-") } else { text }

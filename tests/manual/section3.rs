@@ -1,36 +1,77 @@
-//! The pages of section 3, made from the comments of the header.
+//! The pages of section 3, one for each function, generated from the comments of the header.
+//!
+//! A comment becomes a page as it stands. Its first sentence is the summary. Paragraphs are text, code (indented by four
+//! spaces), parameters (`name: what it is`) or errors (`    -EINVAL  why`). A paragraph that begins with "Returns" or
+//! "Since" moves to its own section of the page.
 
-use crate::common::header::{Item, header, items};
+use crate::common::header::{Item, items};
 use crate::mdoc::Page;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The date of these pages: that of the last change to what they say.
-const DATE: &str = "November 24, 2026";
+/// The pages of all functions in a header, by file name. A function that `examples` names gets that program as an
+/// example.
+pub fn pages(header: &str, date: &str, examples: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let items = declarations(header);
+    let functions: Vec<Function> = items.iter().filter(|item| item.is_function()).map(Function::new).collect();
+    let drafts: Vec<Page> = functions
+        .iter()
+        .map(|function| {
+            let related = items.iter().filter(|item| !item.is_function());
+            let related = related.filter(|item| described_with(item, &functions).as_deref() == Some(function.name));
+            function.page(date, &related.collect::<Vec<_>>(), examples.get(function.name))
+        })
+        .collect();
 
-/// The pages by the name of their file.
-pub fn pages() -> BTreeMap<String, String> {
-    let header = header();
-    let items = items(&header);
-    let introduction = header.split("*/").next().unwrap();
-    let example: Vec<&str> = introduction.lines().filter_map(|line| line.strip_prefix(" *     ")).collect();
-    let functions = items.iter().filter(|item| item.is_function());
-    let page_of_function = |function: &Item| {
-        let name = function.name();
-        let others = items.iter().filter(|item| !item.is_function() && page_of(item) == Some(name)).collect();
-        let example = if name == "userns_scan" { &example[..] } else { &[] };
-        (format!("{name}.3"), page(function, others, example))
+    let constants: Vec<(&str, String)> = items
+        .iter()
+        .filter_map(|item| Some((item, described_with(item, &functions)?)))
+        .flat_map(|(item, function)| names_in(item).into_iter().map(move |name| (name, function.clone())))
+        .collect();
+    let references = |page: &Page| {
+        let mentioned = constants.iter().filter(|(name, _)| page.mentions(name)).map(|(_, function)| function.clone());
+        page.functions().into_iter().chain(mentioned).collect::<BTreeSet<String>>()
     };
-    functions.map(page_of_function).collect()
+    let references: Vec<(&str, BTreeSet<String>)> =
+        functions.iter().zip(&drafts).map(|(function, page)| (function.name, references(page))).collect();
+    let finish = |(function, mut page): (&Function, Page)| {
+        // Those that this page refers to, and those that refer to it.
+        let to = references.iter().filter(|(name, _)| *name == function.name).flat_map(|(_, to)| to);
+        let from = references.iter().filter(|(_, to)| to.contains(function.name)).map(|(name, _)| *name);
+        page.see_also(to.map(String::as_str).chain(from));
+        page.line(&format!(".Sh HISTORY\n.Fn {}\nfirst appeared in libuserns {}", function.name, function.since));
+        (format!("{}.3", function.name), page.finish())
+    };
+    functions.iter().zip(drafts).map(finish).collect()
 }
 
-/// The function on whose page a constant or struct is described; a struct without fields is on none.
-fn page_of(item: &Item) -> Option<&str> {
+/// The constants that an item defines.
+fn names_in(item: &Item) -> Vec<&str> {
+    if item.is_enum() { item.enumerators().collect() } else { vec![item.name()] }
+}
+
+/// The items of a header, without the macros that are no part of the documentation.
+pub fn declarations(header: &str) -> Vec<Item> {
+    let mut items = items(header);
+    items.retain(|item| !item.declaration[0].starts_with("#if"));
+    items
+}
+
+/// The function on whose page a constant, struct or enum is described. A struct without fields is on none.
+fn described_with(item: &Item, functions: &[Function]) -> Option<String> {
     let comment = item.comment[0].as_str();
+    let returns = |function: &&Function| function.result == format!("enum {}", item.name());
     match item.name() {
-        "userns_options" | "USERNS_OPTIONS_INIT" => Some("userns_scan"),
-        "USERNS_VERSION_NUMBER" => Some("userns_version_number"),
-        _ if comment.starts_with("options->flags:") => Some("userns_scan"),
-        _ if item.is_constant() => Some(comment.split_once("()").expect("a constant tells of its function").0),
+        "userns_options" | "USERNS_OPTIONS_INIT" => Some("userns_scan".to_string()),
+        "USERNS_VERSION_NUMBER" => Some("userns_version_number".to_string()),
+        name if item.is_enum() => {
+            let function = functions.iter().find(returns);
+            Some(function.unwrap_or_else(|| panic!("{name}: no function returns this enum")).name.to_string())
+        }
+        _ if comment.starts_with("options->flags:") => Some("userns_scan".to_string()),
+        name if item.is_constant() => match comment.split_once("()") {
+            Some((function, _)) => Some(function.to_string()),
+            None => panic!("{name}: the comment does not begin with the function that uses this constant"),
+        },
         _ => None,
     }
 }
@@ -38,9 +79,8 @@ fn page_of(item: &Item) -> Option<&str> {
 /// A paragraph of a comment.
 enum Block {
     Text(String),
-    /// Lines that stand as they are.
     Code(Vec<String>),
-    /// Parameters, or errors, which begin with a minus sign; and what there is to say of each.
+    /// Parameters or errors, with the text of each.
     List(Vec<(String, String)>),
 }
 
@@ -49,12 +89,16 @@ impl Block {
         matches!(self, Block::Text(text) if text.starts_with(start))
     }
 
+    fn is_code(&self) -> bool {
+        matches!(self, Block::Code(_))
+    }
+
     fn is_errors(&self) -> bool {
         matches!(self, Block::List(list) if list[0].0.starts_with('-'))
     }
 }
 
-/// Takes a comment apart at its empty lines.
+/// Splits a comment at its empty lines.
 fn blocks(comment: &[String], parameters: &[&str]) -> Vec<Block> {
     let paragraphs = comment.split(|line| line.is_empty()).filter(|lines| !lines.is_empty());
     paragraphs.map(|lines| block(lines, parameters)).collect()
@@ -85,54 +129,109 @@ fn block(lines: &[String], parameters: &[&str]) -> Block {
     }
 }
 
-/// The page of a function, with the constants and structs that belong to it.
-fn page(function: &Item, others: Vec<&Item>, example: &[&str]) -> String {
-    let name = function.name();
-    let declaration = function.declaration.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
-    let (result, parameters) = declaration.split_once(name).unwrap();
-    let parameters: Vec<&str> = parameters.trim_start_matches('(').trim_end_matches(");").split(", ").collect();
-    let names: Vec<&str> = parameters.iter().map(|parameter| parameter.rsplit([' ', '*']).next().unwrap()).collect();
+/// A function of the header, its declaration and comment taken apart.
+struct Function<'a> {
+    name: &'a str,
+    result: String,
+    parameters: Vec<String>,
+    since: String,
+    summary: String,
+    description: Vec<Block>,
+    returns: Vec<Block>,
+    examples: Vec<Block>,
+    errors: Vec<Block>,
+}
 
-    let (since, rest): (Vec<_>, Vec<_>) =
-        blocks(&function.comment, &names).into_iter().partition(|block| block.is_text_with("Since "));
-    let (returns, rest): (Vec<_>, Vec<_>) = rest.into_iter().partition(|block| block.is_text_with("Returns "));
-    let (errors, mut description): (Vec<_>, Vec<_>) = rest.into_iter().partition(Block::is_errors);
-    let Some(Block::Text(first)) = description.first_mut() else { panic!("{name}: what does it do?") };
-    let summary = summary(first);
-    *first = with_subject(name, first);
+impl<'a> Function<'a> {
+    fn new(item: &'a Item) -> Function<'a> {
+        let name = item.name();
+        let declaration = item.declaration.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
+        let (result, parameters) = declaration.split_once(&format!("{name}(")).unwrap();
+        let parameters: Vec<String> = parameters.trim_end_matches(");").split(", ").map(String::from).collect();
+        let names: Vec<&str> = parameters.iter().map(|parameter| variable(parameter)).collect();
 
-    let mut page = Page::new(name);
-    page.line(".\\\" Made from include/userns.h by tests/manual. SPDX-License-Identifier: MIT OR Apache-2.0");
-    page.line(&format!(".Dd {DATE}\n.Dt {} 3\n.Os \"libuserns {}\"", name.to_uppercase(), env!("CARGO_PKG_VERSION")));
-    page.line(&format!(".Sh NAME\n.Nm {name}\n.Nd {summary}\n.Sh LIBRARY\nlibuserns, \\-luserns"));
-    page.line(&format!(".Sh SYNOPSIS\n.In userns.h\n.Ft {}\n.Fo {name}", result.trim()));
-    parameters.iter().for_each(|parameter| page.line(&format!(".Fa \"{parameter}\"")));
-    page.line(".Fc\n.Sh DESCRIPTION");
-    write_blocks(&mut page, &description);
-    let (returned, others): (Vec<_>, Vec<_>) =
-        others.into_iter().partition(|item| item.comment[0].starts_with(&format!("{name}()")));
-    write_others(&mut page, &others);
-    if !returns.is_empty() {
-        page.line(".Sh RETURN VALUES");
-        let returns = returns.into_iter().filter_map(|block| match block {
-            Block::Text(text) => Some(Block::Text(format!("{name}() {}", small(&text)))),
-            _ => None,
-        });
-        write_blocks(&mut page, &returns.collect::<Vec<_>>());
-        write_constants(&mut page, &returned);
+        let (since, rest): (Vec<_>, Vec<_>) =
+            blocks(&item.comment, &names).into_iter().partition(|block| block.is_text_with("Since "));
+        let [Block::Text(since)] = &since[..] else { panic!("{name}: the comment has no line \"Since VERSION.\"") };
+        let (returns, rest): (Vec<_>, Vec<_>) = rest.into_iter().partition(|block| block.is_text_with("Returns "));
+        let (errors, rest): (Vec<_>, Vec<_>) = rest.into_iter().partition(Block::is_errors);
+        let (examples, description): (Vec<_>, Vec<_>) = rest.into_iter().partition(Block::is_code);
+        let Some(Block::Text(first)) = description.first() else { panic!("{name}: the comment has no summary") };
+        Function {
+            name,
+            result: result.trim().to_string(),
+            since: since["Since ".len()..].to_string(),
+            summary: summary(first),
+            parameters,
+            description,
+            returns,
+            examples,
+            errors,
+        }
     }
-    if !example.is_empty() {
-        page.line(".Sh EXAMPLES");
-        page.code(example.iter().copied());
+
+    /// The page up to its examples and errors, with the constants and types that belong to it.
+    fn page(&self, date: &str, related: &[&Item], example: Option<&String>) -> Page<'a> {
+        let mut page = Page::new(self.name);
+        page.line(".\\\" Generated from include/userns.h by tests/manual. SPDX-License-Identifier: MIT OR Apache-2.0");
+        let title = self.name.to_uppercase();
+        page.line(&format!(".Dd {date}\n.Dt {title} 3\n.Os \"libuserns {}\"", env!("CARGO_PKG_VERSION")));
+        page.line(&format!(".Sh NAME\n.Nm {}\n.Nd {}", self.name, self.summary));
+        page.line(".Sh LIBRARY\nlibuserns, \\-luserns");
+        page.line(&format!(".Sh SYNOPSIS\n.In userns.h\n.Ft {}\n.Fo {}", self.result, self.name));
+        self.parameters.iter().for_each(|parameter| page.line(&format!(".Fa \"{parameter}\"")));
+        page.line(".Fc\n.Sh DESCRIPTION");
+        write_blocks(&mut page, &self.description);
+
+        let is_returned = |item: &&Item| item.is_enum() || item.comment[0].starts_with(&format!("{}()", self.name));
+        let (returned, passed): (Vec<&Item>, Vec<&Item>) = related.iter().copied().partition(is_returned);
+        write_passed(&mut page, &passed);
+        if !self.returns.is_empty() {
+            page.line(".Sh RETURN VALUES");
+            write_blocks(&mut page, &self.returns);
+            let (enums, constants): (Vec<&Item>, Vec<&Item>) =
+                returned.iter().copied().partition(|item| item.is_enum());
+            write_constants(&mut page, &constants);
+            enums.iter().for_each(|item| write_enum(&mut page, item));
+        }
+        if example.is_some() || !self.examples.is_empty() {
+            page.line(".Sh EXAMPLES");
+            write_blocks(&mut page, &self.examples);
+            example.iter().for_each(|program| page.code(program.lines()));
+        }
+        if !self.errors.is_empty() {
+            page.line(".Sh ERRORS");
+            write_blocks(&mut page, &self.errors);
+        }
+        page
     }
-    if !errors.is_empty() {
-        page.line(".Sh ERRORS");
-        write_blocks(&mut page, &errors);
+}
+
+/// The name in a declaration of a parameter or field.
+fn variable(declaration: &str) -> &str {
+    declaration.trim_end_matches(';').rsplit([' ', '*']).next().unwrap()
+}
+
+/// The first sentence of a comment as a phrase: without its capital, remarks in parentheses and full stop. What follows
+/// a colon, and in a long sentence a subordinate clause after a comma, is left to the description.
+fn summary(text: &str) -> String {
+    let sentence = text.split(". ").next().unwrap().trim_end_matches('.');
+    let sentence = sentence.split([':', ';']).next().unwrap();
+    let mut phrase = String::new();
+    let mut depth = 0;
+    for (n, c) in sentence.char_indices() {
+        match c {
+            '(' if depth > 0 || sentence[..n].ends_with(' ') => depth += 1,
+            ')' if depth > 0 => depth -= 1,
+            _ if depth == 0 => phrase.push(c),
+            _ => {}
+        }
     }
-    page.see_also();
-    let [Block::Text(since)] = &since[..] else { panic!("{name}: since when?") };
-    page.line(&format!(".Sh HISTORY\n.Fn {name}\nfirst appeared in libuserns {}", &since["Since ".len()..]));
-    page.finish()
+    let phrase = phrase.split_whitespace().collect::<Vec<_>>().join(" ").replace(" ,", ",");
+    let clauses: Vec<&str> = phrase.split(", ").collect();
+    let continues = |clause: &&&str| clause.starts_with("or ") || clause.starts_with("and ");
+    let kept = if phrase.len() > 60 { 1 + clauses[1..].iter().take_while(continues).count() } else { clauses.len() };
+    small(&clauses[..kept].join(", "))
 }
 
 fn write_blocks(page: &mut Page, blocks: &[Block]) {
@@ -157,14 +256,28 @@ fn write_blocks(page: &mut Page, blocks: &[Block]) {
     }
 }
 
-/// A struct, if it is among them, and constants that a caller passes or compares with.
-fn write_others(page: &mut Page, others: &[&Item]) {
-    let (constants, structs): (Vec<&Item>, Vec<&Item>) = others.iter().partition(|item| item.is_constant());
+/// A struct and the constants that a caller passes.
+fn write_passed(page: &mut Page, passed: &[&Item]) {
+    let (constants, structs): (Vec<&Item>, Vec<&Item>) = passed.iter().partition(|item| item.is_constant());
     for item in &structs {
         write_struct(page, item);
         page.line(".Ss Constants");
     }
     write_constants(page, &constants);
+}
+
+/// The fields of a struct, or the enumerators of an enum, with the comment of each.
+fn members(item: &Item) -> Vec<(&str, String)> {
+    let mut members = Vec::new();
+    let mut comment: Vec<&str> = Vec::new();
+    for line in item.declaration.iter().map(|line| line.trim()) {
+        match line.strip_prefix("* ") {
+            Some(text) => comment.push(text),
+            None if line.starts_with(['/', '*']) || comment.is_empty() => {}
+            None => members.push((line, std::mem::take(&mut comment).join(" "))),
+        }
+    }
+    members
 }
 
 fn write_struct(page: &mut Page, item: &Item) {
@@ -173,19 +286,22 @@ fn write_struct(page: &mut Page, item: &Item) {
     page.line(&format!(".Ss struct {}", item.name()));
     write_blocks(page, &blocks);
     let is_comment = |line: &&str| line.trim_start().starts_with(['/', '*']);
-    let lines = || item.declaration.iter().map(String::as_str);
-    page.code(lines().filter(|line| !is_comment(line)));
+    page.code(item.declaration.iter().map(String::as_str).filter(|line| !is_comment(line)));
     page.line(".Bl -tag -width Ds");
-    let mut comment = String::new();
-    for line in lines() {
-        match line.trim().strip_prefix("* ") {
-            Some(text) => comment = format!("{comment} {text}"),
-            None if is_comment(&line) || comment.is_empty() => {}
-            None => {
-                page.entry("Fa", line.trim_end_matches(';').rsplit([' ', '*']).next().unwrap());
-                page.prose(&std::mem::take(&mut comment));
-            }
-        }
+    for (declaration, text) in members(item) {
+        page.entry("Fa", variable(declaration));
+        page.prose(&text);
+    }
+    page.line(".El");
+}
+
+fn write_enum(page: &mut Page, item: &Item) {
+    page.line(".Pp");
+    write_blocks(page, &blocks(&item.comment, &[]));
+    page.line(".Bl -tag -width Ds");
+    for (declaration, text) in members(item) {
+        page.entry("Dv", declaration.split(' ').next().unwrap());
+        page.prose(&text);
     }
     page.line(".El");
 }
@@ -199,52 +315,22 @@ fn write_constants(page: &mut Page, constants: &[&Item]) {
         page.entry("Dv", item.name());
         let mut blocks = blocks(&item.comment, &[]);
         if let Some(Block::Text(text)) = blocks.first_mut() {
-            *text = without_place(text);
+            *text = without_user(text);
         }
         write_blocks(page, &blocks);
     }
     page.line(".El");
 }
 
-/// What follows the place where a constant is used: "userns_gaps(), with USERNS_SCAN_PINNED: some …" or
-/// "options->flags: also …".
-fn without_place(text: &str) -> String {
+/// The comment of a constant without the function or field that uses it: "userns_gaps(), with USERNS_SCAN_PINNED: some …"
+/// or "options->flags: also …".
+fn without_user(text: &str) -> String {
     match text.split_once(": ") {
-        Some((place, what)) if place.ends_with("()") || place.starts_with("options->") => capital(what),
-        Some((place, what)) if place.contains("(), ") => {
-            format!("{}: {what}", capital(place.split_once("(), ").unwrap().1))
+        Some((user, what)) if user.ends_with("()") || user.starts_with("options->") => capital(what),
+        Some((user, what)) if user.contains("(), ") => {
+            format!("{}: {what}", capital(user.split_once("(), ").unwrap().1))
         }
         _ => text.to_string(),
-    }
-}
-
-/// The verb that a sentence begins with which says what a function does. One that says what it tells has none.
-fn verb(sentence: &str) -> Option<&'static str> {
-    ["Observes", "Releases"].into_iter().find(|verb| sentence.starts_with(verb))
-}
-
-/// The first sentence of a comment, which has no subject, with the function as that.
-fn with_subject(name: &str, sentence: &str) -> String {
-    let tells = match verb(sentence) {
-        Some(_) => "",
-        None if sentence.starts_with("With ") => " tells,",
-        None => " tells",
-    };
-    format!("{name}(){tells} {}", small(sentence))
-}
-
-/// What stands behind the name of a function in the first lines of its page.
-fn summary(text: &str) -> String {
-    let what = match text.strip_prefix("With ") {
-        Some(condition) => condition.split_once(", ").expect("what is under this condition").1,
-        None => text,
-    };
-    let end = what.find([':', ';']).into_iter().chain(what.find(". ")).min().unwrap_or(what.len() - 1);
-    let end = if end > 60 { what[..end].find([',', '(']).unwrap_or(end) } else { end };
-    let summary = small(what[..end].trim_end());
-    match verb(text) {
-        Some(verb) => summary.replacen(&small(verb), small(verb).trim_end_matches('s'), 1),
-        None => summary,
     }
 }
 
