@@ -1,6 +1,6 @@
 /*
- * The same work through userns.hpp and through userns.h: what a compiler makes of NAME_cpp() is, instruction for
- * instruction, what it makes of NAME_c().
+ * The same work through userns.hpp and through userns.h. Compilers must generate the same calls, and
+ * almost the same number of instructions, for NAME_cpp() as for NAME_c().
  */
 #include <userns.hpp>
 
@@ -65,7 +65,7 @@ std::uint64_t pins_cpp(userns::node node)
     std::uint64_t sum = 0;
     for (userns::pin pin : node.pins())
         if (pin.kind() == userns::pin_kind::owned)
-            sum += pin.other().inode();
+            sum += pin.nonuser().inode();
     return sum;
 }
 
@@ -84,7 +84,7 @@ std::uint64_t pins_c(const userns_node *node)
 
 uid_t owner_cpp(userns::node node)
 {
-    return node.owner().value_or(1);
+    return node.owner_uid().value_or(1);
 }
 
 uid_t owner_c(const userns_node *node)

@@ -1,4 +1,4 @@
-/* What userns.hpp promises beside the answers, which facts.cpp compares. */
+/* What userns.hpp promises besides the answers, which dump.cpp compares. */
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -16,23 +16,39 @@ static_assert(std::is_nothrow_move_constructible_v<userns::snapshot>);
 static_assert(std::is_nothrow_move_assignable_v<userns::snapshot>);
 static_assert(sizeof(userns::snapshot) == sizeof(userns_snapshot *));
 static_assert(std::is_trivially_copyable_v<userns::node> && std::is_trivially_copyable_v<userns::pin>);
-static_assert(std::is_trivially_copyable_v<userns::other_namespace>);
+static_assert(std::is_trivially_copyable_v<userns::nonuser>);
 static_assert(!std::is_convertible_v<userns::node, bool> && !std::is_convertible_v<userns::pin, userns::node>);
 
-/* Every answer of what there is not. */
-static void none()
+static void null_handles()
 {
     const userns::snapshot snapshot;
     const userns::node node = snapshot.root();
     const userns::pin pin;
-    const userns::other_namespace other = pin.other();
+    const userns::nonuser nonuser = pin.nonuser();
 
-    CHECK(snapshot.nodes().empty() && snapshot.roots().size() == 0 && snapshot.namespaces().data() == nullptr);
+    CHECK(snapshot.nodes().empty() && snapshot.roots().size() == 0 && snapshot.nonusers().data() == nullptr);
     CHECK(!node && !node.parent() && node.children().empty() && node.pids().begin() == node.pids().end());
-    CHECK(!node.id() && !node.owner() && node.inode() == 0 && !node.is_initial() && node == userns::node());
-    CHECK(node.names().empty() && node.pins().empty() && node.owned().empty());
-    CHECK(!other && other.pins().empty() && !other.owner() && !other.id() && other.name() == nullptr);
+    CHECK(!node.id() && !node.owner_uid() && node.inode() == 0 && !node.is_initial() && node == userns::node());
+    CHECK(node.pins().empty() && node.owned().empty());
+    CHECK(!nonuser && nonuser.pins().empty() && !nonuser.owner() && !nonuser.parent());
+    CHECK(!nonuser.id() && nonuser.type_name() == nullptr && nonuser.member_count() == 0);
     CHECK(pin.pid() == 0 && pin.descriptor() == -1 && pin.path() == nullptr);
+    CHECK(snapshot.process_name(1) == nullptr && snapshot.boot_id() == nullptr);
+    CHECK(!snapshot.pid_namespace() && snapshot.gap_count(userns::gap_unreadable) == 0);
+}
+
+static void flags()
+{
+    const userns::snapshot snapshot = userns::scan();
+
+    for (userns::node node : snapshot.nodes()) {
+        const auto has = [node](userns::node_flag flag) { return (node.flags() & flag) != 0; };
+        CHECK(node.is_initial() == has(userns::node_initial));
+        CHECK(node.is_parent_hidden() == has(userns::node_parent_hidden));
+        CHECK(node.is_empty() == has(userns::node_empty));
+        CHECK(node.is_only_pinned() == has(userns::node_only_pinned));
+    }
+    CHECK(!snapshot.self().is_empty());
 }
 
 static void nodes_stay_when_the_snapshot_moves()
@@ -42,7 +58,7 @@ static void nodes_stay_when_the_snapshot_moves()
     const std::uint64_t inode = node.inode();
     std::vector<userns::snapshot> snapshots;
 
-    CHECK(node && node == first.find(inode));
+    CHECK(node && node == first.find_inode(inode));
     snapshots.push_back(std::move(first));
     snapshots.push_back(userns::scan());
     CHECK(node.inode() == inode && node == snapshots[0].self() && node != snapshots[1].self());
@@ -51,7 +67,7 @@ static void nodes_stay_when_the_snapshot_moves()
     CHECK(node.inode() == inode && node == snapshots[1].self());
 }
 
-/* What a C++ program made with userns_scan() can be owned, and asked with the functions of C. */
+/* A snapshot of userns_scan() can be owned, and the functions of C accept handles. */
 static void together_with_c()
 {
     userns_snapshot *scanned;
@@ -108,7 +124,8 @@ static void ranges()
 
 int main()
 {
-    none();
+    null_handles();
+    flags();
     nodes_stay_when_the_snapshot_moves();
     together_with_c();
     errors();

@@ -1,4 +1,4 @@
-/* What no compiler notices: a node that is asked after its snapshot is gone. valgrind(1) must. */
+/* Uses a node after its snapshot is freed. No compiler warns; valgrind(1) must report it. */
 #include <cstdio>
 #include <userns.hpp>
 
