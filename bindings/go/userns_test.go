@@ -1,4 +1,4 @@
-package userns
+package userns_test
 
 import (
 	"errors"
@@ -10,24 +10,14 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
+
+	"userns"
 )
 
-func Example() {
-	snapshot, err := Scan(nil)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer snapshot.Close()
-	node, ok := snapshot.FindPID(os.Getpid())
-	self, _ := snapshot.Self()
-	fmt.Println(ok, node == self, node.Inode == self.Inode)
-	// Output: true true true
-}
-
-func scan(t *testing.T, options *Options) *Snapshot {
+func scan(t *testing.T, options *userns.Options) *userns.Snapshot {
 	t.Helper()
-	snapshot, err := Scan(options)
+	snapshot, err := userns.Scan(options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,26 +25,26 @@ func scan(t *testing.T, options *Options) *Snapshot {
 }
 
 func TestErrors(t *testing.T) {
-	_, err := Scan(&Options{ProcPath: "/does/not/exist"})
-	var failure *Error
+	_, err := userns.Scan(&userns.Options{ProcPath: "/does/not/exist"})
+	var failure *userns.Error
 	if !errors.Is(err, syscall.ENOENT) || !errors.Is(err, fs.ErrNotExist) || !errors.As(err, &failure) {
 		t.Fatalf("%T: %v", err, err)
 	}
 	if !strings.HasPrefix(err.Error(), "/does/not/exist: there is no such directory") {
 		t.Error(err)
 	}
-	if _, err := Scan(&Options{ProcPath: "/"}); !errors.Is(err, syscall.ENODEV) {
+	if _, err := userns.Scan(&userns.Options{ProcPath: "/"}); !errors.Is(err, syscall.ENODEV) {
 		t.Error(err)
 	}
-	if _, err := Scan(&Options{Flags: 1 << 63}); !errors.Is(err, syscall.EINVAL) || !strings.HasPrefix(err.Error(), "/proc: ") {
+	if _, err := userns.Scan(&userns.Options{Flags: 1 << 63}); !errors.Is(err, syscall.EINVAL) || !strings.HasPrefix(err.Error(), "/proc: ") {
 		t.Error(err)
 	}
-	if _, err := Scan(&Options{ProcPath: "/proc\x00/none"}); !errors.Is(err, syscall.EINVAL) {
-		t.Error("the path was cut")
+	if _, err := userns.Scan(&userns.Options{ProcPath: "/proc\x00/none"}); !errors.Is(err, syscall.EINVAL) {
+		t.Error("the path was truncated")
 	}
 }
 
-func TestNumbersAreNotCut(t *testing.T) {
+func TestNumbersAreNotTruncated(t *testing.T) {
 	snapshot := scan(t, nil)
 	pid := int64(os.Getpid()) + 1<<32
 	if _, ok := snapshot.FindPID(int(pid)); ok && int64(int(pid)) == pid {
@@ -62,48 +52,57 @@ func TestNumbersAreNotCut(t *testing.T) {
 	}
 }
 
-// A node is all that is left of its snapshot, while the garbage collector runs again and again.
+// The garbage collector runs while only a node refers to the snapshot.
 func TestNodeKeepsItsSnapshot(t *testing.T) {
 	for i := 0; i < 100; i++ {
 		node, ok := scan(t, nil).Self()
 		if !ok {
-			t.Skip("the kernel does not tell the namespace of this process")
+			t.Skip("the kernel does not report the namespace of this process")
 		}
 		runtime.GC()
 		runtime.GC()
-		if _, ok := node.Parent(); ok != (node.Depth > 0) || len(node.PIDs()) == 0 {
-			t.Fatal("the node has lost its snapshot")
+		if _, ok := node.Parent(); ok != (node.Depth() > 0) || len(node.PIDs()) == 0 {
+			t.Fatal("the node lost its snapshot")
 		}
 	}
 }
 
-func panics(question func()) (did bool) {
+func panics(call func()) (did bool) {
 	defer func() { did = recover() != nil }()
-	question()
+	call()
 	return
 }
 
 func TestClose(t *testing.T) {
-	snapshot := scan(t, &Options{Flags: ScanOwned})
-	node, namespaces, copied := snapshot.Nodes()[0], snapshot.Namespaces(), *snapshot
+	snapshot := scan(t, &userns.Options{Flags: userns.ScanOwned})
+	node, nonusers, copied := snapshot.Nodes()[0], snapshot.Nonusers(), *snapshot
 	for i := 0; i < 2; i++ {
 		if err := snapshot.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for i, question := range []func(){
-		func() { snapshot.Nodes() }, func() { copied.Root() }, func() { snapshot.FindPID(1) }, func() { node.PIDs() },
-		func() { node.Parent() }, func() { node.IsAncestorOf(node) }, func() { namespaces[0].Pins() },
+	for i, call := range []func(){
+		func() { snapshot.Nodes() },
+		func() { copied.Root() },
+		func() { snapshot.FindPID(1) },
+		func() { snapshot.Gaps() },
+		func() { node.Inode() },
+		func() { node.PIDs() },
+		func() { node.Parent() },
+		func() { node.IsAncestorOf(node) },
+		func() { nonusers[0].Pins() },
+		func() { userns.Node{}.Inode() },
+		func() { userns.Pin{}.Kind() },
 	} {
-		if !panics(question) {
-			t.Error("question", i, "was answered")
+		if !panics(call) {
+			t.Error("call", i, "did not panic")
 		}
 	}
 }
 
-func TestCloseWhileOthersAsk(t *testing.T) {
+func TestCloseInAnotherGoroutine(t *testing.T) {
 	for i := 0; i < 50; i++ {
-		snapshot := scan(t, &Options{Flags: ScanOwned | ScanNames})
+		snapshot := scan(t, &userns.Options{Flags: userns.ScanOwned | userns.ScanNames})
 		var group sync.WaitGroup
 		for j := 0; j < 4; j++ {
 			group.Add(1)
@@ -111,8 +110,10 @@ func TestCloseWhileOthersAsk(t *testing.T) {
 				defer group.Done()
 				for !panics(func() {
 					for _, node := range snapshot.Nodes() {
-						if len(node.PIDs()) != len(node.Names()) {
-							t.Error("there is not one name for each process")
+						for _, pid := range node.PIDs() {
+							if _, ok := snapshot.ProcessName(pid); !ok {
+								t.Error("no name of process", pid)
+							}
 						}
 						node.Owned()
 					}
@@ -129,10 +130,63 @@ func TestCloseWhileOthersAsk(t *testing.T) {
 func TestEquality(t *testing.T) {
 	first, second := scan(t, nil), scan(t, nil)
 	if first.Nodes()[0] != first.Roots()[0] || first.Nodes()[0] == second.Nodes()[0] {
-		t.Error("a node equals others than itself")
+		t.Error("a node equals another one")
 	}
 	if first.Nodes()[0].IsAncestorOf(second.Nodes()[0]) {
 		t.Error("an ancestor in another snapshot")
+	}
+}
+
+func TestSnapshot(t *testing.T) {
+	before := time.Now().Round(0)
+	snapshot := scan(t, nil)
+	if age := snapshot.Time().Sub(before); age < 0 || age > time.Minute {
+		t.Error("the time of the scan is off by", age)
+	}
+	bootID, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err == nil && snapshot.BootID() != strings.TrimSpace(string(bootID)) {
+		t.Error("another boot id:", snapshot.BootID())
+	}
+	for bit := 0; bit < 32; bit++ {
+		gap := userns.Gaps(1 << bit)
+		if snapshot.Gaps().Has(gap) != (snapshot.GapCount(gap) > 0) {
+			t.Error("the count of a gap contradicts its bit:", gap)
+		}
+	}
+	if _, ok := snapshot.ProcessName(os.Getpid()); ok {
+		t.Error("a name without ScanNames")
+	}
+	for _, node := range snapshot.Nodes() {
+		is := map[userns.NodeFlags]bool{
+			userns.NodeInitial:      node.IsInitial(),
+			userns.NodeParentHidden: node.IsParentHidden(),
+			userns.NodeEmpty:        node.IsEmpty(),
+			userns.NodeOnlyPinned:   node.IsOnlyPinned(),
+		}
+		for flag, set := range is {
+			if set != (node.Flags()&flag != 0) {
+				t.Error(node, node.Flags(), "contradict", flag)
+			}
+		}
+	}
+}
+
+func TestStrings(t *testing.T) {
+	for _, test := range []struct {
+		value fmt.Stringer
+		text  string
+	}{
+		{userns.Gaps(0), "0x0"},
+		{userns.GapHidepid | 1<<31, "hidepid|0x80000000"},
+		{userns.NodeEmpty | userns.NodeOnlyPinned, "empty|only pinned"},
+		{userns.SourceProcfs, "procfs"},
+		{userns.Source(99), "source 99"},
+		{userns.PinForChildren, "for children"},
+		{userns.PinKind(99), "pin kind 99"},
+	} {
+		if test.value.String() != test.text {
+			t.Errorf("%q, not %q", test.value, test.text)
+		}
 	}
 }
 
@@ -147,28 +201,28 @@ func residentPages(t *testing.T) (pages int) {
 	return pages
 }
 
-// What finalizers release, and what Close does.
-func TestNothingIsLeft(t *testing.T) {
-	var kept []*Snapshot
-	rounds := func(n int, act func(*Snapshot)) int {
+// Both the finalizer and Close release memory.
+func TestNoLeak(t *testing.T) {
+	var kept []*userns.Snapshot
+	rounds := func(n int, act func(*userns.Snapshot)) int {
 		before := residentPages(t)
 		for i := 0; i < n; i++ {
-			act(scan(t, &Options{Flags: ScanOwned | ScanNames}))
+			act(scan(t, &userns.Options{Flags: userns.ScanOwned | userns.ScanNames}))
 			if i%50 == 0 {
 				runtime.GC()
 			}
 		}
 		return residentPages(t) - before
 	}
-	forget, closing := func(*Snapshot) {}, func(s *Snapshot) { s.Close() }
+	forget, closing := func(*userns.Snapshot) {}, func(s *userns.Snapshot) { s.Close() }
 	rounds(500, forget)
-	held := rounds(500, func(s *Snapshot) { kept = append(kept, s) })
+	held := rounds(500, func(s *userns.Snapshot) { kept = append(kept, s) })
 	for _, s := range kept {
 		s.Close()
 	}
-	for _, act := range []func(*Snapshot){forget, closing} {
+	for _, act := range []func(*userns.Snapshot){forget, closing} {
 		if left := rounds(2000, act); held <= 0 || left > 2*held { // all would take four times as much
-			t.Errorf("500 snapshots take %d pages; 2000 that are gone take %d", held, left)
+			t.Errorf("500 snapshots take %d pages; 2000 released ones left %d", held, left)
 		}
 	}
 }

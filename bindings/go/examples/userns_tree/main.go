@@ -1,4 +1,4 @@
-// Tree prints what userns_tree shows: tree [DIRECTORY OF A PROCFS]
+// Userns_tree prints what the C program of that name prints: userns_tree [DIRECTORY OF A PROCFS]
 package main
 
 import (
@@ -15,10 +15,11 @@ func show(path string) error {
 	if err != nil {
 		return err
 	}
+	defer snapshot.Close()
 	out := bufio.NewWriter(os.Stdout)
 	for _, node := range snapshot.Nodes() {
-		indent := strings.Repeat("    ", node.Depth)
-		fmt.Fprintf(out, "%s{%d %d}\n", indent, node.Device, node.Inode)
+		indent := strings.Repeat("    ", node.Depth())
+		fmt.Fprintf(out, "%s{%d %d}\n", indent, node.Device(), node.Inode())
 		label, line := "            PIDs: ", ""
 		for _, pid := range node.PIDs() {
 			if len(indent)+25+len(line) >= 80 && len(line) > 32 {
@@ -41,7 +42,7 @@ func main() {
 		path = os.Args[1]
 	}
 	if err := show(path); err != nil {
-		fmt.Fprintln(os.Stderr, "tree:", err)
+		fmt.Fprintln(os.Stderr, "userns_tree:", err)
 		os.Exit(1)
 	}
 }
