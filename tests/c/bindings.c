@@ -1,18 +1,19 @@
 /*
- * The programs in the languages of tests/ffi print the same as those in C: environment variables say where
- * USERNS_TREE and USERNS_FACTS are, and their likes in the other language, FACE_TREE and FACE_FACTS.
+ * The programs in C++, Python and Go print the same as those in C. Environment variables name the
+ * programs in C, USERNS_TREE and USERNS_DUMP, and those of a binding, BINDING_TREE and BINDING_DUMP.
  */
 #include "pins.h"
 
-/* ---- What they look at: a room in which nothing moves ---- */
+/* ---- A sandbox in which nothing changes ---- */
 
-enum { SLEEPERS = 40 }; /* more than a line shows */
+enum { SLEEPERS = 40 }; /* more than fit on one line */
 
 #define ODD_PATH "/mnt/a b\n\xff"
+#define ODD_NAME "\xff) \n\\x"
 
 static void take_odd_name(void *unused)
 {
-    CHECK(unused == NULL && prctl(PR_SET_NAME, "\xff) \n\\x") == 0);
+    CHECK(unused == NULL && prctl(PR_SET_NAME, ODD_NAME) == 0);
 }
 
 static void hold_mount(void *held)
@@ -27,11 +28,22 @@ static void hold_network(void *held)
     open_left_network(held);
 }
 
-/* As process 1 of the room. */
-static void furnish(void *held)
+static void have_inner_pid_namespace(void *unused)
 {
+    CHECK(unused == NULL && unshare(CLONE_NEWPID) == 0);
+    start(do_nothing, NULL);
+}
+
+static bool has_time_namespaces(void)
+{
+    return access("/proc/self/ns/time", F_OK) == 0;
+}
+
+/* As process 1 of the sandbox. */
+static void fill_sandbox(void *held)
+{
+    int two = 2, types = CLONE_NEWNET | CLONE_NEWUTS;
     pid_t below, middle;
-    int two = 2;
 
     CHECK(mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0);
     if (mount("proc", "/proc", "proc", 0, NULL) != 0)
@@ -47,105 +59,123 @@ static void furnish(void *held)
     start(hold_descriptor, held);
     start(hold_network, held);
     start(hold_mount, held);
-    start(go_down_with, &(int){ CLONE_NEWNET | CLONE_NEWUTS });
+    start(have_inner_pid_namespace, NULL);
+    if (has_time_namespaces())
+        types |= CLONE_NEWTIME;
+    start(go_down_with, &types);
 }
 
-static void open_room(void *held)
+static void open_sandbox(void *held)
 {
     if (geteuid() != 0)
         new_user_namespace();
     if (unshare(CLONE_NEWPID | CLONE_NEWNS) != 0)
         skip("cannot make a PID and a mount namespace: %s", strerror(errno));
-    start(furnish, held);
+    start(fill_sandbox, held);
 }
 
-/* Makes the room; returns the path of its procfs, which this process and the programs are not in. */
-static char *room(void)
+/* Makes the sandbox; returns the path of its procfs. This process and the programs are outside. */
+static char *sandbox(void)
 {
     static char path[64];
+    pid_t outer = start(open_sandbox, shared(sizeof(struct held)));
 
-    snprintf(path, sizeof path, "/proc/%d/root/proc", (int)start(open_room, shared(sizeof(struct held))));
+    snprintf(path, sizeof path, "/proc/%d/root/proc", (int)outer);
     return path;
 }
 
-/* ---- What they print ---- */
+/* ---- Comparing output ---- */
 
-static char *named(const char *variable)
+static char *program(const char *variable)
 {
-    char *program = getenv(variable);
+    char *path = getenv(variable);
 
-    if (program == NULL)
+    if (path == NULL)
         fail("the environment variable %s is missing", variable);
-    return program;
+    return path;
 }
 
-/* Runs a program in C and its like, both to the same end; what they print is the same. */
-static const char *compare(char *const in_c[], char *const like[])
+/* Runs both programs, which must print the same and exit with the same status; returns the output. */
+static const char *compare(char *const in_c[], char *const in_binding[])
 {
     static struct result expected;
     const struct result *result;
 
     expected = *run_program(in_c);
     CHECK(WIFEXITED(expected.status) && WEXITSTATUS(expected.status) <= 1);
-    result = run_program(like);
+    result = run_program(in_binding);
     if (result->status != expected.status || strcmp(result->output, expected.output) != 0)
         fail("%s printed:\n%s%s\n%s printed:\n%s%s\n", in_c[0], expected.output, expected.errors,
-             like[0], result->output, result->errors);
+             in_binding[0], result->output, result->errors);
     return expected.output;
 }
 
-static void check_shown(const char *output, const char *text)
+static const char *compare_trees(char *path)
+{
+    return compare((char *[]){ program("USERNS_TREE"), "-p", path, NULL },
+                   (char *[]){ program("BINDING_TREE"), path, NULL });
+}
+
+static const char *compare_dumps(char *path)
+{
+    return compare((char *[]){ program("USERNS_DUMP"), path, NULL },
+                   (char *[]){ program("BINDING_DUMP"), path, NULL });
+}
+
+/* Without it the comparison would prove less than it is meant to. */
+static void check_contains(const char *output, const char *text)
 {
     if (strstr(output, text) == NULL)
-        fail("nothing shows '%s' in:\n%s", text, output);
+        fail("'%s' is missing in:\n%s", text, output);
 }
+
+/* ---- Situations ---- */
 
 static void tree(void)
 {
-    char *path = room();
-    const char *output = compare((char *[]){ named("USERNS_TREE"), "-p", path, NULL },
-                                 (char *[]){ named("FACE_TREE"), path, NULL });
+    const char *output = compare_trees(sandbox());
 
-    check_shown(output, "PIDs: 1 2 3 ");               /* of the room's namespace, */
-    check_shown(output, " \n                  ");       /* in several lines */
-    check_shown(output, "}\n\n");                      /* an empty namespace */
-    check_shown(output, "                    PIDs: "); /* depth 2 at least */
+    check_contains(output, "PIDs: 1 2 3 ");               /* PIDs of the sandbox */
+    check_contains(output, " \n                  ");       /* on several lines */
+    check_contains(output, "}\n\n");                      /* a namespace without processes */
+    check_contains(output, "                    PIDs: "); /* depth 2 or more */
 }
 
-static void facts(void)
+static void dump(void)
 {
-    char *path = room();
-    const char *output = compare((char *[]){ named("USERNS_FACTS"), path, NULL },
-                                 (char *[]){ named("FACE_FACTS"), path, NULL });
+    const char *output = compare_dumps(sandbox());
 
-    check_shown(output, "pin: kind 1 ");
-    check_shown(output, "pin: kind 2 ");
-    check_shown(output, "pin: kind 3 ");
-    check_shown(output, "pin: kind 5 ");
-    check_shown(output, ODD_PATH);
-    check_shown(output, "\xff) \n\\x");
-    check_shown(output, "name uts");
-    check_shown(output, "source 1 error -18"); /* EXDEV: not the procfs of the programs */
+    check_contains(output, "host: time 1 boot ");
+    check_contains(output, " source 1 error -18\n"); /* EXDEV: a procfs of another PID namespace */
+    check_contains(output, "pin: kind 1 ");
+    if (has_time_namespaces())
+        check_contains(output, "pin: kind 2 ");
+    check_contains(output, "pin: kind 3 ");
+    check_contains(output, "pin: kind 4 ");
+    check_contains(output, "pin: kind 6 ");
+    check_contains(output, "pin: kind 7 ");
+    check_contains(output, "path " ODD_PATH "\n");
+    check_contains(output, "name " ODD_NAME "\n");
+    check_contains(output, " name -1\n"); /* of the scan without names */
+    check_contains(output, " name uts ");
 }
 
 static void failure(void)
 {
     char *path = "/does/not/exist";
+    const struct result *result;
 
-    check_shown(compare((char *[]){ named("USERNS_FACTS"), path, NULL },
-                        (char *[]){ named("FACE_FACTS"), path, NULL }),
-                "error 2 there is no such directory");
-    CHECK_EQ(strlen(compare((char *[]){ named("USERNS_TREE"), "-p", path, NULL },
-                            (char *[]){ named("FACE_TREE"), path, NULL })), 0);
-    check_shown(run_program((char *[]){ named("FACE_TREE"), path, NULL })->errors,
-                "/does/not/exist: there is no such directory");
+    check_contains(compare_dumps(path), "error 2 the directory does not exist");
+    CHECK_EQ(strlen(compare_trees(path)), 0);
+    result = run_program((char *[]){ program("BINDING_TREE"), path, NULL });
+    check_contains(result->errors, "/does/not/exist: the directory does not exist");
 }
 
 int main(int argc, char *argv[])
 {
     static const struct situation all[] = {
         { "tree", tree },
-        { "facts", facts },
+        { "dump", dump },
         { "failure", failure },
         { NULL, NULL },
     };
