@@ -1,5 +1,5 @@
-//! The library in other languages: `include/userns.hpp`, and `tests/ffi` for Python and Go. Each has the whole interface,
-//! shows what programs in C show, and keeps what it promises in its own ways.
+//! The bindings: `include/userns.hpp` for C++, `bindings/python` and `bindings/go`. Each has all functions and constants,
+//! prints what programs in C print, and keeps its own promises.
 
 mod common;
 
@@ -12,63 +12,67 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::{env, fs};
 
-/// A face, and how its source names what is in the header.
-const FACES: [(&str, &str, &str); 3] =
-    [("include/userns.hpp", "", ""), ("tests/ffi/python/userns.py", "\"", "\""), ("tests/ffi/go/userns.go", "C.", "")];
-
-/// Whether a name stands there, not as a part of another one.
-fn names(text: &str, name: &str) -> bool {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    text.match_indices(name)
-        .any(|(at, _)| !text[..at].ends_with(is_part) && !text[at + name.len()..].starts_with(is_part))
-}
-
-/// The text of a face without comments between `/*` and `*/`, where functions are only spoken of.
-fn code_of(face: &str) -> String {
-    let text = fs::read_to_string(root().join(face)).unwrap();
+/// The text of some files without comments between `/*` and `*/`, which only mention functions.
+fn code_of<P: AsRef<Path>>(files: impl IntoIterator<Item = P>) -> String {
+    let text: String = files.into_iter().map(|file| fs::read_to_string(root().join(file)).unwrap()).collect();
     let parts = text.split("/*").enumerate();
     parts.map(|(n, part)| if n == 0 { part } else { part.split_once("*/").map_or("", |(_, code)| code) }).collect()
 }
 
+fn go_code() -> String {
+    let entries = fs::read_dir(root().join("bindings/go")).unwrap().map(|entry| entry.unwrap().path());
+    code_of(entries.filter(|path| path.extension().is_some_and(|extension| extension == "go")))
+}
+
+/// Asserts that a source contains names, between a prefix and a suffix, and not as parts of others.
+fn assert_has_all(source: &str, code: &str, names: &[String], prefix: &str, suffix: &str) {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let contains = |name: &String| {
+        let text = format!("{prefix}{name}{suffix}");
+        let mut matches = code.match_indices(&text);
+        matches.any(|(at, _)| !code[..at].ends_with(is_part) && !code[at + text.len()..].starts_with(is_part))
+    };
+    let missing: Vec<&String> = names.iter().filter(|name| !contains(name)).collect();
+    assert!(missing.is_empty(), "{source} lacks {missing:?}");
+}
+
 #[test]
 fn each_has_every_function() {
-    let functions = functions();
+    let functions: Vec<String> = functions().into_iter().collect();
     assert!(functions.len() > 40, "{functions:?}");
-    for (face, before, after) in FACES {
-        let code = code_of(face);
-        let lacks = functions.iter().filter(|name| !names(&code, &format!("{before}{name}{after}")));
-        let lacks: Vec<&String> = lacks.collect();
-        assert!(lacks.is_empty(), "{face} lacks {lacks:?}");
-    }
+    assert_has_all("userns.hpp", &code_of(["include/userns.hpp"]), &functions, "", "");
+    assert_has_all("bindings/go", &go_code(), &functions, "C.", "");
+    let python = "bindings/python/src/userns";
+    assert_has_all("_library.py", &code_of([format!("{python}/_library.py")]), &functions, "\"", "\": ");
+    assert_has_all("_snapshot.py", &code_of([format!("{python}/_snapshot.py")]), &functions, "library.", "");
 }
 
 /// Python has numbers instead, which its own test compares with the header.
 #[test]
 fn each_has_every_constant() {
-    let items = items(&header());
-    let constants = items.iter().filter(|item| item.is_constant()).map(|item| item.name());
-    let made_by_c = ["USERNS_VERSION_NUMBER", "USERNS_OPTIONS_INIT"];
-    let constants: Vec<&str> = constants.filter(|name| !made_by_c.contains(name)).collect();
-    assert!(constants.len() > 20, "{constants:?}");
-    for face in ["include/userns.hpp", "tests/ffi/go/userns.go"] {
-        let code = code_of(face);
-        let lacks: Vec<&&str> = constants.iter().filter(|name| !names(&code, name)).collect();
-        assert!(lacks.is_empty(), "{face} lacks {lacks:?}");
-    }
+    let header = header();
+    let items = items(&header);
+    let macros = items.iter().filter(|item| item.is_constant()).map(|item| item.name().to_string());
+    let only_for_c = ["USERNS_VERSION_NUMBER", "USERNS_OPTIONS_INIT"];
+    let bits = macros.filter(|name| !only_for_c.contains(&name.as_str()) && name != "USERNS_NODISCARD");
+    let values = header.lines().filter_map(|line| line.strip_prefix("    USERNS_")?.split_once(" = "));
+    let constants: Vec<String> = bits.chain(values.map(|(name, _)| format!("USERNS_{name}"))).collect();
+    assert!(constants.len() > 25, "{constants:?}");
+    assert_has_all("userns.hpp", &code_of(["include/userns.hpp"]), &constants, "", "");
+    assert_has_all("bindings/go", &go_code(), &constants, "C.", "");
 }
 
-#[test]
-fn each_is_short() {
-    for (face, ..) in FACES {
-        let lines = fs::read_to_string(root().join(face)).unwrap().lines().count();
-        assert!(lines <= 300, "{face} has {lines} lines");
-    }
+/// The example in a README of a binding: its first block of code in a language.
+fn readme_example(binding: &str, language: &str) -> String {
+    let readme = fs::read_to_string(root().join(format!("bindings/{binding}/README.md"))).unwrap();
+    let block = readme.split_once(&format!("```{language}\n")).and_then(|(_, rest)| rest.split_once("```"));
+    block.expect("an example").0.to_string()
 }
 
-/// The two programs that each language has, like `userns_tree` and `tests/c/facts.c`.
+/// The programs that each language has, like `userns_tree` and `tests/c/dump.c`.
 struct Programs {
     tree: PathBuf,
-    facts: PathBuf,
+    dump: PathBuf,
 }
 
 impl Programs {
@@ -77,17 +81,17 @@ impl Programs {
         situation_with("display", situation, &[("USERNS_TREE", self.tree.clone())]);
     }
 
-    /// A situation of `tests/c/faces.c`.
+    /// A situation of `tests/c/bindings.c`.
     fn compare(&self, situation: &str) {
-        let facts = common::compile(&root().join("tests/c/facts.c"), &["-std=gnu11"]);
-        let in_c = [("USERNS_TREE", userns_tree()), ("USERNS_FACTS", facts)];
-        let like = [("FACE_TREE", self.tree.clone()), ("FACE_FACTS", self.facts.clone())];
-        situation_with("faces", situation, &[in_c, like].concat());
+        let dump = common::compile(&root().join("tests/c/dump.c"), &["-std=gnu11"]);
+        let in_c = [("USERNS_TREE", userns_tree()), ("USERNS_DUMP", dump)];
+        let in_binding = [("BINDING_TREE", self.tree.clone()), ("BINDING_DUMP", self.dump.clone())];
+        situation_with("bindings", situation, &[in_c, in_binding].concat());
     }
 }
 
-/// The tests that a language has in common with the others, given the function that makes its programs.
-macro_rules! shows_what_c_shows {
+/// The tests that all languages have, given the function that makes the programs.
+macro_rules! prints_what_c_prints {
     () => {
         #[test]
         fn tree() {
@@ -102,8 +106,8 @@ macro_rules! shows_what_c_shows {
         }
 
         #[test]
-        fn facts() {
-            programs("facts").inspect(|programs| programs.compare("facts"));
+        fn dump() {
+            programs("dump").inspect(|programs| programs.compare("dump"));
         }
 
         #[test]
@@ -113,14 +117,14 @@ macro_rules! shows_what_c_shows {
     };
 }
 
-/// Whether a command is there; else the test that needs it is reported.
-fn is_there(test: &str, command: &str, argument: &str) -> bool {
+/// Whether a command exists; otherwise the test that needs it is reported as skipped.
+fn exists(test: &str, command: &str, argument: &str) -> bool {
     let output = Command::new(command).arg(argument).output();
-    let there = output.as_ref().is_ok_and(|output| output.status.success());
-    if !there {
+    let exists = output.as_ref().is_ok_and(|output| output.status.success());
+    if !exists {
         skip(test, &format!("there is no {command}"));
     }
-    there
+    exists
 }
 
 fn expect_success(command: &mut Command) -> Output {
@@ -136,16 +140,16 @@ fn library_path() -> OsString {
     env::join_paths([library()].into_iter().chain(env::split_paths(&others))).unwrap()
 }
 
-/// A command that is process 1 of a PID namespace where that may be made, so that little is there to scan.
-fn in_room(program: &Path) -> Command {
-    let rooms = [&["--pid", "--fork", "--mount-proc"][..], &["-Ur", "--pid", "--fork", "--mount-proc"]];
-    let may = |room: &&&[&str]| {
-        Command::new("unshare").args(**room).arg("true").output().is_ok_and(|output| output.status.success())
+/// Runs a program as process 1 of a new PID namespace if possible, so that a scan finds few processes.
+fn in_sandbox(program: &Path) -> Command {
+    let sandboxes = [&["--pid", "--fork", "--mount-proc"][..], &["-Ur", "--pid", "--fork", "--mount-proc"]];
+    let may = |sandbox: &&&[&str]| {
+        Command::new("unshare").args(**sandbox).arg("true").output().is_ok_and(|output| output.status.success())
     };
-    let mut command = match rooms.iter().find(may) {
-        Some(room) => {
+    let mut command = match sandboxes.iter().find(may) {
+        Some(sandbox) => {
             let mut command = Command::new("unshare");
-            command.args(*room).arg("--kill-child").arg(program);
+            command.args(*sandbox).arg("--kill-child").arg(program);
             command
         }
         None => Command::new(program),
@@ -161,10 +165,10 @@ mod cpp {
     const WARNINGS: [&str; 6] = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror"];
 
     fn compilers(test: &str) -> impl Iterator<Item = &'static str> {
-        ["g++", "clang++"].into_iter().filter(move |compiler| is_there(test, compiler, "--version"))
+        ["g++", "clang++"].into_iter().filter(move |compiler| exists(test, compiler, "--version"))
     }
 
-    /// A compiler that is there, with what every compilation needs.
+    /// A compiler with the flags of every compilation.
     fn compiler(name: &str, standard: &str) -> Command {
         let mut command = Command::new(name);
         command.args(WARNINGS).arg(standard).arg("-I").arg(root().join("include"));
@@ -196,7 +200,7 @@ mod cpp {
         let make = || {
             let compiler = compilers(test).next()?;
             let tree = build(compiler, "-std=c++17", "examples-c/userns_tree_cpp.cpp", &[]);
-            Some(Programs { tree, facts: build(compiler, "-std=c++17", "tests/ffi/cpp/facts.cpp", &[]) })
+            Some(Programs { tree, dump: build(compiler, "-std=c++17", "tests/cpp/dump.cpp", &[]) })
         };
         let built = BUILT.get_or_init(make).as_ref();
         if built.is_none() {
@@ -205,60 +209,72 @@ mod cpp {
         built
     }
 
-    shows_what_c_shows!();
+    prints_what_c_prints!();
 
     #[test]
     fn promises() {
         for compiler in compilers("promises") {
             for standard in STANDARDS {
-                let program = build(compiler, standard, "tests/ffi/cpp/face.cpp", &[]);
-                expect_success(&mut in_room(&program));
+                let program = build(compiler, standard, "tests/cpp/promises.cpp", &[]);
+                expect_success(&mut in_sandbox(&program));
             }
         }
     }
 
-    /// Compiles functions; says how many errors there are that speak of something.
-    fn count_errors(compiler_name: &str, functions: impl Iterator<Item = String>, what: &str) -> usize {
+    /// Compiles functions; counts the errors whose message contains a text.
+    fn count_errors(compiler_name: &str, functions: impl Iterator<Item = String>, text: &str) -> usize {
         let source = scratch(&format!("functions-{compiler_name}.cpp"));
         let functions: Vec<String> = functions.collect();
         fs::write(&source, format!("#include <userns.hpp>\n{}\n", functions.join("\n"))).unwrap();
         let output = compiler(compiler_name, "-std=c++17").arg("-fsyntax-only").arg(&source).output().unwrap();
         let message = String::from_utf8(output.stderr).unwrap();
-        message.lines().filter(|line| line.contains("error: ") && line.contains(what)).count()
+        message.lines().filter(|line| line.contains("error: ") && line.contains(text)).count()
     }
 
     #[test]
-    fn what_outlives_its_snapshot_is_noticed() {
-        let questions = ["get()", "root()", "roots()", "nodes()", "self()", "find(1)", "find_id(1)", "find_pid(1)"];
-        let questions = || questions.iter().chain(&["namespaces()"]).enumerate();
-        for compiler in compilers("what_outlives_its_snapshot_is_noticed") {
-            let held = questions().map(|(n, q)| format!("void f{n}() {{ auto s = userns::scan(); (void)s.{q}; }}"));
+    fn compilers_report_dangling_pointers() {
+        let calls = [
+            "get()",
+            "root()",
+            "roots()",
+            "nodes()",
+            "self()",
+            "nonusers()",
+            "find_inode(1)",
+            "find_id(1)",
+            "find_pid(1)",
+            "process_name(1)",
+            "boot_id()",
+        ];
+        let calls = || calls.iter().enumerate();
+        for compiler in compilers("compilers_report_dangling_pointers") {
+            let held = calls().map(|(n, call)| format!("void f{n}() {{ auto s = userns::scan(); (void)s.{call}; }}"));
             assert_eq!(count_errors(compiler, held, ""), 0, "{compiler}");
-            let temporary = questions().map(|(n, q)| format!("void f{n}() {{ (void)userns::scan().{q}; }}"));
-            assert_eq!(count_errors(compiler, temporary, "deleted"), questions().count(), "{compiler}");
-            let local = questions().map(|(n, q)| format!("auto f{n}() {{ userns::snapshot s; return s.{q}; }}"));
-            let noticed = count_errors(compiler, local, "-Wreturn-stack-address");
-            assert!(noticed == questions().count() || compiler != "clang++", "{compiler}: {noticed}");
+            let temporary = calls().map(|(n, call)| format!("void f{n}() {{ (void)userns::scan().{call}; }}"));
+            assert_eq!(count_errors(compiler, temporary, "deleted"), calls().count(), "{compiler}");
+            let local = calls().map(|(n, call)| format!("auto f{n}() {{ userns::snapshot s; return s.{call}; }}"));
+            let reported = count_errors(compiler, local, "-Wreturn-stack-address");
+            assert!(reported == calls().count() || compiler != "clang++", "{compiler}: {reported}");
             let copied = ["void f(userns::snapshot &a, userns::snapshot &b) { a = b; }".to_string()];
             assert!(count_errors(compiler, copied.into_iter(), "deleted") > 0, "{compiler}");
         }
     }
 
-    /// What no compiler notices.
+    /// What compilers cannot see.
     #[test]
-    fn valgrind_notices_the_rest() {
-        let test = "valgrind_notices_the_rest";
+    fn valgrind_reports_use_after_free() {
+        let test = "valgrind_reports_use_after_free";
         let Some(compiler) = compilers(test).next() else { return };
-        if !is_there(test, "valgrind", "--version") {
+        if !exists(test, "valgrind", "--version") {
             return;
         }
-        let program = build(compiler, "-std=c++17", "tests/ffi/cpp/late.cpp", &[]);
+        let program = build(compiler, "-std=c++17", "tests/cpp/use_after_free.cpp", &[]);
         let output = Command::new("valgrind").arg("--error-exitcode=99").arg(program).output().unwrap();
         let message = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.code() == Some(99) && message.contains("Invalid read"), "{message}");
     }
 
-    /// The instructions of each function in the assembly that a compiler puts out.
+    /// The instructions of each function in the assembly that a compiler generates.
     fn instructions(assembly: &str) -> BTreeMap<&str, Vec<&str>> {
         let mut functions: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         let mut function = None;
@@ -275,7 +291,7 @@ mod cpp {
         functions
     }
 
-    /// Which functions are called, in this order.
+    /// The functions that are called, in this order.
     fn calls<'a>(instructions: &[&'a str]) -> Vec<&'a str> {
         let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let words = instructions.iter().flat_map(|line| line.split(|c| !is_part(c)));
@@ -286,7 +302,7 @@ mod cpp {
     fn costs_what_c_costs() {
         for compiler_name in compilers("costs_what_c_costs") {
             let assembly = scratch(&format!("cost-{compiler_name}.s"));
-            let source = root().join("tests/ffi/cpp/cost.cpp");
+            let source = root().join("tests/cpp/cost.cpp");
             let mut command = compiler(compiler_name, "-std=c++17");
             expect_success(command.args(["-O2", "-S", "-o"]).arg(&assembly).arg(source));
             let assembly = fs::read_to_string(assembly).unwrap();
@@ -298,13 +314,16 @@ mod cpp {
                 let called = calls(c);
                 assert!(called.iter().all(|name| name.starts_with("userns_")) && !called.is_empty(), "{called:?}");
                 let mut calls = calls(cpp);
-                // clang has code for an exception out of C, which there never is: two instructions for each such place.
+                // clang generates a landing pad of two instructions for each call, in case C throws an exception.
                 let before = calls.len();
                 calls.retain(|name| *name != "__clang_call_terminate");
                 let pads = before - calls.len();
                 assert_eq!(calls, called, "{compiler_name}: {name}");
-                let more = (cpp.len() - 2 * pads).saturating_sub(c.len());
-                assert!(more <= 5, "{compiler_name}: {name}: {more} instructions more:\n{cpp:#?}\n{c:#?}");
+                let additional = (cpp.len() - 2 * pads).saturating_sub(c.len());
+                assert!(
+                    additional <= 5,
+                    "{compiler_name}: {name}: {additional} additional instructions:\n{cpp:#?}\n{c:#?}"
+                );
             }
         }
     }
@@ -313,23 +332,32 @@ mod cpp {
 mod python {
     use super::*;
 
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
+
     fn interpreter() -> OsString {
         env::var_os("PYTHON").unwrap_or("python3".into())
     }
 
-    /// The interpreter is there, and the library that it is to load.
-    fn is_python_there(test: &str) -> bool {
-        is_there(test, interpreter().to_str().unwrap(), "--version")
+    fn has_python(test: &str) -> bool {
+        exists(test, interpreter().to_str().unwrap(), "--version")
     }
 
-    /// A command of its own for a program in Python, which leaves no compiled files behind.
-    fn wrap(name: &str) -> PathBuf {
+    fn package() -> PathBuf {
+        root().join("bindings/python")
+    }
+
+    /// Makes an executable of a Python program, which uses the module in the source tree.
+    fn wrap(source: &Path) -> PathBuf {
         use std::os::unix::fs::PermissionsExt;
+        let name = source.file_stem().unwrap().to_str().unwrap();
         let program = scratch(&format!("{name}-python"));
-        let source = root().join(format!("tests/ffi/python/{name}.py"));
         let [library, interpreter] = [library_path(), interpreter()].map(|text| text.into_string().unwrap());
-        let command = format!("LD_LIBRARY_PATH='{library}' exec '{interpreter}' -B '{}' \"$@\"", source.display());
-        let script = format!("#!/bin/sh\n{command}\n");
+        let module = package().join("src");
+        let script = format!(
+            "#!/bin/sh\nLD_LIBRARY_PATH='{library}' PYTHONPATH='{}' exec '{interpreter}' -B '{}' \"$@\"\n",
+            module.display(),
+            source.display()
+        );
         fs::write(&program, script).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         program
@@ -337,45 +365,165 @@ mod python {
 
     fn programs(test: &str) -> Option<&'static Programs> {
         static WRAPPED: OnceLock<Programs> = OnceLock::new();
-        let make = || Programs { tree: wrap("userns_tree"), facts: wrap("facts") };
-        is_python_there(test).then(|| WRAPPED.get_or_init(make))
+        let make = || Programs {
+            tree: wrap(&package().join("examples/userns_tree.py")),
+            dump: wrap(&package().join("tests/dump.py")),
+        };
+        has_python(test).then(|| WRAPPED.get_or_init(make))
     }
 
-    shows_what_c_shows!();
+    prints_what_c_prints!();
 
     #[test]
     fn promises() {
-        if is_python_there("promises") {
-            expect_success(in_room(&wrap("test_userns")).env("USERNS_H", root().join("include/userns.h")));
+        if has_python("promises") {
+            let program = wrap(&package().join("tests/test_userns.py"));
+            expect_success(in_sandbox(&program).env("USERNS_H", root().join("include/userns.h")));
+        }
+    }
+
+    #[test]
+    fn build_backend() {
+        if has_python("build_backend") {
+            let tests = package().join("tests/test_build.py");
+            expect_success(Command::new(interpreter()).arg("-B").arg(tests));
+        }
+    }
+
+    #[test]
+    fn example_of_the_readme() {
+        if has_python("example_of_the_readme") {
+            let source = scratch("readme.py");
+            fs::write(&source, readme_example("python", "python")).unwrap();
+            let output = expect_success(&mut in_sandbox(&wrap(&source)));
+            assert!(!output.stdout.is_empty());
         }
     }
 
     #[test]
     fn types() {
-        if is_there("types", "mypy", "--version") {
+        if exists("types", "mypy", "--version") {
             let mut command = Command::new("mypy");
-            command.args(["--strict", "--cache-dir=/dev/null", "."]).current_dir(root().join("tests/ffi/python"));
+            command.args(["--cache-dir=/dev/null", "src", "backend", "tests", "examples"]).current_dir(package());
             expect_success(&mut command);
         }
+    }
+
+    #[test]
+    fn soname() {
+        let build = fs::read_to_string(root().join("build.rs")).unwrap();
+        let abi = build.lines().find_map(|line| line.strip_prefix("const ABI: u32 = ")?.strip_suffix(';')).unwrap();
+        for file in ["src/userns/_library.py", "backend/userns_build.py"] {
+            let text = fs::read_to_string(package().join(file)).unwrap();
+            assert!(text.contains(&format!("SONAME = \"libuserns.so.{abi}\"\n")), "{file}: not {abi}");
+        }
+    }
+
+    /// A new virtual environment, or a report why there is none.
+    fn virtual_environment(test: &str) -> Option<PathBuf> {
+        if !has_python(test) {
+            return None;
+        }
+        let directory = scratch(&format!("{test}-venv"));
+        let _ = fs::remove_dir_all(&directory);
+        let output = Command::new(interpreter()).args(["-m", "venv"]).arg(&directory).output().unwrap();
+        if !output.status.success() {
+            let reason = String::from_utf8_lossy(&output.stdout);
+            skip(test, &format!("python -m venv: {reason}{}", String::from_utf8_lossy(&output.stderr)));
+            return None;
+        }
+        Some(directory)
+    }
+
+    /// Installs without a package index: the package needs no other one. cargo builds where `make` does.
+    fn pip_install(environment: &Path, what: &Path, uses_system_library: bool) {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+        let mut pip = Command::new(environment.join("bin/pip"));
+        pip.args(["install", "--no-index", "--disable-pip-version-check", "--force-reinstall"]).arg(what);
+        pip.current_dir("/").env("CARGO_TARGET_DIR", target).env_remove("LD_LIBRARY_PATH");
+        pip.env("USERNS_SYSTEM_LIBRARY", if uses_system_library { "1" } else { "" });
+        expect_success(&mut pip);
+    }
+
+    /// Imports the installed module, outside of the checkout; returns the path of the library that it loaded.
+    fn loaded_library(environment: &Path, library_path: Option<&Path>) -> PathBuf {
+        let program = "
+import importlib.metadata, re, sys, userns
+assert userns.scan().self_node is not None
+assert userns.__file__.startswith(sys.prefix), userns.__file__
+assert importlib.metadata.requires('userns') is None
+print(importlib.metadata.version('userns'), userns.version())
+print(re.search(r'/.*libuserns.*', open('/proc/self/maps').read())[0])";
+        let mut python = Command::new(environment.join("bin/python"));
+        python.args(["-I", "-c", program]).current_dir("/").env_remove("LD_LIBRARY_PATH");
+        python.envs(library_path.map(|path| ("LD_LIBRARY_PATH", path)));
+        let output = String::from_utf8(expect_success(&mut python).stdout).unwrap();
+        let (versions, library) = output.trim_end().split_once('\n').unwrap();
+        assert_eq!(versions, format!("{VERSION} {VERSION}"));
+        library.into()
+    }
+
+    #[test]
+    fn pip_installs_with_the_library() {
+        let Some(environment) = virtual_environment("pip_installs_with_the_library") else { return };
+        let environment = fs::canonicalize(environment).unwrap();
+        let is_bundled = || {
+            // Even if the loader would find another one.
+            let loaded = loaded_library(&environment, Some(&library()));
+            loaded.starts_with(&environment) && loaded.ends_with("userns/libuserns.so.0")
+        };
+        pip_install(&environment, &package(), false);
+        assert!(is_bundled());
+
+        // The same from an sdist.
+        let make_sdist = "import sys; sys.path.insert(0, sys.argv[1]); import userns_build
+print(userns_build.build_sdist(sys.argv[2]))";
+        let directory = scratch("sdist");
+        fs::create_dir_all(&directory).unwrap();
+        let mut python = Command::new(interpreter());
+        python.args(["-B", "-c", make_sdist]).arg(package().join("backend")).arg(&directory);
+        let name = String::from_utf8(expect_success(&mut python).stdout).unwrap();
+        assert_eq!(name.trim_end(), format!("userns-{VERSION}.tar.gz"));
+        pip_install(&environment, &directory.join(name.trim_end()), false);
+        assert!(is_bundled());
+    }
+
+    #[test]
+    fn pip_installs_for_the_system_library() {
+        let Some(environment) = virtual_environment("pip_installs_for_the_system_library") else { return };
+        pip_install(&environment, &package(), true);
+        let loaded = loaded_library(&environment, Some(&library()));
+        assert_eq!(loaded, fs::canonicalize(library().join("libuserns.so")).unwrap());
     }
 }
 
 mod go {
     use super::*;
 
+    fn module() -> PathBuf {
+        root().join("bindings/go")
+    }
+
+    /// A command of the Go that is installed, without access to other modules.
     fn go(arguments: &[&str]) -> Command {
         let mut command = Command::new("go");
-        let library = library();
-        let linker = format!("'-L{0}' '-Wl,-rpath,{0}'", library.display());
         command
             .args(arguments)
-            .current_dir(root().join("tests/ffi/go"))
-            .env("CGO_CFLAGS", format!("'-I{}'", root().join("include").display()))
-            .env("CGO_LDFLAGS", linker)
+            .current_dir(module())
             .env("CGO_ENABLED", "1")
-            // Of this module alone, with this compiler, and nothing from elsewhere.
             .envs([("GOWORK", "off"), ("GOPROXY", "off"), ("GOTOOLCHAIN", "local"), ("GOFLAGS", "")])
             .env("GOCACHE", env::var_os("GOCACHE").unwrap_or(scratch("go-build").into()));
+        command
+    }
+
+    /// The same, with the library of this build.
+    fn go_with_library(arguments: &[&str]) -> Command {
+        let library = library();
+        let mut command = go(arguments);
+        command
+            .args(["-tags", "no_pkgconfig"])
+            .env("CGO_CFLAGS", format!("'-I{}'", root().join("include").display()))
+            .env("CGO_LDFLAGS", format!("'-L{0}' '-Wl,-rpath,{0}'", library.display()));
         command
     }
 
@@ -383,33 +531,80 @@ mod go {
     fn build(arguments: &[&str], package: &str) -> PathBuf {
         let name = Path::new(package).file_name().map_or("test".into(), |name| name.to_string_lossy());
         let program = scratch(&format!("{name}-go"));
-        expect_success(go(arguments).arg("-o").arg(&program).arg(package));
+        expect_success(go_with_library(arguments).arg("-o").arg(&program).arg(package));
         program
     }
 
     fn programs(test: &str) -> Option<&'static Programs> {
         static BUILT: OnceLock<Programs> = OnceLock::new();
-        let make = || Programs { tree: build(&["build"], "./tree"), facts: build(&["build"], "./facts") };
-        is_there(test, "go", "version").then(|| BUILT.get_or_init(make))
+        let make = || Programs {
+            tree: build(&["build"], "./examples/userns_tree"),
+            dump: build(&["build"], "./internal/dump"),
+        };
+        exists(test, "go", "version").then(|| BUILT.get_or_init(make))
     }
 
-    shows_what_c_shows!();
+    prints_what_c_prints!();
 
     #[test]
     fn promises() {
-        if is_there("promises", "go", "version") {
-            expect_success(&mut in_room(&build(&["test", "-c"], ".")));
+        if exists("promises", "go", "version") {
+            expect_success(&mut in_sandbox(&build(&["test", "-c"], ".")));
         }
+    }
+
+    #[test]
+    fn finds_the_library_by_pkg_config() {
+        let test = "finds_the_library_by_pkg_config";
+        if !exists(test, "go", "version") || !exists(test, "pkg-config", "--version") {
+            return;
+        }
+        let directory = scratch("pkgconfig");
+        fs::create_dir_all(&directory).unwrap();
+        let template = fs::read_to_string(root().join("packaging/userns.pc.in")).unwrap();
+        let file = template
+            .replace("@PREFIX@", root().to_str().unwrap())
+            .replace("@LIBDIR@", library().to_str().unwrap())
+            .replace("@INCLUDEDIR@", "${prefix}/include")
+            .replace("@VERSION@", env!("CARGO_PKG_VERSION"));
+        fs::write(directory.join("userns.pc"), file).unwrap();
+        let program = scratch("pkgconfig-go");
+        let mut command = go(&["build", "-o"]);
+        command.arg(&program).arg("./examples/userns_tree").env("PKG_CONFIG_PATH", directory);
+        expect_success(&mut command);
+        expect_success(&mut in_sandbox(&program));
+    }
+
+    /// In a module of its own, which refers to the checkout as the README says.
+    #[test]
+    fn example_of_the_readme() {
+        if !exists("example_of_the_readme", "go", "version") {
+            return;
+        }
+        let directory = scratch("readme-go");
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir_all(&directory).unwrap();
+        let example = readme_example("go", "go").replace('\n', "\n\t");
+        let imports = "import (\n\t\"fmt\"\n\t\"log\"\n\t\"strings\"\n\n\t\"userns\"\n)";
+        let source = format!("package main\n\n{imports}\n\nfunc main() {{\n\t{}\n}}\n", example.trim_end());
+        fs::write(directory.join("main.go"), source).unwrap();
+        let replace = format!("-replace=userns={}", module().display());
+        for arguments in [&["mod", "init", "first"][..], &["mod", "edit", "-require=userns@v0.0.0", &replace]] {
+            expect_success(go(arguments).current_dir(&directory));
+        }
+        let program = directory.join("first");
+        expect_success(go_with_library(&["build"]).arg("-o").arg(&program).arg(".").current_dir(&directory));
+        let output = expect_success(&mut in_sandbox(&program));
+        assert!(String::from_utf8_lossy(&output.stdout).contains("user:["));
     }
 
     #[test]
     fn vet() {
-        if is_there("vet", "go", "version") {
-            expect_success(&mut go(&["vet", "./..."]));
+        if exists("vet", "go", "version") {
+            expect_success(go_with_library(&["vet"]).arg("./..."));
         }
-        if is_there("vet", "gofmt", "-h") {
-            let output =
-                expect_success(Command::new("gofmt").args(["-l", "."]).current_dir(root().join("tests/ffi/go")));
+        if exists("vet", "gofmt", "-h") {
+            let output = expect_success(Command::new("gofmt").args(["-l", "."]).current_dir(module()));
             assert!(output.stdout.is_empty(), "gofmt: {}", String::from_utf8_lossy(&output.stdout));
         }
     }

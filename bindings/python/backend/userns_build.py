@@ -87,7 +87,7 @@ def metadata() -> bytes:
         ("Requires-Python", about["requires-python"]),
         ("Description-Content-Type", "text/markdown"),
     ]
-    readme = (PACKAGE / about["readme"]).read_text(encoding="utf-8")
+    readme = (PACKAGE / str(about["readme"])).read_text(encoding="utf-8")
     return ("".join(f"{key}: {value}\n" for key, value in headers) + "\n" + readme).encode()
 
 

@@ -16,7 +16,7 @@ import weakref
 from datetime import datetime, timedelta, timezone
 from enum import IntFlag
 from pathlib import Path
-from typing import Dict, List
+from typing import Any, Dict, List
 
 import userns
 from userns import _constants
@@ -213,7 +213,7 @@ class Header(unittest.TestCase):
         expected: Dict[str, Dict[str, int]] = {}
         for kind, name, value in bits + values:
             expected.setdefault(kind, {})[name] = int(value, 0)
-        kinds = {
+        kinds: Dict[str, Any] = {
             "SCAN": _constants.ScanFlag,
             "GAP": userns.Gap,
             "NODE": userns.NodeFlag,
@@ -233,7 +233,7 @@ class Header(unittest.TestCase):
         self.assertEqual(userns.PinKind(2**31), 2**31)
         self.assertEqual(userns.Gap(1 << 20 | 2), userns.Gap.HIDEPID | 1 << 20)
         with self.assertRaises(ValueError):
-            userns.Source("procfs")
+            userns.Source("procfs")  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":
