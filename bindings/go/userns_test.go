@@ -30,7 +30,7 @@ func TestErrors(t *testing.T) {
 	if !errors.Is(err, syscall.ENOENT) || !errors.Is(err, fs.ErrNotExist) || !errors.As(err, &failure) {
 		t.Fatalf("%T: %v", err, err)
 	}
-	if !strings.HasPrefix(err.Error(), "/does/not/exist: there is no such directory") {
+	if !strings.HasPrefix(err.Error(), "/does/not/exist: the directory does not exist") {
 		t.Error(err)
 	}
 	if _, err := userns.Scan(&userns.Options{ProcPath: "/"}); !errors.Is(err, syscall.ENODEV) {
