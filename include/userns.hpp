@@ -1,20 +1,21 @@
 /*
- * libuserns for C++17 and later: the interface of userns.h with an owner, values, ranges and exceptions.
+ * libuserns for C++17 and later: userns.h with ownership, value types, ranges and exceptions.
  *
  *     userns::snapshot snapshot = userns::scan();
  *     for (userns::node node : snapshot.nodes())
  *         std::cout << node.inode() << '\n';
  *
- * Everything is inline and becomes calls of the C functions, whose comments in userns.h say what each answers.
+ * All functions are inline and call the C functions of the same name, whose comments in userns.h are
+ * the contract.
  *
- * LIFETIME. A snapshot owns what a scan observed; it can be moved, not copied. All that comes from it points into it:
- * nodes, pins, other namespaces, ranges and strings are valid until the snapshot is destroyed or assigned to. To move
- * the snapshot leaves them valid. What outlives it is noticed: to ask a snapshot that nothing holds, as in
- * userns::scan().nodes(), does not compile; clang also warns of a function that returns what belongs to a snapshot of
- * its own; and what no compiler sees, valgrind(1) reports as a use of freed memory.
+ * LIFETIME. A snapshot owns the result of a scan; it can be moved, but not copied. Nodes, nonuser
+ * namespaces, pins, ranges and strings point into it. They are valid until the snapshot is destroyed
+ * or assigned to; moving the snapshot leaves them valid. Three checks find errors: a call on a
+ * temporary snapshot, as in userns::scan().nodes(), does not compile; clang warns if a function
+ * returns a pointer into a local snapshot; and valgrind(1) reports other uses of freed memory.
  *
- * NONE. A node, pin or other_namespace that there is not is false in a condition. It may be asked all the same: every
- * answer is then none, empty, 0 or false.
+ * NULL POINTERS. A node, nonuser or pin can be null, and is then false in a condition. All its
+ * functions can be called; they return null, empty, 0 or false.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
@@ -23,6 +24,7 @@
 
 #include "userns.h"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -39,7 +41,9 @@
 
 namespace userns {
 
-/** What options::flags can ask for, combined with |; each is described in userns.h. */
+/* ---- Constants, which userns.h describes ---- */
+
+/** Bits of options::flags. */
 enum scan_flag : std::uint64_t {
     scan_pinned = USERNS_SCAN_PINNED,
     scan_sockets = USERNS_SCAN_SOCKETS,
@@ -48,7 +52,7 @@ enum scan_flag : std::uint64_t {
     scan_bpf = USERNS_SCAN_BPF,
 };
 
-/** The bits of snapshot::gaps(). Later versions of the library can return more. */
+/** Bits of snapshot::gaps(). A newer library can return more. */
 enum gap : std::uint32_t {
     gap_unreadable = USERNS_GAP_UNREADABLE,
     gap_hidepid = USERNS_GAP_HIDEPID,
@@ -59,33 +63,48 @@ enum gap : std::uint32_t {
     gap_sockets = USERNS_GAP_SOCKETS,
     gap_mounts = USERNS_GAP_MOUNTS,
     gap_mount_namespaces = USERNS_GAP_MOUNT_NAMESPACES,
+    gap_chrooted = USERNS_GAP_CHROOTED,
+    gap_unopened_mounts = USERNS_GAP_UNOPENED_MOUNTS,
 };
 
-/** Where a scan read the processes; see userns_source(). Later versions of the library can return others. */
+/** Bits of node::flags(). A newer library can return more. */
+enum node_flag : std::uint32_t {
+    node_initial = USERNS_NODE_INITIAL,
+    node_parent_hidden = USERNS_NODE_PARENT_HIDDEN,
+    node_empty = USERNS_NODE_EMPTY,
+    node_only_pinned = USERNS_NODE_ONLY_PINNED,
+};
+
+/** Where a scan read the processes. A newer library can return other values. */
 enum class source : std::uint32_t {
     procfs = USERNS_SOURCE_PROCFS,
     bpf_processes = USERNS_SOURCE_BPF_PROCESSES,
     bpf_tasks = USERNS_SOURCE_BPF_TASKS,
 };
 
-/** What keeps a namespace alive; see userns_pin_kind(). Later versions of the library can return others. */
+/** What keeps a namespace alive. A newer library can return other values. */
 enum class pin_kind : std::uint32_t {
+    member = USERNS_PIN_MEMBER,
+    for_children = USERNS_PIN_FOR_CHILDREN,
     descriptor = USERNS_PIN_DESCRIPTOR,
     mount = USERNS_PIN_MOUNT,
-    owned = USERNS_PIN_OWNED,
     socket = USERNS_PIN_SOCKET,
-    process = USERNS_PIN_MEMBER,
-    child = USERNS_PIN_CHILD_NAMESPACE,
-    parent = USERNS_PIN_FOR_CHILDREN,
+    owned = USERNS_PIN_OWNED,
+    child_namespace = USERNS_PIN_CHILD_NAMESPACE,
 };
 
-/** What to scan: the fields of userns_options. */
+/* ---- Types ---- */
+
+/** The options of a scan: the fields of struct userns_options. */
 struct options {
     const char *proc_path = nullptr; /**< null means "/proc" */
-    std::uint64_t flags = 0;         /**< scan_flag */
+    std::uint64_t flags = 0;         /**< bits of scan_flag */
 };
 
-/** An array of a snapshot: for range-for, algorithms and, from C++20 on, std::span<const T>. */
+/** A time of the system clock, as exact as the library reports it. */
+using time_point = std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds>;
+
+/** An array of a snapshot. From C++20 on it converts to std::span<const T>. */
 template <typename T>
 class range {
 public:
@@ -95,11 +114,11 @@ public:
 
     constexpr range() noexcept = default;
     constexpr range(const T *first, std::size_t size) noexcept : first_(first), size_(size) {}
-    constexpr const T *begin() const noexcept { return first_; }
-    constexpr const T *end() const noexcept { return first_ + size_; }
-    constexpr const T *data() const noexcept { return first_; }
-    constexpr std::size_t size() const noexcept { return size_; }
-    constexpr bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] constexpr const T *begin() const noexcept { return first_; }
+    [[nodiscard]] constexpr const T *end() const noexcept { return first_ + size_; }
+    [[nodiscard]] constexpr const T *data() const noexcept { return first_; }
+    [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] constexpr bool empty() const noexcept { return size_ == 0; }
     constexpr const T &operator[](std::size_t index) const noexcept { return first_[index]; }
 
 private:
@@ -107,14 +126,14 @@ private:
     std::size_t size_ = 0;
 };
 
-/** What node, pin and other_namespace are: a pointer of the C interface. Equal are those of one thing. */
+/** The base of node, nonuser and pin: a pointer of the C interface. */
 template <typename C>
 class handle {
 public:
     constexpr handle() noexcept = default;
     constexpr explicit handle(const C *pointer) noexcept : pointer_(pointer) {}
-    /** For the functions of userns.h. */
-    constexpr const C *get() const noexcept { return pointer_; }
+    /** The pointer, for the functions of userns.h. */
+    [[nodiscard]] constexpr const C *get() const noexcept { return pointer_; }
     constexpr explicit operator bool() const noexcept { return pointer_ != nullptr; }
     friend constexpr bool operator==(handle a, handle b) noexcept { return a.pointer_ == b.pointer_; }
     friend constexpr bool operator!=(handle a, handle b) noexcept { return a.pointer_ != b.pointer_; }
@@ -125,136 +144,197 @@ private:
 
 namespace detail {
 
-/* The arrays of C hold pointers, and a handle is such a pointer and nothing else: one can be read as the other. */
+/* A handle is nothing but a pointer, so an array of C pointers is also an array of handles. */
 template <typename... T>
-inline constexpr bool are_pointers = ((std::is_standard_layout_v<T> && sizeof(T) == sizeof(void *)) && ...);
+inline constexpr bool are_pointers =
+    ((std::is_standard_layout_v<T> && sizeof(T) == sizeof(void *)) && ...);
 
-template <typename T, auto question, typename Of>
+/* Calls a C function that returns an array. */
+template <typename T, auto function, typename Of>
 range<T> array(const Of *of) noexcept
 {
     std::size_t count;
-    const auto *first = question(of, &count);
+    const auto *first = function(of, &count);
     return {reinterpret_cast<const T *>(first), count}; /* see are_pointers */
 }
 
-using optional_id = std::optional<std::uint64_t>;
-inline optional_id known(std::uint64_t id) noexcept { return id != 0 ? optional_id(id) : std::nullopt; }
+using optional_number = std::optional<std::uint64_t>;
+
+inline optional_number nonzero(std::uint64_t number) noexcept
+{
+    return number != 0 ? optional_number(number) : std::nullopt;
+}
 
 } // namespace detail
 
+class nonuser;
 class pin;
-class other_namespace;
 
-/** One user namespace of a snapshot. */
+/** A user namespace in a snapshot. */
 class node : public handle<userns_node> {
 public:
     using handle::handle;
-    std::uint64_t inode() const noexcept { return userns_inode(get()); }
-    std::uint64_t device() const noexcept { return userns_device(get()); }
-    std::optional<std::uint64_t> id() const noexcept { return detail::known(userns_id(get())); }
-    bool is_initial() const noexcept { return userns_flags(get()) & USERNS_NODE_INITIAL; }
-    bool is_parent_hidden() const noexcept { return userns_flags(get()) & USERNS_NODE_PARENT_HIDDEN; }
-    bool is_empty() const noexcept { return userns_flags(get()) & USERNS_NODE_EMPTY; }
-    bool is_known_by_pin() const noexcept { return userns_flags(get()) & USERNS_NODE_ONLY_PINNED; }
-    std::uint32_t depth() const noexcept { return userns_depth(get()); }
-    std::optional<uid_t> owner() const noexcept
+
+    [[nodiscard]] std::uint64_t inode() const noexcept { return userns_inode(get()); }
+    [[nodiscard]] std::uint64_t device() const noexcept { return userns_device(get()); }
+    [[nodiscard]] std::optional<std::uint64_t> id() const noexcept { return detail::nonzero(userns_id(get())); }
+    /** Bits of node_flag, which the next four functions test. */
+    [[nodiscard]] std::uint32_t flags() const noexcept { return userns_flags(get()); }
+    [[nodiscard]] bool is_initial() const noexcept { return flags() & node_initial; }
+    [[nodiscard]] bool is_parent_hidden() const noexcept { return flags() & node_parent_hidden; }
+    [[nodiscard]] bool is_empty() const noexcept { return flags() & node_empty; }
+    [[nodiscard]] bool is_only_pinned() const noexcept { return flags() & node_only_pinned; }
+    [[nodiscard]] std::uint32_t depth() const noexcept { return userns_depth(get()); }
+    [[nodiscard]] std::optional<uid_t> owner_uid() const noexcept
     {
         uid_t uid;
         return userns_owner_uid(get(), &uid) ? std::optional(uid) : std::nullopt;
     }
-    node parent() const noexcept { return node(userns_parent(get())); }
-    range<node> children() const noexcept { return detail::array<node, userns_children>(get()); }
-    range<pid_t> pids() const noexcept { return detail::array<pid_t, userns_pids>(get()); }
-    bool is_ancestor_of(node other) const noexcept { return userns_is_ancestor(get(), other.get()); }
-    /** One for each of pids(), if the scan was to read names. */
-    range<const char *> names() const noexcept { return detail::array<const char *, userns_names>(get()); }
-    range<pin> pins() const noexcept { return detail::array<pin, userns_pins>(get()); }
-    range<other_namespace> owned() const noexcept { return detail::array<other_namespace, userns_owned>(get()); }
+    [[nodiscard]] node parent() const noexcept { return node(userns_parent(get())); }
+    [[nodiscard]] range<node> children() const noexcept { return detail::array<node, userns_children>(get()); }
+    [[nodiscard]] range<pid_t> pids() const noexcept { return detail::array<pid_t, userns_pids>(get()); }
+    [[nodiscard]] range<nonuser> owned() const noexcept { return detail::array<nonuser, userns_owned>(get()); }
+    [[nodiscard]] range<pin> pins() const noexcept { return detail::array<pin, userns_pins>(get()); }
+    [[nodiscard]] bool is_ancestor_of(node other) const noexcept
+    {
+        return userns_is_ancestor(get(), other.get());
+    }
 };
 
-/** A namespace of another type than user. */
-class other_namespace : public handle<userns_nonuser> {
+/** A nonuser namespace: a namespace of another type than user. */
+class nonuser : public handle<userns_nonuser> {
 public:
     using handle::handle;
-    /** CLONE_NEWNET and so on. */
-    int type() const noexcept { return userns_nonuser_type(get()); }
-    /** "net" and so on. */
-    const char *name() const noexcept { return userns_nonuser_type_name(get()); }
-    std::uint64_t inode() const noexcept { return userns_nonuser_inode(get()); }
-    std::optional<std::uint64_t> id() const noexcept { return detail::known(userns_nonuser_id(get())); }
-    std::size_t members() const noexcept { return userns_nonuser_member_count(get()); }
-    node owner() const noexcept { return node(userns_nonuser_owner(get())); }
-    range<pin> pins() const noexcept { return detail::array<pin, userns_nonuser_pins>(get()); }
+
+    /** CLONE_NEWNET, for example. */
+    [[nodiscard]] int type() const noexcept { return userns_nonuser_type(get()); }
+    /** "net", for example. */
+    [[nodiscard]] const char *type_name() const noexcept { return userns_nonuser_type_name(get()); }
+    [[nodiscard]] std::uint64_t inode() const noexcept { return userns_nonuser_inode(get()); }
+    [[nodiscard]] std::optional<std::uint64_t> id() const noexcept
+    {
+        return detail::nonzero(userns_nonuser_id(get()));
+    }
+    [[nodiscard]] node owner() const noexcept { return node(userns_nonuser_owner(get())); }
+    [[nodiscard]] nonuser parent() const noexcept { return nonuser(userns_nonuser_parent(get())); }
+    [[nodiscard]] std::size_t member_count() const noexcept { return userns_nonuser_member_count(get()); }
+    [[nodiscard]] range<pin> pins() const noexcept { return detail::array<pin, userns_nonuser_pins>(get()); }
 };
 
-/** Something that keeps a namespace alive. */
+/** A reason why the kernel keeps a namespace. */
 class pin : public handle<userns_pin> {
 public:
     using handle::handle;
-    pin_kind kind() const noexcept { return static_cast<pin_kind>(userns_pin_kind(get())); }
-    pid_t pid() const noexcept { return userns_pin_pid(get()); }
-    pid_t tid() const noexcept { return userns_pin_tid(get()); }
-    int descriptor() const noexcept { return userns_pin_descriptor(get()); }
-    const char *path() const noexcept { return userns_pin_path(get()); }
-    other_namespace other() const noexcept { return other_namespace(userns_pin_nonuser(get())); }
+
+    [[nodiscard]] pin_kind kind() const noexcept { return static_cast<pin_kind>(userns_pin_kind(get())); }
+    [[nodiscard]] pid_t pid() const noexcept { return userns_pin_pid(get()); }
+    [[nodiscard]] pid_t tid() const noexcept { return userns_pin_tid(get()); }
+    [[nodiscard]] int descriptor() const noexcept { return userns_pin_descriptor(get()); }
+    [[nodiscard]] const char *path() const noexcept { return userns_pin_path(get()); }
+    /* "class", since a function of this name hides the type. */
+    [[nodiscard]] class nonuser nonuser() const noexcept { return userns::nonuser(userns_pin_nonuser(get())); }
 };
 
-/** The errors of the library: values are those of errno(3), messages are those of userns_strerror(). */
-inline const std::error_category &category() noexcept
+/** The error category of the library: values are those of errno(3), messages are userns_strerror(). */
+[[nodiscard]] inline const std::error_category &category() noexcept
 {
     class userns_category final : public std::error_category {
         const char *name() const noexcept override { return "userns"; }
         std::string message(int value) const override { return userns_strerror(-value); }
+        /* Makes errors comparable with std::errc. */
         std::error_condition default_error_condition(int value) const noexcept override
         {
-            return {value, std::generic_category()}; /* so that it can be compared with std::errc */
+            return {value, std::generic_category()};
         }
     };
     static const userns_category instance;
     return instance;
 }
 
-/** What one scan observed. */
+/** The result of a scan: an immutable tree of user namespaces. */
 class snapshot {
 public:
-    /** Empty: it has no nodes. */
+    /** An empty snapshot, which has no nodes. */
     snapshot() noexcept = default;
-    /** Owns what userns_scan() made from now on. */
+    /** Takes ownership of a result of userns_scan(). */
     explicit snapshot(userns_snapshot *scanned) noexcept : owned_(scanned) {}
 
-    /** For the functions of userns.h. */
-    userns_snapshot *get() const & noexcept [[clang::lifetimebound]] { return owned_.get(); }
-    node root() const & noexcept [[clang::lifetimebound]] { return node(userns_root(get())); }
-    range<node> roots() const & noexcept [[clang::lifetimebound]] { return detail::array<node, userns_roots>(get()); }
-    range<node> nodes() const & noexcept [[clang::lifetimebound]] { return detail::array<node, userns_nodes>(get()); }
-    node self() const & noexcept [[clang::lifetimebound]] { return node(userns_self(get())); }
-    node find(std::uint64_t inode) const & noexcept [[clang::lifetimebound]] { return node(userns_find_inode(get(), inode)); }
-    node find_id(std::uint64_t id) const & noexcept [[clang::lifetimebound]] { return node(userns_find_id(get(), id)); }
-    node find_pid(pid_t pid) const & noexcept [[clang::lifetimebound]] { return node(userns_find_pid(get(), pid)); }
-    range<other_namespace> namespaces() const & noexcept [[clang::lifetimebound]]
+    /** The pointer, for the functions of userns.h. */
+    [[nodiscard]] userns_snapshot *get() const & noexcept [[clang::lifetimebound]] { return owned_.get(); }
+
+    [[nodiscard]] node root() const & noexcept [[clang::lifetimebound]]
     {
-        return detail::array<other_namespace, userns_nonusers>(get());
+        return node(userns_root(get()));
+    }
+    [[nodiscard]] range<node> roots() const & noexcept [[clang::lifetimebound]]
+    {
+        return detail::array<node, userns_roots>(get());
+    }
+    [[nodiscard]] range<node> nodes() const & noexcept [[clang::lifetimebound]]
+    {
+        return detail::array<node, userns_nodes>(get());
+    }
+    [[nodiscard]] node self() const & noexcept [[clang::lifetimebound]]
+    {
+        return node(userns_self(get()));
+    }
+    [[nodiscard]] range<nonuser> nonusers() const & noexcept [[clang::lifetimebound]]
+    {
+        return detail::array<nonuser, userns_nonusers>(get());
+    }
+    [[nodiscard]] node find_inode(std::uint64_t inode) const & noexcept [[clang::lifetimebound]]
+    {
+        return node(userns_find_inode(get(), inode));
+    }
+    [[nodiscard]] node find_id(std::uint64_t id) const & noexcept [[clang::lifetimebound]]
+    {
+        return node(userns_find_id(get(), id));
+    }
+    [[nodiscard]] node find_pid(pid_t pid) const & noexcept [[clang::lifetimebound]]
+    {
+        return node(userns_find_pid(get(), pid));
+    }
+    [[nodiscard]] const char *process_name(pid_t pid) const & noexcept [[clang::lifetimebound]]
+    {
+        return userns_process_name(get(), pid);
+    }
+    [[nodiscard]] const char *boot_id() const & noexcept [[clang::lifetimebound]]
+    {
+        return userns_boot_id(get());
     }
 
-    /** The bits of gap. */
-    std::uint32_t gaps() const noexcept { return userns_gaps(get()); }
-    std::size_t unreadable() const noexcept { return userns_unreadable(get()); }
-    std::size_t unreadable_descriptors() const noexcept { return userns_unreadable_descriptors(get()); }
-    std::size_t unreadable_mounts() const noexcept { return userns_unreadable_mounts(get()); }
-    std::size_t unopened_mounts() const noexcept { return userns_unopened_mounts(get()); }
-    userns::source source() const noexcept { return static_cast<userns::source>(userns_source(get())); }
-    std::error_code source_error() const noexcept { return {-userns_source_error(get()), category()}; }
+    /** Bits of gap. */
+    [[nodiscard]] std::uint32_t gaps() const noexcept { return userns_gaps(get()); }
+    [[nodiscard]] std::size_t gap_count(gap which) const noexcept { return userns_gap_count(get(), which); }
+    [[nodiscard]] userns::source source() const noexcept
+    {
+        return static_cast<userns::source>(userns_source(get()));
+    }
+    [[nodiscard]] std::error_code source_error() const noexcept
+    {
+        return {-userns_source_error(get()), category()};
+    }
+    [[nodiscard]] time_point time() const noexcept
+    {
+        return time_point(std::chrono::nanoseconds(userns_time(get())));
+    }
+    [[nodiscard]] std::optional<std::uint64_t> pid_namespace() const noexcept
+    {
+        return detail::nonzero(userns_pid_namespace(get()));
+    }
 
-    /* A snapshot that nothing holds is gone before its answer is used. */
+    /* A temporary snapshot is destroyed before the result could be used. */
     void get() const && = delete;
     void root() const && = delete;
     void roots() const && = delete;
     void nodes() const && = delete;
     void self() const && = delete;
-    void find(std::uint64_t) const && = delete;
+    void nonusers() const && = delete;
+    void find_inode(std::uint64_t) const && = delete;
     void find_id(std::uint64_t) const && = delete;
     void find_pid(pid_t) const && = delete;
-    void namespaces() const && = delete;
+    void process_name(pid_t) const && = delete;
+    void boot_id() const && = delete;
 
 private:
     struct release {
@@ -263,7 +343,9 @@ private:
     std::unique_ptr<userns_snapshot, release> owned_;
 };
 
-/** Observes the user namespaces of the host. Throws std::system_error, with the path in what(). */
+/* ---- Functions ---- */
+
+/** Scans the user namespaces of the host. Throws std::system_error, with the path in what(). */
 [[nodiscard]] inline snapshot scan(const options &wanted = {})
 {
     userns_options c_options = USERNS_OPTIONS_INIT;
@@ -271,24 +353,26 @@ private:
 
     c_options.proc_path = wanted.proc_path;
     c_options.flags = wanted.flags;
-    if (const int error = userns_scan(&c_options, &scanned); error < 0)
-        throw std::system_error(-error, category(), wanted.proc_path != nullptr ? wanted.proc_path : "/proc");
+    if (const int error = userns_scan(&c_options, &scanned); error < 0) {
+        const char *path = wanted.proc_path != nullptr ? wanted.proc_path : "/proc";
+        throw std::system_error(-error, category(), path);
+    }
     return snapshot(scanned);
 }
 
-/** The version of the library that is in use. */
-inline const char *version() noexcept { return userns_version(); }
-/** The same, to compare with USERNS_VERSION_NUMBER. */
-inline std::uint32_t version_number() noexcept { return userns_version_number(); }
+/** The version of the library in use. */
+[[nodiscard]] inline const char *version() noexcept { return userns_version(); }
+/** The version of the library in use, to compare with USERNS_VERSION_NUMBER. */
+[[nodiscard]] inline std::uint32_t version_number() noexcept { return userns_version_number(); }
 
-static_assert(detail::are_pointers<node, pin, other_namespace>);
+static_assert(detail::are_pointers<node, nonuser, pin>);
 
 } // namespace userns
 
 #pragma GCC diagnostic pop
 
 #if __cplusplus >= 202002L
-/* Its iterators point into the snapshot, not into the range. */
+/* Iterators of a range point into the snapshot, and stay valid without the range. */
 template <typename T>
 inline constexpr bool std::ranges::enable_borrowed_range<userns::range<T>> = true;
 #endif

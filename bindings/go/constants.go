@@ -1,0 +1,158 @@
+package userns
+
+// #include <userns.h>
+import "C"
+
+import (
+	"fmt"
+	"strings"
+)
+
+// ScanFlags select what a scan does, combined with |.
+type ScanFlags uint64
+
+// The bits USERNS_SCAN_ of userns.h.
+const (
+	ScanPinned  ScanFlags = C.USERNS_SCAN_PINNED
+	ScanSockets ScanFlags = C.USERNS_SCAN_SOCKETS
+	ScanOwned   ScanFlags = C.USERNS_SCAN_OWNED
+	ScanNames   ScanFlags = C.USERNS_SCAN_NAMES
+	ScanBPF     ScanFlags = C.USERNS_SCAN_BPF
+)
+
+// Gaps are reasons why a snapshot can be incomplete, combined with |. A newer library can return more.
+type Gaps uint32
+
+// The bits USERNS_GAP_ of userns.h.
+const (
+	GapUnreadable      Gaps = C.USERNS_GAP_UNREADABLE
+	GapHidepid         Gaps = C.USERNS_GAP_HIDEPID
+	GapPIDNS           Gaps = C.USERNS_GAP_PIDNS
+	GapNested          Gaps = C.USERNS_GAP_NESTED
+	GapLinks           Gaps = C.USERNS_GAP_LINKS
+	GapDescriptors     Gaps = C.USERNS_GAP_DESCRIPTORS
+	GapSockets         Gaps = C.USERNS_GAP_SOCKETS
+	GapMounts          Gaps = C.USERNS_GAP_MOUNTS
+	GapMountNamespaces Gaps = C.USERNS_GAP_MOUNT_NAMESPACES
+	GapChrooted        Gaps = C.USERNS_GAP_CHROOTED
+	GapUnopenedMounts  Gaps = C.USERNS_GAP_UNOPENED_MOUNTS
+)
+
+// Has reports whether all bits of gap are set.
+func (g Gaps) Has(gap Gaps) bool { return g&gap == gap }
+
+// String returns the names of the bits: "hidepid|nested", for example.
+func (g Gaps) String() string {
+	return bitNames(uint32(g), []bitName{
+		{uint32(GapUnreadable), "unreadable"},
+		{uint32(GapHidepid), "hidepid"},
+		{uint32(GapPIDNS), "pidns"},
+		{uint32(GapNested), "nested"},
+		{uint32(GapLinks), "links"},
+		{uint32(GapDescriptors), "descriptors"},
+		{uint32(GapSockets), "sockets"},
+		{uint32(GapMounts), "mounts"},
+		{uint32(GapMountNamespaces), "mount namespaces"},
+		{uint32(GapChrooted), "chrooted"},
+		{uint32(GapUnopenedMounts), "unopened mounts"},
+	})
+}
+
+// NodeFlags are properties of a node, combined with |. A newer library can return more.
+type NodeFlags uint32
+
+// The bits USERNS_NODE_ of userns.h.
+const (
+	NodeInitial      NodeFlags = C.USERNS_NODE_INITIAL
+	NodeParentHidden NodeFlags = C.USERNS_NODE_PARENT_HIDDEN
+	NodeEmpty        NodeFlags = C.USERNS_NODE_EMPTY
+	NodeOnlyPinned   NodeFlags = C.USERNS_NODE_ONLY_PINNED
+)
+
+// String returns the names of the bits: "empty|only pinned", for example.
+func (f NodeFlags) String() string {
+	return bitNames(uint32(f), []bitName{
+		{uint32(NodeInitial), "initial"},
+		{uint32(NodeParentHidden), "parent hidden"},
+		{uint32(NodeEmpty), "empty"},
+		{uint32(NodeOnlyPinned), "only pinned"},
+	})
+}
+
+// Source is where a scan read the processes. A newer library can return other values.
+type Source uint32
+
+// The values of enum userns_source.
+const (
+	SourceProcfs       Source = C.USERNS_SOURCE_PROCFS
+	SourceBPFProcesses Source = C.USERNS_SOURCE_BPF_PROCESSES
+	SourceBPFTasks     Source = C.USERNS_SOURCE_BPF_TASKS
+)
+
+// String returns the name of the source.
+func (s Source) String() string {
+	switch s {
+	case SourceProcfs:
+		return "procfs"
+	case SourceBPFProcesses:
+		return "BPF, processes"
+	case SourceBPFTasks:
+		return "BPF, tasks"
+	}
+	return fmt.Sprintf("source %d", uint32(s))
+}
+
+// PinKind is the kind of a pin. A newer library can return other values.
+type PinKind uint32
+
+// The values of enum userns_pin_kind.
+const (
+	PinMember         PinKind = C.USERNS_PIN_MEMBER
+	PinForChildren    PinKind = C.USERNS_PIN_FOR_CHILDREN
+	PinDescriptor     PinKind = C.USERNS_PIN_DESCRIPTOR
+	PinMount          PinKind = C.USERNS_PIN_MOUNT
+	PinSocket         PinKind = C.USERNS_PIN_SOCKET
+	PinOwned          PinKind = C.USERNS_PIN_OWNED
+	PinChildNamespace PinKind = C.USERNS_PIN_CHILD_NAMESPACE
+)
+
+// String returns the name of the kind.
+func (k PinKind) String() string {
+	switch k {
+	case PinMember:
+		return "member"
+	case PinForChildren:
+		return "for children"
+	case PinDescriptor:
+		return "descriptor"
+	case PinMount:
+		return "mount"
+	case PinSocket:
+		return "socket"
+	case PinOwned:
+		return "owned"
+	case PinChildNamespace:
+		return "child namespace"
+	}
+	return fmt.Sprintf("pin kind %d", uint32(k))
+}
+
+type bitName struct {
+	bit  uint32
+	name string
+}
+
+// bitNames returns the names of the bits that are set, and a number for those without a name.
+func bitNames(bits uint32, all []bitName) string {
+	var names []string
+	for _, each := range all {
+		if bits&each.bit != 0 {
+			names = append(names, each.name)
+			bits &^= each.bit
+		}
+	}
+	if bits != 0 || names == nil {
+		names = append(names, fmt.Sprintf("%#x", bits))
+	}
+	return strings.Join(names, "|")
+}

@@ -1,0 +1,149 @@
+// Dump prints what tests/c/dump.c prints.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"userns"
+)
+
+// inode returns the inode number of a result, or -1.
+func inode(node userns.Node, ok bool) int64 {
+	if !ok {
+		return -1
+	}
+	return int64(node.Inode())
+}
+
+func nonuserInode(nonuser userns.Nonuser, ok bool) int64 {
+	if !ok {
+		return -1
+	}
+	return int64(nonuser.Inode())
+}
+
+func text(text string, ok bool) string {
+	if !ok {
+		return "-1"
+	}
+	return text
+}
+
+func printNodes(what string, nodes []userns.Node) {
+	fmt.Print(what, ":")
+	for _, node := range nodes {
+		fmt.Print(" ", node.Inode())
+	}
+	fmt.Println()
+}
+
+func printNonusers(what string, nonusers []userns.Nonuser) {
+	fmt.Print(what, ":")
+	for _, nonuser := range nonusers {
+		fmt.Print(" ", nonuser.Inode())
+	}
+	fmt.Println()
+}
+
+func printPins(pins []userns.Pin) {
+	for _, pin := range pins {
+		fmt.Printf("  pin: kind %d pid %d tid %d descriptor %d nonuser %d path %s\n", pin.Kind(), pin.PID(), pin.TID(),
+			pin.Descriptor(), nonuserInode(pin.Nonuser()), text(pin.Path(), pin.Path() != ""))
+	}
+}
+
+func dumpNode(snapshot *userns.Snapshot, node userns.Node) {
+	below := 0
+	for _, other := range snapshot.Nodes() {
+		if node.IsAncestorOf(other) {
+			below++
+		}
+	}
+	owner := int64(-1)
+	if uid, ok := node.OwnerUID(); ok {
+		owner = int64(uid)
+	}
+	last, pids := int64(-1), node.PIDs()
+	if len(pids) > 0 {
+		last = inode(snapshot.FindPID(pids[len(pids)-1]))
+	}
+	fmt.Printf("node: inode %d device %d id %d flags %d depth %d below %d owner %d parent %d", node.Inode(), node.Device(),
+		node.ID(), node.Flags(), node.Depth(), below, owner, inode(node.Parent()))
+	fmt.Printf(" by inode %d by id %d by PID %d\n", inode(snapshot.FindInode(node.Inode())),
+		inode(snapshot.FindID(node.ID())), last)
+	for _, pid := range pids {
+		fmt.Printf("  process: %d name %s\n", pid, text(snapshot.ProcessName(pid)))
+	}
+	printNodes("  children", node.Children())
+	printNonusers("  owned", node.Owned())
+	printPins(node.Pins())
+}
+
+func dumpNonuser(nonuser userns.Nonuser) {
+	fmt.Printf("nonuser: type %d name %s inode %d id %d members %d owner %d parent %d\n", nonuser.Type(),
+		nonuser.TypeName(), nonuser.Inode(), nonuser.ID(), nonuser.MemberCount(), inode(nonuser.Owner()),
+		nonuserInode(nonuser.Parent()))
+	printPins(nonuser.Pins())
+}
+
+func dumpHost(snapshot *userns.Snapshot, before time.Time) {
+	isNow := 0
+	if age := snapshot.Time().Sub(before); age >= 0 && age <= time.Minute {
+		isNow = 1
+	}
+	errno := 0
+	var reason *userns.Error
+	if errors.As(snapshot.SourceError(), &reason) {
+		errno = -int(reason.Errno)
+	}
+	bootID := snapshot.BootID()
+	fmt.Printf("host: time %d boot %s PID namespace %d source %d error %d\n", isNow, text(bootID, bootID != ""),
+		snapshot.PIDNamespace(), snapshot.Source(), errno)
+}
+
+func dump(snapshot *userns.Snapshot) {
+	fmt.Printf("gaps: %d", snapshot.Gaps())
+	for bit := 0; bit < 32; bit++ {
+		fmt.Print(" ", snapshot.GapCount(1<<bit))
+	}
+	fmt.Printf("\nfound: root %d self %d no inode %d no id %d no PID %d no name %s\n", inode(snapshot.Root()),
+		inode(snapshot.Self()), inode(snapshot.FindInode(1)), inode(snapshot.FindID(0)), inode(snapshot.FindPID(-1)),
+		text(snapshot.ProcessName(-1)))
+	printNodes("nodes", snapshot.Nodes())
+	printNonusers("nonusers", snapshot.Nonusers())
+	for _, node := range snapshot.Nodes() {
+		dumpNode(snapshot, node)
+	}
+	for _, nonuser := range snapshot.Nonusers() {
+		dumpNonuser(nonuser)
+	}
+	printNodes("roots", snapshot.Roots())
+}
+
+func scanAndDump(path string, flags userns.ScanFlags) error {
+	before := time.Now().Round(0) // without the monotonic clock
+	snapshot, err := userns.Scan(&userns.Options{ProcPath: path, Flags: flags})
+	if err != nil {
+		return err
+	}
+	defer snapshot.Close()
+	dumpHost(snapshot, before)
+	dump(snapshot)
+	return nil
+}
+
+func main() {
+	fmt.Println("version:", userns.Version(), userns.VersionNumber())
+	all := userns.ScanPinned | userns.ScanSockets | userns.ScanOwned | userns.ScanNames | userns.ScanBPF
+	for _, flags := range []userns.ScanFlags{all, 0} {
+		var failure *userns.Error
+		if err := scanAndDump(os.Args[1], flags); errors.As(err, &failure) {
+			failure.Path = ""
+			fmt.Println("error", int(failure.Errno), failure)
+			os.Exit(1)
+		}
+	}
+}

@@ -1,0 +1,6 @@
+//go:build !no_pkgconfig
+
+package userns
+
+// #cgo pkg-config: userns
+import "C"

@@ -1,0 +1,228 @@
+package userns_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"userns"
+)
+
+func scan(t *testing.T, options *userns.Options) *userns.Snapshot {
+	t.Helper()
+	snapshot, err := userns.Scan(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return snapshot
+}
+
+func TestErrors(t *testing.T) {
+	_, err := userns.Scan(&userns.Options{ProcPath: "/does/not/exist"})
+	var failure *userns.Error
+	if !errors.Is(err, syscall.ENOENT) || !errors.Is(err, fs.ErrNotExist) || !errors.As(err, &failure) {
+		t.Fatalf("%T: %v", err, err)
+	}
+	if !strings.HasPrefix(err.Error(), "/does/not/exist: the directory does not exist") {
+		t.Error(err)
+	}
+	if _, err := userns.Scan(&userns.Options{ProcPath: "/"}); !errors.Is(err, syscall.ENODEV) {
+		t.Error(err)
+	}
+	if _, err := userns.Scan(&userns.Options{Flags: 1 << 63}); !errors.Is(err, syscall.EINVAL) || !strings.HasPrefix(err.Error(), "/proc: ") {
+		t.Error(err)
+	}
+	if _, err := userns.Scan(&userns.Options{ProcPath: "/proc\x00/none"}); !errors.Is(err, syscall.EINVAL) {
+		t.Error("the path was truncated")
+	}
+}
+
+func TestNumbersAreNotTruncated(t *testing.T) {
+	snapshot := scan(t, nil)
+	pid := int64(os.Getpid()) + 1<<32
+	if _, ok := snapshot.FindPID(int(pid)); ok && int64(int(pid)) == pid {
+		t.Error("found process", pid)
+	}
+}
+
+// The garbage collector runs while only a node refers to the snapshot.
+func TestNodeKeepsItsSnapshot(t *testing.T) {
+	for i := 0; i < 100; i++ {
+		node, ok := scan(t, nil).Self()
+		if !ok {
+			t.Skip("the kernel does not report the namespace of this process")
+		}
+		runtime.GC()
+		runtime.GC()
+		if _, ok := node.Parent(); ok != (node.Depth() > 0) || len(node.PIDs()) == 0 {
+			t.Fatal("the node lost its snapshot")
+		}
+	}
+}
+
+func panics(call func()) (did bool) {
+	defer func() { did = recover() != nil }()
+	call()
+	return
+}
+
+func TestClose(t *testing.T) {
+	snapshot := scan(t, &userns.Options{Flags: userns.ScanOwned})
+	node, nonusers, copied := snapshot.Nodes()[0], snapshot.Nonusers(), *snapshot
+	for i := 0; i < 2; i++ {
+		if err := snapshot.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, call := range []func(){
+		func() { snapshot.Nodes() },
+		func() { copied.Root() },
+		func() { snapshot.FindPID(1) },
+		func() { snapshot.Gaps() },
+		func() { node.Inode() },
+		func() { node.PIDs() },
+		func() { node.Parent() },
+		func() { node.IsAncestorOf(node) },
+		func() { nonusers[0].Pins() },
+		func() { userns.Node{}.Inode() },
+		func() { userns.Pin{}.Kind() },
+	} {
+		if !panics(call) {
+			t.Error("call", i, "did not panic")
+		}
+	}
+}
+
+func TestCloseInAnotherGoroutine(t *testing.T) {
+	for i := 0; i < 50; i++ {
+		snapshot := scan(t, &userns.Options{Flags: userns.ScanOwned | userns.ScanNames})
+		var group sync.WaitGroup
+		for j := 0; j < 4; j++ {
+			group.Add(1)
+			go func() {
+				defer group.Done()
+				for !panics(func() {
+					for _, node := range snapshot.Nodes() {
+						for _, pid := range node.PIDs() {
+							if _, ok := snapshot.ProcessName(pid); !ok {
+								t.Error("no name of process", pid)
+							}
+						}
+						node.Owned()
+					}
+				}) {
+				}
+			}()
+		}
+		runtime.Gosched()
+		snapshot.Close()
+		group.Wait()
+	}
+}
+
+func TestEquality(t *testing.T) {
+	first, second := scan(t, nil), scan(t, nil)
+	if first.Nodes()[0] != first.Roots()[0] || first.Nodes()[0] == second.Nodes()[0] {
+		t.Error("a node equals another one")
+	}
+	if first.Nodes()[0].IsAncestorOf(second.Nodes()[0]) {
+		t.Error("an ancestor in another snapshot")
+	}
+}
+
+func TestSnapshot(t *testing.T) {
+	before := time.Now().Round(0)
+	snapshot := scan(t, nil)
+	if age := snapshot.Time().Sub(before); age < 0 || age > time.Minute {
+		t.Error("the time of the scan is off by", age)
+	}
+	bootID, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err == nil && snapshot.BootID() != strings.TrimSpace(string(bootID)) {
+		t.Error("another boot id:", snapshot.BootID())
+	}
+	for bit := 0; bit < 32; bit++ {
+		gap := userns.Gaps(1 << bit)
+		if snapshot.Gaps().Has(gap) != (snapshot.GapCount(gap) > 0) {
+			t.Error("the count of a gap contradicts its bit:", gap)
+		}
+	}
+	if _, ok := snapshot.ProcessName(os.Getpid()); ok {
+		t.Error("a name without ScanNames")
+	}
+	for _, node := range snapshot.Nodes() {
+		is := map[userns.NodeFlags]bool{
+			userns.NodeInitial:      node.IsInitial(),
+			userns.NodeParentHidden: node.IsParentHidden(),
+			userns.NodeEmpty:        node.IsEmpty(),
+			userns.NodeOnlyPinned:   node.IsOnlyPinned(),
+		}
+		for flag, set := range is {
+			if set != (node.Flags()&flag != 0) {
+				t.Error(node, node.Flags(), "contradict", flag)
+			}
+		}
+	}
+}
+
+func TestStrings(t *testing.T) {
+	for _, test := range []struct {
+		value fmt.Stringer
+		text  string
+	}{
+		{userns.Gaps(0), "0x0"},
+		{userns.GapHidepid | 1<<31, "hidepid|0x80000000"},
+		{userns.NodeEmpty | userns.NodeOnlyPinned, "empty|only pinned"},
+		{userns.SourceProcfs, "procfs"},
+		{userns.Source(99), "source 99"},
+		{userns.PinForChildren, "for children"},
+		{userns.PinKind(99), "pin kind 99"},
+	} {
+		if test.value.String() != test.text {
+			t.Errorf("%q, not %q", test.value, test.text)
+		}
+	}
+}
+
+func residentPages(t *testing.T) (pages int) {
+	text, err := os.ReadFile("/proc/self/statm")
+	if err == nil {
+		_, err = fmt.Sscanf(string(text), "%d %d", new(int), &pages)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pages
+}
+
+// Both the finalizer and Close release memory.
+func TestNoLeak(t *testing.T) {
+	var kept []*userns.Snapshot
+	rounds := func(n int, act func(*userns.Snapshot)) int {
+		before := residentPages(t)
+		for i := 0; i < n; i++ {
+			act(scan(t, &userns.Options{Flags: userns.ScanOwned | userns.ScanNames}))
+			if i%50 == 0 {
+				runtime.GC()
+			}
+		}
+		return residentPages(t) - before
+	}
+	forget, closing := func(*userns.Snapshot) {}, func(s *userns.Snapshot) { s.Close() }
+	rounds(500, forget)
+	held := rounds(500, func(s *userns.Snapshot) { kept = append(kept, s) })
+	for _, s := range kept {
+		s.Close()
+	}
+	for _, act := range []func(*userns.Snapshot){forget, closing} {
+		if left := rounds(2000, act); held <= 0 || left > 2*held { // all would take four times as much
+			t.Errorf("500 snapshots take %d pages; 2000 released ones left %d", held, left)
+		}
+	}
+}

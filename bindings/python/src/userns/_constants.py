@@ -1,0 +1,75 @@
+"""The constants of userns.h, which describes each."""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+
+__all__ = ["Gap", "NodeFlag", "PinKind", "ScanFlag", "Source"]
+
+
+class ScanFlag(IntFlag):
+    """USERNS_SCAN_: the keywords of scan()."""
+
+    PINNED = 0x1
+    SOCKETS = 0x2
+    OWNED = 0x4
+    NAMES = 0x8
+    BPF = 0x10
+
+
+class Gap(IntFlag):
+    """USERNS_GAP_: why a snapshot can be incomplete. A newer library can return more bits."""
+
+    UNREADABLE = 0x1
+    HIDEPID = 0x2
+    PIDNS = 0x4
+    NESTED = 0x8
+    LINKS = 0x10
+    DESCRIPTORS = 0x20
+    SOCKETS = 0x40
+    MOUNTS = 0x80
+    MOUNT_NAMESPACES = 0x100
+    CHROOTED = 0x200
+    UNOPENED_MOUNTS = 0x400
+
+
+class NodeFlag(IntFlag):
+    """USERNS_NODE_: properties of a node. A newer library can return more bits."""
+
+    INITIAL = 0x1
+    PARENT_HIDDEN = 0x2
+    EMPTY = 0x4
+    ONLY_PINNED = 0x8
+
+
+class _OpenEnum(IntEnum):
+    """An enum of which a newer library can return further values."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> IntEnum | None:
+        if not isinstance(value, int):
+            return None
+        member = int.__new__(cls, value)
+        member._name_ = f"UNKNOWN_{value}"
+        member._value_ = value
+        return member
+
+
+class Source(_OpenEnum):
+    """enum userns_source: where a scan read the processes."""
+
+    PROCFS = 1
+    BPF_PROCESSES = 2
+    BPF_TASKS = 3
+
+
+class PinKind(_OpenEnum):
+    """enum userns_pin_kind: what keeps a namespace alive."""
+
+    MEMBER = 1
+    FOR_CHILDREN = 2
+    DESCRIPTOR = 3
+    MOUNT = 4
+    SOCKET = 5
+    OWNED = 6
+    CHILD_NAMESPACE = 7

@@ -1,0 +1,109 @@
+"""Loads libuserns and declares its functions, as in userns.h."""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import POINTER, c_bool, c_char_p, c_int, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
+from pathlib import Path
+from typing import Any, Dict, Tuple
+
+SONAME = "libuserns.so.0"
+
+
+class Options(ctypes.Structure):
+    """struct userns_options"""
+
+    _fields_ = [
+        ("size", c_size_t),
+        ("proc_path", c_char_p),
+        ("flags", c_uint64),
+    ]
+
+
+# The C types by their names in the header.
+_bool = c_bool
+_enum = c_uint32
+_pid = c_int32
+_string = c_char_p
+_uid = c_uint32
+_handle = c_void_p  # a snapshot, node, nonuser namespace or pin
+_handles = POINTER(c_void_p)
+_pids = POINTER(_pid)
+_count = POINTER(c_size_t)
+
+# The result and the parameters of each function.
+_PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
+    "userns_version": (_string,),
+    "userns_version_number": (c_uint32,),
+    "userns_strerror": (_string, c_int),
+    "userns_scan": (c_int, POINTER(Options), POINTER(_handle)),
+    "userns_free": (None, _handle),
+    # Snapshots
+    "userns_root": (_handle, _handle),
+    "userns_roots": (_handles, _handle, _count),
+    "userns_nodes": (_handles, _handle, _count),
+    "userns_self": (_handle, _handle),
+    "userns_find_inode": (_handle, _handle, c_uint64),
+    "userns_find_id": (_handle, _handle, c_uint64),
+    "userns_find_pid": (_handle, _handle, _pid),
+    "userns_nonusers": (_handles, _handle, _count),
+    "userns_source": (_enum, _handle),
+    "userns_source_error": (c_int, _handle),
+    "userns_time": (c_uint64, _handle),
+    "userns_boot_id": (_string, _handle),
+    "userns_pid_namespace": (c_uint64, _handle),
+    "userns_gaps": (c_uint32, _handle),
+    "userns_gap_count": (c_size_t, _handle, c_uint32),
+    "userns_process_name": (_string, _handle, _pid),
+    # Nodes
+    "userns_inode": (c_uint64, _handle),
+    "userns_device": (c_uint64, _handle),
+    "userns_id": (c_uint64, _handle),
+    "userns_flags": (c_uint32, _handle),
+    "userns_depth": (c_uint32, _handle),
+    "userns_owner_uid": (_bool, _handle, POINTER(_uid)),
+    "userns_parent": (_handle, _handle),
+    "userns_children": (_handles, _handle, _count),
+    "userns_pids": (_pids, _handle, _count),
+    "userns_is_ancestor": (_bool, _handle, _handle),
+    "userns_pins": (_handles, _handle, _count),
+    "userns_owned": (_handles, _handle, _count),
+    # Nonuser namespaces
+    "userns_nonuser_type": (c_int, _handle),
+    "userns_nonuser_type_name": (_string, _handle),
+    "userns_nonuser_inode": (c_uint64, _handle),
+    "userns_nonuser_id": (c_uint64, _handle),
+    "userns_nonuser_owner": (_handle, _handle),
+    "userns_nonuser_parent": (_handle, _handle),
+    "userns_nonuser_member_count": (c_size_t, _handle),
+    "userns_nonuser_pins": (_handles, _handle, _count),
+    # Pins
+    "userns_pin_kind": (_enum, _handle),
+    "userns_pin_pid": (_pid, _handle),
+    "userns_pin_tid": (_pid, _handle),
+    "userns_pin_descriptor": (c_int, _handle),
+    "userns_pin_path": (_string, _handle),
+    "userns_pin_nonuser": (_handle, _handle),
+}
+
+
+def _load() -> ctypes.CDLL:
+    """Loads the library beside this file, or else the one that dlopen(3) finds."""
+    bundled = Path(__file__).with_name(SONAME)
+    path = str(bundled) if bundled.exists() else SONAME
+    try:
+        library = ctypes.CDLL(path)
+    except OSError as error:
+        raise ImportError(f"cannot load libuserns: {error}", name="userns", path=path) from error
+    for name, (result, *parameters) in _PROTOTYPES.items():
+        try:
+            function = getattr(library, name)
+        except AttributeError:
+            message = f"{path} is older than this module: it lacks {name}()"
+            raise ImportError(message, name="userns", path=path) from None
+        function.restype = result
+        function.argtypes = parameters
+    return library
+
+
+library = _load()

@@ -1,0 +1,471 @@
+"""Snapshots and the objects in them."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from ctypes import byref, c_size_t, c_uint32, c_void_p
+from datetime import datetime, timedelta, timezone
+from typing import Any, Callable, Iterator, List, NoReturn, Optional, Type, TypeVar, Union
+
+from ._constants import Gap, NodeFlag, PinKind, ScanFlag, Source
+from ._library import Options, library
+
+__all__ = ["Node", "Nonuser", "Pin", "Snapshot", "scan", "version", "version_number"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+class _Memory:
+    """Owns a snapshot of the C library; releases it with the last object that refers to it.
+
+    A function of the library accepts this object as the snapshot, and keeps it while it runs.
+    """
+
+    __slots__ = ("_as_parameter_", "__weakref__")
+
+    def __init__(self, address: int) -> None:
+        self._as_parameter_ = c_void_p(address)
+
+    # The default argument still exists when the interpreter shuts down.
+    def __del__(self, free: Callable[[c_void_p], None] = library.userns_free) -> None:
+        free(self._as_parameter_)
+
+
+class _Handle:
+    """An object of a snapshot. Two are equal if they are the same object of the same snapshot.
+
+    A function of the library accepts this object as the C pointer that it stands for.
+    """
+
+    __slots__ = ("_memory", "_address")
+
+    def __init__(self, memory: _Memory, address: int) -> None:
+        self._memory = memory
+        self._address = address
+
+    @property
+    def _as_parameter_(self) -> c_void_p:
+        return c_void_p(self._address)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Handle):
+            return NotImplemented
+        return self._address == other._address and self._memory is other._memory
+
+    def __hash__(self) -> int:
+        return hash(self._address)
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError(f"cannot pickle or deepcopy a {type(self).__name__}: it refers to its snapshot")
+
+    def __copy__(self: _H) -> _H:
+        return self
+
+
+_H = TypeVar("_H", bound=_Handle)
+
+
+def _one(kind: Type[_H], memory: _Memory, address: Optional[int]) -> Optional[_H]:
+    """Wraps a pointer of the library."""
+    return None if address is None else kind(memory, address)
+
+
+def _array(function: Any, owner: Union[_Memory, _Handle]) -> List[int]:
+    """Calls a function that returns an array, and copies the elements."""
+    count = c_size_t()
+    first = function(owner, byref(count))
+    return first[: count.value] if first else []
+
+
+def _all(kind: Type[_H], memory: _Memory, function: Any, owner: Union[_Memory, _Handle]) -> List[_H]:
+    """Calls a function that returns an array of pointers, and wraps them."""
+    return [kind(memory, address) for address in _array(function, owner)]
+
+
+def _text(text: Optional[bytes]) -> Optional[str]:
+    return None if text is None else os.fsdecode(text)
+
+
+def _fits(number: int, bits: int) -> bool:
+    """Whether an unsigned C integer can hold a number; ctypes would truncate it."""
+    return 0 <= number < 1 << bits
+
+
+def _error(error: int, *path: Any) -> OSError:
+    return OSError(-error, os.fsdecode(library.userns_strerror(error)), *path)
+
+
+class Node(_Handle):
+    """A user namespace in a snapshot."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<userns.Node user:[{self.inode}]>"
+
+    @property
+    def inode(self) -> int:
+        """The inode number. The kernel reuses it once the namespace has ended."""
+        return int(library.userns_inode(self))
+
+    @property
+    def device(self) -> int:
+        """The device number, the same for all namespaces."""
+        return int(library.userns_device(self))
+
+    @property
+    def id(self) -> Optional[int]:
+        """The 64-bit id, which the kernel never reuses (Linux 6.18); None if unknown."""
+        return library.userns_id(self) or None
+
+    @property
+    def flags(self) -> NodeFlag:
+        """Properties of the node."""
+        return NodeFlag(library.userns_flags(self))
+
+    @property
+    def is_initial(self) -> bool:
+        """Whether this is the initial user namespace."""
+        return NodeFlag.INITIAL in self.flags
+
+    @property
+    def is_parent_hidden(self) -> bool:
+        """Whether the namespace has a parent that is not visible to the caller."""
+        return NodeFlag.PARENT_HIDDEN in self.flags
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the scan saw no process in the namespace."""
+        return NodeFlag.EMPTY in self.flags
+
+    @property
+    def is_only_pinned(self) -> bool:
+        """Whether the namespace is known only through pins."""
+        return NodeFlag.ONLY_PINNED in self.flags
+
+    @property
+    def depth(self) -> int:
+        """The number of ancestors in the snapshot."""
+        return int(library.userns_depth(self))
+
+    @property
+    def owner_uid(self) -> Optional[int]:
+        """The effective UID of the creator; None if unknown."""
+        uid = c_uint32()
+        return uid.value if library.userns_owner_uid(self, byref(uid)) else None
+
+    @property
+    def parent(self) -> Optional[Node]:
+        """The user namespace in which it was created; None for a root."""
+        return _one(Node, self._memory, library.userns_parent(self))
+
+    @property
+    def children(self) -> List[Node]:
+        """The user namespaces created in it."""
+        return _all(Node, self._memory, library.userns_children, self)
+
+    @property
+    def pids(self) -> List[int]:
+        """The processes in it, ascending."""
+        return _array(library.userns_pids, self)
+
+    @property
+    def owned(self) -> List[Nonuser]:
+        """The nonuser namespaces that it owns; needs scan(owned=True) or scan(pinned=True)."""
+        return _all(Nonuser, self._memory, library.userns_owned, self)
+
+    @property
+    def pins(self) -> List[Pin]:
+        """What else keeps it alive; needs scan(pinned=True)."""
+        return _all(Pin, self._memory, library.userns_pins, self)
+
+    def is_ancestor_of(self, node: Node) -> bool:
+        """Whether it is the parent of a node, or the parent of its parent, and so on."""
+        if not isinstance(node, Node):
+            raise TypeError(f"expected a Node, not {type(node).__name__}")
+        return bool(library.userns_is_ancestor(self, node))
+
+
+class Nonuser(_Handle):
+    """A namespace of another type than user."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<userns.Nonuser {self.type_name}:[{self.inode}]>"
+
+    @property
+    def type(self) -> int:
+        """The flag of clone(2) and setns(2): CLONE_NEWNET, for example."""
+        return int(library.userns_nonuser_type(self))
+
+    @property
+    def type_name(self) -> str:
+        """The name of the type as in /proc/PID/ns: "net", for example."""
+        return os.fsdecode(library.userns_nonuser_type_name(self))
+
+    @property
+    def inode(self) -> int:
+        """The inode number. The kernel reuses it once the namespace has ended."""
+        return int(library.userns_nonuser_inode(self))
+
+    @property
+    def id(self) -> Optional[int]:
+        """The 64-bit id, which the kernel never reuses (Linux 6.18); None if unknown."""
+        return library.userns_nonuser_id(self) or None
+
+    @property
+    def owner(self) -> Optional[Node]:
+        """The user namespace that owns it; None if it is not visible."""
+        return _one(Node, self._memory, library.userns_nonuser_owner(self))
+
+    @property
+    def parent(self) -> Optional[Nonuser]:
+        """The parent of a PID namespace; None if it has none or it is not visible."""
+        return _one(Nonuser, self._memory, library.userns_nonuser_parent(self))
+
+    @property
+    def member_count(self) -> int:
+        """The number of processes that have a thread in it."""
+        return int(library.userns_nonuser_member_count(self))
+
+    @property
+    def pins(self) -> List[Pin]:
+        """What keeps it alive."""
+        return _all(Pin, self._memory, library.userns_nonuser_pins, self)
+
+
+class Pin(_Handle):
+    """A reason why the kernel keeps a namespace. The kind tells which attributes are not None."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        names = ("pid", "tid", "descriptor", "path", "nonuser")
+        values = ((name, getattr(self, name)) for name in names)
+        shown = (f" {name}={value!r}" for name, value in values if value is not None)
+        return f"<userns.Pin {self.kind.name}{''.join(shown)}>"
+
+    @property
+    def kind(self) -> PinKind:
+        """The kind of the pin."""
+        return PinKind(library.userns_pin_kind(self))
+
+    @property
+    def pid(self) -> Optional[int]:
+        """The process that is a member, holds a descriptor or socket, or sees the mount."""
+        return library.userns_pin_pid(self) or None
+
+    @property
+    def tid(self) -> Optional[int]:
+        """The thread of that process."""
+        return library.userns_pin_tid(self) or None
+
+    @property
+    def descriptor(self) -> Optional[int]:
+        """The number of the descriptor or socket."""
+        number = int(library.userns_pin_descriptor(self))
+        return None if number < 0 else number
+
+    @property
+    def path(self) -> Optional[str]:
+        """The path of the mount, from the root directory of the process pid."""
+        return _text(library.userns_pin_path(self))
+
+    @property
+    def nonuser(self) -> Optional[Nonuser]:
+        """The owned namespace, or the child namespace."""
+        return _one(Nonuser, self._memory, library.userns_pin_nonuser(self))
+
+
+class Snapshot:
+    """The result of a scan: an immutable tree of user namespaces.
+
+    Iteration yields the nodes. After close(), or at the end of a with statement, every attribute
+    raises ValueError; objects taken from the snapshot before stay valid, and keep its memory.
+    """
+
+    __slots__ = ("_memory",)
+
+    def __init__(self, memory: _Memory) -> None:
+        self._memory: Optional[_Memory] = memory
+
+    def _open(self) -> _Memory:
+        """The memory, which the caller keeps even if another thread closes the snapshot."""
+        memory = self._memory
+        if memory is None:
+            raise ValueError("the snapshot is closed")
+        return memory
+
+    def close(self) -> None:
+        """Drop the reference to the memory."""
+        self._memory = None
+
+    def __enter__(self) -> Snapshot:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)
+
+    def __repr__(self) -> str:
+        if self._memory is None:
+            return "<userns.Snapshot, closed>"
+        return f"<userns.Snapshot of {len(self.nodes)} user namespaces>"
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError("cannot copy or pickle a Snapshot")
+
+    @property
+    def root(self) -> Optional[Node]:
+        """The node to start from; None if the snapshot is empty."""
+        memory = self._open()
+        return _one(Node, memory, library.userns_root(memory))
+
+    @property
+    def roots(self) -> List[Node]:
+        """The nodes without a visible parent."""
+        memory = self._open()
+        return _all(Node, memory, library.userns_roots, memory)
+
+    @property
+    def nodes(self) -> List[Node]:
+        """All nodes, depth first."""
+        memory = self._open()
+        return _all(Node, memory, library.userns_nodes, memory)
+
+    @property
+    def self_node(self) -> Optional[Node]:
+        """The user namespace of the process that scanned; None if unknown."""
+        memory = self._open()
+        return _one(Node, memory, library.userns_self(memory))
+
+    @property
+    def nonusers(self) -> List[Nonuser]:
+        """All nonuser namespaces; needs scan(owned=True) or scan(pinned=True)."""
+        memory = self._open()
+        return _all(Nonuser, memory, library.userns_nonusers, memory)
+
+    def find_inode(self, inode: int) -> Optional[Node]:
+        """Find the node with an inode number."""
+        memory = self._open()
+        if not _fits(inode, 64):
+            return None
+        return _one(Node, memory, library.userns_find_inode(memory, inode))
+
+    def find_id(self, id: int) -> Optional[Node]:
+        """Find the node with a 64-bit id."""
+        memory = self._open()
+        if not _fits(id, 64):
+            return None
+        return _one(Node, memory, library.userns_find_id(memory, id))
+
+    def find_pid(self, pid: int) -> Optional[Node]:
+        """Find the node of a process."""
+        memory = self._open()
+        if not _fits(pid, 31):
+            return None
+        return _one(Node, memory, library.userns_find_pid(memory, pid))
+
+    def process_name(self, pid: int) -> Optional[str]:
+        """The command name of a process; needs scan(names=True).
+
+        It is empty if the name is unknown, and None if the scan did not see the process. Bytes that
+        are no text become surrogates, as in os.fsdecode().
+        """
+        memory = self._open()
+        if not _fits(pid, 31):
+            return None
+        return _text(library.userns_process_name(memory, pid))
+
+    @property
+    def gaps(self) -> Gap:
+        """The reasons why the snapshot can be incomplete."""
+        return Gap(library.userns_gaps(self._open()))
+
+    def gap_count(self, gap: Gap) -> int:
+        """Count what one gap stands for, in the unit that userns.h states."""
+        memory = self._open()
+        if not _fits(gap, 32):
+            return 0
+        return int(library.userns_gap_count(memory, gap))
+
+    @property
+    def source(self) -> Source:
+        """Where the scan read the processes."""
+        return Source(library.userns_source(self._open()))
+
+    @property
+    def source_error(self) -> Optional[OSError]:
+        """Why scan(bpf=True) used procfs; None if it did not."""
+        error = library.userns_source_error(self._open())
+        return _error(error) if error else None
+
+    @property
+    def time(self) -> datetime:
+        """The time at which the scan began, in UTC, rounded down to microseconds."""
+        return _EPOCH + timedelta(microseconds=self.time_ns // 1000)
+
+    @property
+    def time_ns(self) -> int:
+        """The time at which the scan began, in nanoseconds since the Epoch."""
+        return int(library.userns_time(self._open()))
+
+    @property
+    def boot_id(self) -> Optional[str]:
+        """The boot id of the scanned host, a UUID; None if unknown."""
+        return _text(library.userns_boot_id(self._open()))
+
+    @property
+    def pid_namespace(self) -> Optional[int]:
+        """The inode number of the PID namespace that the PIDs belong to; None if unknown."""
+        return library.userns_pid_namespace(self._open()) or None
+
+
+def scan(
+    proc_path: Union[str, bytes, os.PathLike[Any]] = "/proc",
+    *,
+    pinned: bool = False,
+    sockets: bool = False,
+    owned: bool = False,
+    names: bool = False,
+    bpf: bool = False,
+) -> Snapshot:
+    """Scan the user namespaces of the host.
+
+    The keywords are the flags USERNS_SCAN_PINNED, _SOCKETS, _OWNED, _NAMES and _BPF of userns.h.
+    Raises OSError, with the path, for the errors of userns_scan().
+    """
+    path = os.fsencode(proc_path)
+    if b"\0" in path:
+        raise ValueError("embedded null byte")
+    flags = ScanFlag(0)
+    if pinned:
+        flags |= ScanFlag.PINNED
+    if sockets:
+        flags |= ScanFlag.SOCKETS
+    if owned:
+        flags |= ScanFlag.OWNED
+    if names:
+        flags |= ScanFlag.NAMES
+    if bpf:
+        flags |= ScanFlag.BPF
+    options = Options(size=ctypes.sizeof(Options), proc_path=path, flags=flags)
+    address = c_void_p()
+    error = library.userns_scan(byref(options), byref(address))
+    if error < 0 or address.value is None:
+        raise _error(error, proc_path)
+    return Snapshot(_Memory(address.value))
+
+
+def version() -> str:
+    """The version of the library in use."""
+    return os.fsdecode(library.userns_version())
+
+
+def version_number() -> int:
+    """The version of the library in use as 0xMMmmpp."""
+    return int(library.userns_version_number())

@@ -1,0 +1,111 @@
+"""Print what tests/c/dump.c prints."""
+
+import os
+import sys
+import time
+from typing import Iterable, Optional, Sequence, Union
+
+import userns
+
+Namespace = Union[userns.Node, userns.Nonuser]
+
+
+def number(namespace: Optional[Namespace]) -> int:
+    return namespace.inode if namespace else -1
+
+
+def text(value: Union[str, int, None]) -> Union[str, int]:
+    return -1 if value is None else value
+
+
+def put(*words: object) -> None:
+    sys.stdout.buffer.write(os.fsencode(" ".join(str(word) for word in words)) + b"\n")
+
+
+def put_all(what: str, namespaces: Iterable[Namespace]) -> None:
+    put(f"{what}:", *(namespace.inode for namespace in namespaces))
+
+
+def put_pins(pins: Sequence[userns.Pin]) -> None:
+    for pin in pins:
+        put(
+            *("  pin: kind", int(pin.kind), "pid", pin.pid or 0, "tid", pin.tid or 0),
+            *("descriptor", text(pin.descriptor), "nonuser", number(pin.nonuser)),
+            *("path", text(pin.path)),
+        )
+
+
+def dump_node(snapshot: userns.Snapshot, node: userns.Node) -> None:
+    below = sum(node.is_ancestor_of(other) for other in snapshot)
+    last = snapshot.find_pid(node.pids[-1]) if node.pids else None
+    put(
+        *("node: inode", node.inode, "device", node.device, "id", node.id or 0),
+        *("flags", int(node.flags), "depth", node.depth, "below", below),
+        *("owner", text(node.owner_uid), "parent", number(node.parent)),
+        *("by inode", number(snapshot.find_inode(node.inode))),
+        *("by id", number(snapshot.find_id(node.id or 0)), "by PID", number(last)),
+    )
+    for pid in node.pids:
+        put("  process:", pid, "name", text(snapshot.process_name(pid)))
+    put_all("  children", node.children)
+    put_all("  owned", node.owned)
+    put_pins(node.pins)
+
+
+def dump_nonuser(nonuser: userns.Nonuser) -> None:
+    put(
+        *("nonuser: type", nonuser.type, "name", nonuser.type_name, "inode", nonuser.inode),
+        *("id", nonuser.id or 0, "members", nonuser.member_count),
+        *("owner", number(nonuser.owner), "parent", number(nonuser.parent)),
+    )
+    put_pins(nonuser.pins)
+
+
+def dump_host(snapshot: userns.Snapshot, before: int) -> None:
+    is_now = before <= snapshot.time_ns <= before + 60 * 10**9
+    error = snapshot.source_error
+    put(
+        *("host: time", int(is_now), "boot", text(snapshot.boot_id)),
+        *("PID namespace", snapshot.pid_namespace or 0, "source", int(snapshot.source)),
+        *("error", -error.errno if error and error.errno else 0),
+    )
+
+
+def dump(snapshot: userns.Snapshot) -> None:
+    counts = (snapshot.gap_count(userns.Gap(1 << bit)) for bit in range(32))
+    put("gaps:", int(snapshot.gaps), *counts)
+    put(
+        *("found: root", number(snapshot.root), "self", number(snapshot.self_node)),
+        *("no inode", number(snapshot.find_inode(1)), "no id", number(snapshot.find_id(0))),
+        *("no PID", number(snapshot.find_pid(-1)), "no name", text(snapshot.process_name(-1))),
+    )
+    put_all("nodes", snapshot.nodes)
+    put_all("nonusers", snapshot.nonusers)
+    for node in snapshot.nodes:
+        dump_node(snapshot, node)
+    for nonuser in snapshot.nonusers:
+        dump_nonuser(nonuser)
+    put_all("roots", snapshot.roots)
+
+
+def scan_and_dump(proc_path: str, all_flags: bool) -> None:
+    before = time.time_ns()
+    snapshot = userns.scan(
+        proc_path, pinned=all_flags, sockets=all_flags, owned=all_flags, names=all_flags, bpf=all_flags
+    )
+    dump_host(snapshot, before)
+    dump(snapshot)
+
+
+def main() -> None:
+    put("version:", userns.version(), userns.version_number())
+    try:
+        scan_and_dump(sys.argv[1], True)
+        scan_and_dump(sys.argv[1], False)
+    except OSError as error:
+        put("error", error.errno, error.strerror)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,240 @@
+"""What the module promises besides the answers, which dump.py compares.
+
+The environment variable USERNS_H names the header, whose constants are compared.
+"""
+
+import copy
+import errno
+import gc
+import os
+import pickle
+import re
+import threading
+import time
+import unittest
+import weakref
+from datetime import datetime, timedelta, timezone
+from enum import IntFlag
+from pathlib import Path
+from typing import Any, Dict, List
+
+import userns
+from userns import _constants
+
+
+class Errors(unittest.TestCase):
+    def test_they_are_os_errors_of_their_kind(self) -> None:
+        with self.assertRaises(FileNotFoundError) as caught:
+            userns.scan("/does/not/exist")
+        self.assertEqual(caught.exception.errno, errno.ENOENT)
+        self.assertEqual(caught.exception.filename, "/does/not/exist")
+        self.assertIn("does not exist", str(caught.exception))
+        with self.assertRaises(OSError) as not_procfs:
+            userns.scan(Path("/"))
+        self.assertEqual(not_procfs.exception.errno, errno.ENODEV)
+
+    def test_a_path_is_not_truncated(self) -> None:
+        with self.assertRaises(ValueError):
+            userns.scan("/proc\0/none")
+        self.assertGreater(len(userns.scan(b"/proc").nodes), 0)
+
+    def test_a_number_is_not_truncated(self) -> None:
+        snapshot = userns.scan(names=True)
+        pid = os.getpid()
+        self.assertEqual(snapshot.find_pid(pid), snapshot.self_node)
+        self.assertIsNone(snapshot.find_pid(pid + 2**32))
+        self.assertIsNotNone(snapshot.process_name(pid))
+        self.assertIsNone(snapshot.process_name(pid + 2**32))
+        self.assertEqual(snapshot.gap_count(userns.Gap(2**32 | 1)), 0)
+        for node in snapshot:
+            self.assertIsNone(snapshot.find_inode(node.inode + 2**64))
+            self.assertIsNone(snapshot.find_inode(node.inode - 2**64))
+
+    def test_only_nodes_are_descendants(self) -> None:
+        snapshot = userns.scan(owned=True)
+        self.assertGreater(len(snapshot.nonusers), 0)
+        with self.assertRaises(TypeError):
+            snapshot.roots[0].is_ancestor_of(snapshot.nonusers[0])  # type: ignore[arg-type]
+
+    def test_attributes_are_read_only(self) -> None:
+        snapshot = userns.scan()
+        for name in ("inode", "pids", "other"):
+            with self.assertRaises(AttributeError):
+                setattr(snapshot.nodes[0], name, 1)
+        for name in ("nodes", "time", "other"):
+            with self.assertRaises(AttributeError):
+                setattr(snapshot, name, 1)
+
+
+class Values(unittest.TestCase):
+    def test_time(self) -> None:
+        before = time.time_ns()
+        snapshot = userns.scan()
+        self.assertTrue(before <= snapshot.time_ns <= time.time_ns())
+        age = datetime.now(timezone.utc) - snapshot.time
+        self.assertTrue(timedelta(0) <= age < timedelta(minutes=1))
+        self.assertEqual(int(snapshot.time.timestamp()), snapshot.time_ns // 10**9)
+
+    def test_host(self) -> None:
+        snapshot = userns.scan()
+        boot_id = Path("/proc/sys/kernel/random/boot_id")
+        if boot_id.exists():
+            self.assertEqual(snapshot.boot_id, boot_id.read_text().strip())
+        self.assertEqual(snapshot.pid_namespace, os.stat("/proc/self/ns/pid").st_ino)
+        self.assertEqual(snapshot.source, userns.Source.PROCFS)
+        self.assertIsNone(snapshot.source_error)
+
+    def test_names(self) -> None:
+        pid = os.getpid()
+        with_names = userns.scan(names=True)
+        expected = Path("/proc/self/comm").read_text().rstrip("\n")
+        self.assertEqual(with_names.process_name(pid), expected)
+        self.assertIsNone(userns.scan().process_name(pid))
+
+    def test_flags(self) -> None:
+        for node in userns.scan(pinned=True):
+            flags = {
+                userns.NodeFlag.INITIAL: node.is_initial,
+                userns.NodeFlag.PARENT_HIDDEN: node.is_parent_hidden,
+                userns.NodeFlag.EMPTY: node.is_empty,
+                userns.NodeFlag.ONLY_PINNED: node.is_only_pinned,
+            }
+            self.assertEqual(node.flags, sum(flag for flag, is_set in flags.items() if is_set))
+
+    def test_gap_counts(self) -> None:
+        snapshot = userns.scan(pinned=True)
+        for gap in userns.Gap:
+            self.assertEqual(gap in snapshot.gaps, snapshot.gap_count(gap) > 0)
+
+    def test_repr(self) -> None:
+        snapshot = userns.scan(pinned=True)
+        node = snapshot.nodes[0]
+        self.assertIn(f"user:[{node.inode}]", repr(node))
+        nonuser = snapshot.nonusers[0]
+        self.assertIn(f"{nonuser.type_name}:[{nonuser.inode}]", repr(nonuser))
+        self.assertIn("MEMBER pid=", repr(nonuser.pins[0]))
+
+
+class Memory(unittest.TestCase):
+    def test_a_node_keeps_its_snapshot(self) -> None:
+        snapshot = userns.scan(owned=True)
+        memory = weakref.ref(snapshot._memory)
+        node, inode = snapshot.nodes[0], snapshot.nodes[0].inode
+        del snapshot
+        gc.collect()
+        self.assertIsNotNone(memory())
+        self.assertEqual(node.inode, inode)
+        owned = node.owned
+        del node
+        self.assertIsNotNone(memory() if owned else self)
+        del owned
+        gc.collect()
+        self.assertIsNone(memory())
+
+    def test_a_closed_snapshot_cannot_be_used(self) -> None:
+        with userns.scan() as snapshot:
+            node = snapshot.nodes[0]
+            inode = node.inode
+        for use in (lambda: snapshot.nodes, lambda: snapshot.gaps, lambda: snapshot.find_inode(inode)):
+            with self.assertRaises(ValueError):
+                use()
+        self.assertEqual(node.inode, inode)
+        snapshot.close()
+        self.assertIn("closed", repr(snapshot))
+
+    def test_a_copy_is_the_same_object(self) -> None:
+        snapshot = userns.scan()
+        node = copy.copy(snapshot.nodes[0])
+        self.assertEqual(node, snapshot.nodes[0])
+        for make in (copy.deepcopy, pickle.dumps):
+            for value in (node, snapshot):
+                with self.assertRaises(TypeError):
+                    make(value)
+
+    def test_equality_is_identity(self) -> None:
+        first, second = userns.scan(), userns.scan()
+        self.assertEqual(first.nodes[0], first.roots[0])
+        self.assertEqual(len({first.nodes[0], first.roots[0]}), 1)
+        self.assertNotEqual(first.nodes[0], second.nodes[0])
+        self.assertNotEqual(first.nodes[0], first.nodes[0].inode)
+        self.assertNotEqual(first, second)
+
+    def test_close_in_another_thread(self) -> None:
+        unexpected: List[BaseException] = []
+
+        def use(snapshot: userns.Snapshot) -> None:
+            try:
+                while True:
+                    assert all(node.pids == node.pids for node in snapshot)
+            except ValueError:
+                pass  # it is closed now
+            except BaseException as error:
+                unexpected.append(error)
+
+        for _ in range(10):
+            snapshot = userns.scan()
+            threads = [threading.Thread(target=use, args=[snapshot]) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            snapshot.close()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(unexpected, [])
+
+    def test_no_leak(self) -> None:
+        def resident() -> int:
+            return int(Path("/proc/self/statm").read_text().split()[1])
+
+        def scan() -> None:
+            snapshot = userns.scan(owned=True, names=True)
+            for node in snapshot:
+                for pid in node.pids:
+                    self.assertIsNotNone(snapshot.process_name(pid))
+
+        for _ in range(200):
+            scan()
+        before = resident()
+        kept = [userns.scan(owned=True, names=True) for _ in range(500)]
+        held = resident() - before
+        del kept
+        before = resident()
+        for _ in range(2000):
+            scan()
+        self.assertGreater(held, 0)
+        self.assertLess(resident() - before, 2 * held)  # half of the memory of 2000 snapshots
+
+
+class Header(unittest.TestCase):
+    def test_constants(self) -> None:
+        header = Path(os.environ["USERNS_H"]).read_text(encoding="utf-8")
+        number = r"(?:UINT64_C\()?(0x[0-9a-f]+|\d+)"
+        bits = re.findall(rf"^#define USERNS_(SCAN|GAP|NODE)_(\w+) {number}", header, re.MULTILINE)
+        values = re.findall(rf"^    USERNS_(PIN|SOURCE)_(\w+) = {number},", header, re.MULTILINE)
+        expected: Dict[str, Dict[str, int]] = {}
+        for kind, name, value in bits + values:
+            expected.setdefault(kind, {})[name] = int(value, 0)
+        kinds: Dict[str, Any] = {
+            "SCAN": _constants.ScanFlag,
+            "GAP": userns.Gap,
+            "NODE": userns.NodeFlag,
+            "PIN": userns.PinKind,
+            "SOURCE": userns.Source,
+        }
+        found = {kind: {each.name: int(each) for each in members} for kind, members in kinds.items()}
+        self.assertEqual(found, expected)
+        for kind, members in kinds.items():
+            self.assertEqual(issubclass(members, IntFlag), kind in ("SCAN", "GAP", "NODE"))
+
+    def test_values_of_a_newer_library(self) -> None:
+        source = userns.Source(99)
+        self.assertEqual((source, source.name), (99, "UNKNOWN_99"))
+        self.assertNotIn(99, list(userns.Source))
+        self.assertIn("UNKNOWN_99", repr(source))
+        self.assertEqual(userns.PinKind(2**31), 2**31)
+        self.assertEqual(userns.Gap(1 << 20 | 2), userns.Gap.HIDEPID | 1 << 20)
+        with self.assertRaises(ValueError):
+            userns.Source("procfs")  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,116 @@
+/* Prints what tests/c/dump.c prints. */
+#include <chrono>
+#include <iostream>
+#include <string>
+#include <userns.hpp>
+
+/* The inode number of a node or a nonuser namespace, if there is one. */
+template <typename T>
+static std::string number(T handle)
+{
+    return handle ? std::to_string(handle.inode()) : "-1";
+}
+
+static const char *text(const char *text)
+{
+    return text != nullptr ? text : "-1";
+}
+
+template <typename T>
+static void print_all(const char *what, userns::range<T> range)
+{
+    std::cout << what << ':';
+    for (T handle : range)
+        std::cout << ' ' << handle.inode();
+    std::cout << '\n';
+}
+
+static void print_pins(userns::range<userns::pin> pins)
+{
+    for (userns::pin pin : pins)
+        std::cout << "  pin: kind " << static_cast<unsigned>(pin.kind()) << " pid " << pin.pid()
+                  << " tid " << pin.tid() << " descriptor " << pin.descriptor() << " nonuser "
+                  << number(pin.nonuser()) << " path " << text(pin.path()) << '\n';
+}
+
+static void dump_node(const userns::snapshot &snapshot, userns::node node)
+{
+    const userns::range<pid_t> pids = node.pids();
+    const std::optional<uid_t> owner = node.owner_uid();
+    std::size_t below = 0;
+
+    for (userns::node other : snapshot.nodes())
+        below += node.is_ancestor_of(other);
+    std::cout << "node: inode " << node.inode() << " device " << node.device() << " id "
+              << node.id().value_or(0) << " flags " << node.flags() << " depth " << node.depth()
+              << " below " << below << " owner " << (owner ? std::to_string(*owner) : "-1")
+              << " parent " << number(node.parent()) << " by inode "
+              << number(snapshot.find_inode(node.inode())) << " by id "
+              << number(snapshot.find_id(node.id().value_or(0))) << " by PID "
+              << (pids.empty() ? "-1" : number(snapshot.find_pid(pids[pids.size() - 1]))) << '\n';
+    for (pid_t pid : pids)
+        std::cout << "  process: " << pid << " name " << text(snapshot.process_name(pid)) << '\n';
+    print_all("  children", node.children());
+    print_all("  owned", node.owned());
+    print_pins(node.pins());
+}
+
+static void dump_nonuser(userns::nonuser nonuser)
+{
+    std::cout << "nonuser: type " << nonuser.type() << " name " << nonuser.type_name() << " inode "
+              << nonuser.inode() << " id " << nonuser.id().value_or(0) << " members "
+              << nonuser.member_count() << " owner " << number(nonuser.owner()) << " parent "
+              << number(nonuser.parent()) << '\n';
+    print_pins(nonuser.pins());
+}
+
+static void dump_host(const userns::snapshot &snapshot, userns::time_point before)
+{
+    const userns::time_point time = snapshot.time();
+    const bool is_now = before <= time && time <= before + std::chrono::minutes(1);
+
+    std::cout << "host: time " << is_now << " boot " << text(snapshot.boot_id())
+              << " PID namespace " << snapshot.pid_namespace().value_or(0) << " source "
+              << static_cast<unsigned>(snapshot.source()) << " error "
+              << -snapshot.source_error().value() << '\n';
+}
+
+static void dump(const userns::snapshot &snapshot)
+{
+    std::cout << "gaps: " << snapshot.gaps();
+    for (unsigned bit = 0; bit < 32; bit++)
+        std::cout << ' ' << snapshot.gap_count(static_cast<userns::gap>(1u << bit));
+    std::cout << "\nfound: root " << number(snapshot.root()) << " self " << number(snapshot.self())
+              << " no inode " << number(snapshot.find_inode(1)) << " no id "
+              << number(snapshot.find_id(0)) << " no PID " << number(snapshot.find_pid(-1))
+              << " no name " << text(snapshot.process_name(-1)) << '\n';
+    print_all("nodes", snapshot.nodes());
+    print_all("nonusers", snapshot.nonusers());
+    for (userns::node node : snapshot.nodes())
+        dump_node(snapshot, node);
+    for (userns::nonuser nonuser : snapshot.nonusers())
+        dump_nonuser(nonuser);
+    print_all("roots", snapshot.roots());
+}
+
+static void scan_and_dump(const char *proc_path, std::uint64_t flags)
+{
+    const userns::time_point before = std::chrono::system_clock::now();
+    const userns::snapshot snapshot = userns::scan({proc_path, flags});
+
+    dump_host(snapshot, before);
+    dump(snapshot);
+}
+
+int main(int argc, char *argv[])
+try {
+    if (argc != 2)
+        return 2;
+    std::cout << "version: " << userns::version() << ' ' << userns::version_number() << '\n';
+    scan_and_dump(argv[1], userns::scan_pinned | userns::scan_sockets | userns::scan_owned |
+                               userns::scan_names | userns::scan_bpf);
+    scan_and_dump(argv[1], 0);
+} catch (const std::system_error &error) {
+    std::cout << "error " << error.code().value() << ' ' << error.code().message() << '\n';
+    return 1;
+}

@@ -1,0 +1,133 @@
+/* What userns.hpp promises besides the answers, which dump.cpp compares. */
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <type_traits>
+#include <userns.hpp>
+#include <utility>
+#include <vector>
+
+#define CHECK(condition) \
+    ((condition) ? (void)0 : (std::fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition), std::exit(1)))
+
+static_assert(!std::is_copy_constructible_v<userns::snapshot> && !std::is_copy_assignable_v<userns::snapshot>);
+static_assert(std::is_nothrow_move_constructible_v<userns::snapshot>);
+static_assert(std::is_nothrow_move_assignable_v<userns::snapshot>);
+static_assert(sizeof(userns::snapshot) == sizeof(userns_snapshot *));
+static_assert(std::is_trivially_copyable_v<userns::node> && std::is_trivially_copyable_v<userns::pin>);
+static_assert(std::is_trivially_copyable_v<userns::nonuser>);
+static_assert(!std::is_convertible_v<userns::node, bool> && !std::is_convertible_v<userns::pin, userns::node>);
+
+static void null_handles()
+{
+    const userns::snapshot snapshot;
+    const userns::node node = snapshot.root();
+    const userns::pin pin;
+    const userns::nonuser nonuser = pin.nonuser();
+
+    CHECK(snapshot.nodes().empty() && snapshot.roots().size() == 0 && snapshot.nonusers().data() == nullptr);
+    CHECK(!node && !node.parent() && node.children().empty() && node.pids().begin() == node.pids().end());
+    CHECK(!node.id() && !node.owner_uid() && node.inode() == 0 && !node.is_initial() && node == userns::node());
+    CHECK(node.pins().empty() && node.owned().empty());
+    CHECK(!nonuser && nonuser.pins().empty() && !nonuser.owner() && !nonuser.parent());
+    CHECK(!nonuser.id() && nonuser.type_name() == nullptr && nonuser.member_count() == 0);
+    CHECK(pin.pid() == 0 && pin.descriptor() == -1 && pin.path() == nullptr);
+    CHECK(snapshot.process_name(1) == nullptr && snapshot.boot_id() == nullptr);
+    CHECK(!snapshot.pid_namespace() && snapshot.gap_count(userns::gap_unreadable) == 0);
+}
+
+static void flags()
+{
+    const userns::snapshot snapshot = userns::scan();
+
+    for (userns::node node : snapshot.nodes()) {
+        const auto has = [node](userns::node_flag flag) { return (node.flags() & flag) != 0; };
+        CHECK(node.is_initial() == has(userns::node_initial));
+        CHECK(node.is_parent_hidden() == has(userns::node_parent_hidden));
+        CHECK(node.is_empty() == has(userns::node_empty));
+        CHECK(node.is_only_pinned() == has(userns::node_only_pinned));
+    }
+    CHECK(!snapshot.self().is_empty());
+}
+
+static void nodes_stay_when_the_snapshot_moves()
+{
+    userns::snapshot first = userns::scan();
+    const userns::node node = first.self();
+    const std::uint64_t inode = node.inode();
+    std::vector<userns::snapshot> snapshots;
+
+    CHECK(node && node == first.find_inode(inode));
+    snapshots.push_back(std::move(first));
+    snapshots.push_back(userns::scan());
+    CHECK(node.inode() == inode && node == snapshots[0].self() && node != snapshots[1].self());
+    CHECK(!node.is_ancestor_of(snapshots[1].self()));
+    snapshots[1] = std::move(snapshots[0]);
+    CHECK(node.inode() == inode && node == snapshots[1].self());
+}
+
+/* A snapshot of userns_scan() can be owned, and the functions of C accept handles. */
+static void together_with_c()
+{
+    userns_snapshot *scanned;
+
+    CHECK(userns_scan(nullptr, &scanned) == 0);
+    const userns::snapshot snapshot(scanned);
+    CHECK(snapshot.get() == scanned && userns_inode(snapshot.self().get()) == snapshot.self().inode());
+}
+
+static void errors()
+{
+    for (const char *path : {"/does/not/exist", "/"}) {
+        try {
+            const userns::snapshot snapshot = userns::scan({path, 0});
+            CHECK(false);
+        } catch (const std::system_error &error) {
+            const bool missing = std::strlen(path) > 1;
+            CHECK(error.code().category() == userns::category());
+            CHECK(error.code() == (missing ? std::errc::no_such_file_or_directory : std::errc::no_such_device));
+            CHECK(error.code().message() == userns_strerror(missing ? -ENOENT : -ENODEV));
+            CHECK(std::string(error.what()) == path + std::string(": ") + error.code().message());
+        }
+    }
+    try {
+        (void)userns::scan({nullptr, std::uint64_t{1} << 63});
+        CHECK(false);
+    } catch (const std::system_error &error) {
+        CHECK(error.code() == std::errc::invalid_argument && std::strncmp(error.what(), "/proc: ", 7) == 0);
+    }
+    CHECK(!userns::scan().source_error());
+}
+
+static void ranges()
+{
+    const userns::snapshot snapshot = userns::scan();
+    const userns::range<userns::node> nodes = snapshot.nodes();
+    const auto has_parent = [](userns::node node) { return static_cast<bool>(node.parent()); };
+
+    static_assert(std::is_same_v<decltype(*nodes.begin()), const userns::node &>);
+    CHECK(nodes.size() == static_cast<std::size_t>(std::distance(nodes.begin(), nodes.end())));
+    CHECK(nodes[0] == *nodes.data() && nodes[0] == snapshot.roots()[0]);
+    CHECK(static_cast<std::size_t>(std::count_if(nodes.begin(), nodes.end(), has_parent)) ==
+          nodes.size() - snapshot.roots().size());
+#if __cplusplus >= 202002L
+    const std::span<const userns::node> span = snapshot.nodes();
+    const std::span pids = snapshot.self().pids();
+    static_assert(std::is_same_v<decltype(pids), const std::span<const pid_t>>);
+    CHECK(span.data() == nodes.data() && span.size() == nodes.size());
+    CHECK(std::ranges::count_if(snapshot.nodes(), has_parent) == std::count_if(nodes.begin(), nodes.end(), has_parent));
+    CHECK(std::ranges::find(snapshot.nodes(), snapshot.self()) != nodes.end());
+    CHECK(std::ranges::find(pids, snapshot.self().pids()[0]) == pids.begin());
+#endif
+}
+
+int main()
+{
+    null_handles();
+    flags();
+    nodes_stay_when_the_snapshot_moves();
+    together_with_c();
+    errors();
+    ranges();
+}

@@ -1,3 +1,0 @@
-module userns
-
-go 1.19
