@@ -29,7 +29,7 @@ SONAME = "libuserns.so.0"
 
 # The files of an sdist: those of the package, and of the Rust library, which is put into libuserns/.
 PACKAGE_FILES = ["README.md", "backend", "examples", "pyproject.toml", "src", "tests"]
-CRATE_FILES = ["Cargo.lock", "Cargo.toml", "README.md", "benches", "build.rs", "include", "src"]
+CRATE_FILES = ["Cargo.lock", "Cargo.toml", "README.md", "benches", "build.rs", "include", "src", "tests"]
 LICENSES = ["LICENSE-APACHE", "LICENSE-MIT"]
 
 Files = Dict[str, bytes]  # by the path in an archive
@@ -154,7 +154,8 @@ def dist_info() -> str:
 
 
 def metadata_files() -> Files:
-    wheel = f"Wheel-Version: 1.0\nGenerator: userns_build\nRoot-Is-Purelib: false\nTag: {tag()}\n"
+    is_pure = "true" if uses_system_library() else "false"
+    wheel = f"Wheel-Version: 1.0\nGenerator: userns_build\nRoot-Is-Purelib: {is_pure}\nTag: {tag()}\n"
     files = {f"{dist_info()}/METADATA": metadata(), f"{dist_info()}/WHEEL": wheel.encode()}
     files.update(licenses(f"{dist_info()}/licenses/"))
     return files

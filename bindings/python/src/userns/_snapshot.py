@@ -49,7 +49,7 @@ class _Handle:
         return c_void_p(self._address)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Handle):
+        if not isinstance(other, _Handle) or type(other) is not type(self):
             return NotImplemented
         return self._address == other._address and self._memory is other._memory
 
