@@ -3,7 +3,7 @@
 use super::pid_namespace::PidNamespaces;
 use super::{Context, Procfs};
 use crate::error::Error;
-use crate::sys::file;
+use crate::sys::{file, if_any};
 use crate::util::arrays::reserved;
 use crate::util::parse;
 use once_cell::race::OnceBox;
@@ -52,12 +52,13 @@ pub fn overflow_uid(procfs: &Procfs) -> Result<u32, Error> {
     Ok(uid.unwrap_or(DEFAULT_OVERFLOW_UID))
 }
 
-/// The text of a file below `sys`, without its newline. The procfs at `/proc` serves if this one is mounted with
-/// subset=pid.
+/// The text of a file below `sys`, without its newline; `None` if it is unknown. The procfs at `/proc` serves if this one is
+/// mounted with subset=pid.
 fn read_sysctl<'b>(procfs: &Procfs, path: &CStr, buffer: &'b mut [u8]) -> Result<Option<&'b [u8]>, Error> {
-    let opened = file::open_at(procfs.root(), path, libc::O_RDONLY).or_else(|_| {
-        let usual = file::open(c"/proc", libc::O_PATH | libc::O_DIRECTORY)?;
-        file::open_at(&usual, path, libc::O_RDONLY)
-    });
-    Ok(file::read_start(opened, buffer)?.map(<[u8]>::trim_ascii_end))
+    let opened = match if_any(procfs.open_file(procfs.root(), path))? {
+        None => Procfs::usual()?.map(|usual| usual.open_file(usual.root(), path)).transpose(),
+        opened => Ok(opened),
+    };
+    let Some(file) = if_any(opened)?.flatten() else { return Ok(None) };
+    Ok(if_any(file::read_start(&file, buffer))?.map(<[u8]>::trim_ascii_end))
 }

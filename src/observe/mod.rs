@@ -5,6 +5,8 @@ mod answer;
 mod bpf;
 mod candidate;
 mod context;
+mod covers;
+mod files;
 mod mountinfo;
 mod nonusers;
 mod pid_namespace;

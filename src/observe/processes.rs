@@ -6,7 +6,6 @@ use crate::error::Error;
 use crate::facts::{Gap, Member, NamespaceType, parse_link};
 use crate::sys::Errno;
 use crate::sys::dir::Directory;
-use crate::sys::file;
 use crate::util::arrays::push;
 use crate::util::parse;
 use crate::util::path::ShortPath;
@@ -59,7 +58,8 @@ fn visit(context: &mut Context, pid: i32) -> Result<(), Error> {
 /// link, tells the namespace. If the process has ended, the next member that the walk meets is used.
 fn record(context: &mut Context, path: &CStr) -> Result<Answer<u32>, Error> {
     let procfs = context.procfs;
-    match Answer::settle(|| procfs.open_namespace(path))? {
+    let nsfs = context.users.device();
+    match Answer::settle(|| procfs.open_namespace(procfs.root(), path, nsfs))? {
         Answer::Is(namespace) => {
             Ok(context.record_user(namespace)?.map_or(Answer::Refused(Errno(libc::EINVAL)), Answer::Is))
         }
@@ -70,7 +70,7 @@ fn record(context: &mut Context, path: &CStr) -> Result<Answer<u32>, Error> {
 
 fn read_inode(procfs: &Procfs, path: &CStr) -> Result<u64, Errno> {
     let mut text = [0; 32];
-    match parse_link(file::read_link_at(procfs.root(), path, &mut text)?) {
+    match parse_link(procfs.read_link(procfs.root(), path, &mut text)?) {
         Some((NamespaceType::User, inode)) => Ok(inode),
         _ => Err(Errno(libc::EINVAL)), // something is mounted over it
     }

@@ -55,7 +55,7 @@ impl Sockets {
 fn open_network_namespace(thread: &Thread, number: i32) -> Result<Fd, Errno> {
     let process = pidfd::open(thread.tid, thread.tid != thread.pid)?;
     let file = pidfd::duplicate(&process, number)?;
-    match file::status(&file)?.is_socket {
+    match file::status(&file)?.is_socket() {
         true => pidfd::network_namespace(&file),
         false => Err(Errno(libc::ESRCH)), // the owner has replaced the socket
     }
