@@ -31,8 +31,9 @@ fn files() -> Vec<String> {
 
 fn tests(options: &Options) -> Vec<Test> {
     let mut files = files();
+    let readme = readme_names(files.clone());
     files.retain(|file| options.may_select_from(file) || options.may_select_from(&by_bpf(file)));
-    let (waiting, tests) = (Mutex::new(files), Mutex::new(Vec::new()));
+    let (waiting, tests) = (Mutex::new(files), Mutex::new(vec![readme]));
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
@@ -45,6 +46,16 @@ fn tests(options: &Options) -> Vec<Test> {
         }
     });
     tests.into_inner().unwrap()
+}
+
+/// A test that `tests/README.md` says of each file what it is about.
+fn readme_names(files: Vec<String>) -> Test {
+    let run = move |_| {
+        let readme = fs::read_to_string(root().join("tests/README.md")).unwrap();
+        let missing: Vec<_> = files.iter().filter(|file| !readme.contains(&format!("\n| `{file}.c` | "))).collect();
+        if missing.is_empty() { Outcome::Passed } else { Outcome::Failed(format!("tests/README.md lacks {missing:?}")) }
+    };
+    Test { name: "readme::names_every_file".into(), run: Box::new(run) }
 }
 
 fn by_bpf(file: &str) -> String {
