@@ -328,6 +328,7 @@ SITUATION(number_of_calls, IN_SANDBOX,
     int alone, with_members, with_namespaces;
 
     start(go_down, &(int){ 0 }); /* process 2: the scan checks whether it is kthreadd */
+    calls_of_a_scan();           /* the first scan of a process also reads the boot id */
     alone = calls_of_a_scan();
     for (int i = 0; i < MORE; i++)
         start(go_down, &(int){ 0 });
