@@ -137,7 +137,7 @@ SITUATION(tree, 0, "the binding prints the tree like userns_tree")
     const char *output = compare_trees(sandbox());
 
     check_contains(output, "PIDs: 1 2 3 ");               /* PIDs of the sandbox */
-    check_contains(output, " \n                  ");       /* on several lines */
+    check_contains(output, " \n                  ");      /* on several lines */
     check_contains(output, "}\n\n");                      /* a namespace without processes */
     check_contains(output, "                    PIDs: "); /* depth 2 or more */
 }

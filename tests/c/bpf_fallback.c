@@ -1,5 +1,4 @@
-/* Scans that cannot use BPF read procfs. And the data that a scan by BPF still reads from procfs.
- */
+/* Scans that cannot use BPF read procfs; and the data that a scan by BPF still reads from it. */
 #include "situation.h"
 #include "bpf.h"
 #include <linux/capability.h>

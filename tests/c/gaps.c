@@ -2,12 +2,13 @@
 #include "situation.h"
 #include "pins.h"
 
-/* The lowest bit that is no gap, and the unit of each gap that has one. */
+/* The lowest bit that is no gap. */
 enum { UNKNOWN = USERNS_GAP_UNOPENED_MOUNTS << 1 };
 
+/* Gaps that count 1. */
 #define WITHOUT_UNIT (USERNS_GAP_HIDEPID | USERNS_GAP_PIDNS | USERNS_GAP_NESTED)
 
-/* A count for each gap that is set, and 0 for all else. Releases the snapshot. */
+/* Each gap that is set has a count; all other bits have 0. Releases the snapshot. */
 static void check_counts(struct userns_snapshot *snapshot)
 {
     uint32_t gaps = userns_gaps(snapshot);
@@ -173,7 +174,7 @@ static struct mount_gaps mount_gaps_now(void)
     return gaps;
 }
 
-/* What a new scan counts is as many more as given. */
+/* A new scan counts this much more than before. */
 static void check_more(const struct mount_gaps *before, struct mount_gaps more)
 {
     struct mount_gaps now = mount_gaps_now();

@@ -1,4 +1,4 @@
-/* What a scan for pins must not open or wait for: FIFOs, devices, leases, stopped file servers. */
+/* A scan for pins must not open FIFOs, devices or leased files, nor wait for a file server. */
 #include "situation.h"
 #include "findings.h"
 #include "fuse.h"

@@ -93,3 +93,30 @@ SITUATION(fifos, IN_SANDBOX, "FIFOs are mounted over /proc/PID/comm and /proc/PI
 
     before_deadline(scan_past_fifos, &pid);
 }
+
+static void scan_past_fifos_of_the_host(void *unused UNUSED)
+{
+    static const char *const paths[] = { "/proc/2/stat", "/proc/self/status",
+                                         "/proc/self/mountinfo", "/proc/sys/kernel/overflowuid" };
+    struct userns_snapshot *snapshot;
+
+    mount_tmpfs("/mnt");
+    CHECK(mkfifo("/mnt/fifo", 0600) == 0);
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        CHECK(mount("/mnt/fifo", paths[i], "none", MS_BIND, NULL) == 0);
+    snapshot = scan();
+    CHECK(userns_find_pid(snapshot, 2) == userns_self(snapshot));
+    CHECK(userns_find_pid(snapshot, getpid()) == userns_self(snapshot));
+    userns_free(snapshot);
+    new_user_namespace();
+    snapshot = scan();
+    CHECK_EQ(userns_inode(userns_self(snapshot)), inode_of(getpid()));
+    userns_free(snapshot);
+}
+
+SITUATION(fifos_of_the_host, IN_SANDBOX,
+          "FIFOs are mounted over files that describe the host or the caller")
+{
+    CHECK_EQ(start(do_nothing, NULL), 2);
+    before_deadline(scan_past_fifos_of_the_host, NULL);
+}

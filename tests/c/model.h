@@ -6,7 +6,7 @@
 
 enum { SPACES = 40, PROCESSES = 120 };
 
-/* What a snapshot must show. Index 0 is the namespace of the sandbox. */
+/* The tree that a snapshot must show. Index 0 is the namespace of the sandbox. */
 struct model {
     int spaces;
     struct {

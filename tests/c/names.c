@@ -59,7 +59,7 @@ SITUATION(unknown, IN_SANDBOX | BY_BPF, "a PID that the scan did not see, and a 
     userns_free(without);
 }
 
-/* The name is read from procfs, but with BPF the process itself is found without it. */
+/* A FIFO over /proc/PID/comm. */
 static void mount_over_name(pid_t pid)
 {
     char path[64];

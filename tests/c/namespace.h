@@ -74,12 +74,13 @@ static UNUSED void mount_procfs(const char *path, const char *options)
              strerror(errno));
 }
 
-/* Where the first process of a new PID namespace mounts a procfs, and how far it then goes down. */
+/* For mount_and_go_down(). */
 struct inner_procfs {
     const char *path;
     int levels;
 };
 
+/* For start(): mounts a procfs, then enters a chain of new user namespaces. */
 static UNUSED void mount_and_go_down(void *argument)
 {
     struct inner_procfs *inner = argument;
@@ -89,9 +90,8 @@ static UNUSED void mount_and_go_down(void *argument)
 }
 
 /*
- * Makes a PID namespace that this process is not in and mounts its procfs. Returns process 1 of it,
- * which goes so many user namespaces down. Later children of this process are in that PID
- * namespace.
+ * Makes a PID namespace below that of this process, and mounts its procfs. Returns process 1 of it,
+ * which goes so many user namespaces down. Later children of this process are in it, too.
  */
 static UNUSED pid_t mount_inner_procfs(const char *path, int levels)
 {

@@ -8,7 +8,7 @@
 
 /* ---- Holding namespaces ---- */
 
-/* What a process that holds a namespace tells the process that scans; in shared memory. */
+/* A process that holds a namespace fills this in for the process that scans; in shared memory. */
 struct held {
     uint64_t inode; /* of the user namespace */
     uint64_t other; /* of a nonuser namespace that it owns */
@@ -72,7 +72,7 @@ static UNUSED void hold_descriptor(void *argument)
     held->inode = inode_of_fd(held->fd);
 }
 
-/* What a second thread does before it sleeps. */
+/* The function that a second thread runs before it sleeps. */
 struct task {
     void (*act)(void *);
     struct held *held;
@@ -248,7 +248,7 @@ static UNUSED const struct userns_pin *check_owned(const struct userns_pin *pin,
     return pins[0];
 }
 
-/* What a new scan for pins counts for a gap. */
+/* The count of a gap in a new scan for pins. */
 static UNUSED size_t gap_count_now(uint32_t gap)
 {
     struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_PINNED);

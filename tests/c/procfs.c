@@ -18,7 +18,7 @@ SITUATION(nested_with_own_procfs, IN_SANDBOX, "a nested PID namespace has its ow
     userns_free(snapshot);
 }
 
-/* What a process in the outer PID namespace tells a process in the inner one. */
+/* A process in the outer PID namespace, as seen by a process in the inner one. */
 struct outside {
     pid_t pid;
     uint64_t inode, pid_namespace;

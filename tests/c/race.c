@@ -147,7 +147,6 @@ static void end_first(void)
     end(first);
 }
 
-/* The first member to be met ends before its namespace is opened: the next one serves. */
 SITUATION(member_ends, IN_SANDBOX, "the first member ends before its namespace is opened")
 {
     pid_t second;
@@ -164,8 +163,8 @@ SITUATION(member_ends, IN_SANDBOX, "the first member ends before its namespace i
 }
 
 /*
- * The first member to be met moves to a new namespace before the old one is opened. It is shown
- * where it was when it was opened, and the other member where it has been all the time.
+ * The scan reads the link of the first member, which then moves; so the scan opens the new namespace.
+ * It must still find the other member in the old one.
  */
 SITUATION(member_moves, IN_SANDBOX,
           "the first member moves to another namespace before the old one is opened")
@@ -328,7 +327,7 @@ SITUATION(number_of_calls, IN_SANDBOX,
     int alone, with_members, with_namespaces;
 
     start(go_down, &(int){ 0 }); /* process 2: the scan checks whether it is kthreadd */
-    calls_of_a_scan();           /* the first scan of a process also reads the boot id */
+    calls_of_a_scan();           /* the first scan also reads the boot id */
     alone = calls_of_a_scan();
     for (int i = 0; i < MORE; i++)
         start(go_down, &(int){ 0 });

@@ -12,11 +12,10 @@
  *         userns_free(snapshot);
  *     }
  *
- * SITUATION registers it in a linker section. main(), which is below, lists what is registered
- * (--list) or runs one; tests/situations.rs asks for the list and runs each. Nothing else is
- * needed.
+ * SITUATION registers it in a linker section. main() below lists the registered situations (--list)
+ * or runs one of them. tests/situations.rs asks for the list and runs each.
  *
- * Each situation runs in a process of its own. Whatever processes it leaves are ended.
+ * Each situation runs in a process of its own. Processes that it leaves are ended.
  */
 #ifndef SITUATION_H
 #define SITUATION_H

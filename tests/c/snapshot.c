@@ -1,4 +1,4 @@
-/* What a snapshot says about itself, and that it never changes. */
+/* A snapshot as a whole: it never changes; its time, boot id and PID namespace. */
 #include "situation.h"
 #include "text.h"
 #include <time.h>
@@ -37,7 +37,7 @@ static uint64_t realtime_now(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-SITUATION(time, BY_BPF, "the time is that of the begin of the scan")
+SITUATION(time, BY_BPF, "the time is that at which the scan began")
 {
     uint64_t before = realtime_now(), after, later;
     struct userns_snapshot *first = scan(), *second;

@@ -73,7 +73,7 @@ static void count_signal(int number UNUSED)
     signals++;
 }
 
-/* A state in which nothing is as in most programs. */
+/* A blocked signal, a handler, a directory and a umask that differ from the defaults. */
 static void set_up_state(int handled)
 {
     struct sigaction action = { .sa_handler = count_signal };

@@ -1,4 +1,4 @@
-/* Callers that may not see every process or namespace, and what the snapshot says then. */
+/* Visibility: callers that may not read every process or see every namespace. */
 #include "situation.h"
 #include <linux/capability.h>
 
