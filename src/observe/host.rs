@@ -3,7 +3,7 @@
 use super::pid_namespace::PidNamespaces;
 use super::{Context, Procfs};
 use crate::error::Error;
-use crate::sys::{Errno, file};
+use crate::sys::file;
 use crate::util::arrays::reserved;
 use crate::util::parse;
 use once_cell::race::OnceBox;
@@ -55,9 +55,5 @@ pub fn overflow_uid(procfs: &Procfs) -> Result<u32, Error> {
 /// The text of a file below `sys`, without its newline. The procfs at `/proc` is used if this one is mounted with
 /// subset=pid, or if something is mounted over the file.
 fn read_sysctl<'b>(procfs: &Procfs, path: &CStr, buffer: &'b mut [u8]) -> Result<Option<&'b [u8]>, Error> {
-    let opened = procfs.open_file(procfs.root(), path).or_else(|_| {
-        let usual = Procfs::open(c"/proc").map_err(|error| Errno(error.errno()))?;
-        usual.open_file(usual.root(), path)
-    });
-    Ok(file::read_start(opened, buffer)?.map(<[u8]>::trim_ascii_end))
+    Ok(file::read_start(procfs.open_here_or_in_proc(path), buffer)?.map(<[u8]>::trim_ascii_end))
 }

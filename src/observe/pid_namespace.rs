@@ -57,7 +57,7 @@ fn link_to_pid_namespace(procfs: &Procfs, path: &CStr) -> Option<u64> {
 
 /// Whether the procfs is of the caller's PID namespace: then NSpid in proc_pid_status(5) has one number.
 fn shows_callers_pid_namespace(procfs: &Procfs) -> Result<bool, Error> {
-    let Some(status) = if_any(file::open_at(procfs.root(), c"self/status", libc::O_RDONLY))? else { return Ok(false) };
+    let Some(status) = if_any(procfs.open_file(procfs.root(), c"self/status"))? else { return Ok(false) };
     let status = file::read_to_end(&status)?;
     Ok(parse::value_of(&status, b"NSpid").and_then(parse::number).is_some())
 }
@@ -68,7 +68,7 @@ pub fn is_initial(procfs: &Procfs, known: PidNamespaces) -> Result<bool, Error> 
         return Ok(true);
     }
     let mut stat = [0; 512];
-    let stat = file::read_start(file::open_at(procfs.root(), c"2/stat", libc::O_RDONLY), &mut stat)?;
+    let stat = file::read_start(procfs.open_file(procfs.root(), c"2/stat"), &mut stat)?;
     Ok(stat.and_then(flags_of).is_some_and(|flags| flags & PF_KTHREAD != 0))
 }
 

@@ -43,6 +43,14 @@ impl Procfs {
         if file::status(&file)?.identity().device == self.device { Ok(file) } else { Err(Errno(libc::EACCES)) }
     }
 
+    /// Opens a file below the root directory in the same way; that of the procfs at `/proc` if this one has none.
+    pub fn open_here_or_in_proc(&self, path: &CStr) -> Result<Fd, Errno> {
+        self.open_file(&self.root, path).or_else(|_| {
+            let usual = Procfs::open(c"/proc").map_err(|error| Errno(error.errno()))?;
+            usual.open_file(&usual.root, path)
+        })
+    }
+
     /// Opens the target of a link to a namespace, without blocking: a FIFO can be mounted over it.
     pub fn open_namespace(&self, path: &CStr) -> Result<Fd, Errno> {
         file::open_at(&self.root, path, libc::O_RDONLY | libc::O_NONBLOCK)
