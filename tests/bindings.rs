@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{library, root, scratch, situation_with, skip, userns_tree};
+use common::{library, root, scratch, situation_with, situations_of, skip, userns_tree};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -98,6 +98,15 @@ impl Programs {
         let in_binding = [("BINDING_TREE", self.tree.clone()), ("BINDING_DUMP", self.dump.clone())];
         situation_with("bindings", situation, &[in_c, in_binding].concat());
     }
+}
+
+/// Each language runs these, see below.
+#[test]
+fn no_situation_is_left_out() {
+    let program = common::compile(&root().join("tests/c/bindings.c"), &["-std=gnu11"]);
+    let mut names: Vec<String> = situations_of(&program).unwrap().into_iter().map(|situation| situation.name).collect();
+    names.sort();
+    assert_eq!(names, ["dump", "failure", "tree"]);
 }
 
 /// The tests that all languages have, given the function that makes the programs.

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{cc, header, root, scratch, skip};
+use common::{Situation, cc, header, root, scratch, skip};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
@@ -291,10 +291,10 @@ fn loaded_and_closed_again_and_again() {
     command.args(["-ffunction-sections", "-Wl,--gc-sections"]);
     command.arg("-I").arg(prefix.join("include")).arg("-o").arg(&loader);
     output("loader", command.arg(root().join("tests/c/loader.c")).arg("-ldl")).unwrap();
-    for situation in ["one_thread", "a_thread_each"] {
+    for Situation { name, .. } in common::situations_of(&loader).unwrap() {
         let mut command = Command::new(&loader);
-        command.arg(situation).env("USERNS_LIBRARY", prefix.join("lib/libuserns.so.0"));
-        common::expect_success(&format!("loader: {situation}"), &mut command);
+        command.arg(&name).env("USERNS_LIBRARY", prefix.join("lib/libuserns.so.0"));
+        common::expect_success(&format!("loader: {name}"), &mut command);
     }
 }
 

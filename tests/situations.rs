@@ -1,174 +1,111 @@
-//! Real processes in real user namespaces, scanned through the C ABI. Each situation is a function of the C program
-//! that has the name of its module.
+//! Real processes in real user namespaces, scanned through the C ABI: the situations of `tests/c`, see `tests/README.md`.
+//!
+//! Each program there lists its situations. Each is a test, `FILE::NAME`, and `FILE_by_bpf::NAME` if it is tagged BY_BPF.
 
 mod common;
+#[path = "common/harness.rs"]
+mod harness;
 
-situations!(tree:
-    siblings,
-    deepest_nesting,
-    empty_in_the_middle,
-    zombie,
-    exited_leader,
-    more_namespaces_than_descriptors,
-    generated_trees,
-);
+use common::{SKIPPED, Situation, build_situations, root, situations_of, userns_tree};
+use harness::{Options, Outcome, Test};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Output};
+use std::sync::Mutex;
+use std::{fs, thread};
 
-situations!(storm:
-    executions,
-    executions_by_tasks,
-    forks_and_unshares,
-    inodes_used_again,
-    inodes_used_again_without_ids,
-);
+/// Programs that need what other Rust tests build, and that these run.
+const RUN_ELSEWHERE: [&str; 2] = ["bindings", "loader"];
 
-situations!(sight:
-    unprivileged,
-    root_refused,
-    all_accounted_for,
-    nested_with_outer_procfs,
-    nested_with_own_procfs,
-    owner_out_of_sight,
-    child_pid_namespace_with_own_procfs,
-    child_pid_namespace_with_outer_procfs,
-    foreign_procfs,
-    no_procfs,
-    hidepid,
-    hidepid_ptraceable,
-    hidepid_nested,
-    procfs_of_the_past,
-    foreign_procfs_as_nobody,
-    false_files,
-    hidden_even_from_root,
-);
+fn main() -> ExitCode {
+    harness::main(tests)
+}
 
-situations!(race: member_ends, member_moves, number_changes_hands, viewer_ends, number_of_calls);
+/// The files of `tests/c` that have situations: `tree` for `tests/c/tree.c`.
+fn files() -> Vec<String> {
+    let paths = fs::read_dir(root().join("tests/c")).unwrap().map(|entry| entry.unwrap().path());
+    let sources = paths.filter(|path| path.extension().is_some_and(|extension| extension == "c"));
+    let has_situations = |path: &PathBuf| fs::read_to_string(path).unwrap().contains("#include \"situation.h\"");
+    let names = sources.filter(has_situations).map(|path| path.file_stem().unwrap().to_str().unwrap().to_string());
+    names.filter(|name| !RUN_ELSEWHERE.contains(&&**name)).collect()
+}
 
-situations!(display: example, generated, unmounted_procfs, nested, refused, hidden, no_kernel_support);
+fn tests(options: &Options) -> Vec<Test> {
+    let mut files = files();
+    let readme = readme_names(files.clone());
+    files.retain(|file| options.may_select_from(file) || options.may_select_from(&by_bpf(file)));
+    let (waiting, tests) = (Mutex::new(files), Mutex::new(vec![readme]));
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                // The lock is released before the file is compiled.
+                while let Some(file) = { waiting.lock().unwrap().pop() } {
+                    let made = tests_of(&file);
+                    tests.lock().unwrap().extend(made);
+                }
+            });
+        }
+    });
+    tests.into_inner().unwrap()
+}
 
-situations!(contract:
-    null_handles,
-    null_outputs,
-    nothing_found,
-    option_sizes,
-    unknown_flags,
-    paths,
-    imitated_procfs,
-    forbidden_paths,
-    errors_are_explained,
-    versions,
-    out_of_memory,
-    out_of_descriptors,
-    out_of_descriptors_elsewhere,
-    descriptors_are_private,
-    no_kernel_support,
-    an_older_kernel,
-    an_older_kernel_elsewhere,
-    unsupported_user_namespaces,
-    deterministic,
-    many_scans,
-);
+/// A test that `tests/README.md` says of each file what it is about.
+fn readme_names(files: Vec<String>) -> Test {
+    let run = move |_| {
+        let readme = fs::read_to_string(root().join("tests/README.md")).unwrap();
+        let missing: Vec<_> = files.iter().filter(|file| !readme.contains(&format!("\n| `{file}.c` | "))).collect();
+        if missing.is_empty() { Outcome::Passed } else { Outcome::Failed(format!("tests/README.md lacks {missing:?}")) }
+    };
+    Test { name: "readme::names_every_file".into(), run: Box::new(run) }
+}
 
-situations!(threads: eight_scanners, fork_while_scanning, cancel_while_scanning, signals, no_state_changes);
+fn by_bpf(file: &str) -> String {
+    format!("{file}_by_bpf")
+}
 
-situations!(pins:
-    descriptor,
-    thread_private_descriptor,
-    descriptor_of_exited_leader,
-    chain,
-    several_roots,
-    mount_here,
-    mount_elsewhere,
-    mount_under_mount,
-    mount_under_directory,
-    mount_with_chrooted_process,
-    escaped_path,
-    owned_network_namespace,
-    thread_network_namespace,
-    owned_mount_namespace_by_descriptor,
-    socket_network_namespace,
-    shared_socket,
-    for_children,
-    owner_above,
-    in_flight,
-    owned,
-    names,
-);
+/// The tests of a file. If it cannot be compiled, that is a test that fails.
+fn tests_of(file: &str) -> Vec<Test> {
+    let listed = build_situations(file).and_then(|program| Ok((situations_of(&program)?, program)));
+    let (situations, program) = match listed {
+        Ok(listed) => listed,
+        Err(message) => {
+            let run = Box::new(move |_| Outcome::Failed(message.clone()));
+            return vec![Test { name: format!("{file}::compiles_and_lists"), run }];
+        }
+    };
+    let modes = |situation: Situation| {
+        let bpf = situation.by_bpf.then(|| test(by_bpf(file), &situation.name, &program, true));
+        [test(file.to_string(), &situation.name, &program, false)].into_iter().chain(bpf)
+    };
+    situations.into_iter().flat_map(modes).collect()
+}
 
-situations!(pins_safety:
-    all_chrooted,
-    covered_elsewhere,
-    false_files,
-    not_a_namespace,
-    dangerous_descriptors,
-    swapped_descriptor,
-    hanging_path,
-    hanging_root,
-    hanging_cover,
-    hanging_swap,
-    many_scans_leave_nothing,
-    state_unchanged,
-    unprivileged,
-    flags_do_not_mix,
-    null_handles,
-);
+fn test(module: String, situation: &str, program: &Path, by_bpf: bool) -> Test {
+    let (situation, program) = (situation.to_string(), program.to_path_buf());
+    let name = format!("{module}::{situation}");
+    let run = Box::new(move |captures| {
+        let mut command = Command::new(&program);
+        command.arg(&situation).env("USERNS_TREE", userns_tree()).env_remove("BY_BPF");
+        if by_bpf {
+            command.env("BY_BPF", "1");
+        }
+        run(&mut command, captures)
+    });
+    Test { name, run }
+}
 
-situations!(bpf:
-    same_answer,
-    same_answer_by_tasks,
-    same_pins,
-    on_the_host,
-    pins_on_the_host,
-    deeper_pid_namespace,
-    threads_count_once,
-    same_answer_among_many,
-    more_than_expected,
-    more_descriptors_than_expected,
-    unprivileged,
-    nested,
-    foreign_procfs,
-    without_bpf,
-    without_types,
-    hidepid,
-    few_descriptors,
-    not_asked_for,
-    nothing_is_left,
-);
-
-situations!(by_bpf tree_by_bpf, tree:
-    siblings,
-    deepest_nesting,
-    empty_in_the_middle,
-    zombie,
-    exited_leader,
-    more_namespaces_than_descriptors,
-    generated_trees,
-);
-
-situations!(by_bpf storm_by_bpf, storm: executions, forks_and_unshares, inodes_used_again);
-
-situations!(by_bpf threads_by_bpf, threads: eight_scanners, fork_while_scanning, cancel_while_scanning, signals);
-
-situations!(by_bpf pins_by_bpf, pins:
-    descriptor,
-    thread_private_descriptor,
-    descriptor_of_exited_leader,
-    chain,
-    mount_here,
-    mount_elsewhere,
-    mount_under_mount,
-    owned_network_namespace,
-    thread_network_namespace,
-    owned_mount_namespace_by_descriptor,
-    socket_network_namespace,
-    shared_socket,
-    for_children,
-    in_flight,
-    owned,
-    names,
-);
-
-situations!(by_bpf pins_safety_by_bpf, pins_safety:
-    dangerous_descriptors,
-    swapped_descriptor,
-    state_unchanged,
-);
+fn run(command: &mut Command, captures: bool) -> Outcome {
+    let result = match captures {
+        true => command.output(),
+        false => command.status().map(|status| Output { status, stdout: Vec::new(), stderr: Vec::new() }),
+    };
+    let Output { status, stdout, stderr } = match result {
+        Ok(output) => output,
+        Err(error) => return Outcome::Failed(error.to_string()),
+    };
+    let output = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    match status.code() {
+        Some(0) => Outcome::Passed,
+        Some(SKIPPED) => Outcome::Skipped(output),
+        _ => Outcome::Failed(format!("{output}{status}")),
+    }
+}

@@ -52,13 +52,9 @@ pub fn overflow_uid(procfs: &Procfs) -> Result<u32, Error> {
     Ok(uid.unwrap_or(DEFAULT_OVERFLOW_UID))
 }
 
-/// The text of a file below `sys`, without its newline; `None` if it is unknown. The procfs at `/proc` serves if this one is
-/// mounted with subset=pid.
+/// The text of a file below `sys`, without its newline; `None` if it is unknown. The procfs at `/proc` is used if this one is
+/// mounted with subset=pid, or if something is mounted over the file.
 fn read_sysctl<'b>(procfs: &Procfs, path: &CStr, buffer: &'b mut [u8]) -> Result<Option<&'b [u8]>, Error> {
-    let opened = match if_any(procfs.open_file(procfs.root(), path))? {
-        None => Procfs::usual()?.map(|usual| usual.open_file(usual.root(), path)).transpose(),
-        opened => Ok(opened),
-    };
-    let Some(file) = if_any(opened)?.flatten() else { return Ok(None) };
-    Ok(if_any(file::read_start(&file, buffer))?.map(<[u8]>::trim_ascii_end))
+    let opened = procfs.open_here_or_in_proc(path);
+    Ok(if_any(opened.and_then(|file| file::read_start(&file, buffer)))?.map(<[u8]>::trim_ascii_end))
 }

@@ -76,6 +76,15 @@ impl Procfs {
         self.files.open_at(directory, path, libc::O_RDONLY | libc::O_NONBLOCK)
     }
 
+    /// Opens a file below the root directory for reading; that of the procfs at `/proc` if this one has none, or if
+    /// something is mounted over it.
+    pub fn open_here_or_in_proc(&self, path: &CStr) -> Result<Fd, Errno> {
+        self.open_file(self.root(), path).or_else(|_| {
+            let usual = Procfs::open_unchecked(c"/proc").map_err(|error| Errno(error.errno()))?;
+            usual.open_file(usual.root(), path)
+        })
+    }
+
     /// Opens a directory for reading.
     pub fn open_directory(&self, directory: &Fd, path: &CStr) -> Result<Fd, Errno> {
         self.files.open_at(directory, path, libc::O_RDONLY | libc::O_DIRECTORY)

@@ -27,12 +27,8 @@ fn hides_processes(procfs: &Procfs, nested: bool) -> Result<bool, Error> {
     if !nested && process::has_cap_sys_ptrace() {
         return Ok(false);
     }
-    let mountinfo = match if_any(file::open_at(procfs.root(), c"self/mountinfo", libc::O_RDONLY))? {
-        // The procfs of a PID namespace that the caller is not in can be mounted in the caller's mount namespace.
-        None => if_any(file::open(c"/proc/self/mountinfo", libc::O_RDONLY))?,
-        opened => opened,
-    };
-    let Some(mountinfo) = mountinfo else { return Ok(true) };
+    // The procfs of a PID namespace that the caller is not in can be mounted in the caller's mount namespace.
+    let Some(mountinfo) = if_any(procfs.open_here_or_in_proc(c"self/mountinfo"))? else { return Ok(true) };
     let Some(mountinfo) = if_any(file::read_to_end(&mountinfo))? else { return Ok(true) };
     let device = procfs.device() as libc::dev_t;
     let device = (libc::major(device), libc::minor(device));

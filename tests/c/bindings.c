@@ -2,6 +2,7 @@
  * The programs in C++, Python and Go print the same as those in C. Environment variables name the
  * programs in C, USERNS_TREE and USERNS_DUMP, and those of a binding, BINDING_TREE and BINDING_DUMP.
  */
+#include "situation.h"
 #include "pins.h"
 
 /* ---- A sandbox in which nothing changes ---- */
@@ -131,17 +132,17 @@ static void check_contains(const char *output, const char *text)
 
 /* ---- Situations ---- */
 
-static void tree(void)
+SITUATION(tree, 0, "the binding prints the tree like userns_tree")
 {
     const char *output = compare_trees(sandbox());
 
     check_contains(output, "PIDs: 1 2 3 ");               /* PIDs of the sandbox */
-    check_contains(output, " \n                  ");       /* on several lines */
+    check_contains(output, " \n                  ");      /* on several lines */
     check_contains(output, "}\n\n");                      /* a namespace without processes */
     check_contains(output, "                    PIDs: "); /* depth 2 or more */
 }
 
-static void dump(void)
+SITUATION(dump, 0, "every answer of the library")
 {
     const char *output = compare_dumps(sandbox());
 
@@ -160,7 +161,7 @@ static void dump(void)
     check_contains(output, " name uts ");
 }
 
-static void failure(void)
+SITUATION(failure, 0, "the error for a path that does not exist")
 {
     char *path = "/does/not/exist";
     const struct result *result;
@@ -169,16 +170,4 @@ static void failure(void)
     CHECK_EQ(strlen(compare_trees(path)), 0);
     result = run_program((char *[]){ program("BINDING_TREE"), path, NULL });
     check_contains(result->errors, "/does/not/exist: the directory does not exist");
-}
-
-int main(int argc, char *argv[])
-{
-    static const struct situation all[] = {
-        { "tree", tree },
-        { "dump", dump },
-        { "failure", failure },
-        { NULL, NULL },
-    };
-
-    return run(all, argc, argv);
 }

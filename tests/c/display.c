@@ -1,11 +1,11 @@
-/* What userns_tree prints. The environment variable USERNS_TREE says where that program is. */
-#include "kit.h"
+/* The output of userns_tree. The environment variable USERNS_TREE is the path of that program. */
+#include "situation.h"
 #include <linux/capability.h>
 
 /* ---- Running the program ---- */
 
-/* Runs userns_tree without arguments; its PID is the next one that is free. */
-static const struct result *run_demo(void)
+/* Without arguments; its PID is the next free one. */
+static const struct result *run_tree(void)
 {
     return run_program((char *[]){ getenv("USERNS_TREE"), NULL });
 }
@@ -18,22 +18,16 @@ static void check_output(const struct result *result, const char *expected)
         fail("this was printed:\n%s\nnot this:\n%s\n", result->output, expected);
 }
 
-/* ---- The example of the display's description ---- */
+/* ---- The example in the description of the format ---- */
 
-static void go_down_once(void *unused)
+static void go_down_once(void *unused UNUSED)
 {
     int one = 1;
 
-    (void)unused;
     go_down(&one);
 }
 
-static void stay(void *unused)
-{
-    (void)unused;
-}
-
-/* Lets PIDs pass until the next process gets this one. */
+/* Uses up PIDs until the next process gets this one. */
 static void skip_to(pid_t next)
 {
     for (;;) {
@@ -46,7 +40,7 @@ static void skip_to(pid_t next)
     }
 }
 
-static void print_example(void *unused)
+SITUATION(example, IN_SANDBOX, "the example of the description, byte by byte")
 {
     pid_t a = start(go_down_once, NULL), b = start(go_down_once, NULL);
     pid_t b2 = start(join, &b), c = start(join_and_go_down, &b), middle, e;
@@ -57,7 +51,7 @@ static void print_example(void *unused)
 
     skip_to(7);
     for (pid_t pid = 7; pid <= 36; pid++)
-        CHECK_EQ(start(stay, unused), pid);
+        CHECK_EQ(start(do_nothing, NULL), pid);
     skip_to(38);
     middle = start(go_down_once, NULL);
     d = inode_of(middle);
@@ -83,19 +77,14 @@ static void print_example(void *unused)
              device, (unsigned long long)status.st_ino, device, (unsigned long long)inode_of(a),
              device, (unsigned long long)inode_of(b), device, (unsigned long long)inode_of(c),
              device, (unsigned long long)d, device, (unsigned long long)inode_of(e));
-    check_output(run_demo(), expected);
+    check_output(run_tree(), expected);
 }
 
-static void example(void)
-{
-    in_clean_room(print_example, NULL);
-}
-
-/* ---- Any tree, against a second implementation of the display's rules ---- */
+/* ---- Random trees, compared with a second implementation of the format ---- */
 
 enum { SPACES = 40, PROCESSES = 400, DEPTH = 10 };
 
-/* In the order in which the walk meets them; so children of one parent are in display order. */
+/* In the order in which the walk finds them; so siblings are in the order of the output. */
 struct space {
     uint64_t device, inode;
     int parent;
@@ -104,7 +93,10 @@ struct space {
 struct walk {
     struct space space[SPACES];
     int spaces;
-    struct { pid_t pid; int space; } process[PROCESSES];
+    struct {
+        pid_t pid;
+        int space;
+    } process[PROCESSES];
     int processes;
     char text[256 * 1024];
     size_t length;
@@ -124,11 +116,11 @@ static int by_number(const void *a, const void *b)
     return *(const pid_t *)a - *(const pid_t *)b;
 }
 
-/* Finds the namespace, or enters it after the parent that it is below. */
+/* Returns the index of a namespace; a new one is added after its parent. */
 static int meet(struct walk *walk, int fd)
 {
     struct stat status;
-    int parent, place = -1;
+    int parent, index = -1;
 
     CHECK(fstat(fd, &status) == 0);
     for (int i = 0; i < walk->spaces; i++)
@@ -136,11 +128,11 @@ static int meet(struct walk *walk, int fd)
             return i;
     parent = ioctl(fd, NS_GET_PARENT);
     if (parent >= 0) {
-        place = meet(walk, parent);
+        index = meet(walk, parent);
         close(parent);
     }
     CHECK(walk->spaces < SPACES);
-    walk->space[walk->spaces] = (struct space){ status.st_dev, status.st_ino, place };
+    walk->space[walk->spaces] = (struct space){ status.st_dev, status.st_ino, index };
     return walk->spaces++;
 }
 
@@ -204,7 +196,7 @@ static void draw(struct walk *walk, int space, int depth)
             draw(walk, i, depth + 1);
 }
 
-/* Namespaces at random places, down to where lines hold 32 characters however long they get. */
+/* Deep enough for the lines that hold 32 characters at any depth. */
 static void print_generated(void *seed)
 {
     static struct walk walk;
@@ -212,17 +204,18 @@ static void print_generated(void *seed)
     int count = 0, spaces = 1;
 
     srand(*(unsigned *)seed);
-    skip_to((int[]){ 2, 90, 985 }[*(unsigned *)seed % 3]); /* so that PIDs differ in length */
+    skip_to((int[]){ 2, 90, 985 }[*(unsigned *)seed % 3]); /* PIDs of different lengths */
     pids[count++] = getpid();
     while (count < PROCESSES / 2 - 1) {
-        /* First a chain, then members all over it and some more namespaces. */
+        /* First a chain, then members everywhere in it and some more namespaces. */
         pid_t *host = &pids[count < DEPTH ? count - 1 : rand() % DEPTH];
         bool deeper = spaces < SPACES && (count < DEPTH || rand() % 10 == 0);
         bool own = inode_of(*host) == inode_of(getpid());
-        void (*act)(void *) = deeper ? (own ? go_down_once : join_and_go_down) : own ? stay : join;
+        void (*in_own)(void *) = deeper ? go_down_once : do_nothing;
+        void (*in_other)(void *) = deeper ? join_and_go_down : join;
 
         spaces += deeper;
-        pids[count++] = start(act, host);
+        pids[count++] = start(own ? in_own : in_other, host);
     }
     for (int i = 1; i < count; i++) {
         if (rand() % 8 == 0) {
@@ -230,9 +223,9 @@ static void print_generated(void *seed)
             pids[i--] = pids[--count];
         }
     }
-    const struct result *result = run_demo();
+    const struct result *result = run_tree();
     pids[count] = result->pid;
-    /* The program has ended; this process stands for it, which was in the same namespace. */
+    /* The program has ended. This process was in the same namespace. */
     walk_processes(&walk, pids, count);
     walk.process[walk.processes].pid = result->pid;
     for (int i = 0; i < walk.processes; i++)
@@ -245,59 +238,49 @@ static void print_generated(void *seed)
     check_output(result, walk.text);
 }
 
-static void generated(void)
+SITUATION(generated, 0, "random trees, compared with a second implementation of the format")
 {
     for (unsigned seed = 1; seed <= 9; seed++)
-        in_clean_room(print_generated, &seed);
+        in_sandbox(print_generated, &seed);
 }
 
-/* ---- What cannot be shown ---- */
+/* ---- Errors and warnings ---- */
 
-static void scan_without_procfs(void *unused)
+SITUATION(unmounted_procfs, 0, "/proc is no procfs: an error message")
 {
     const struct result *result;
 
-    (void)unused;
     if (geteuid() != 0)
         new_user_namespace();
     if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0 ||
         mount("tmpfs", "/proc", "tmpfs", 0, NULL) != 0)
         skip("cannot mount over /proc: %s", strerror(errno));
-    result = run_demo();
+    result = run_tree();
     CHECK(WIFEXITED(result->status) && WEXITSTATUS(result->status) == 1);
     CHECK(strcmp(result->output, "") == 0);
-    CHECK(strstr(result->errors, "/proc: this is not the root directory of a procfs") != NULL);
+    CHECK(strstr(result->errors, "/proc: ") != NULL);
+    CHECK(strstr(result->errors, "not the root directory of a procfs") != NULL);
 }
 
-static void unmounted_procfs(void)
-{
-    in_child(scan_without_procfs, NULL);
-}
-
-/* The namespace of the room, and one above it that is out of sight: what is there is shown. */
-static void print_some(void *unused)
+/* The parent of the sandbox's namespace is not visible. */
+static void print_nested(void *unused)
 {
     const struct result *result;
     char expected[256];
     struct stat status;
 
     CHECK(unused == NULL && stat("/proc/self/ns/user", &status) == 0);
-    result = run_demo();
+    result = run_tree();
     snprintf(expected, sizeof expected, "{%llu %llu}\n            PIDs: 1 %d \n",
-             (unsigned long long)status.st_dev, (unsigned long long)status.st_ino, (int)result->pid);
+             (unsigned long long)status.st_dev, (unsigned long long)status.st_ino,
+             (int)result->pid);
     check_output(result, expected);
 }
 
-static void nested(void)
+SITUATION(nested, 0, "in a nested user namespace")
 {
     new_user_namespace();
-    in_clean_room(print_some, NULL);
-}
-
-static void need_root(void)
-{
-    if (geteuid() != 0 || inode_of(getpid()) != INITIAL_INODE)
-        skip("needs root in the initial user namespace");
+    in_sandbox(print_nested, NULL);
 }
 
 static void check_errors(const struct result *result, int status, const char *output,
@@ -313,68 +296,36 @@ static void check_errors(const struct result *result, int status, const char *ou
         fail("these are the errors: %s", result->errors);
 }
 
-/*
- * Without CAP_SYS_PTRACE even root may not read processes that have it: here, process 1 and the
- * one that starts the program.
- */
-static void print_refused(void *unused)
+/* Root without CAP_SYS_PTRACE may not read processes that have it: process 1 and this one. */
+static void print_denied(void *unused UNUSED)
 {
-    (void)unused;
     CHECK(prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE) == 0);
-    check_errors(run_demo(), 0, "{", "userns_tree: 2 processes could not be read\n");
+    check_errors(run_tree(), 0, "{", "userns_tree: 2 processes could not be read\n");
 }
 
-static void refused_in_room(void *unused)
+SITUATION(denied, IN_SANDBOX | AS_ROOT, "a warning counts processes that could not be read")
 {
-    in_child(print_refused, unused);
+    in_child(print_denied, NULL);
 }
 
-static void refused(void)
+static void print_hidden(void *unused UNUSED)
 {
-    need_root();
-    in_clean_room(refused_in_room, NULL);
-}
-
-static void print_hidden(void *unused)
-{
-    (void)unused;
     become_nobody(0);
-    check_errors(run_demo(), 0, "{",
+    check_errors(run_tree(), 0, "{",
                  "userns_tree: processes may be hidden (hidepid, see proc(5))\n");
 }
 
-static void hidden_in_room(void *unused)
+SITUATION(hidden, IN_SANDBOX | AS_ROOT, "a warning says that hidepid may hide processes")
 {
-    CHECK(mount("proc", "/proc", "proc", 0, "hidepid=2") == 0);
-    in_child(print_hidden, unused);
+    mount_procfs("/proc", "hidepid=2");
+    in_child(print_hidden, NULL);
 }
 
-static void hidden(void)
+SITUATION(no_kernel_support, 0, "a kernel before Linux 4.9: an error message")
 {
-    need_root();
-    in_clean_room(hidden_in_room, NULL);
-}
+    char errors[512];
 
-static void no_kernel_support(void)
-{
-    unlearn_ioctl(NS_GET_PARENT);
-    check_errors(run_demo(), 1, "",
-                 "userns_tree: /proc: this kernel cannot tell how user namespaces are related; "
-                 "Linux 4.9 with CONFIG_USER_NS is needed\n");
-}
-
-int main(int argc, char *argv[])
-{
-    static const struct situation all[] = {
-        { "example", example },
-        { "generated", generated },
-        { "unmounted_procfs", unmounted_procfs },
-        { "nested", nested },
-        { "refused", refused },
-        { "hidden", hidden },
-        { "no_kernel_support", no_kernel_support },
-        { NULL, NULL },
-    };
-
-    return run(all, argc, argv);
+    snprintf(errors, sizeof errors, "userns_tree: /proc: %s\n", userns_strerror(-ENOTTY));
+    deny_ioctl(NS_GET_PARENT);
+    check_errors(run_tree(), 1, "", errors);
 }

@@ -2,7 +2,7 @@
  * The library as a plugin. This program is not linked with it: 1,000 times, it opens the library
  * that USERNS_LIBRARY names with dlopen(3), scans, and closes it.
  */
-#include "kit.h"
+#include "situation.h"
 #include <dlfcn.h>
 #include <pthread.h>
 
@@ -78,14 +78,12 @@ static int mappings(void)
     return count;
 }
 
-/* Runs in a clean sandbox: other processes would change the memory that a scan needs. */
-static void repeat(void *do_once)
+/* In a sandbox: other processes would change the memory that a scan needs. */
+static void repeat(void *(*once)(void *))
 {
-    void *(*once)(void *);
     long early_kib = 0;
     int early_mappings = 0, early_descriptors = 0;
 
-    memcpy(&once, do_once, sizeof(once));
     for (int i = 0; i < TIMES; i++) {
         once(NULL);
         if (i == WARM) {
@@ -101,26 +99,12 @@ static void repeat(void *do_once)
     CHECK(dlopen(getenv("USERNS_LIBRARY"), RTLD_NOW | RTLD_NOLOAD) != NULL);
 }
 
-static void one_thread(void)
+SITUATION(one_thread, IN_SANDBOX, "in one thread")
 {
-    void *(*once)(void *) = load_scan_close;
-
-    in_clean_room(repeat, &once);
+    repeat(load_scan_close);
 }
 
-static void a_thread_each(void)
+SITUATION(a_thread_each, IN_SANDBOX, "each time in a thread that then ends")
 {
-    void *(*once)(void *) = in_a_thread;
-
-    in_clean_room(repeat, &once);
-}
-
-int main(int argc, char *argv[])
-{
-    static const struct situation all[] = {
-        { "one_thread", one_thread },
-        { "a_thread_each", a_thread_each },
-        { NULL, NULL },
-    };
-    return run(all, argc, argv);
+    repeat(in_a_thread);
 }

@@ -1,4 +1,4 @@
-/* Trees of namespaces and processes, made at random. */
+/* Random trees of namespaces and processes. */
 #ifndef MODEL_H
 #define MODEL_H
 
@@ -6,12 +6,19 @@
 
 enum { SPACES = 40, PROCESSES = 120 };
 
-/* What the snapshot must show. Index 0 is the namespace of the room itself. */
+/* The tree that a snapshot must show. Index 0 is the namespace of the sandbox. */
 struct model {
     int spaces;
-    struct { uint64_t inode; int parent; bool alive; } space[SPACES];
+    struct {
+        uint64_t inode;
+        int parent;
+        bool alive;
+    } space[SPACES];
     int processes;
-    struct { pid_t pid; int space; } process[PROCESSES];
+    struct {
+        pid_t pid;
+        int space;
+    } process[PROCESSES];
 };
 
 /* Each process joins a namespace or makes one below it; then some end. */
@@ -29,7 +36,8 @@ static UNUSED void grow(struct model *model)
         pid_t pid;
 
         if (makes_one) {
-            pid = start(space == 0 ? go_down : join_and_go_down, space == 0 ? (void *)&(int){ 1 } : joined);
+            pid = start(space == 0 ? go_down : join_and_go_down,
+                        space == 0 ? (void *)&(int){ 1 } : joined);
             model->space[model->spaces].inode = inode_of(pid);
             model->space[model->spaces].parent = space;
             space = model->spaces++;

@@ -1,52 +1,22 @@
-/* What the situations of pins.c and pins_safety.c share: namespaces that no process lives in. */
+/* Namespaces without processes: what holds them, and what a scan must say about it. */
 #ifndef PINS_H
 #define PINS_H
 
 #include "kit.h"
-#include <linux/nsfs.h>
+#include <pthread.h>
+#include <sys/socket.h>
 
-/* What a process that holds something tells the one that scans; in shared memory. */
+/* ---- Holding namespaces ---- */
+
+/* A process that holds a namespace fills this in for the process that scans; in shared memory. */
 struct held {
     uint64_t inode; /* of the user namespace */
-    uint64_t other; /* of a namespace that it owns */
+    uint64_t other; /* of a nonuser namespace that it owns */
     int fd;
     pid_t tid;
 };
 
-static UNUSED struct userns_snapshot *scan_with(uint64_t flags)
-{
-    return scan_as(NULL, flags);
-}
-
-static UNUSED bool finds(uint64_t flags, uint64_t inode)
-{
-    struct userns_snapshot *snapshot = scan_with(flags);
-    bool found = userns_find_inode(snapshot, inode) != NULL;
-
-    userns_free(snapshot);
-    return found;
-}
-
-static UNUSED uint64_t inode_of_fd(int fd)
-{
-    struct stat status;
-
-    CHECK(fstat(fd, &status) == 0);
-    return status.st_ino;
-}
-
-static UNUSED uint64_t inode_of_link(pid_t pid, const char *link)
-{
-    int fd = open_namespace(pid, link);
-    uint64_t inode;
-
-    CHECK(fd >= 0);
-    inode = inode_of_fd(fd);
-    close(fd);
-    return inode;
-}
-
-/* The inode number of the user namespace that owns another namespace. */
+/* The inode number of the user namespace that owns a nonuser namespace. */
 static UNUSED uint64_t owner_of_fd(int fd)
 {
     int owner = ioctl(fd, NS_GET_USERNS);
@@ -58,14 +28,14 @@ static UNUSED uint64_t owner_of_fd(int fd)
     return inode;
 }
 
-/* For open_left(): makes a user namespace, and in it what the int says that the argument names. */
-static UNUSED void go_down_with(void *flags)
+/* For open_left(): enters a new user namespace, and in it new ones of these types (CLONE_NEW*). */
+static UNUSED void go_down_with(void *types)
 {
     new_user_namespace();
-    CHECK(unshare(*(int *)flags) == 0);
+    CHECK(unshare(*(int *)types) == 0);
 }
 
-/* Opens a namespace of a process, which then ends: only the descriptor keeps it. */
+/* Opens a namespace of a new process, which then ends: only the descriptor holds the namespace. */
 static UNUSED int open_left(void (*act)(void *), void *argument, const char *type)
 {
     pid_t pid = start(act, argument);
@@ -83,7 +53,7 @@ static UNUSED int open_left_user(void)
     return open_left(go_down, &one, "user");
 }
 
-/* Opens a network namespace, and tells which it is and who owns it. */
+/* Opens a network namespace; sets both inode numbers. */
 static UNUSED int open_left_network(struct held *held)
 {
     int fd = open_left(go_down_with, &(int){ CLONE_NEWNET }, "net");
@@ -93,7 +63,7 @@ static UNUSED int open_left_network(struct held *held)
     return fd;
 }
 
-/* For start(): a user namespace that a descriptor holds. */
+/* For start(): a descriptor holds a user namespace. */
 static UNUSED void hold_descriptor(void *argument)
 {
     struct held *held = argument;
@@ -102,12 +72,38 @@ static UNUSED void hold_descriptor(void *argument)
     held->inode = inode_of_fd(held->fd);
 }
 
-/* ---- Mounts; all of them below /mnt, in a mount namespace of the room ---- */
+/* The function that a second thread runs before it sleeps. */
+struct task {
+    void (*act)(void *);
+    struct held *held;
+    int ready;
+};
 
-static UNUSED void mount_tmpfs(const char *path)
+static UNUSED void *do_task(void *argument)
 {
-    CHECK(mount("none", path, "tmpfs", 0, NULL) == 0);
+    struct task *task = argument;
+
+    task->held->tid = (pid_t)syscall(SYS_gettid);
+    task->act(task->held);
+    CHECK(write(task->ready, "", 1) == 1);
+    return wait_forever(NULL);
 }
+
+/* Runs a function in a second thread, which then sleeps; returns when the function has returned. */
+static UNUSED void in_thread(void (*act)(void *), struct held *held)
+{
+    static struct task task; /* the thread still reads it after this call */
+    int ready[2];
+    pthread_t thread;
+    char byte;
+
+    CHECK(pipe2(ready, O_CLOEXEC) == 0);
+    task = (struct task){ act, held, ready[1] };
+    CHECK(pthread_create(&thread, NULL, do_task, &task) == 0);
+    CHECK(read(ready[0], &byte, 1) == 1);
+}
+
+/* ---- Mounts; all of them below /mnt, in a private mount namespace ---- */
 
 static UNUSED void make_file(const char *path)
 {
@@ -138,16 +134,51 @@ static UNUSED uint64_t mount_left_user(const char *path)
     return inode;
 }
 
-/* Moves this process into a mount namespace of its own. */
-static UNUSED void new_mount_namespace(void)
+static UNUSED void overmount(const char *path)
 {
-    CHECK(unshare(CLONE_NEWNS) == 0);
-    CHECK(mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0);
+    CHECK(mount("/dev/null", path, "none", MS_BIND, NULL) == 0);
 }
 
-/* ---- What must be found ---- */
+/* For start(): a mount in a private mount namespace holds a user namespace. */
+static UNUSED void hold_by_mount(void *argument)
+{
+    struct held *held = argument;
 
-/* The only pin of a node whose inode number is given, which a plain scan does not find. */
+    new_mount_namespace();
+    mount_tmpfs("/mnt");
+    held->inode = mount_left_user("/mnt/ns");
+}
+
+/* For start(): the same, and another mount is on the same path. */
+static UNUSED void hold_by_overmounted_mount(void *held)
+{
+    hold_by_mount(held);
+    overmount("/mnt/ns");
+}
+
+/*
+ * Lets a descriptor, a mount and an overmounted mount hold namespaces, one of them that of a
+ * process, which then ends; opens a socket. A scan for pins then does all that it can do.
+ */
+static UNUSED void hold_in_all_ways(pid_t pid)
+{
+    pid_t other = start(go_down, &(int){ 2 });
+
+    CHECK(open_namespace(pid, "user") >= 0);
+    CHECK(socket(AF_UNIX, SOCK_STREAM, 0) >= 0);
+    mount_tmpfs("/mnt");
+    make_file("/mnt/visible");
+    mount_namespace(open_namespace(pid, "user"), "/mnt/visible");
+    make_file("/mnt/hidden");
+    mount_namespace(open_namespace(other, "user"), "/mnt/hidden");
+    CHECK(mount("/mnt/visible", "/mnt/hidden", "none", MS_BIND, NULL) == 0);
+    end(other);
+    end(pid);
+}
+
+/* ---- Checks ---- */
+
+/* The only pin of a node that a plain scan does not find. */
 static UNUSED const struct userns_pin *only_pin(const struct userns_snapshot *snapshot,
                                                 uint64_t inode)
 {
@@ -160,7 +191,7 @@ static UNUSED const struct userns_pin *only_pin(const struct userns_snapshot *sn
     return pins[0];
 }
 
-/* A node below the caller's namespace which only something other than a process holds. */
+/* A child of the caller's namespace that is known only through pins. */
 static UNUSED void check_place(const struct userns_snapshot *snapshot, uint64_t inode)
 {
     const struct userns_node *node = userns_find_inode(snapshot, inode);
@@ -171,6 +202,15 @@ static UNUSED void check_place(const struct userns_snapshot *snapshot, uint64_t 
     CHECK_EQ(userns_flags(node), USERNS_NODE_EMPTY | USERNS_NODE_ONLY_PINNED);
     CHECK(has_members(node, 0));
     CHECK(userns_owner_uid(node, &owner) && owner == geteuid());
+}
+
+static UNUSED void check_member(const struct userns_pin *pin, pid_t pid, pid_t tid)
+{
+    CHECK_EQ(userns_pin_kind(pin), USERNS_PIN_MEMBER);
+    CHECK_EQ(userns_pin_pid(pin), pid);
+    CHECK_EQ(userns_pin_tid(pin), tid);
+    CHECK(userns_pin_descriptor(pin) == -1 && userns_pin_path(pin) == NULL);
+    CHECK(userns_pin_nonuser(pin) == NULL);
 }
 
 static UNUSED void check_descriptor(const struct userns_pin *pin, pid_t pid, pid_t tid, int number)
@@ -191,7 +231,7 @@ static UNUSED void check_mount(const struct userns_pin *pin, pid_t pid, const ch
     CHECK(userns_pin_nonuser(pin) == NULL);
 }
 
-/* A pin that is an owned namespace; returns the only pin of that. */
+/* A pin by an owned nonuser namespace; returns the only pin of that namespace. */
 static UNUSED const struct userns_pin *check_owned(const struct userns_pin *pin, int type,
                                                    uint64_t inode)
 {
@@ -206,6 +246,26 @@ static UNUSED const struct userns_pin *check_owned(const struct userns_pin *pin,
     CHECK_EQ(userns_nonuser_inode(ns), inode);
     CHECK_EQ(count, 1);
     return pins[0];
+}
+
+/* The count of a gap in a new scan for pins. */
+static UNUSED size_t gap_count_now(uint32_t gap)
+{
+    struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_PINNED);
+    size_t count = userns_gap_count(snapshot, gap);
+
+    userns_free(snapshot);
+    return count;
+}
+
+/* The gaps of a new scan for pins. */
+static UNUSED uint32_t pinned_gaps(void)
+{
+    struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_PINNED);
+    uint32_t gaps = userns_gaps(snapshot);
+
+    userns_free(snapshot);
+    return gaps;
 }
 
 #endif

@@ -1,9 +1,8 @@
 /*
- * What happens between two system calls of a scan, made to happen; and how many calls there
- * are. The library's calls of libc come here first, as a program's own functions take
- * precedence over libc's.
+ * Races: something happens between two system calls of a scan. This program defines functions of
+ * libc, which the library then calls: they count the calls, and trigger the event.
  */
-#include "kit.h"
+#include "situation.h"
 #include <dlfcn.h>
 #include <stdatomic.h>
 #include <sys/vfs.h>
@@ -11,11 +10,11 @@
 /* ---- The calls of the library ---- */
 
 static int calls;
-static char awaited[32]; /* the path after whose use something is to happen */
-static int passes;       /* how often it is used before that */
+static char awaited[32]; /* the event happens after a call with this path */
+static int passes;       /* how many calls with the path come before */
 static void (*happening)(void);
 
-/* Counts a call, and finds the function that libc has by this name. */
+/* Counts a call; returns the function of libc. */
 static void *counted(const char *name)
 {
     void *function = dlsym(RTLD_NEXT, name);
@@ -91,7 +90,7 @@ long syscall(long number, ...)
     return result;
 }
 
-/* Scans; something happens as soon as the scan has read the namespace of a process. */
+/* Scans; the event happens as soon as the scan has read the link of a process. */
 static struct userns_snapshot *scan_while(pid_t read, void (*happens)(void))
 {
     struct userns_snapshot *snapshot;
@@ -106,10 +105,10 @@ static struct userns_snapshot *scan_while(pid_t read, void (*happens)(void))
 /* ---- A process on request ---- */
 
 static struct request {
-    _Atomic uint64_t inode; /* of the namespace that the process is in at first */
+    _Atomic uint64_t inode; /* of the first namespace of the process */
     atomic_bool asked, done;
     uint64_t wanted, id;
-} *request;
+} * request;
 
 static void ask(void)
 {
@@ -118,7 +117,7 @@ static void ask(void)
         sched_yield();
 }
 
-/* Starts a process so many namespaces down, which acts when it is asked to. */
+/* Starts a process so many namespaces down; it acts when it is asked. */
 static pid_t start_waiting(void (*act)(void), int levels)
 {
     pid_t pid = fork_child();
@@ -148,13 +147,11 @@ static void end_first(void)
     end(first);
 }
 
-/* The first member to be met ends before its namespace is opened: the next one serves. */
-static void scan_while_first_ends(void *unused)
+SITUATION(member_ends, IN_SANDBOX, "the first member ends before its namespace is opened")
 {
     pid_t second;
     struct userns_snapshot *snapshot;
 
-    (void)unused;
     first = start(go_down, &(int){ 1 });
     second = start(join, &first);
     snapshot = scan_while(first, end_first);
@@ -165,22 +162,17 @@ static void scan_while_first_ends(void *unused)
     userns_free(snapshot);
 }
 
-static void member_ends(void)
-{
-    in_clean_room(scan_while_first_ends, NULL);
-}
-
 /*
- * The first member to be met moves to a new namespace before the old one is opened. It is shown
- * where it was when it was opened, and the other member where it has been all the time.
+ * The scan reads the link of the first member, which then moves; so the scan opens the new namespace.
+ * It must still find the other member in the old one.
  */
-static void scan_while_first_moves(void *unused)
+SITUATION(member_moves, IN_SANDBOX,
+          "the first member moves to another namespace before the old one is opened")
 {
     pid_t pid;
     struct userns_snapshot *snapshot;
     const struct userns_node *old, *new;
 
-    (void)unused;
     request = shared(sizeof *request);
     first = start_waiting(new_user_namespace, 1);
     pid = start(join, &first);
@@ -195,16 +187,11 @@ static void scan_while_first_moves(void *unused)
     userns_free(snapshot);
 }
 
-static void member_moves(void)
-{
-    in_clean_room(scan_while_first_moves, NULL);
-}
-
-/* ---- Inode numbers that are used again ---- */
+/* ---- Reused inode numbers ---- */
 
 /*
- * Makes a namespace that gets the wanted number, and one below it to live in. The kernel gives
- * the number free only some time after the old namespace has lost its last process.
+ * Makes a namespace with the wanted number, and a child of it to live in. The kernel reuses the
+ * number only some time after the last process of the old namespace has ended.
  */
 static void move_below_wanted(void)
 {
@@ -229,24 +216,24 @@ static void end_first_and_ask(void)
 }
 
 /*
- * A namespace of which the scan knows ends, and its number goes to one below another parent,
- * which the scan then meets as the parent of a third. The 64-bit ids tell them apart.
+ * A namespace that the scan has already seen ends. A namespace below another parent gets its
+ * number, and the scan meets it as the parent of a third one. The 64-bit ids tell them apart.
  */
-static void scan_while_number_changes(void *unused)
+SITUATION(reused_inode, IN_SANDBOX,
+          "a namespace ends during the scan and its inode number is reused")
 {
     struct userns_snapshot *snapshot;
     const struct userns_node *node;
     pid_t marker, mover;
 
-    (void)unused;
     request = shared(sizeof *request);
-    first = start(go_down, &(int){ 1 }); /* no deeper, so that no other known number gets free */
+    first = start(go_down, &(int){ 1 }); /* no deeper: only this number is free then */
     request->wanted = inode_of(first);
     marker = start(go_down, &(int){ 0 });
     mover = start_waiting(move_below_wanted, 1);
     snapshot = scan_while(marker, end_first_and_ask);
     if (request->id == 0)
-        skip("the kernel has no ids, or did not use the number again");
+        skip("the kernel has no ids, or did not reuse the number");
     node = userns_parent(userns_find_pid(snapshot, mover));
     CHECK_EQ(userns_inode(userns_find_pid(snapshot, mover)), inode_of(mover));
     CHECK_EQ(userns_inode(node), request->wanted);
@@ -255,41 +242,28 @@ static void scan_while_number_changes(void *unused)
     userns_free(snapshot);
 }
 
-static void number_changes_hands(void)
-{
-    in_clean_room(scan_while_number_changes, NULL);
-}
+/* ---- A mount that two processes show ---- */
 
-/* ---- A mount that one process shows, and then another one ---- */
+static char *const target = "/tmp/target";
 
-static char *const place = "/tmp/place";
-
-static void mount_namespace(void *unused)
+static void mount_user_namespace(void *unused UNUSED)
 {
     pid_t pid = start(go_down, &(int){ 1 });
     char path[32];
 
-    (void)unused;
     CHECK(unshare(CLONE_NEWNS) == 0);
     CHECK(mount("tmpfs", "/tmp", "tmpfs", 0, NULL) == 0);
-    CHECK(close(creat(place, 0600)) == 0);
+    CHECK(close(creat(target, 0600)) == 0);
     snprintf(path, sizeof path, "/proc/%d/ns/user", (int)pid);
-    CHECK(mount(path, place, "none", MS_BIND, NULL) == 0);
+    CHECK(mount(path, target, "none", MS_BIND, NULL) == 0);
     request->wanted = inode_of(pid);
     end(pid);
 }
 
-static void join_mount_namespace(void *pid)
-{
-    int fd = open_namespace(*(pid_t *)pid, "mnt");
-
-    CHECK(fd >= 0 && setns(fd, CLONE_NEWNS) == 0);
-    close(fd);
-}
-
 /*
- * The first process that sees the mount ends at a certain point, and the other one must serve.
- * Before it, process 1 passes that point, which is in another mount namespace.
+ * The first process that sees the mount ends when the scan has used a path; the other process then
+ * shows the mount. The scan has used that path once before, for process 1, which is in another
+ * mount namespace.
  */
 static void scan_while_viewer_ends(const char *at)
 {
@@ -300,7 +274,7 @@ static void scan_while_viewer_ends(const char *at)
     size_t count;
 
     request = shared(sizeof *request);
-    first = start(mount_namespace, NULL);
+    first = start(mount_user_namespace, NULL);
     other = start(join_mount_namespace, &first);
     snprintf(awaited, sizeof awaited, "%s", at);
     passes = 1;
@@ -312,30 +286,29 @@ static void scan_while_viewer_ends(const char *at)
     pins = userns_pins(userns_find_inode(snapshot, request->wanted), &count);
     CHECK_EQ(count, 1);
     CHECK(userns_pin_kind(pins[0]) == USERNS_PIN_MOUNT && userns_pin_pid(pins[0]) == other);
-    CHECK(strcmp(userns_pin_path(pins[0]), place) == 0);
-    CHECK(!(userns_gaps(snapshot) & USERNS_GAP_MOUNTS));
+    CHECK(strcmp(userns_pin_path(pins[0]), target) == 0);
+    CHECK(!(userns_gaps(snapshot) &
+            (USERNS_GAP_MOUNTS | USERNS_GAP_CHROOTED | USERNS_GAP_UNOPENED_MOUNTS)));
     userns_free(snapshot);
 }
 
-static void viewer_ends_early(void *unused)
+static void viewer_ends_early(void *unused UNUSED)
 {
-    (void)unused;
     scan_while_viewer_ends("ns/time_for_children");
 }
 
-static void viewer_ends_late(void *unused)
+static void viewer_ends_late(void *unused UNUSED)
 {
-    (void)unused;
     scan_while_viewer_ends("mountinfo");
 }
 
-static void viewer_ends(void)
+SITUATION(viewer_ends, 0, "the first process that sees a mount ends during the scan")
 {
-    in_clean_room(viewer_ends_early, NULL);
-    in_clean_room(viewer_ends_late, NULL);
+    in_sandbox(viewer_ends_early, NULL);
+    in_sandbox(viewer_ends_late, NULL);
 }
 
-/* ---- How many calls ---- */
+/* ---- The number of system calls ---- */
 
 static int calls_of_a_scan(void)
 {
@@ -347,14 +320,14 @@ static int calls_of_a_scan(void)
     return calls;
 }
 
-/* One for each process, and at most eight more for each namespace. */
-static void count_calls(void *unused)
+SITUATION(number_of_calls, IN_SANDBOX,
+          "system calls of a scan: one per process, at most eight per namespace")
 {
     enum { MORE = 10, PER_NAMESPACE = 8, LEVELS = 3 };
     int alone, with_members, with_namespaces;
 
-    (void)unused;
-    start(go_down, &(int){ 0 }); /* process 2, of which the scan wants to know if it is kthreadd */
+    start(go_down, &(int){ 0 }); /* process 2: the scan checks whether it is kthreadd */
+    calls_of_a_scan();           /* the first scan also reads the boot id */
     alone = calls_of_a_scan();
     for (int i = 0; i < MORE; i++)
         start(go_down, &(int){ 0 });
@@ -367,23 +340,4 @@ static void count_calls(void *unused)
     CHECK(with_namespaces <= with_members + MORE * (1 + PER_NAMESPACE));
     start(go_down, &(int){ LEVELS });
     CHECK(calls_of_a_scan() <= with_namespaces + 1 + LEVELS * PER_NAMESPACE);
-}
-
-static void number_of_calls(void)
-{
-    in_clean_room(count_calls, NULL);
-}
-
-int main(int argc, char *argv[])
-{
-    static const struct situation all[] = {
-        { "member_ends", member_ends },
-        { "member_moves", member_moves },
-        { "number_changes_hands", number_changes_hands },
-        { "viewer_ends", viewer_ends },
-        { "number_of_calls", number_of_calls },
-        { NULL, NULL },
-    };
-
-    return run(all, argc, argv);
 }

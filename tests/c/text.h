@@ -1,11 +1,11 @@
-/* A snapshot as text, for comparing one with another. */
+/* A snapshot as text, to compare it with another one. */
 #ifndef TEXT_H
 #define TEXT_H
 
 #include "kit.h"
 
-static UNUSED void print_inodes(FILE *out, const char *what,
-                                const struct userns_node *const *nodes, size_t count)
+static UNUSED void print_inodes(FILE *out, const char *what, const struct userns_node *const *nodes,
+                                size_t count)
 {
     fprintf(out, " %s", what);
     for (size_t i = 0; i < count; i++)
@@ -89,53 +89,57 @@ static UNUSED bool same_text(char *one, char *other)
 static UNUSED void print_pins(FILE *out, const struct userns_pin *const *pins, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        fprintf(out, "  kind %" PRIu32 " pid %d tid %d descriptor %d path %s namespace %" PRIu64 "\n",
-                userns_pin_kind(pins[i]), (int)userns_pin_pid(pins[i]), (int)userns_pin_tid(pins[i]),
-                userns_pin_descriptor(pins[i]),
+        fprintf(out, "  kind %d pid %d tid %d descriptor %d path %s namespace %" PRIu64 "\n",
+                (int)userns_pin_kind(pins[i]), (int)userns_pin_pid(pins[i]),
+                (int)userns_pin_tid(pins[i]), userns_pin_descriptor(pins[i]),
                 userns_pin_path(pins[i]) == NULL ? "" : userns_pin_path(pins[i]),
                 userns_nonuser_inode(userns_pin_nonuser(pins[i])));
 }
 
-static UNUSED void print_namespaces(FILE *out, const struct userns_nonuser *const *namespaces,
-                                    size_t count)
+static UNUSED void print_nonusers(FILE *out, const struct userns_nonuser *const *all, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         size_t pin_count;
-        const struct userns_pin *const *pins = userns_nonuser_pins(namespaces[i], &pin_count);
+        const struct userns_pin *const *pins = userns_nonuser_pins(all[i], &pin_count);
 
-        fprintf(out, " type %d inode %" PRIu64 " id %" PRIu64 " members %zu\n",
-                userns_nonuser_type(namespaces[i]), userns_nonuser_inode(namespaces[i]),
-                userns_nonuser_id(namespaces[i]), userns_nonuser_member_count(namespaces[i]));
+        fprintf(out, " type %d inode %" PRIu64 " id %" PRIu64 " parent %" PRIu64 " members %zu\n",
+                userns_nonuser_type(all[i]), userns_nonuser_inode(all[i]),
+                userns_nonuser_id(all[i]), userns_nonuser_inode(userns_nonuser_parent(all[i])),
+                userns_nonuser_member_count(all[i]));
         print_pins(out, pins, pin_count);
     }
 }
 
-/* Names, pins and namespaces of other types, to be released with free(). */
+/* Gap counts, names, pins and nonuser namespaces, to be released with free(). */
 static UNUSED char *pins_of(const struct userns_snapshot *snapshot)
 {
     size_t count, length, each;
     const struct userns_node *const *nodes = userns_nodes(snapshot, &count);
     const struct userns_pin *const *pins;
-    const struct userns_nonuser *const *namespaces;
+    const struct userns_nonuser *const *all;
     char *text;
     FILE *out = open_memstream(&text, &length);
 
     CHECK(out != NULL);
-    fprintf(out, "unreadable descriptors %zu mounts %zu unopened mounts %zu\n",
-            userns_gap_count(snapshot, USERNS_GAP_DESCRIPTORS), userns_gap_count(snapshot, USERNS_GAP_MOUNTS),
-            userns_gap_count(snapshot, USERNS_GAP_UNOPENED_MOUNTS));
+    fprintf(out, "gap counts");
+    for (uint32_t gap = 1; gap <= USERNS_GAP_UNOPENED_MOUNTS; gap <<= 1)
+        fprintf(out, " %zu", userns_gap_count(snapshot, gap));
+    fputc('\n', out);
     for (size_t i = 0; i < count; i++) {
-        const char *const *names = userns_names(nodes[i], &each);
+        const pid_t *pids = userns_pids(nodes[i], &each);
 
         fprintf(out, "node %" PRIu64 ":", userns_inode(nodes[i]));
-        for (size_t j = 0; j < each; j++)
-            fprintf(out, " %s", names[j]);
+        for (size_t j = 0; j < each; j++) {
+            const char *name = userns_process_name(snapshot, pids[j]);
+
+            fprintf(out, " %s", name != NULL ? name : "(not read)");
+        }
         fprintf(out, "\n");
         pins = userns_pins(nodes[i], &each);
         print_pins(out, pins, each);
     }
-    namespaces = userns_nonusers(snapshot, &count);
-    print_namespaces(out, namespaces, count);
+    all = userns_nonusers(snapshot, &count);
+    print_nonusers(out, all, count);
     CHECK(fclose(out) == 0);
     return text;
 }

@@ -1,6 +1,5 @@
-/* Scans beside other threads, forks, cancellations and signals. */
-#include "kit.h"
-
+/* Threads: scans beside other threads, fork(2), cancellation and signals. */
+#include "situation.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -30,40 +29,40 @@ static void await_scans(int count)
 
 /* ---- Side by side ---- */
 
-/* Two namespaces, one below the other, and a member of each: they stay all the time. */
-struct lasting {
+/* Two namespaces, one below the other, each with a member; they exist all the time. */
+struct staying {
     pid_t upper, lower;
     uint64_t own_inode, upper_inode, lower_inode;
 };
 
-static struct lasting start_lasting(void)
+static struct staying start_staying(void)
 {
     int one = 1;
-    struct lasting lasting = { .own_inode = inode_of(getpid()) };
+    struct staying staying = { .own_inode = inode_of(getpid()) };
 
-    lasting.upper = start(go_down, &one);
-    lasting.lower = start(join_and_go_down, &lasting.upper);
-    lasting.upper_inode = inode_of(lasting.upper);
-    lasting.lower_inode = inode_of(lasting.lower);
-    return lasting;
+    staying.upper = start(go_down, &one);
+    staying.lower = start(join_and_go_down, &staying.upper);
+    staying.upper_inode = inode_of(staying.upper);
+    staying.lower_inode = inode_of(staying.lower);
+    return staying;
 }
 
-static void check_lasting(const struct userns_snapshot *snapshot, const struct lasting *lasting)
+static void check_staying(const struct userns_snapshot *snapshot, const struct staying *staying)
 {
     const struct userns_node *own = userns_self(snapshot);
-    const struct userns_node *upper = userns_find_pid(snapshot, lasting->upper);
-    const struct userns_node *lower = userns_find_pid(snapshot, lasting->lower);
+    const struct userns_node *upper = userns_find_pid(snapshot, staying->upper);
+    const struct userns_node *lower = userns_find_pid(snapshot, staying->lower);
 
-    CHECK_EQ(userns_inode(own), lasting->own_inode);
-    CHECK_EQ(userns_inode(upper), lasting->upper_inode);
-    CHECK_EQ(userns_inode(lower), lasting->lower_inode);
+    CHECK_EQ(userns_inode(own), staying->own_inode);
+    CHECK_EQ(userns_inode(upper), staying->upper_inode);
+    CHECK_EQ(userns_inode(lower), staying->lower_inode);
     CHECK(userns_find_pid(snapshot, getpid()) == own);
     CHECK(userns_parent(upper) == own && userns_parent(lower) == upper);
     CHECK(userns_is_ancestor(own, lower));
-    CHECK(has_members(upper, 1, lasting->upper) && has_members(lower, 1, lasting->lower));
+    CHECK(has_members(upper, 1, staying->upper) && has_members(lower, 1, staying->lower));
 }
 
-/* Every answer of a snapshot fits the others. */
+/* The answers of a snapshot agree with each other. */
 static void check_answers(const struct userns_snapshot *snapshot)
 {
     size_t count, children, members;
@@ -84,7 +83,7 @@ static void check_answers(const struct userns_snapshot *snapshot)
 
 struct reading {
     const struct userns_snapshot *snapshot;
-    const struct lasting *lasting;
+    const struct staying *staying;
 };
 
 static void *read_shared(void *argument)
@@ -92,26 +91,26 @@ static void *read_shared(void *argument)
     struct reading *reading = argument;
 
     do {
-        check_lasting(reading->snapshot, reading->lasting);
+        check_staying(reading->snapshot, reading->staying);
         check_answers(reading->snapshot);
     } while (!done);
     return NULL;
 }
 
-static void *scan_and_check(void *lasting)
+static void *scan_and_check(void *staying)
 {
     for (int i = 0; i < 100; i++) {
         struct userns_snapshot *snapshot = scan();
 
-        check_lasting(snapshot, lasting);
+        check_staying(snapshot, staying);
         check_answers(snapshot);
         userns_free(snapshot);
     }
     return NULL;
 }
 
-/* A process that makes namespaces and ends them, one after the other, without end. */
-static pid_t start_to_come_and_go(void)
+/* A process that makes namespaces, one after the other. */
+static pid_t start_unsharing(void)
 {
     pid_t pid = fork_child();
 
@@ -125,20 +124,19 @@ static pid_t start_to_come_and_go(void)
     return pid;
 }
 
-static void scan_side_by_side(void *unused)
+SITUATION(eight_scanners, IN_SANDBOX | BY_BPF, "eight threads scan, two read one snapshot")
 {
-    struct lasting lasting = start_lasting();
-    pid_t restless = start_to_come_and_go();
+    struct staying staying = start_staying();
+    pid_t unsharing = start_unsharing();
     struct userns_snapshot *snapshot = scan();
-    struct reading reading = { snapshot, &lasting };
+    struct reading reading = { snapshot, &staying };
     pthread_t scanners[SCANNERS], readers[READERS];
     int descriptors = open_descriptors();
 
-    (void)unused;
     for (int i = 0; i < READERS; i++)
         readers[i] = start_thread(read_shared, &reading);
     for (int i = 0; i < SCANNERS; i++)
-        scanners[i] = start_thread(scan_and_check, &lasting);
+        scanners[i] = start_thread(scan_and_check, &staying);
     for (int i = 0; i < SCANNERS; i++)
         join_thread(scanners[i]);
     done = true;
@@ -146,23 +144,18 @@ static void scan_side_by_side(void *unused)
         join_thread(readers[i]);
     userns_free(snapshot);
     CHECK_EQ(open_descriptors(), descriptors);
-    CHECK(waitpid(restless, NULL, WNOHANG) == 0);
-    end(restless);
-}
-
-static void eight_scanners(void)
-{
-    in_clean_room(scan_side_by_side, NULL);
+    CHECK(waitpid(unsharing, NULL, WNOHANG) == 0);
+    end(unsharing);
 }
 
 /* ---- Fork ---- */
 
-static void *scan_on(void *lasting)
+static void *scan_on(void *staying)
 {
     while (!done) {
         struct userns_snapshot *snapshot = scan();
 
-        check_lasting(snapshot, lasting);
+        check_staying(snapshot, staying);
         userns_free(snapshot);
         scans++;
     }
@@ -183,19 +176,19 @@ static _Noreturn void scan_in_fork(void)
 {
     alarm(60); /* ends a process that is stuck */
     scan_and_find_self();
-    (void)unshare(CLONE_NEWUSER); /* where that is allowed, nothing from before may count */
-    unsetenv("BY_BPF");           /* which is not allowed there */
+    (void)unshare(CLONE_NEWUSER); /* where allowed: the scan must notice it */
+    unsetenv("BY_BPF");           /* needs privileges in the initial user namespace */
     scan_and_find_self();
     _exit(0);
 }
 
-static void scan_beside_forks(void *unused)
+SITUATION(fork_while_scanning, IN_SANDBOX | BY_BPF,
+          "children of fork(2) scan while a thread of the parent scans")
 {
-    struct lasting lasting = start_lasting();
-    pthread_t scanner = start_thread(scan_on, &lasting);
+    struct staying staying = start_staying();
+    pthread_t scanner = start_thread(scan_on, &staying);
     int before;
 
-    (void)unused;
     await_scans(1);
     before = scans;
     for (int i = 0; i < 500; i++) {
@@ -210,11 +203,6 @@ static void scan_beside_forks(void *unused)
     CHECK(scans > before);
     done = true;
     join_thread(scanner);
-}
-
-static void fork_while_scanning(void)
-{
-    in_clean_room(scan_beside_forks, NULL);
 }
 
 /* ---- Cancellation ---- */
@@ -244,11 +232,10 @@ static void *scan_until_cancelled(void *unused)
     return unused;
 }
 
-static void cancel_scanners(void *unused)
+SITUATION(cancel_while_scanning, IN_SANDBOX | BY_BPF, "a scan is no cancellation point")
 {
     int two = 2, descriptors = open_descriptors();
 
-    (void)unused;
     start(go_down, &two);
     for (int i = 0; i < 200; i++) {
         pthread_t thread = start_thread(scan_until_cancelled, NULL);
@@ -263,19 +250,13 @@ static void cancel_scanners(void *unused)
     CHECK_EQ(open_descriptors(), descriptors);
 }
 
-static void cancel_while_scanning(void)
-{
-    in_clean_room(cancel_scanners, NULL);
-}
-
 /* ---- Signals ---- */
 
-static atomic_int signals_taken;
+static atomic_int signals_handled;
 
-static void take_signal(int unused)
+static void count_signal(int unused UNUSED)
 {
-    (void)unused;
-    signals_taken++;
+    signals_handled++;
 }
 
 static void *send_signals(void *thread)
@@ -287,117 +268,20 @@ static void *send_signals(void *thread)
     return NULL;
 }
 
-static void scan_amid_signals(void *unused)
+SITUATION(signals, IN_SANDBOX | BY_BPF, "signals interrupt system calls of a scan")
 {
-    struct sigaction action = { .sa_handler = take_signal }; /* without SA_RESTART */
-    struct lasting lasting = start_lasting();
+    struct sigaction action = { .sa_handler = count_signal }; /* without SA_RESTART */
+    struct staying staying = start_staying();
     pthread_t self = pthread_self(), sender;
 
-    (void)unused;
     CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
     sender = start_thread(send_signals, &self);
-    for (int i = 0; i < 1000 || signals_taken < 100; i++) {
+    for (int i = 0; i < 1000 || signals_handled < 100; i++) {
         struct userns_snapshot *snapshot = scan();
 
-        check_lasting(snapshot, &lasting);
+        check_staying(snapshot, &staying);
         userns_free(snapshot);
     }
     done = true;
     join_thread(sender);
-}
-
-static void signals(void)
-{
-    in_clean_room(scan_amid_signals, NULL);
-}
-
-/* ---- The process stays as it is ---- */
-
-/* Credentials, threads, umask, signal mask and dispositions: proc_pid_status(5). */
-static void print_status(FILE *out)
-{
-    static const char *const lasting[] = {
-        "Umask:",  "Uid:",    "Gid:",    "Groups:", "Threads:",    "SigPnd:",
-        "SigBlk:", "SigIgn:", "SigCgt:", "Cap",     "NoNewPrivs:", "Seccomp",
-    };
-    FILE *status = fopen("/proc/self/status", "re");
-    char line[512];
-
-    CHECK(status != NULL);
-    while (fgets(line, sizeof line, status) != NULL)
-        for (size_t i = 0; i < sizeof lasting / sizeof *lasting; i++)
-            if (strncmp(line, lasting[i], strlen(lasting[i])) == 0)
-                fputs(line, out);
-    fclose(status);
-}
-
-static void print_link(FILE *out, const char *path)
-{
-    char target[4096];
-    ssize_t length = readlink(path, target, sizeof target);
-
-    fprintf(out, "%s: %.*s\n", path, length < 0 ? 0 : (int)length, target);
-}
-
-/* What a scan could change about the process, as text. */
-static char *state_of_process(void)
-{
-    static const char *const links[] = {
-        "/proc/thread-self/ns/user", "/proc/thread-self/ns/pid", "/proc/thread-self/ns/mnt",
-        "/proc/thread-self/ns/net",  "/proc/thread-self/ns/ipc", "/proc/thread-self/ns/uts",
-        "/proc/thread-self/ns/cgroup", "/proc/self/cwd", "/proc/self/root",
-    };
-    char *text;
-    size_t length;
-    FILE *out = open_memstream(&text, &length);
-    stack_t stack;
-
-    CHECK(out != NULL);
-    print_status(out);
-    for (size_t i = 0; i < sizeof links / sizeof *links; i++)
-        print_link(out, links[i]);
-    CHECK(sigaltstack(NULL, &stack) == 0);
-    fprintf(out, "dumpable: %d\nalternate stack: %p\ndescriptors: %d\n",
-            prctl(PR_GET_DUMPABLE), stack.ss_sp, open_descriptors());
-    CHECK(fclose(out) == 0);
-    return text;
-}
-
-static void no_state_changes(void)
-{
-    struct userns_options options = USERNS_OPTIONS_INIT;
-    struct userns_snapshot *snapshot;
-    struct sigaction action = { .sa_handler = take_signal };
-    sigset_t mask;
-    char *before, *after;
-
-    CHECK(sigemptyset(&mask) == 0 && sigaddset(&mask, SIGUSR2) == 0);
-    CHECK(sigprocmask(SIG_BLOCK, &mask, NULL) == 0);
-    CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
-    CHECK(chdir("/proc/self") == 0);
-    umask(0137);
-
-    before = state_of_process();
-    userns_free(scan());
-    options.proc_path = "/";
-    CHECK_EQ(userns_scan(&options, &snapshot), -ENODEV);
-    after = state_of_process();
-    if (strcmp(before, after) != 0)
-        fail("before:\n%safter:\n%s", before, after);
-    free(before);
-    free(after);
-}
-
-int main(int argc, char *argv[])
-{
-    static const struct situation all[] = {
-        { "eight_scanners", eight_scanners },
-        { "fork_while_scanning", fork_while_scanning },
-        { "cancel_while_scanning", cancel_while_scanning },
-        { "signals", signals },
-        { "no_state_changes", no_state_changes },
-        { NULL, NULL },
-    };
-
-    return run(all, argc, argv);
 }

@@ -1,12 +1,11 @@
-/* The shape of the tree: which namespaces exist, who lives where, and below whom. */
-#include "kit.h"
+/* The tree: which namespaces exist, their parents and their members. */
+#include "situation.h"
 #include "model.h"
 #include <pthread.h>
 
-/* ---- Single facts ---- */
+/* ---- Small trees ---- */
 
-/* Two namespaces side by side, each with a member. */
-static void siblings(void)
+SITUATION(siblings, BY_BPF, "two namespaces side by side, each with a member")
 {
     int one = 1;
     pid_t a = start(go_down, &one), b = start(go_down, &one);
@@ -23,8 +22,8 @@ static void siblings(void)
     userns_free(snapshot);
 }
 
-/* As deep as the kernel lets namespaces nest: 33 below the initial one. */
-static void deepest_nesting(void)
+SITUATION(deepest_nesting, BY_BPF,
+          "as deep as the kernel allows: 33 levels below the initial namespace")
 {
     struct userns_snapshot *snapshot = scan();
     bool initial = userns_flags(userns_self(snapshot)) & USERNS_NODE_INITIAL;
@@ -53,8 +52,7 @@ static void deepest_nesting(void)
     userns_free(snapshot);
 }
 
-/* A namespace whose processes have all gone, but in which another one was made. */
-static void empty_in_the_middle(void)
+SITUATION(empty_in_the_middle, BY_BPF, "a namespace without processes that has a child namespace")
 {
     int one = 1;
     pid_t upper = start(go_down, &one), lower = start(join_and_go_down, &upper);
@@ -77,8 +75,7 @@ static void empty_in_the_middle(void)
     userns_free(snapshot);
 }
 
-/* A process that has ended and that nobody has waited for. */
-static void zombie(void)
+SITUATION(zombie, BY_BPF, "a process that has ended and was not waited for")
 {
     int one = 1;
     pid_t pid = start(go_down, &one);
@@ -108,13 +105,6 @@ static char state_of(pid_t pid)
     return after_name[2];
 }
 
-static void *outlive_leader(void *unused)
-{
-    for (;;)
-        pause();
-    return unused;
-}
-
 static void leave_a_thread(void)
 {
     pthread_t thread;
@@ -122,12 +112,11 @@ static void leave_a_thread(void)
 
     go_down(&one);
     CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
-    CHECK(pthread_create(&thread, NULL, outlive_leader, NULL) == 0);
+    CHECK(pthread_create(&thread, NULL, wait_forever, NULL) == 0);
     syscall(SYS_exit, 0); /* this thread only */
 }
 
-/* A process whose first thread has ended while another one runs. */
-static void exited_leader(void)
+SITUATION(exited_leader, BY_BPF, "the thread-group leader has ended, another thread runs")
 {
     pid_t pid = fork_child();
     struct userns_snapshot *snapshot;
@@ -137,7 +126,7 @@ static void exited_leader(void)
         leave_a_thread();
     while (state_of(pid) != 'Z')
         sched_yield();
-    if (waitpid(pid, &status, WNOHANG) != 0) /* all of it has ended */
+    if (waitpid(pid, &status, WNOHANG) != 0) /* the whole process has ended */
         exit(WEXITSTATUS(status));
     snapshot = scan();
     CHECK_EQ(userns_inode(userns_find_pid(snapshot, pid)), inode_of(pid));
@@ -146,8 +135,8 @@ static void exited_leader(void)
     userns_free(snapshot);
 }
 
-/* More namespaces than a process may have descriptors. */
-static void more_namespaces_than_descriptors(void)
+SITUATION(more_namespaces_than_descriptors, BY_BPF,
+          "more namespaces than a process may have descriptors")
 {
     enum { COUNT = 2000, DESCRIPTORS = 48 };
     static pid_t pids[COUNT];
@@ -173,7 +162,7 @@ static void more_namespaces_than_descriptors(void)
     userns_free(snapshot);
 }
 
-/* ---- Generated trees, compared whole with what was made ---- */
+/* ---- Random trees, compared with the model that they were made of ---- */
 
 enum { TREES = 6 };
 
@@ -199,7 +188,8 @@ static void smallest_name(const struct model *model, int space, char name[16])
     }
 }
 
-static void check_members(const struct model *model, int space, const struct userns_snapshot *snapshot)
+static void check_members(const struct model *model, int space,
+                          const struct userns_snapshot *snapshot)
 {
     const struct userns_node *node = userns_find_inode(snapshot, model->space[space].inode);
     size_t count, expected = 0;
@@ -219,7 +209,8 @@ static void check_members(const struct model *model, int space, const struct use
         CHECK(pids[i - 1] < pids[i]);
 }
 
-static void check_relations(const struct model *model, int space, const struct userns_snapshot *snapshot)
+static void check_relations(const struct model *model, int space,
+                            const struct userns_snapshot *snapshot)
 {
     const struct userns_node *node = userns_find_inode(snapshot, model->space[space].inode);
     int parent = model->space[space].parent;
@@ -234,11 +225,11 @@ static void check_relations(const struct model *model, int space, const struct u
     CHECK_EQ(userns_device(node), userns_device(userns_self(snapshot)));
     for (int other = 0; other < model->spaces; other++)
         if (model->space[other].alive)
-            CHECK(userns_is_ancestor(userns_find_inode(snapshot, model->space[other].inode), node) ==
-                  is_below(model, space, other));
+            CHECK(userns_is_ancestor(userns_find_inode(snapshot, model->space[other].inode),
+                                     node) == is_below(model, space, other));
 }
 
-/* Depth first, and siblings by the smallest name; returns how many nodes the subtree has. */
+/* Depth first, siblings by the smallest PID as text. Returns the number of nodes in the subtree. */
 static size_t check_order(const struct model *model, const struct userns_node *const *nodes)
 {
     size_t children, used = 1;
@@ -272,7 +263,8 @@ static void check_model(void *seed)
     snapshot = scan();
     CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_UNREADABLE), 0);
     for (int space = 0; space < model.spaces; space++) {
-        CHECK((userns_find_inode(snapshot, model.space[space].inode) != NULL) == model.space[space].alive);
+        CHECK((userns_find_inode(snapshot, model.space[space].inode) != NULL) ==
+              model.space[space].alive);
         if (!model.space[space].alive)
             continue;
         alive++;
@@ -286,24 +278,8 @@ static void check_model(void *seed)
     userns_free(snapshot);
 }
 
-static void generated_trees(void)
+SITUATION(generated_trees, BY_BPF, "random trees, compared with a model in every answer")
 {
     for (unsigned seed = 1; seed <= TREES; seed++)
-        in_clean_room(check_model, &seed);
-}
-
-int main(int argc, char *argv[])
-{
-    static const struct situation all[] = {
-        { "siblings", siblings },
-        { "deepest_nesting", deepest_nesting },
-        { "empty_in_the_middle", empty_in_the_middle },
-        { "zombie", zombie },
-        { "exited_leader", exited_leader },
-        { "more_namespaces_than_descriptors", more_namespaces_than_descriptors },
-        { "generated_trees", generated_trees },
-        { NULL, NULL },
-    };
-
-    return run(all, argc, argv);
+        in_sandbox(check_model, &seed);
 }

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::{env, fs};
 
-/// The exit status by which a program says that it cannot test here; what it printed says why.
+/// The exit status of a program that cannot test here; its output says why.
 pub const SKIPPED: i32 = 77;
 
 /// The top directory of the project.
@@ -19,12 +19,12 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Where cargo put this test program and the library: `target/debug/deps`, say.
+/// The directory of this test program and of the library, for example `target/debug/deps`.
 fn built() -> PathBuf {
     env::current_exe().unwrap().parent().unwrap().to_path_buf()
 }
 
-/// A file or directory below a scratch directory, which tests of a debug and of a release build do not share.
+/// A path in a directory for temporary files. Debug and release builds have different ones.
 pub fn scratch(name: &str) -> PathBuf {
     let profile = built().parent().unwrap().file_name().unwrap().to_owned();
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(profile);
@@ -32,9 +32,9 @@ pub fn scratch(name: &str) -> PathBuf {
     directory.join(name)
 }
 
-/// Reports a test that cannot run. The test harness swallows what passing tests print, but not this.
+/// Reports a test that cannot run. The test harness captures the output of `println!`, but not this.
 pub fn skip(what: &str, reason: &str) {
-    #[allow(clippy::explicit_write, reason = "eprintln! is swallowed")]
+    #[allow(clippy::explicit_write, reason = "eprintln! is captured")]
     writeln!(io::stderr(), "skipped: {what}: {}", reason.trim()).unwrap();
 }
 
@@ -42,6 +42,11 @@ pub fn skip(what: &str, reason: &str) {
 ///
 /// `cargo test` leaves the library beside the test programs, without such a link.
 pub fn library() -> PathBuf {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(link_library).clone()
+}
+
+fn link_library() -> PathBuf {
     let built = built().join("libuserns.so");
     assert!(built.exists(), "{} is missing", built.display());
     let directory = scratch("lib");
@@ -55,7 +60,7 @@ pub fn library() -> PathBuf {
     directory
 }
 
-/// The C compiler: what the environment variable `CC` names, else `cc`.
+/// The C compiler: the environment variable `CC`, or `cc`.
 pub fn cc() -> Command {
     Command::new(env::var_os("CC").unwrap_or("cc".into()))
 }
@@ -79,10 +84,12 @@ pub fn compile(source: &Path, flags: &[&str]) -> PathBuf {
     static COMPILED: Mutex<BTreeMap<PathBuf, PathBuf>> = Mutex::new(BTreeMap::new());
     // A failed compilation fails each test that needs the program, with its own message.
     let mut compiled = COMPILED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    compiled.entry(source.to_path_buf()).or_insert_with(|| compile_and_link(source, flags)).clone()
+    let build = || compile_and_link(source, flags).unwrap_or_else(|message| panic!("{message}"));
+    compiled.entry(source.to_path_buf()).or_insert_with(build).clone()
 }
 
-fn compile_and_link(source: &Path, flags: &[&str]) -> PathBuf {
+/// The program, or the messages of the compiler.
+fn compile_and_link(source: &Path, flags: &[&str]) -> Result<PathBuf, String> {
     let library = library();
     let name = source.file_stem().unwrap().to_str().unwrap();
     let program = scratch(name);
@@ -100,10 +107,12 @@ fn compile_and_link(source: &Path, flags: &[&str]) -> PathBuf {
         .arg(format!("-Wl,--disable-new-dtags,-rpath,{}", library.display()))
         .arg("-luserns")
         .output()
-        .expect("a C compiler");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        .map_err(|error| format!("no C compiler: {error}"))?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
     fs::rename(aside, &program).unwrap();
-    program
+    Ok(program)
 }
 
 /// The program `userns_tree`.
@@ -119,48 +128,48 @@ pub fn userns_inspect() -> PathBuf {
     compile(&root().join("examples-c/userns_inspect.c"), &flags)
 }
 
-/// Runs one situation of a C program in `tests/c`, which builds it, scans it and checks the result; if wanted, with all
-/// scans by BPF.
-pub fn situation(file: &str, name: &str, by_bpf: bool) {
-    let mut variables = vec![("USERNS_TREE", userns_tree())];
-    variables.extend(by_bpf.then(|| ("BY_BPF", "1".into())));
-    situation_with(file, name, &variables);
+/// Builds a program of situations, `tests/c/FILE.c`.
+pub fn build_situations(file: &str) -> Result<PathBuf, String> {
+    compile_and_link(&root().join(format!("tests/c/{file}.c")), &["-std=gnu11"])
 }
 
-/// Runs a situation with these environment variables, most of which name programs.
+/// What a program of situations tells about one of them.
+pub struct Situation {
+    pub name: String,
+    /// Whether it also runs with all scans by BPF.
+    pub by_bpf: bool,
+}
+
+/// Asks a program for its situations, see `tests/c/situation.h`.
+pub fn situations_of(program: &Path) -> Result<Vec<Situation>, String> {
+    let Output { status, stdout, stderr } =
+        Command::new(program).arg("--list").output().map_err(|error| error.to_string())?;
+    let list = String::from_utf8_lossy(&stdout);
+    let parse = |line: &str| {
+        let mut columns = line.split('\t');
+        let (name, tags) = (columns.next()?.to_string(), columns.next()?);
+        Some(Situation { name, by_bpf: tags.split(' ').any(|tag| tag == "BY_BPF") })
+    };
+    match list.lines().map(parse).collect::<Option<Vec<_>>>() {
+        Some(situations) if status.success() && !situations.is_empty() => Ok(situations),
+        _ => Err(format!("--list: {status}\n{list}{}", String::from_utf8_lossy(&stderr))),
+    }
+}
+
+/// Runs a situation of `tests/c/FILE.c` with these environment variables, most of which name programs.
 pub fn situation_with(file: &str, name: &str, variables: &[(&str, PathBuf)]) {
     let program = compile(&root().join(format!("tests/c/{file}.c")), &["-std=gnu11"]);
-    let by_bpf = if variables.iter().any(|(variable, _)| *variable == "BY_BPF") { " by BPF" } else { "" };
     let mut command = Command::new(program);
-    expect_success(&format!("{file}: {name}{by_bpf}"), command.arg(name).envs(variables.iter().cloned()));
+    expect_success(&format!("{file}: {name}"), command.arg(name).envs(variables.iter().cloned()));
 }
 
 /// Runs a program that says with its exit status whether a test passed.
 pub fn expect_success(what: &str, program: &mut Command) {
     let Output { status, stdout, stderr } = program.output().unwrap();
-    let told = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    let output = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     match status.code() {
         Some(0) => {}
-        Some(SKIPPED) => skip(what, &told),
-        _ => panic!("{what}: {status}\n{told}"),
+        Some(SKIPPED) => skip(what, &output),
+        _ => panic!("{what}: {status}\n{output}"),
     }
-}
-
-/// One test for each situation that a C program in `tests/c` knows; after `by_bpf`, the same with all scans by BPF.
-#[macro_export]
-macro_rules! situations {
-    ($file:ident: $($name:ident),+ $(,)?) => {
-        $crate::situations!(in $file, $file, false: $($name),+);
-    };
-    (by_bpf $module:ident, $file:ident: $($name:ident),+ $(,)?) => {
-        $crate::situations!(in $module, $file, true: $($name),+);
-    };
-    (in $module:ident, $file:ident, $by_bpf:literal: $($name:ident),+) => {
-        mod $module {
-            $(#[test]
-            fn $name() {
-                $crate::common::situation(stringify!($file), stringify!($name), $by_bpf);
-            })+
-        }
-    };
 }

@@ -1,14 +1,13 @@
 /* Scans while processes and namespaces come and go at full speed. */
-#include "kit.h"
-#include <linux/bpf.h>
+#include "situation.h"
+#include "bpf.h"
 #include <pthread.h>
 
 enum { SCANS = 1000 };
 
-/* ---- What storms ---- */
+/* ---- Stress ---- */
 
-/* Processes that start and end. */
-static _Noreturn void fork_storm(void)
+static _Noreturn void fork_all_the_time(void)
 {
     for (;;) {
         pid_t pid = fork();
@@ -18,8 +17,8 @@ static _Noreturn void fork_storm(void)
     }
 }
 
-/* Namespaces, some of them nested, that are made and destroyed below the caller's own. */
-static _Noreturn void unshare_storm(void)
+/* Makes namespaces below its own, some of them nested, and destroys them. */
+static _Noreturn void unshare_all_the_time(void)
 {
     for (unsigned turn = 0;; turn++) {
         pid_t pid = fork();
@@ -32,52 +31,58 @@ static _Noreturn void unshare_storm(void)
     }
 }
 
-/* For start(): a process that storms, and ends with the one that started it. */
-static void start_storm(void (*storm)(void))
+/* In a process that ends with this one. */
+static void start_stress(void (*stress)(void))
 {
     if (fork_child() == 0)
-        storm();
+        stress();
 }
 
-static char again[] = "exec_again";
+static char again[] = "EXECUTE_AGAIN";
 
 static void *execute_again(void *unused)
 {
-    execl("/proc/self/exe", "storm", again, (char *)NULL);
+    execl("/proc/self/exe", "stress", (char *)NULL);
     return unused;
 }
 
-/* A process that executes this program again and again, from a thread, which takes over its PID. */
-static _Noreturn void exec_storm(void)
+/* Executes this program from a second thread, which gets the PID; the program does the same. */
+static _Noreturn void execute_all_the_time(void)
 {
     pthread_t thread;
 
+    CHECK(setenv(again, "", 1) == 0);
     CHECK(pthread_create(&thread, NULL, execute_again, NULL) == 0);
     for (;;)
         pause();
 }
 
-static void storm_of_forks(void *unused)
+/* Before main(). */
+static __attribute__((constructor)) void execute_again_if_asked(void)
 {
-    (void)unused;
-    start_storm(fork_storm);
+    if (getenv(again) != NULL)
+        execute_all_the_time();
 }
 
-static void storm_of_namespaces(void *unused)
+static void stress_forks(void *unused UNUSED)
 {
-    (void)unused;
-    start_storm(unshare_storm);
+    start_stress(fork_all_the_time);
 }
 
-static void storm_of_namespaces_below(void *pid)
+static void stress_namespaces(void *unused UNUSED)
+{
+    start_stress(unshare_all_the_time);
+}
+
+static void stress_namespaces_below(void *pid)
 {
     join(pid);
-    start_storm(unshare_storm);
+    start_stress(unshare_all_the_time);
 }
 
-/* ---- What lasts ---- */
+/* ---- What stays ---- */
 
-/* A process that lives throughout, and what the scan must say of it each time. */
+/* A process that each scan must find, in this namespace with this parent. */
 struct lasting {
     pid_t pid;
     uint64_t inode, parent;
@@ -99,7 +104,7 @@ static void check_lasting(const struct userns_snapshot *snapshot, const struct l
     CHECK_EQ(userns_inode(userns_parent(node)), lasting->parent);
 }
 
-/* What holds for every namespace there is. */
+/* Checks that hold for all namespaces. */
 static void check_nodes(const struct userns_snapshot *snapshot, uint64_t own)
 {
     size_t count;
@@ -111,7 +116,8 @@ static void check_nodes(const struct userns_snapshot *snapshot, uint64_t own)
         CHECK(userns_inode(nodes[i]) > UINT64_C(0xefffffff) || i == 0);
         CHECK(userns_depth(nodes[i]) <= 6);
         CHECK(userns_find_inode(snapshot, userns_inode(nodes[i])) == nodes[i]);
-        CHECK(userns_id(nodes[i]) == 0 || userns_find_id(snapshot, userns_id(nodes[i])) == nodes[i]);
+        CHECK(userns_id(nodes[i]) == 0 ||
+              userns_find_id(snapshot, userns_id(nodes[i])) == nodes[i]);
         CHECK((userns_parent(nodes[i]) == NULL) == (i == 0));
         CHECK(i == 0 || (userns_flags(nodes[i]) & ~(uint32_t)USERNS_NODE_EMPTY) == 0);
     }
@@ -119,25 +125,27 @@ static void check_nodes(const struct userns_snapshot *snapshot, uint64_t own)
     CHECK_EQ(userns_gaps(snapshot) & (USERNS_GAP_UNREADABLE | USERNS_GAP_HIDEPID), 0);
 }
 
-static void scan_in_storm(void *unused)
+/* ---- Situations ---- */
+
+SITUATION(forks_and_unshares, IN_SANDBOX | BY_BPF,
+          "processes and namespaces come and go at full speed")
 {
     enum { COUNT = 4 };
     int none = 0, one = 1;
     uint64_t own = inode_of(getpid());
     struct lasting lasting[COUNT];
 
-    (void)unused;
     lasting[0] = last(go_down, &one, own);
     lasting[1] = last(join_and_go_down, &lasting[0].pid, lasting[0].inode);
     lasting[2] = last(join, &lasting[1].pid, lasting[0].inode);
     lasting[3] = last(go_down, &none, 0);
     for (int i = 0; i < 3; i++)
-        start(storm_of_forks, NULL);
-    start(storm_of_namespaces, NULL);
-    start(storm_of_namespaces, NULL);
-    start(storm_of_namespaces_below, &lasting[1].pid);
+        start(stress_forks, NULL);
+    start(stress_namespaces, NULL);
+    start(stress_namespaces, NULL);
+    start(stress_namespaces_below, &lasting[1].pid);
 
-    for (int i = 0; i < often(SCANS); i++) {
+    for (int i = 0; i < rounds(SCANS); i++) {
         struct userns_snapshot *snapshot = scan();
 
         check_nodes(snapshot, own);
@@ -147,41 +155,36 @@ static void scan_in_storm(void *unused)
     }
 }
 
-static void scan_executing(void *unused)
+static void scan_executing(void)
 {
     uint64_t own = inode_of(getpid());
-    pid_t storming = fork_child();
+    pid_t executing = fork_child();
 
-    (void)unused;
-    if (storming == 0)
-        exec_storm();
-    for (int i = 0; i < often(4 * SCANS); i++) {
+    if (executing == 0)
+        execute_all_the_time();
+    for (int i = 0; i < rounds(4 * SCANS); i++) {
         struct userns_snapshot *snapshot = scan();
 
-        CHECK_EQ(userns_inode(userns_find_pid(snapshot, storming)), own);
-        CHECK(has_members(userns_self(snapshot), 2, getpid(), storming));
+        CHECK_EQ(userns_inode(userns_find_pid(snapshot, executing)), own);
+        CHECK(has_members(userns_self(snapshot), 2, getpid(), executing));
         userns_free(snapshot);
     }
-    CHECK(waitpid(storming, NULL, WNOHANG) == 0);
+    CHECK(waitpid(executing, NULL, WNOHANG) == 0);
 }
 
-static void executions(void)
+SITUATION(executions, IN_SANDBOX | BY_BPF,
+          "a process that executes a program from a thread, again and again")
 {
-    in_clean_room(scan_executing, NULL);
+    scan_executing();
 }
 
-/* As on a kernel before Linux 6.7: the program for that sees threads, one after the other. */
-static void executions_by_tasks(void)
+SITUATION(executions_by_tasks, IN_SANDBOX,
+          "the same, with the BPF program for kernels before Linux 6.7")
 {
-    setenv("BY_BPF", "1", 1);
-    userns_free(scan());
-    forbid(__NR_bpf, BPF_PROG_TEST_RUN, EINVAL);
-    in_clean_room(scan_executing, NULL);
-}
-
-static void forks_and_unshares(void)
-{
-    in_clean_room(scan_in_storm, NULL);
+    need_bpf();
+    CHECK(setenv("BY_BPF", "1", 1) == 0);
+    imitate_kernel_before_6_7();
+    scan_executing();
 }
 
 static bool is_among(const uint64_t *numbers, int count, uint64_t number)
@@ -193,11 +196,11 @@ static bool is_among(const uint64_t *numbers, int count, uint64_t number)
 }
 
 /*
- * Namespaces come and go below two different parents, so that inode numbers are used again at
- * once, and below the other parent. What is checked takes over such numbers too: it is made anew
- * before each scan.
+ * Namespaces come and go below two parents, so that the kernel reuses inode numbers at once, and
+ * below the other parent. The namespaces that are checked get such numbers, too: each scan has new
+ * ones.
  */
-static void scan_with_reuse(void *unused)
+static void scan_with_reuse(void)
 {
     int one = 1;
     uint64_t own = inode_of(getpid());
@@ -205,14 +208,13 @@ static void scan_with_reuse(void *unused)
     static uint64_t inodes[10 * SCANS];
     int reused = 0;
 
-    (void)unused;
     for (int i = 0; i < 2; i++) {
         parents[i] = last(go_down, &one, own);
-        start(storm_of_namespaces_below, &parents[i].pid);
-        start(storm_of_namespaces_below, &parents[i].pid);
+        start(stress_namespaces_below, &parents[i].pid);
+        start(stress_namespaces_below, &parents[i].pid);
     }
-    /* With few numbers that are used again this would test nothing. */
-    for (int i = 0; i < often(SCANS) || reused < often(SCANS) / 10; i++) {
+    /* With few reused numbers this would test nothing. */
+    for (int i = 0; i < rounds(SCANS) || reused < rounds(SCANS) / 10; i++) {
         const struct lasting *parent = &parents[i % 2];
         struct lasting child = last(join_and_go_down, (void *)&parent->pid, parent->inode);
         struct lasting grandchild = last(join_and_go_down, &child.pid, child.inode);
@@ -222,12 +224,13 @@ static void scan_with_reuse(void *unused)
         reused += is_among(inodes, i, child.inode);
         inodes[i] = child.inode;
         if (i % 3 == 0)
-            end(child.pid); /* then the namespace in the middle is known only from below */
+            end(child.pid); /* then only its child leads to the namespace in the middle */
         snapshot = scan();
         check_nodes(snapshot, own);
         check_lasting(snapshot, parent);
         check_lasting(snapshot, &grandchild);
-        CHECK_EQ(userns_inode(userns_parent(userns_find_inode(snapshot, child.inode))), parent->inode);
+        CHECK_EQ(userns_inode(userns_parent(userns_find_inode(snapshot, child.inode))),
+                 parent->inode);
         if (i % 3 != 0) {
             check_lasting(snapshot, &child);
             end(child.pid);
@@ -237,30 +240,15 @@ static void scan_with_reuse(void *unused)
     }
 }
 
-static void inodes_used_again(void)
+SITUATION(reused_inodes, IN_SANDBOX | BY_BPF,
+          "inode numbers are reused at once, below another parent")
 {
-    in_clean_room(scan_with_reuse, NULL);
+    scan_with_reuse();
 }
 
-/* As with a kernel before Linux 6.18, which has no ids to tell one from the other. */
-static void inodes_used_again_without_ids(void)
+SITUATION(reused_inodes_without_ids, IN_SANDBOX,
+          "the same on a kernel before Linux 6.18, without 64-bit ids")
 {
-    unlearn_ioctl(NS_GET_ID);
-    in_clean_room(scan_with_reuse, NULL);
-}
-
-int main(int argc, char *argv[])
-{
-    static const struct situation all[] = {
-        { "executions", executions },
-        { "executions_by_tasks", executions_by_tasks },
-        { "forks_and_unshares", forks_and_unshares },
-        { "inodes_used_again", inodes_used_again },
-        { "inodes_used_again_without_ids", inodes_used_again_without_ids },
-        { NULL, NULL },
-    };
-
-    if (argc == 2 && strcmp(argv[1], again) == 0)
-        exec_storm();
-    return run(all, argc, argv);
+    deny_ioctl(NS_GET_ID);
+    scan_with_reuse();
 }

@@ -1,0 +1,58 @@
+/* Scans by BPF, and comparing them with scans through procfs. */
+#ifndef SCAN_BY_BPF_H
+#define SCAN_BY_BPF_H /* linux/filter.h defines BPF_H */
+
+#include "kit.h"
+#include "text.h"
+#include <linux/bpf.h>
+
+static UNUSED struct userns_snapshot *scan_by(uint64_t flags, uint32_t source)
+{
+    struct userns_snapshot *snapshot = scan_as(NULL, flags);
+
+    CHECK_EQ(userns_source(snapshot), source);
+    CHECK_EQ(userns_source_error(snapshot), 0);
+    return snapshot;
+}
+
+/* The source of scans by BPF here. Linux 6.7 introduced the iterator over processes. */
+static UNUSED uint32_t best_source(void)
+{
+    struct userns_snapshot *snapshot = scan_as(NULL, USERNS_SCAN_BPF);
+    uint32_t source = userns_source(snapshot);
+
+    CHECK(source == USERNS_SOURCE_BPF_PROCESSES || source == USERNS_SOURCE_BPF_TASKS);
+    userns_free(snapshot);
+    return source;
+}
+
+/* Compares a plain scan by BPF with one through procfs. */
+static UNUSED void compare(uint32_t source)
+{
+    struct userns_snapshot *by_procfs = scan_by(0, USERNS_SOURCE_PROCFS);
+    struct userns_snapshot *by_bpf = scan_by(USERNS_SCAN_BPF, source);
+
+    CHECK(same_snapshot(by_procfs, by_bpf));
+    CHECK_EQ(userns_gap_count(by_bpf, USERNS_GAP_UNREADABLE), 0);
+    userns_free(by_procfs);
+    userns_free(by_bpf);
+}
+
+static UNUSED void compare_pinned(uint64_t flags)
+{
+    struct userns_snapshot *by_procfs = scan_by(flags, USERNS_SOURCE_PROCFS);
+    struct userns_snapshot *by_bpf = scan_by(flags | USERNS_SCAN_BPF, best_source());
+
+    CHECK(same_snapshot(by_procfs, by_bpf));
+    CHECK(same_text(pins_of(by_procfs), pins_of(by_bpf)));
+    userns_free(by_procfs);
+    userns_free(by_bpf);
+}
+
+/* A kernel before Linux 6.7 cannot run a BPF program by a system call. */
+static UNUSED void imitate_kernel_before_6_7(void)
+{
+    deny_syscall(__NR_bpf, 0, BPF_PROG_TEST_RUN, EINVAL);
+}
+
+#endif

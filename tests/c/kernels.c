@@ -1,0 +1,83 @@
+/* Older kernels: seccomp(2) denies the calls that they do not know. */
+#include "situation.h"
+#include "text.h"
+
+#ifndef PIDFD_GET_USER_NAMESPACE /* in linux/pidfd.h, since Linux 6.11 */
+#define PIDFD_GET_USER_NAMESPACE _IO(0xff, 9)
+#endif
+
+static void scan_without_parents(void *unused UNUSED)
+{
+    userns_free(scan());
+    deny_ioctl(NS_GET_PARENT);
+    expect_error("a kernel before Linux 4.9", NULL, -ENOTTY);
+}
+
+SITUATION(no_parents, 0, "before Linux 4.9, NS_GET_PARENT does not exist")
+{
+    in_sandbox(scan_without_parents, NULL);
+    start(go_down, &(int){ 2 });
+    in_child(scan_without_parents, NULL);
+}
+
+SITUATION(no_owners_and_ids, IN_SANDBOX, "Linux 4.9 has neither owners nor ids")
+{
+    int three = 3;
+    struct userns_snapshot *newer, *older;
+    const struct userns_node *const *nodes;
+    size_t count;
+    pid_t lowest;
+
+    lowest = start(go_down, &three);
+    newer = scan();
+    deny_ioctl(NS_GET_ID);
+    deny_ioctl(NS_GET_OWNER_UID);
+    older = scan();
+    CHECK(same_text(shape_of(newer), shape_of(older)));
+    CHECK(userns_owner_uid(userns_find_pid(newer, lowest), NULL));
+    CHECK_EQ(node_count(older), 4);
+    nodes = userns_nodes(older, &count);
+    for (size_t i = 0; i < count; i++) {
+        CHECK_EQ(userns_id(nodes[i]), 0);
+        CHECK(!userns_owner_uid(nodes[i], NULL));
+    }
+    nodes = userns_nodes(newer, &count);
+    for (size_t i = 0; i < count; i++)
+        CHECK(userns_find_id(older, userns_id(nodes[i])) == NULL);
+    userns_free(newer);
+    userns_free(older);
+}
+
+/* Only a procfs that shows the caller then tells its namespace. */
+SITUATION(no_namespaces_of_pidfds, IN_SANDBOX,
+          "before Linux 6.11, a pidfd does not tell its user namespace")
+{
+    uint64_t own = inode_of(getpid());
+    struct userns_snapshot *snapshot;
+
+    mount_inner_procfs("/tmp", 3);
+    deny_ioctl(PIDFD_GET_USER_NAMESPACE);
+    snapshot = scan_at("/tmp");
+    CHECK_EQ(userns_inode(userns_self(snapshot)), own);
+    CHECK_EQ(node_count(snapshot), 4);
+    userns_free(snapshot);
+
+    CHECK(mount("tmpfs", "/proc", "tmpfs", 0, NULL) == 0);
+    snapshot = scan_at("/tmp");
+    CHECK(userns_self(snapshot) == NULL);
+    CHECK(userns_gaps(snapshot) & USERNS_GAP_NESTED);
+    CHECK_EQ(userns_inode(userns_root(snapshot)), own);
+    CHECK_EQ(node_count(snapshot), 4);
+    userns_free(snapshot);
+}
+
+SITUATION(no_user_namespaces, IN_SANDBOX, "without CONFIG_USER_NS, /proc/PID/ns has no link to one")
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "/proc/%d/ns", (int)getpid());
+    if (mount("tmpfs", path, "tmpfs", 0, NULL) != 0)
+        skip("cannot mount over %s: %s", path, strerror(errno));
+    CHECK(access("/proc/self/ns", F_OK) == 0 && access("/proc/self/ns/user", F_OK) != 0);
+    expect_error("a kernel without user namespaces", NULL, -ENOTTY);
+}

@@ -1,0 +1,156 @@
+/* Memory: each allocation of a scan fails in turn. */
+#include "situation.h"
+#include "pins.h"
+#include "text.h"
+#include <stdatomic.h>
+
+#ifdef __GLIBC__
+
+/*
+ * The allocator of this program and of the library: that of glibc, but it counts the blocks in use,
+ * and it fails in call number first_refused (0: never), with refuses_on also in all later calls.
+ */
+static atomic_long in_use;
+static long calls, first_refused;
+static bool refuses_on;
+/* Whether a scan has kept the block that it may keep. */
+static bool kept;
+/* The result of a scan with enough memory. */
+static struct userns_snapshot *reference;
+
+extern void *__libc_malloc(size_t);
+extern void *__libc_calloc(size_t, size_t);
+extern void *__libc_realloc(void *, size_t);
+extern void *__libc_memalign(size_t, size_t);
+extern void __libc_free(void *);
+
+static bool refuses(void)
+{
+    if (first_refused == 0)
+        return false;
+    calls++;
+    return refuses_on ? calls >= first_refused : calls == first_refused;
+}
+
+static void *counted(void *memory)
+{
+    in_use += memory != NULL;
+    return memory;
+}
+
+void *malloc(size_t size)
+{
+    return refuses() ? NULL : counted(__libc_malloc(size));
+}
+
+void *calloc(size_t count, size_t size)
+{
+    return refuses() ? NULL : counted(__libc_calloc(count, size));
+}
+
+void *realloc(void *memory, size_t size)
+{
+    if (refuses())
+        return NULL;
+    return memory == NULL ? counted(__libc_malloc(size)) : __libc_realloc(memory, size);
+}
+
+void *memalign(size_t alignment, size_t size)
+{
+    return refuses() ? NULL : counted(__libc_memalign(alignment, size));
+}
+
+void *aligned_alloc(size_t alignment, size_t size)
+{
+    return memalign(alignment, size);
+}
+
+int posix_memalign(void **memory, size_t alignment, size_t size)
+{
+    void *allocated = memalign(alignment, size);
+
+    if (allocated == NULL)
+        return ENOMEM;
+    *memory = allocated;
+    return 0;
+}
+
+void free(void *memory)
+{
+    in_use -= memory != NULL;
+    __libc_free(memory);
+}
+
+/* Scans while the nth allocation fails. Returns whether the scan made that many. */
+static bool scan_is_refused(uint64_t flags, long nth)
+{
+    struct userns_options options = USERNS_OPTIONS_INIT;
+    static char garbage;
+    struct userns_snapshot *snapshot = (void *)&garbage;
+    long before = in_use;
+    int error;
+
+    calls = 0;
+    first_refused = nth;
+    options.flags = flags;
+    error = userns_scan(&options, &snapshot);
+    first_refused = 0;
+    if (calls < nth) {
+        CHECK_EQ(error, 0);
+        userns_free(snapshot);
+    } else if (error == 0) {
+        CHECK(flags & USERNS_SCAN_BPF); /* else procfs and single descriptors cannot replace it */
+        CHECK(!refuses_on);
+        CHECK(userns_source_error(snapshot) == -ENOMEM || flags & USERNS_SCAN_PINNED);
+        CHECK(same_snapshot(reference, snapshot));
+        CHECK(same_text(pins_of(reference), pins_of(snapshot)));
+        userns_free(snapshot);
+    } else {
+        CHECK_EQ(error, -ENOMEM);
+        CHECK(snapshot == NULL);
+    }
+    /* The first scan by BPF keeps the layout of the kernel. */
+    CHECK(in_use == before || (flags & USERNS_SCAN_BPF && in_use == before + 1 && !kept));
+    kept |= in_use != before;
+    return calls >= nth;
+}
+
+static void refuse_each_in_turn(uint64_t flags)
+{
+    int descriptors = open_descriptors();
+    long nth = 1;
+
+    reference = scan_as(NULL, flags & ~USERNS_SCAN_BPF);
+    while (scan_is_refused(flags, nth))
+        nth++;
+    CHECK(nth > 5);
+    CHECK_EQ(open_descriptors(), descriptors);
+    userns_free(reference);
+}
+
+SITUATION(out_of_memory, IN_SANDBOX, "each allocation in turn fails")
+{
+    pid_t pid = start(go_down, &(int){ 3 });
+
+    hold_in_all_ways(pid);
+    refuse_each_in_turn(0);
+    refuse_each_in_turn(EVERY_FLAG);
+    for (int i = 0; i < 2; i++) { /* the second time, the layout of the kernel is known */
+        refuse_each_in_turn(USERNS_SCAN_BPF);
+        refuse_each_in_turn(EVERY_FLAG | USERNS_SCAN_BPF);
+    }
+    refuses_on = true;
+    refuse_each_in_turn(0);
+    refuse_each_in_turn(EVERY_FLAG);
+    refuse_each_in_turn(USERNS_SCAN_BPF);
+    refuse_each_in_turn(EVERY_FLAG | USERNS_SCAN_BPF);
+}
+
+#else
+
+SITUATION(out_of_memory, 0, "each allocation in turn fails")
+{
+    skip("only with glibc can a program replace the allocator of a library");
+}
+
+#endif

@@ -1,0 +1,202 @@
+/* Pins: descriptors that hold a user namespace. */
+#include "situation.h"
+#include "pins.h"
+
+/* Starts a process that holds a user namespace; checks what a scan says; ends it. */
+static void check_held_by_descriptor(void (*hold)(void *))
+{
+    struct held *held = shared(sizeof *held);
+    pid_t pid = start(hold, held);
+    struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_PINNED);
+
+    check_place(snapshot, held->inode);
+    check_descriptor(only_pin(snapshot, held->inode), pid, held->tid ? held->tid : pid, held->fd);
+    userns_free(snapshot);
+    end(pid);
+    CHECK(!finds(USERNS_SCAN_PINNED, held->inode));
+}
+
+SITUATION(alone, IN_SANDBOX | BY_BPF, "only a descriptor holds the namespace")
+{
+    check_held_by_descriptor(hold_descriptor);
+}
+
+/* ---- Threads ---- */
+
+static void hold_privately(void *held)
+{
+    CHECK(unshare(CLONE_FILES) == 0);
+    hold_descriptor(held);
+}
+
+static void hold_descriptor_in_thread(void *held)
+{
+    in_thread(hold_privately, held);
+}
+
+SITUATION(thread_private_descriptor, IN_SANDBOX | BY_BPF,
+          "a descriptor in a table that only the second thread has")
+{
+    check_held_by_descriptor(hold_descriptor_in_thread);
+}
+
+static void *hold_after_leader(void *held)
+{
+    ((struct held *)held)->tid = (pid_t)syscall(SYS_gettid);
+    return wait_forever(NULL);
+}
+
+/* The thread-group leader ends. A scan reports the descriptors of the second thread. */
+static void leave_to_thread(struct held *held)
+{
+    static struct held others[3];
+    pthread_t thread;
+
+    CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
+    hold_descriptor(held);
+    CHECK(pthread_create(&thread, NULL, hold_after_leader, held) == 0);
+    for (int i = 0; i < 3; i++)
+        CHECK(pthread_create(&thread, NULL, hold_after_leader, &others[i]) == 0);
+    syscall(SYS_exit, 0);
+}
+
+static bool lists_descriptors(pid_t pid)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "/proc/%d/fd/0", (int)pid);
+    return access(path, F_OK) == 0;
+}
+
+SITUATION(exited_leader, IN_SANDBOX | BY_BPF,
+          "the thread-group leader has ended, others have the descriptor")
+{
+    struct held *held = shared(sizeof *held);
+    pid_t pid = fork_child();
+    struct userns_snapshot *snapshot;
+
+    if (pid == 0)
+        leave_to_thread(held);
+    while (*(volatile pid_t *)&held->tid == 0 || lists_descriptors(pid))
+        usleep(1000);
+    snapshot = scan_with(USERNS_SCAN_PINNED);
+    check_place(snapshot, held->inode);
+    check_descriptor(only_pin(snapshot, held->inode), pid, held->tid, held->fd);
+    userns_free(snapshot);
+    end(pid);
+    CHECK(!finds(USERNS_SCAN_PINNED, held->inode));
+}
+
+/* ---- Parents ---- */
+
+SITUATION(chain, IN_SANDBOX | BY_BPF, "a descriptor holds a namespace, which holds its parent")
+{
+    struct userns_snapshot *snapshot;
+    const struct userns_node *leaf, *middle;
+    int fd = open_left(go_down, &(int){ 2 }, "user");
+    uint64_t inode = inode_of_fd(fd);
+
+    snapshot = scan_with(USERNS_SCAN_PINNED);
+    leaf = userns_find_inode(snapshot, inode);
+    middle = userns_parent(leaf);
+    check_descriptor(only_pin(snapshot, inode), getpid(), getpid(), fd);
+    check_place(snapshot, userns_inode(middle));
+    CHECK(userns_pins(middle, NULL) == NULL);
+    CHECK_EQ(userns_depth(leaf), userns_depth(userns_self(snapshot)) + 2);
+    CHECK_EQ(userns_flags(leaf), USERNS_NODE_EMPTY | USERNS_NODE_ONLY_PINNED);
+    userns_free(snapshot);
+    close(fd);
+    CHECK(!finds(USERNS_SCAN_PINNED, inode));
+}
+
+/*
+ * In a child of the sandbox's namespace. The descriptors are of that namespace, of another child of
+ * it, and of a grandchild.
+ */
+static void check_roots(void *argument)
+{
+    const int *fds = argument;
+    struct userns_snapshot *snapshot;
+    const struct userns_node *const *roots;
+    uint32_t pinned = USERNS_NODE_EMPTY | USERNS_NODE_ONLY_PINNED;
+    bool initial = inode_of_fd(fds[0]) == INITIAL_INODE;
+    size_t count;
+
+    new_user_namespace();
+    snapshot = scan_with(USERNS_SCAN_PINNED);
+    roots = userns_roots(snapshot, &count);
+    CHECK(count >= 4); /* more if namespaces are mounted on the host */
+    CHECK(userns_self(snapshot) == roots[initial ? 1 : 0]);
+    CHECK(userns_root(snapshot) == roots[0]);
+    CHECK(initial == (userns_inode(roots[0]) == INITIAL_INODE));
+    for (int i = 0; i < 3; i++) {
+        const struct userns_node *node = userns_find_inode(snapshot, inode_of_fd(fds[i]));
+
+        CHECK(node != NULL && userns_parent(node) == NULL && userns_depth(node) == 0);
+        CHECK_EQ(userns_flags(node),
+                 pinned | (i == 0 && initial ? USERNS_NODE_INITIAL : USERNS_NODE_PARENT_HIDDEN));
+        check_descriptor(userns_pins(node, NULL)[0], getpid(), getpid(), fds[i]);
+    }
+    CHECK(userns_gaps(snapshot) & USERNS_GAP_NESTED);
+    userns_free(snapshot);
+}
+
+SITUATION(several_roots, IN_SANDBOX, "descriptors hold namespaces above and beside a nested caller")
+{
+    int fds[3];
+    pid_t sibling = start(go_down, &(int){ 1 }), below = start(join_and_go_down, &sibling);
+
+    fds[0] = open_namespace(getpid(), "user");
+    fds[1] = open_namespace(sibling, "user");
+    fds[2] = open_namespace(below, "user");
+    CHECK(fds[0] >= 0 && fds[1] >= 0 && fds[2] >= 0);
+    in_child(check_roots, fds);
+}
+
+/* ---- In flight ---- */
+
+static void send_descriptor(int socket, int fd)
+{
+    char control[CMSG_SPACE(sizeof fd)] = { 0 };
+    struct iovec data = { .iov_base = "", .iov_len = 1 };
+    struct msghdr message = {
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control
+    };
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof fd);
+    memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    CHECK(sendmsg(socket, &message, 0) == 1);
+}
+
+static int receive_descriptor(int socket)
+{
+    char control[CMSG_SPACE(sizeof(int))], byte;
+    struct iovec data = { .iov_base = &byte, .iov_len = 1 };
+    struct msghdr message = {
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control
+    };
+    int fd;
+
+    CHECK(recvmsg(socket, &message, MSG_CMSG_CLOEXEC) == 1 && CMSG_FIRSTHDR(&message) != NULL);
+    memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof fd);
+    return fd;
+}
+
+SITUATION(in_flight, IN_SANDBOX | BY_BPF,
+          "a descriptor in flight is not visible, as the header says")
+{
+    int sockets[2], fd = open_left_user();
+    uint64_t inode = inode_of_fd(fd);
+
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) == 0);
+    send_descriptor(sockets[0], fd);
+    CHECK(finds(USERNS_SCAN_PINNED, inode));
+    close(fd);
+    CHECK(!finds(USERNS_SCAN_PINNED | USERNS_SCAN_SOCKETS, inode));
+    fd = receive_descriptor(sockets[1]);
+    CHECK_EQ(inode_of_fd(fd), inode);
+    CHECK(finds(USERNS_SCAN_PINNED, inode));
+}

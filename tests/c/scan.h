@@ -1,0 +1,149 @@
+/* Scans, and short questions to a snapshot. */
+#ifndef SCAN_H
+#define SCAN_H
+
+#include "check.h"
+#include <userns.h>
+
+/*
+ * Whether this run is the second one of a situation that is tagged BY_BPF: all its scans then use
+ * BPF. The environment variable BY_BPF says so.
+ */
+static UNUSED bool is_by_bpf(void)
+{
+    return getenv("BY_BPF") != NULL;
+}
+
+/* Skips the situation if BPF cannot be used here. */
+static UNUSED void expect_bpf(const struct userns_snapshot *snapshot)
+{
+    int error = userns_source_error(snapshot);
+
+    if (error == -EPERM || error == -EOPNOTSUPP || error == -EXDEV)
+        skip("BPF cannot be used: %s", userns_strerror(error));
+    if (error != 0)
+        fail("BPF was not used: %d: %s", error, userns_strerror(error));
+}
+
+static UNUSED struct userns_snapshot *scan_as(const char *proc_path, uint64_t flags)
+{
+    struct userns_options options = USERNS_OPTIONS_INIT;
+    struct userns_snapshot *snapshot;
+    int error;
+
+    options.proc_path = proc_path;
+    options.flags = flags | (is_by_bpf() ? USERNS_SCAN_BPF : 0);
+    error = userns_scan(&options, &snapshot);
+    if (error != 0)
+        fail("userns_scan: %d: %s", error, userns_strerror(error));
+    if (is_by_bpf())
+        expect_bpf(snapshot);
+    return snapshot;
+}
+
+static UNUSED struct userns_snapshot *scan(void)
+{
+    return scan_as(NULL, 0);
+}
+
+static UNUSED struct userns_snapshot *scan_at(const char *proc_path)
+{
+    return scan_as(proc_path, 0);
+}
+
+static UNUSED struct userns_snapshot *scan_with(uint64_t flags)
+{
+    return scan_as(NULL, flags);
+}
+
+/* Skips a situation that is about BPF where it cannot be used. */
+static UNUSED void need_bpf(void)
+{
+    struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_BPF);
+
+    expect_bpf(snapshot);
+    userns_free(snapshot);
+}
+
+/* How many scans to do where each is the same. Loading a BPF program takes longer under stress. */
+static UNUSED int rounds(int count)
+{
+    return is_by_bpf() ? count / 4 : count;
+}
+
+#define EVERY_FLAG \
+    (USERNS_SCAN_PINNED | USERNS_SCAN_SOCKETS | USERNS_SCAN_OWNED | USERNS_SCAN_NAMES)
+
+/* ---- Questions ---- */
+
+/* Whether a new scan finds a user namespace. */
+static UNUSED bool finds(uint64_t flags, uint64_t inode)
+{
+    struct userns_snapshot *snapshot = scan_with(flags);
+    bool found = userns_find_inode(snapshot, inode) != NULL;
+
+    userns_free(snapshot);
+    return found;
+}
+
+static UNUSED size_t node_count(const struct userns_snapshot *snapshot)
+{
+    size_t count;
+
+    userns_nodes(snapshot, &count);
+    return count;
+}
+
+/* Whether the members of a node are exactly these PIDs. */
+static UNUSED bool has_members(const struct userns_node *node, size_t expected, ...)
+{
+    size_t count, i;
+    const pid_t *pids = userns_pids(node, &count);
+    va_list arguments;
+    bool same = count == expected;
+
+    va_start(arguments, expected);
+    for (i = 0; same && i < count; i++)
+        same = pids[i] == va_arg(arguments, pid_t);
+    va_end(arguments);
+    return same;
+}
+
+/* The nonuser namespace with an inode number; NULL if the snapshot has none. */
+static UNUSED const struct userns_nonuser *find_nonuser(const struct userns_snapshot *snapshot,
+                                                        uint64_t inode)
+{
+    size_t count;
+    const struct userns_nonuser *const *all = userns_nonusers(snapshot, &count);
+
+    for (size_t i = 0; i < count; i++)
+        if (userns_nonuser_inode(all[i]) == inode)
+            return all[i];
+    return NULL;
+}
+
+/* ---- Errors ---- */
+
+/* A scan that must fail with this error. */
+static UNUSED void expect_error(const char *what, const struct userns_options *options,
+                                int expected)
+{
+    static char garbage;
+    struct userns_snapshot *snapshot = (void *)&garbage;
+    int error = userns_scan(options, &snapshot);
+
+    if (error != expected)
+        fail("%s: the scan returned %d, not %d", what, error, expected);
+    if (snapshot != NULL)
+        fail("%s: the snapshot is not NULL", what);
+}
+
+static UNUSED void expect_path_error(const char *path, int expected)
+{
+    struct userns_options options = USERNS_OPTIONS_INIT;
+
+    options.proc_path = path;
+    expect_error(path, &options, expected);
+}
+
+#endif

@@ -1,0 +1,44 @@
+/* seccomp(2): imitates kernels without a feature, and policies that deny it. */
+#ifndef SECCOMP_H
+#define SECCOMP_H
+
+#include "check.h"
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+enum { ANY_ARGUMENT = -1 };
+
+/*
+ * From now on a system call fails with an errno value in this process and its children, if the low
+ * 32 bits of one of its arguments (0 is the first) have a value; with ANY_ARGUMENT, always.
+ */
+static UNUSED void deny_syscall(long number, int argument, uint32_t value, int error)
+{
+    bool always = argument == ANY_ARGUMENT;
+    size_t low_word = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 0 : 4;
+    size_t offset =
+        offsetof(struct seccomp_data, args) + 8 * (size_t)(always ? 0 : argument) + low_word;
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (unsigned)offset),
+        BPF_JUMP(BPF_JMP | BPF_K | (always ? BPF_JGE : BPF_JEQ), always ? 0 : value, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { sizeof filter / sizeof *filter, filter };
+
+    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+        skip("cannot filter system calls: %s", strerror(errno));
+}
+
+/* From now on the kernel does not know an ioctl(2). */
+static UNUSED void deny_ioctl(uint32_t operation)
+{
+    deny_syscall(__NR_ioctl, 1, operation, ENOTTY);
+}
+
+#endif
