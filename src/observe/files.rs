@@ -11,8 +11,9 @@
 //!   Before Linux 5.8 the mount is unknown and the device decides, so that a bind mount of another entry of the same
 //!   file system is not noticed.
 
+use crate::error::Error;
 use crate::sys::file::{self, Fd, Status};
-use crate::sys::{Errno, statmount};
+use crate::sys::{Errno, process, statmount};
 use crate::util::path::ShortPath;
 use std::ffi::{CStr, c_int};
 
@@ -29,12 +30,15 @@ pub struct Files {
 impl Files {
     /// Opens a directory for reading. `None` if it is on a file system with another magic number, or has another inode
     /// number than `inode`. The file system is asked for nothing before it is known to be the right one.
-    pub fn open(path: &CStr, magic: u32, inode: Option<u64>) -> Result<Option<Files>, Errno> {
+    pub fn open(path: &CStr, magic: u32, inode: Option<u64>) -> Result<Option<Files>, Error> {
         const FLAGS: c_int = libc::O_RDONLY | libc::O_DIRECTORY;
         let found = file::open(path, libc::O_PATH | libc::O_DIRECTORY)?;
-        let status = file::status(&found)?;
-        if inode.is_some_and(|inode| inode != status.inode) || file_system(&found)? != magic {
-            return Ok(None);
+        let status = file::status(&found).map_err(Error::of_directory)?;
+        if inode.is_some_and(|inode| inode != status.inode)
+            || file_system(&found).map_err(Error::of_directory)? != magic
+        {
+            // An open of it would have failed with EACCES.
+            return if process::may_read(&status)? { Ok(None) } else { Err(Errno(libc::EACCES).into()) };
         }
         let (root, is_stepwise) = match file::open_on_mount(&found, c".", FLAGS) {
             // Linux 5.5 and older, or a security policy.

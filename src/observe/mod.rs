@@ -7,6 +7,7 @@ mod candidate;
 mod context;
 mod covers;
 mod files;
+mod hidden;
 mod mountinfo;
 mod nonusers;
 mod pid_namespace;

@@ -9,7 +9,7 @@ use crate::util::parse;
 use std::ffi::CStr;
 
 /// `PROC_PID_INIT_INO` of the kernel: the inode number of the initial PID namespace.
-const INITIAL_PID_NAMESPACE: u64 = 4026531836;
+pub const INITIAL_PID_NAMESPACE: u64 = 4026531836;
 /// `PF_KTHREAD` of the kernel, in the flags of proc_pid_stat(5).
 const PF_KTHREAD: u64 = 0x0020_0000;
 

@@ -17,7 +17,7 @@ use std::ffi::CStr;
 pub fn walk(context: &mut Context) -> Result<(), Error> {
     let mut buffer = Vec::new();
     let mut directory = Directory::new(context.procfs.root(), &mut buffer)?;
-    while let Some(name) = directory.next_name()? {
+    while let Some(name) = directory.next_name().map_err(Error::of_directory)? {
         if let Some(pid) = parse::number(name).and_then(|number| i32::try_from(number).ok()) {
             context.listing.any = true;
             context.listing.init |= pid == 1;

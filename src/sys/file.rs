@@ -201,12 +201,13 @@ pub fn status_at(directory: &Fd, path: &CStr) -> Result<Status, Errno> {
     let stat = stat_at(directory, path)?;
     let Identity { device, inode } = identity_of(&stat);
     #[allow(clippy::unnecessary_cast, reason = "the type of st_nlink differs between architectures")]
-    Ok(Status { mount: 0, device, inode, links: stat.st_nlink as u64, kind: stat.st_mode & libc::S_IFMT })
+    let links = stat.st_nlink as u64;
+    Ok(Status { mount: 0, device, inode, links, uid: stat.st_uid, gid: stat.st_gid, mode: stat.st_mode })
 }
 
 fn statx_at(directory: &Fd, path: &CStr) -> Result<Status, Errno> {
     const FLAGS: c_int = libc::AT_NO_AUTOMOUNT | libc::AT_STATX_DONT_SYNC | libc::AT_EMPTY_PATH;
-    const MASK: c_uint = libc::STATX_TYPE | libc::STATX_INO | libc::STATX_NLINK | libc::STATX_MNT_ID;
+    const MASK: c_uint = libc::STATX_BASIC_STATS | libc::STATX_MNT_ID;
     let mut statx = MaybeUninit::<libc::statx>::zeroed();
     // SAFETY: `path` is a NUL-terminated string; `statx` has the size that the call writes.
     check(unsafe {
@@ -220,7 +221,9 @@ fn statx_at(directory: &Fd, path: &CStr) -> Result<Status, Errno> {
         device: libc::makedev(statx.stx_dev_major, statx.stx_dev_minor),
         inode: statx.stx_ino,
         links: statx.stx_nlink.into(),
-        kind: u32::from(statx.stx_mode) & libc::S_IFMT,
+        uid: statx.stx_uid,
+        gid: statx.stx_gid,
+        mode: statx.stx_mode.into(),
     })
 }
 
@@ -237,8 +240,10 @@ pub struct Status {
     pub device: u64,
     pub inode: u64,
     pub links: u64,
-    /// The file type, a constant such as S_IFREG.
-    kind: u32,
+    pub uid: libc::uid_t,
+    pub gid: libc::gid_t,
+    /// The file type and permissions, see inode(7).
+    pub mode: u32,
 }
 
 impl Status {
@@ -257,11 +262,11 @@ impl Status {
     }
 
     pub fn is_socket(&self) -> bool {
-        self.kind == libc::S_IFSOCK
+        self.mode & libc::S_IFMT == libc::S_IFSOCK
     }
 
     pub fn is_link(&self) -> bool {
-        self.kind == libc::S_IFLNK
+        self.mode & libc::S_IFMT == libc::S_IFLNK
     }
 }
 

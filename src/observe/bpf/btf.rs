@@ -10,7 +10,6 @@ use super::schema::Member;
 use super::tables::{Function, STRUCTS};
 use crate::error::Error;
 use crate::observe::files::{COVERED, Files};
-use crate::sys::Errno;
 use crate::sys::file;
 use crate::sys::memory::Memory;
 use reader::{Bytes, Part};
@@ -21,19 +20,17 @@ const SYSFS_MAGIC: u32 = 0x6265_6572;
 
 /// Looks up the running kernel. EOPNOTSUPP: it has no BTF, or is not a 64-bit kernel.
 pub fn look_up() -> Result<Kernel, Error> {
-    let sysfs = Files::open(c"/sys", SYSFS_MAGIC, None).map_err(no_btf)?.ok_or(Error::NO_BPF)?;
-    let file = sysfs.open_at(sysfs.root(), c"kernel/btf/vmlinux", libc::O_RDONLY).map_err(no_btf)?;
+    let sysfs = Files::open(c"/sys", SYSFS_MAGIC, None)?.ok_or(Error::NO_BPF)?;
+    let file = match sysfs.open_at(sysfs.root(), c"kernel/btf/vmlinux", libc::O_RDONLY) {
+        Err(errno) if errno.is_gone() || errno == COVERED => return Err(Error::NO_BPF),
+        opened => opened?,
+    };
     let size = file::size(&file)? as usize;
     let memory = Memory::map(&file, size, libc::MAP_PRIVATE);
     find_in(match &memory {
         Ok(memory) => Bytes::Mapped(memory.bytes()),
         Err(_) => Bytes::read_from(&file, size),
     })
-}
-
-/// It is not there, or something is mounted over it.
-fn no_btf(errno: Errno) -> Error {
-    if errno.is_gone() || errno == COVERED { Error::NO_BPF } else { errno.into() }
 }
 
 fn find_in(bytes: Bytes) -> Result<Kernel, Error> {

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::facts::{Gap, Holder, NamespaceType, Source, Target};
 use crate::options::Wanted;
 use crate::sys::dir::Directory;
-use crate::sys::{file, pidfd};
+use crate::sys::file;
 use crate::util::arrays::zeros;
 use crate::util::parse;
 use descriptors::Descriptors;
@@ -91,11 +91,9 @@ impl Search<'_, '_> {
 
     /// Counts a process that BPF shows and procfs hides, unless it has ended.
     fn miss_hidden(&mut self, pid: i32) -> Result<(), Error> {
-        let by_bpf = self.context.facts().source != Source::Procfs;
-        if !by_bpf || matches!(Answer::of(pidfd::open(pid, false))?, Answer::Gone) {
-            return Ok(());
+        if self.context.is_hidden(pid)? {
+            self.miss_process(pid);
         }
-        self.miss_process(pid);
         Ok(())
     }
 
