@@ -155,14 +155,14 @@
 #define USERNS_SCAN_BPF UINT64_C(0x10)
 
 /**
- * userns_gaps(): the caller may not read some processes; they are in no node. Counts
- * processes.
+ * userns_gaps(): the caller may not read some processes, or something is mounted over their
+ * entries in the procfs; they are in no node. Counts processes.
  */
 #define USERNS_GAP_UNREADABLE 0x1u
 
 /**
  * userns_gaps(): the procfs hides, or may hide, processes from this caller (mount option
- * hidepid, see proc(5)).
+ * hidepid, see proc(5)), even from root if a security module denies root to read them.
  */
 #define USERNS_GAP_HIDEPID 0x2u
 

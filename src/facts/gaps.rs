@@ -6,7 +6,8 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Gap {
-    /// The caller may not read some processes; they are in no node. Counts processes.
+    /// The caller may not read some processes, or something is mounted over their entries in the procfs; they are in no
+    /// node. Counts processes.
     Unreadable,
     /// The procfs hides, or may hide, processes from this caller (mount option `hidepid`, see proc(5)).
     Hidepid,

@@ -2,11 +2,11 @@ use super::bits;
 use super::snapshot::userns_snapshot;
 use crate::facts::Gap;
 
-/// userns_gaps(): the caller may not read some processes; they are in no node. Counts
-/// processes.
+/// userns_gaps(): the caller may not read some processes, or something is mounted over their
+/// entries in the procfs; they are in no node. Counts processes.
 pub const USERNS_GAP_UNREADABLE: u32 = 0x1;
 /// userns_gaps(): the procfs hides, or may hide, processes from this caller (mount option
-/// hidepid, see proc(5)).
+/// hidepid, see proc(5)), even from root if a security module denies root to read them.
 pub const USERNS_GAP_HIDEPID: u32 = 0x2;
 /// userns_gaps(): the procfs does not, or may not, belong to the initial PID namespace. It
 /// does not show processes outside its PID namespace, see pid_namespaces(7).
