@@ -45,13 +45,15 @@
  * (signal-safety(7)).
  *
  * THE PROCESS stays as it is: a scan starts no thread, enters no namespace and installs no
- * signal handler. It opens at most five descriptors at a time, ten with
- * USERNS_SCAN_PINNED, all close-on-exec, and closes them before it returns. There are two
- * exceptions. To open a namespace whose mount is overmounted, USERNS_SCAN_PINNED briefly
- * runs a child process with all signals blocked; the child sends no SIGCHLD, and wait(2)
- * does not report it. USERNS_SCAN_BPF maps memory and loads a BPF program, which the kernel
- * frees shortly after the scan; if a signal interrupts the load, the scan blocks signals and
- * retries.
+ * signal handler. It opens at most six descriptors at a time, eleven with
+ * USERNS_SCAN_PINNED, all close-on-exec, and closes them before it returns. It reads procfs
+ * in short-lived child processes, since reading a process can block without end, see
+ * USERNS_GAP_UNREADABLE. A child shares memory and descriptors with the caller, sends no
+ * SIGCHLD, and is not reported by wait(2). Signals of the calling thread are blocked while it
+ * runs, mostly for less than 10 milliseconds. Where clone3(2) is denied or missing (before
+ * Linux 5.3) and under valgrind, the calling thread reads procfs itself. USERNS_SCAN_BPF maps
+ * memory and loads a BPF program, which the kernel frees shortly after the scan; if a signal
+ * interrupts the load, the scan blocks signals and retries.
  *
  * GROWTH. The ABI only grows: functions, constants and option fields are added, never
  * changed or removed. A program built with an older header runs with a newer library. With
@@ -155,8 +157,11 @@
 #define USERNS_SCAN_BPF UINT64_C(0x10)
 
 /**
- * userns_gaps(): the caller may not read some processes; they are in no node. Counts
- * processes.
+ * userns_gaps(): some processes could not be read; they are in no node. The caller may not
+ * read them, or the kernel does not answer: a process inside execve(2) that waits for a file
+ * server blocks its readers. A scan waits at most 0.1 seconds for such a process, and for one
+ * second in all plus 10 milliseconds for each, and from Linux 6.11 on finds the user namespace
+ * of the process nevertheless. Counts processes.
  */
 #define USERNS_GAP_UNREADABLE 0x1u
 
@@ -180,8 +185,8 @@
 
 /**
  * userns_gaps(), with USERNS_SCAN_OWNED: some namespaces of threads could not be read or
- * opened; their owners can be missing. Counts links in /proc/PID/task/TID/ns, and processes
- * that BPF shows but procfs hides.
+ * opened; their owners can be missing. Counts links in /proc/PID/task/TID/ns, processes that
+ * block their readers, and processes that BPF shows but procfs hides.
  */
 #define USERNS_GAP_LINKS 0x10u
 

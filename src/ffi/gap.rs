@@ -2,8 +2,11 @@ use super::bits;
 use super::snapshot::userns_snapshot;
 use crate::facts::Gap;
 
-/// userns_gaps(): the caller may not read some processes; they are in no node. Counts
-/// processes.
+/// userns_gaps(): some processes could not be read; they are in no node. The caller may not
+/// read them, or the kernel does not answer: a process inside execve(2) that waits for a file
+/// server blocks its readers. A scan waits at most 0.1 seconds for such a process, and for one
+/// second in all plus 10 milliseconds for each, and from Linux 6.11 on finds the user namespace
+/// of the process nevertheless. Counts processes.
 pub const USERNS_GAP_UNREADABLE: u32 = 0x1;
 /// userns_gaps(): the procfs hides, or may hide, processes from this caller (mount option
 /// hidepid, see proc(5)).
@@ -15,8 +18,8 @@ pub const USERNS_GAP_PIDNS: u32 = 0x4;
 /// namespaces that are not descendants of its own are not visible, see user_namespaces(7).
 pub const USERNS_GAP_NESTED: u32 = 0x8;
 /// userns_gaps(), with USERNS_SCAN_OWNED: some namespaces of threads could not be read or
-/// opened; their owners can be missing. Counts links in /proc/PID/task/TID/ns, and processes
-/// that BPF shows but procfs hides.
+/// opened; their owners can be missing. Counts links in /proc/PID/task/TID/ns, processes that
+/// block their readers, and processes that BPF shows but procfs hides.
 pub const USERNS_GAP_LINKS: u32 = 0x10;
 /// userns_gaps(), with USERNS_SCAN_PINNED: the descriptors of some processes could not be
 /// read. Counts processes, including those of USERNS_GAP_UNREADABLE.

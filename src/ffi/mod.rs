@@ -44,13 +44,15 @@
 //! (signal-safety(7)).
 //!
 //! THE PROCESS stays as it is: a scan starts no thread, enters no namespace and installs no
-//! signal handler. It opens at most five descriptors at a time, ten with
-//! USERNS_SCAN_PINNED, all close-on-exec, and closes them before it returns. There are two
-//! exceptions. To open a namespace whose mount is overmounted, USERNS_SCAN_PINNED briefly
-//! runs a child process with all signals blocked; the child sends no SIGCHLD, and wait(2)
-//! does not report it. USERNS_SCAN_BPF maps memory and loads a BPF program, which the kernel
-//! frees shortly after the scan; if a signal interrupts the load, the scan blocks signals and
-//! retries.
+//! signal handler. It opens at most six descriptors at a time, eleven with
+//! USERNS_SCAN_PINNED, all close-on-exec, and closes them before it returns. It reads procfs
+//! in short-lived child processes, since reading a process can block without end, see
+//! USERNS_GAP_UNREADABLE. A child shares memory and descriptors with the caller, sends no
+//! SIGCHLD, and is not reported by wait(2). Signals of the calling thread are blocked while it
+//! runs, mostly for less than 10 milliseconds. Where clone3(2) is denied or missing (before
+//! Linux 5.3) and under valgrind, the calling thread reads procfs itself. USERNS_SCAN_BPF maps
+//! memory and loads a BPF program, which the kernel frees shortly after the scan; if a signal
+//! interrupts the load, the scan blocks signals and retries.
 //!
 //! GROWTH. The ABI only grows: functions, constants and option fields are added, never
 //! changed or removed. A program built with an older header runs with a newer library. With

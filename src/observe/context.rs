@@ -7,9 +7,10 @@ use super::procfs::Procfs;
 use super::users::Users;
 use crate::error::Error;
 use crate::facts::{Facts, Gap, Hold, Holder, NamespaceType, Target};
-use crate::sys::Errno;
-use crate::sys::file::{Fd, Identity};
+use crate::sys::file::{self, Fd, Identity};
+use crate::sys::{Errno, pidfd};
 use crate::util::arrays::push;
+use crate::util::parse;
 
 /// The procfs, the namespaces met so far, and the facts under construction.
 pub struct Context<'p> {
@@ -17,6 +18,8 @@ pub struct Context<'p> {
     pub users: Users,
     pub nonusers: Nonusers,
     pub listing: Listing,
+    /// The processes of which the kernel does not tell the namespaces without waiting.
+    pub stuck: Vec<i32>,
     pub pid_namespaces: PidNamespaces,
     /// Without the namespaces, until the scan ends.
     facts: Facts,
@@ -29,6 +32,7 @@ impl<'p> Context<'p> {
             users: Users::default(),
             nonusers: Nonusers::default(),
             listing: Listing::default(),
+            stuck: Vec::new(),
             pid_namespaces: PidNamespaces::default(),
             facts: Facts::default(),
         }
@@ -56,6 +60,16 @@ impl<'p> Context<'p> {
     /// Records what keeps a namespace alive.
     pub fn hold(&mut self, target: Target, holder: Holder) -> Result<(), Error> {
         Ok(push(&mut self.facts.holds, Hold { target, holder })?)
+    }
+
+    /// The caller's PID in the procfs.
+    pub fn own_pid(&self) -> Option<i32> {
+        if self.pid_namespaces.are_equal() {
+            return Some(pidfd::own_pid());
+        }
+        let mut text = [0; 16];
+        let link = file::read_link_at(self.procfs.root(), c"self", &mut text).ok()?;
+        parse::number(link)?.try_into().ok()
     }
 
     /// Records a user namespace, with its ancestors. `None`: the file is not a namespace.

@@ -10,6 +10,7 @@ mod nonusers;
 mod pid_namespace;
 mod procfs;
 mod users;
+mod visits;
 
 // Sources.
 pub mod caller;

@@ -1,12 +1,14 @@
 //! Source: the processes that a procfs shows, and the user namespace of each, proc_pid_ns(5).
 
 use super::answer::Answer;
+use super::visits::{self, Visits};
 use super::{Context, Procfs};
 use crate::error::Error;
 use crate::facts::{Gap, Member, NamespaceType, parse_link};
 use crate::sys::Errno;
 use crate::sys::dir::Directory;
 use crate::sys::file;
+use crate::sys::{if_any, pidfd};
 use crate::util::arrays::push;
 use crate::util::parse;
 use crate::util::path::ShortPath;
@@ -16,16 +18,64 @@ use std::ffi::CStr;
 ///
 /// The kernel lists PIDs in ascending order, so a process that exists throughout is met exactly once.
 pub fn walk(context: &mut Context) -> Result<(), Error> {
+    let mut pids = list(context)?;
+    // A worker is another process than the caller, and may not read it if that is not dumpable, see prctl(2).
+    let own = context.own_pid();
+    if let Some(index) = pids.iter().position(|&pid| Some(pid) == own) {
+        visit(context, pids.remove(index))?;
+    }
+    visits::run(&mut Walk { context, pids })
+}
+
+struct Walk<'c, 'p> {
+    context: &'c mut Context<'p>,
+    pids: Vec<i32>,
+}
+
+impl Visits for Walk<'_, '_> {
+    fn count(&self) -> usize {
+        self.pids.len()
+    }
+
+    fn visit(&mut self, index: usize) -> Result<(), Error> {
+        visit(self.context, self.pids[index])
+    }
+
+    /// A pidfd tells the user namespace of a process that procfs blocks on (Linux 6.11).
+    fn give_up(&mut self, index: usize) -> Result<(), Error> {
+        let pid = self.pids[index];
+        push(&mut self.context.stuck, pid)?;
+        let are_equal = self.context.pid_namespaces.are_equal();
+        let open = || pidfd::user_namespace(&pidfd::open(pid, false)?);
+        let namespace = match are_equal.then(open).map(if_any).transpose()?.flatten() {
+            Some(namespace) => self.context.record_user(namespace)?,
+            None => None,
+        };
+        match namespace {
+            Some(namespace) => {
+                Ok(push(&mut self.context.facts_mut().members, Member { pid, namespace, ..Member::default() })?)
+            }
+            None => {
+                self.context.miss(Gap::Unreadable, 1);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The PIDs of all processes, in ascending order.
+fn list(context: &mut Context) -> Result<Vec<i32>, Error> {
+    let mut pids = Vec::new();
     let mut buffer = Vec::new();
     let mut directory = Directory::new(context.procfs.root(), &mut buffer)?;
     while let Some(name) = directory.next_name()? {
         if let Some(pid) = parse::number(name).and_then(|number| i32::try_from(number).ok()) {
-            context.listing.any = true;
-            context.listing.init |= pid == 1;
-            visit(context, pid)?;
+            push(&mut pids, pid)?;
         }
     }
-    Ok(())
+    context.listing.any = !pids.is_empty();
+    context.listing.init = pids.contains(&1);
+    Ok(pids)
 }
 
 fn visit(context: &mut Context, pid: i32) -> Result<(), Error> {

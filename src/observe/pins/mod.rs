@@ -8,6 +8,7 @@ mod sockets;
 mod threads;
 
 use super::answer::Answer;
+use super::visits::{self, Visits};
 use super::{Context, bpf};
 use crate::error::Error;
 use crate::facts::{Gap, Holder, NamespaceType, Source, Target};
@@ -35,6 +36,8 @@ struct Search<'c, 'p> {
     descriptors: Descriptors,
     sockets: Sockets,
     mounts: Mounts,
+    /// The caller, which is not visited in a worker.
+    own: Option<i32>,
     /// For reading `task`.
     buffer: Vec<u8>,
 }
@@ -51,18 +54,43 @@ pub fn find(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
         descriptors: Descriptors::new(candidates.flatten(), same_pids),
         sockets: Sockets::new(same_pids),
         mounts: Mounts::default(),
+        own: None,
         buffer: Vec::new(),
     };
-    for index in 0..search.context.facts().members.len() {
-        let pid = search.context.facts().members[index].pid;
-        search.visit(pid)?;
+    // Not in a worker: it may not read the caller if that is not dumpable, see prctl(2).
+    if let Some(own) = search.context.own_pid() {
+        search.own = Some(own);
+        search.visit_process(own)?;
     }
+    visits::run(&mut search)?;
     search.finish()
+}
+
+impl Visits for Search<'_, '_> {
+    fn count(&self) -> usize {
+        self.context.facts().members.len()
+    }
+
+    fn visit(&mut self, index: usize) -> Result<(), Error> {
+        match self.context.facts().members[index].pid {
+            pid if Some(pid) == self.own => Ok(()),
+            pid if self.context.stuck.contains(&pid) => {
+                self.miss(pid);
+                Ok(())
+            }
+            pid => self.visit_process(pid),
+        }
+    }
+
+    fn give_up(&mut self, index: usize) -> Result<(), Error> {
+        self.miss(self.context.facts().members[index].pid);
+        Ok(())
+    }
 }
 
 impl Search<'_, '_> {
     /// Visits the threads of a process, unless it has ended.
-    fn visit(&mut self, pid: i32) -> Result<(), Error> {
+    fn visit_process(&mut self, pid: i32) -> Result<(), Error> {
         let Some(leader) = Thread::leader(self.context.procfs, pid)? else { return self.miss_hidden(pid) };
         self.descriptors.enter_process(self.context);
         let links = links::read(self.context, &leader, &Links::default())?;
@@ -88,12 +116,17 @@ impl Search<'_, '_> {
         if !by_bpf || matches!(Answer::of(pidfd::open(pid, false))?, Answer::Gone) {
             return Ok(());
         }
+        self.miss(pid);
+        Ok(())
+    }
+
+    /// Counts a process of which nothing can be read.
+    fn miss(&mut self, pid: i32) {
         self.context.miss(Gap::Links, 1);
         if self.wanted.pinned {
             self.context.miss(Gap::Descriptors, self.descriptors.may_have_any(pid).into());
             self.context.miss(Gap::Mounts, 1);
         }
-        Ok(())
     }
 
     fn visit_threads(&mut self, leader: &Thread, links: &Links, missed: &mut Missed) -> Result<(), Error> {

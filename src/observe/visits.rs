@@ -1,0 +1,58 @@
+//! Visits processes in a worker, which can be ended if the kernel does not answer.
+
+use crate::error::Error;
+use crate::sys::worker::{self, Ended};
+use std::time::{Duration, Instant};
+
+/// How long a system call may block, for the first processes and for others. A process inside execve(2) blocks readers
+/// until its files are closed.
+const PATIENCE: Duration = Duration::from_millis(50);
+const LESS_PATIENCE: Duration = Duration::from_millis(5);
+const FIRST: usize = 10;
+/// How long the caller's signals may be blocked.
+const TIME_SLICE: Duration = Duration::from_millis(10);
+
+/// A sequence of visits.
+pub trait Visits {
+    /// The number of visits.
+    fn count(&self) -> usize;
+
+    /// Makes a visit. Keeps no descriptor open, and allocates only what `self` owns: if a system call blocks, this function
+    /// does not return, and nothing on its stack is dropped.
+    fn visit(&mut self, index: usize) -> Result<(), Error>;
+
+    /// Records what is known without a visit, which blocked.
+    fn give_up(&mut self, index: usize) -> Result<(), Error>;
+}
+
+struct State<'v, V> {
+    visits: &'v mut V,
+    next: usize,
+    result: Result<(), Error>,
+}
+
+/// Makes all visits in order.
+pub fn run<V: Visits>(visits: &mut V) -> Result<(), Error> {
+    let mut state = State { visits, next: 0, result: Ok(()) };
+    let mut stuck = 0;
+    while state.next < state.visits.count() {
+        let patience = if stuck < FIRST { PATIENCE } else { LESS_PATIENCE };
+        match worker::run(&mut state, run_for_a_while, patience)? {
+            Ended::Returned => state.result?,
+            Ended::Stuck => {
+                stuck += 1;
+                state.visits.give_up(state.next)?;
+                state.next += 1;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn run_for_a_while<V: Visits>(state: &mut State<V>) {
+    let start = Instant::now();
+    while state.next < state.visits.count() && state.result.is_ok() && start.elapsed() < TIME_SLICE {
+        state.result = state.visits.visit(state.next);
+        state.next += 1;
+    }
+}
