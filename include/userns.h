@@ -571,8 +571,7 @@ enum userns_source userns_source(const struct userns_snapshot *snapshot);
  *                                namespace
  *     -EOPNOTSUPP                the kernel has no BPF, no type information (BTF, in
  *                                /sys/kernel/btf/vmlinux), or lacks a feature that the
- *                                program needs, for example the JIT compiler
- *                                (net.core.bpf_jit_enable)
+ *                                program needs
  *     -ENOEXEC                   the kernel's verifier rejects the program; in a nested
  *                                PID namespace also because the kernel is locked down, see
  *                                kernel_lockdown(7)

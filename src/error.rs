@@ -75,8 +75,7 @@ impl Error {
                 c"the procfs does not belong to the caller's PID namespace, so BPF cannot be used; mount one that does"
             }
             libc::EOPNOTSUPP => {
-                c"the kernel lacks a feature of BPF; libuserns needs Linux 5.8, /sys/kernel/btf/vmlinux and the JIT compiler \
-                (net.core.bpf_jit_enable)"
+                c"the kernel lacks a feature of BPF; libuserns needs Linux 5.8 and /sys/kernel/btf/vmlinux"
             }
             libc::ENOEXEC => {
                 c"the kernel rejects the BPF program of libuserns; unless it is locked down or a security module forbids \

@@ -271,8 +271,7 @@ pub unsafe extern "C" fn userns_source(snapshot: *const userns_snapshot) -> Mayb
 ///                                namespace
 ///     -EOPNOTSUPP                the kernel has no BPF, no type information (BTF, in
 ///                                /sys/kernel/btf/vmlinux), or lacks a feature that the
-///                                program needs, for example the JIT compiler
-///                                (net.core.bpf_jit_enable)
+///                                program needs
 ///     -ENOEXEC                   the kernel's verifier rejects the program; in a nested
 ///                                PID namespace also because the kernel is locked down, see
 ///                                kernel_lockdown(7)

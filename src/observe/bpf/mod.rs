@@ -50,6 +50,9 @@ use tables::{Function, Header};
 /// `SOCKFS_MAGIC` of linux/magic.h: the file system of all sockets.
 const SOCKFS_MAGIC: u32 = 0x534f_434b;
 
+/// Of the kernel's include/linux/errno.h, and still returned to programs: there is no JIT compiler.
+const ENOTSUPP: i32 = 524;
+
 /// The initial room for descriptors: the kernel gives no estimate.
 const DEFAULT_DESCRIPTORS: u32 = 4096;
 /// How often a program is loaded again if signals interrupt that.
@@ -156,8 +159,10 @@ impl Scope {
             Err(error) if error.is_exhaustion() => return Err(error),
             Err(error) => error,
         };
-        let tasks = kernel.function(Function::bpf_iter_task).ok_or(refusal)?;
-        bpf::visit(&load(&tasks::program(target)?, Trigger::Visit(tasks))?)?;
+        visit(target, Function::bpf_iter_task, tasks::program).map_err(|error| match error {
+            Error::NO_BPF => refusal,
+            error => error,
+        })?;
         Ok((array, Source::BpfTasks))
     }
 
@@ -165,8 +170,7 @@ impl Scope {
         let (map, array) = bpf::make_array(layout.size_of_descriptors())?;
         let kernel = running_kernel()?;
         let target = Target { kernel, level: self.level, array: map.number(), layout, ancestors: Ancestors::Few };
-        let files = kernel.function(Function::bpf_iter_task_file).ok_or(Error::NO_BPF)?;
-        bpf::visit(&load(&descriptors::program(target, magics)?, Trigger::Visit(files))?)?;
+        visit(target, Function::bpf_iter_task_file, |target| descriptors::program(target, magics))?;
         Ok(array)
     }
 }
@@ -181,6 +185,20 @@ fn running_kernel() -> Result<&'static Kernel, Error> {
         kernel.into_boxed_slice().try_into().map_err(|_| Error::NO_MEMORY)
     })?;
     Ok(kernel)
+}
+
+/// Runs a program for each object of an iterator of the kernel. Without a JIT compiler the kernel refuses programs that call
+/// its functions, but interprets the same program without such calls.
+fn visit(target: Target, iterator: Function, build: impl Fn(Target) -> Result<Program, Error>) -> Result<(), Error> {
+    let trigger = Trigger::Visit(target.kernel.function(iterator).ok_or(Error::NO_BPF)?);
+    let program = match load(&build(target)?, trigger) {
+        Err(error) if error.errno() == ENOTSUPP => {
+            let kernel = target.kernel.without_functions();
+            load(&build(Target { kernel: &kernel, ..target })?, trigger)?
+        }
+        loaded => loaded?,
+    };
+    Ok(bpf::visit(&program)?)
 }
 
 fn load(program: &Program, trigger: Trigger) -> Result<Fd, Error> {
