@@ -87,7 +87,7 @@ impl Error {
             libc::ENODEV => {
                 c"the directory is not the root directory of a procfs; mount one with: mount -t proc proc DIRECTORY"
             }
-            libc::ENOTTY => c"the kernel does not report how user namespaces nest; Linux 4.9 with CONFIG_USER_NS is needed",
+            libc::ENOTTY => c"the kernel does not report how user namespaces nest; Linux 4.9 with CONFIG_USER_NS is needed, or a 64-bit program",
             libc::ENOMEM => c"out of memory",
             libc::EMFILE => c"the process has too many open descriptors; close some or raise RLIMIT_NOFILE",
             libc::ENFILE => c"the system has too many open files; raise fs.file-max or end some programs",

@@ -38,7 +38,7 @@ pub const USERNS_GAP_MOUNT_NAMESPACES: u32 = 0x100;
 /// directory is itself a mount point. Counts mount namespaces.
 pub const USERNS_GAP_CHROOTED: u32 = 0x200;
 /// userns_gaps(), with USERNS_SCAN_PINNED: some mounted namespaces could not be opened.
-/// Unless the scan met such a namespace elsewhere, only its inode number is known: a user
+/// Unless the scan found such a namespace elsewhere, only its inode number is known: a user
 /// namespace is then a root, a nonuser namespace has no owner. Counts mounts.
 pub const USERNS_GAP_UNOPENED_MOUNTS: u32 = 0x400;
 
@@ -62,7 +62,9 @@ fn gap_bit(gap: Gap) -> u32 {
 ///
 /// Get the reasons why a snapshot can be incomplete.
 ///
-/// Returns USERNS_GAP_ bits; 0 if the scan saw everything that its flags ask for.
+/// Returns USERNS_GAP_ bits; 0 if the scan noticed no gap. Some things cannot be noticed:
+/// descriptors in flight over a UNIX socket, for example, and processes that a security module
+/// hides from BPF.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
@@ -72,7 +74,7 @@ pub unsafe extern "C" fn userns_gaps(snapshot: *const userns_snapshot) -> u32 {
     bits(Gap::ALL.map(|gap| (snapshot.tree().gaps().has(gap), gap_bit(gap))))
 }
 
-/// Count what a gap stands for.
+/// Count the things that a gap concerns.
 ///
 /// gap: one of the USERNS_GAP_ bits.
 ///

@@ -25,14 +25,14 @@
 //! may be NULL. An empty array is NULL with a count of 0. Arrays have no terminator.
 //!
 //! NULL is accepted as a snapshot, node, nonuser namespace or pin; the answer is then NULL, 0
-//! or false, unless the function documents another. Outputs are written only on success. The
-//! one exception is userns_scan(), which sets its output to NULL on failure.
+//! (also in *count) or false, unless the function documents another. Other outputs are written
+//! only on success; userns_scan() sets its output to NULL on failure.
 //!
 //! ERRORS. A function that can fail returns 0 on success and a negative errno value
 //! otherwise. Its comment lists the values and their meaning. userns_strerror() returns a
 //! sentence for each; programs add the path. The library does not define errno: any call
 //! may change it. A process that ends or denies access during a scan is not an error:
-//! userns_gaps() and userns_gap_count() report what the scan could not see.
+//! userns_gaps() and userns_gap_count() report what the scan knows that it missed.
 //!
 //! THREADS. Any number of threads may scan at the same time, and may read the same snapshot
 //! at the same time; only userns_free() needs exclusive access to its snapshot. The library
@@ -56,8 +56,8 @@
 //!
 //! GROWTH. The ABI only grows: functions, constants and option fields are added, never
 //! changed or removed. A program built with an older header runs with a newer library. With
-//! an older library, a request that it does not know fails with -E2BIG or -EINVAL. Each
-//! function names the version that introduced it; constants and structs are of 0.1 unless
+//! an older library, a request that it does not know fails with -E2BIG or -EINVAL, and a
+//! program that uses a newer function does not start. Each function names the version that introduced it; constants and structs are of 0.1 unless
 //! their comment names another version. Functions that return a set of bits or an enum can
 //! return values that are newer than the program.
 //!

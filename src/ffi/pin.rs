@@ -9,8 +9,9 @@ use std::ptr;
 /// kinds.
 #[repr(C)]
 pub enum userns_pin_kind {
-    /// A thread is in the namespace, which is a nonuser namespace. See userns_pin_pid() and
-    /// userns_pin_tid().
+    /// A thread is in the namespace, which is a nonuser namespace. There is one pin for each
+    /// process, by its thread-group leader, and one for each other thread that is in another
+    /// namespace than the leader. See userns_pin_pid() and userns_pin_tid().
     USERNS_PIN_MEMBER = 1,
     /// Children of a thread will be created in the namespace, which is a PID or time
     /// namespace (pid_for_children and time_for_children in namespaces(7)); the thread itself
@@ -61,8 +62,8 @@ pub unsafe extern "C" fn userns_pin_kind(pin: *const userns_pin) -> MaybeUninit<
     })
 }
 
-/// Get the process of a pin: the member, the parent of future children, the holder of the
-/// descriptor or socket, or a process that sees the mount.
+/// Get the process of a pin: the member, the process whose thread will create children, the
+/// holder of the descriptor or socket, or a process that sees the mount.
 ///
 /// Returns a PID as the scanned procfs numbers it; 0 for the other kinds.
 ///
@@ -112,7 +113,7 @@ pub unsafe extern "C" fn userns_pin_path(pin: *const userns_pin) -> *const c_cha
 }
 
 /// Get the namespace of a USERNS_PIN_OWNED or USERNS_PIN_CHILD_NAMESPACE.
-/// userns_nonuser_pins() lists what keeps it alive in turn.
+/// userns_nonuser_pins() lists what keeps that namespace alive.
 ///
 /// Returns NULL for the other kinds.
 ///

@@ -152,7 +152,8 @@ pub unsafe extern "C" fn userns_roots(
 }
 
 /// List all nodes, depth first: each node is followed by its descendants. Siblings are
-/// ordered by the smallest PID in their subtrees, compared as text ("10" is before "9").
+/// ordered by the smallest PID in their subtrees, compared as text ("10" is before "9"), as
+/// sort(1) does without -n; the order is part of the ABI.
 /// Those without a process in their subtree are last, by inode number.
 ///
 /// Returns an array of *count nodes.
@@ -287,6 +288,8 @@ pub unsafe extern "C" fn userns_source_error(snapshot: *const userns_snapshot) -
 
 /// Get the time at which a scan began: CLOCK_REALTIME (clock_gettime(2)) in nanoseconds since
 /// the Epoch.
+///
+/// Returns 0 if the clock is before 1970 or after 2554.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]

@@ -12,7 +12,7 @@ use crate::sys::{Errno, pidfd};
 use crate::util::arrays::push;
 use crate::util::parse;
 
-/// The procfs, the namespaces met so far, and the facts under construction.
+/// The procfs, the namespaces found so far, and the facts under construction.
 pub struct Context<'p> {
     pub procfs: &'p Procfs,
     pub users: Users,
@@ -77,7 +77,7 @@ impl<'p> Context<'p> {
         self.users.record(namespace)
     }
 
-    /// The namespace with this type and inode number, if it was met before.
+    /// The namespace with this type and inode number, if it was found before.
     pub fn known(&self, namespace_type: NamespaceType, inode: u64) -> Option<Target> {
         match namespace_type {
             NamespaceType::User => self.users.find(inode).map(Target::User),
@@ -85,7 +85,7 @@ impl<'p> Context<'p> {
         }
     }
 
-    /// The namespace with this type and inode number; opens it if it was not met before. `None`: it has ended, or it could
+    /// The namespace with this type and inode number; opens it if it was not found before. `None`: it has ended, or it could
     /// not be opened, which is counted.
     pub fn target(
         &mut self,

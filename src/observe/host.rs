@@ -1,4 +1,4 @@
-//! Source: the host and the PID namespace that a snapshot is of.
+//! Source: the host and the PID namespace that a snapshot describes.
 
 use super::pid_namespace::PidNamespaces;
 use super::{Context, Procfs};

@@ -1,4 +1,4 @@
-//! The nonuser namespaces met so far, with their owners: namespaces(7), ioctl_ns(2).
+//! The nonuser namespaces found so far, with their owners: namespaces(7), ioctl_ns(2).
 
 use super::users::Users;
 use crate::error::Error;
@@ -8,7 +8,7 @@ use crate::sys::{if_any, nsfs};
 use crate::util::arrays::push;
 use crate::util::hash::IntMap;
 
-/// The nonuser namespaces met so far.
+/// The nonuser namespaces found so far.
 #[derive(Default)]
 pub struct Nonusers {
     entries: Vec<Nonuser>,

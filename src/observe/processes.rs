@@ -19,22 +19,27 @@ use std::ffi::CStr;
 /// The kernel lists PIDs in ascending order, so a process that exists throughout is met exactly once.
 pub fn walk(context: &mut Context) -> Result<(), Error> {
     let mut pids = list(context)?;
-    // A worker is another process than the caller, and may not read it if that is not dumpable, see prctl(2).
     let own = context.own_pid();
+    // First, since each visit to the caller costs a worker. The order does not matter for the others.
     if let Some(index) = pids.iter().position(|&pid| Some(pid) == own) {
-        visit(context, pids.remove(index))?;
+        pids[..=index].rotate_right(1);
     }
-    visits::run(&mut Walk { context, pids })
+    visits::run(&mut Walk { context, pids, own })
 }
 
 struct Walk<'c, 'p> {
     context: &'c mut Context<'p>,
     pids: Vec<i32>,
+    own: Option<i32>,
 }
 
 impl Visits for Walk<'_, '_> {
     fn count(&self) -> usize {
         self.pids.len()
+    }
+
+    fn is_to_caller(&self, index: usize) -> bool {
+        Some(self.pids[index]) == self.own
     }
 
     fn visit(&mut self, index: usize) -> Result<(), Error> {
@@ -103,7 +108,7 @@ fn visit(context: &mut Context, pid: i32) -> Result<(), Error> {
     Ok(())
 }
 
-/// Opens and records a namespace that was not met before, through the process that showed it.
+/// Opens and records a namespace that was not found before, through the process that showed it.
 ///
 /// The process may have moved to another namespace since, or its PID may have been reused: the open descriptor, not the
 /// link, tells the namespace. If the process has ended, the next member that the walk meets is used.

@@ -17,6 +17,10 @@ pub trait Visits {
     /// The number of visits.
     fn count(&self) -> usize;
 
+    /// Whether a visit is to the caller, which is made without a worker: that is another process, and may not read the
+    /// caller if that is not dumpable, see prctl(2).
+    fn is_to_caller(&self, index: usize) -> bool;
+
     /// Makes a visit. Keeps no descriptor open, and allocates only what `self` owns: if a system call blocks, this function
     /// does not return, and nothing on its stack is dropped.
     fn visit(&mut self, index: usize) -> Result<(), Error>;
@@ -36,6 +40,11 @@ pub fn run<V: Visits>(visits: &mut V) -> Result<(), Error> {
     let mut state = State { visits, next: 0, result: Ok(()) };
     let mut stuck = 0;
     while state.next < state.visits.count() {
+        if state.visits.is_to_caller(state.next) {
+            state.visits.visit(state.next)?;
+            state.next += 1;
+            continue;
+        }
         let patience = if stuck < FIRST { PATIENCE } else { LESS_PATIENCE };
         match worker::run(&mut state, run_for_a_while, patience)? {
             Ended::Returned => state.result?,
@@ -51,7 +60,10 @@ pub fn run<V: Visits>(visits: &mut V) -> Result<(), Error> {
 
 fn run_for_a_while<V: Visits>(state: &mut State<V>) {
     let start = Instant::now();
-    while state.next < state.visits.count() && state.result.is_ok() && start.elapsed() < TIME_SLICE {
+    let has_work = |state: &State<V>| {
+        state.next < state.visits.count() && !state.visits.is_to_caller(state.next) && state.result.is_ok()
+    };
+    while has_work(state) && start.elapsed() < TIME_SLICE {
         state.result = state.visits.visit(state.next);
         state.next += 1;
     }

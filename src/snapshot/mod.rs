@@ -1,4 +1,4 @@
-//! From facts to answers: an immutable snapshot. Nothing here asks the kernel.
+//! From facts to answers: an immutable snapshot. Makes no system calls.
 
 mod assemble;
 mod node;

@@ -1,4 +1,4 @@
-//! Questions to a pin.
+//! The attributes of a pin.
 
 use super::{Nonuser, Snapshot};
 use crate::facts::Holder;

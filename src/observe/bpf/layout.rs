@@ -14,14 +14,14 @@ use super::tables::{Descriptor, Header, Namespace, Process, Slot};
 use crate::error::Error;
 use std::ops::Range;
 
-/// No array has room for more. With more processes than this, procfs serves.
+/// The largest capacity. With more processes, procfs is used.
 pub const MAX_CAPACITY: u32 = 1 << 24;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// The room for processes, or for descriptors.
+    /// The capacity for processes, or for descriptors.
     pub capacity: u32,
-    /// The room for user namespaces.
+    /// The capacity for user namespaces.
     pub namespaces: u32,
 }
 
@@ -55,15 +55,15 @@ impl Layout {
         (self.namespaces as usize).next_power_of_two()
     }
 
-    /// The layout for the next attempt, if something had no room in this one.
+    /// The layout for the next attempt, if something did not fit into this one.
     pub fn grown_for(self, header: &Header) -> Result<Option<Layout>, Error> {
         if header.count <= self.capacity.into() && header.namespace_count <= self.namespaces.into() {
             return Ok(None);
         }
-        let grown = |room: u32, count: u64| match u32::try_from(count) {
-            Ok(count) if count <= room => Ok(room),
-            // A chain of namespaces ends where there is no more room, so there can be many more than the count says.
-            Ok(count @ ..=MAX_CAPACITY) => Ok(with_spare(count).max(2 * room)),
+        let grown = |capacity: u32, count: u64| match u32::try_from(count) {
+            Ok(count) if count <= capacity => Ok(capacity),
+            // A chain of namespaces ends where the array is full, so there can be many more than the count says.
+            Ok(count @ ..=MAX_CAPACITY) => Ok(with_spare(count).max(2 * capacity)),
             _ => Err(Error::NO_MEMORY),
         };
         let capacity = grown(self.capacity, header.count)?;

@@ -9,6 +9,8 @@
 //! | `registers.rs`, `assembler.rs`, `schema.rs` | the notation of programs and tables |
 //! | `btf.rs`, `kernel.rs` | the layout of the running kernel's structs |
 //! | `layout.rs`, `records.rs` | the shared array |
+//! | `preflight.rs` | the number of threads, for the size of the array |
+//! | `listing.rs` | a disassembler for the tests |
 
 mod assembler;
 mod btf;
@@ -53,7 +55,7 @@ const SOCKFS_MAGIC: u32 = 0x534f_434b;
 /// Of the kernel's include/linux/errno.h, and still returned to programs: there is no JIT compiler.
 const ENOTSUPP: i32 = 524;
 
-/// The initial room for descriptors: the kernel gives no estimate.
+/// The initial capacity for descriptors: the kernel gives no estimate.
 const DEFAULT_DESCRIPTORS: u32 = 4096;
 /// How often a program is loaded again if signals interrupt that.
 const MAX_RETRIES: u32 = 10;
@@ -208,7 +210,7 @@ fn load(program: &Program, trigger: Trigger) -> Result<Fd, Error> {
             break;
         }
         // The verifier gives up when a signal is pending. Signals can wait for a millisecond. Those that cannot be
-        // blocked stop or freeze this thread, which goes on afterwards.
+        // blocked stop or freeze this thread, which continues afterwards.
         let _blocked = signal::block_all();
         loaded = bpf::load(&program.instructions, trigger, &mut []);
     }

@@ -70,7 +70,7 @@ impl Builder<'_> {
         self.bind(known);
     }
 
-    /// `array->own_pid_namespace = NULL`: leaves no kernel address behind in mapped memory.
+    /// `array->own_pid_namespace = NULL`: removes the kernel address from mapped memory.
     pub fn forget_own_pid_namespace(&mut self) {
         if self.context.level > 0 {
             self.mov(R1, 0);

@@ -87,9 +87,9 @@ kernel_functions! {
 record! {
     /// The beginning of the shared array.
     pub struct Header {
-        /// The number of processes, or of descriptors. It counts those without room too.
+        /// The number of processes, or of descriptors. It counts those that did not fit, too.
         count: u64,
-        /// The number of user namespaces. It counts those without room too.
+        /// The number of user namespaces. It counts those that did not fit, too.
         namespace_count: u64,
         /// The level of the caller's PID namespace; 0 for the initial one, or if the program visited nothing.
         own_level: u64,
@@ -104,7 +104,7 @@ record! {
 }
 
 record! {
-    /// A slot of the namespace cache: the user namespace that the program met last, of those that share the slot.
+    /// A slot of the namespace cache: the user namespace that the program found last, of those that share the slot.
     pub struct Slot {
         generation: u64,
         /// The index of the record, plus 1.

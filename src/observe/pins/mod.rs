@@ -23,7 +23,7 @@ use mounts::Mounts;
 use sockets::Sockets;
 use threads::{Thread, open_directory};
 
-/// What of one process could not be seen.
+/// The parts of a process that could not be read.
 #[derive(Clone, Copy, Default)]
 struct Missed {
     descriptors: bool,
@@ -36,7 +36,7 @@ struct Search<'c, 'p> {
     descriptors: Descriptors,
     sockets: Sockets,
     mounts: Mounts,
-    /// The caller, which is not visited in a worker.
+    /// The PID of the caller.
     own: Option<i32>,
     /// For reading `task`.
     buffer: Vec<u8>,
@@ -48,20 +48,16 @@ pub fn find(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
     let by_bpf = context.facts().source != Source::Procfs;
     // All descriptors are read if BPF cannot tell which are of namespaces.
     let candidates = (by_bpf && wanted.pinned).then(|| bpf::find_descriptors(context, wanted.sockets).ok());
+    let own = context.own_pid();
     let mut search = Search {
         context,
         wanted,
         descriptors: Descriptors::new(candidates.flatten(), same_pids),
         sockets: Sockets::new(same_pids),
         mounts: Mounts::default(),
-        own: None,
+        own,
         buffer: Vec::new(),
     };
-    // Not in a worker: it may not read the caller if that is not dumpable, see prctl(2).
-    if let Some(own) = search.context.own_pid() {
-        search.own = Some(own);
-        search.visit_process(own)?;
-    }
     visits::run(&mut search)?;
     search.finish()
 }
@@ -71,9 +67,12 @@ impl Visits for Search<'_, '_> {
         self.context.facts().members.len()
     }
 
+    fn is_to_caller(&self, index: usize) -> bool {
+        Some(self.context.facts().members[index].pid) == self.own
+    }
+
     fn visit(&mut self, index: usize) -> Result<(), Error> {
         match self.context.facts().members[index].pid {
-            pid if Some(pid) == self.own => Ok(()),
             pid if self.context.stuck.contains(&pid) => {
                 self.miss(pid);
                 Ok(())
