@@ -9,22 +9,23 @@ use crate::sys::Errno;
 use crate::sys::dir::Directory;
 use crate::sys::file;
 use crate::sys::{if_any, pidfd};
-use crate::util::arrays::push;
+use crate::util::arrays::{push, sort_by_number};
 use crate::util::parse;
 use crate::util::path::ShortPath;
 use std::ffi::CStr;
 
 /// Reads the user namespace of every process, with one system call each, and records new namespaces.
 ///
-/// The kernel lists PIDs in ascending order, so a process that exists throughout is met exactly once.
+/// The kernel lists PIDs in ascending order, so a process that exists throughout is listed exactly once.
 pub fn walk(context: &mut Context) -> Result<(), Error> {
     let mut pids = list(context)?;
     let own = context.own_pid();
-    // First, since each visit to the caller costs a worker. The order does not matter for the others.
+    // First: between others, the visit to the caller would cost one more worker.
     if let Some(index) = pids.iter().position(|&pid| Some(pid) == own) {
         pids[..=index].rotate_right(1);
     }
-    visits::run(&mut Walk { context, pids, own })
+    visits::run(&mut Walk { context, pids, own })?;
+    Ok(sort_by_number(&mut context.facts_mut().members, |member| member.pid as u64)?)
 }
 
 struct Walk<'c, 'p> {
