@@ -1,158 +1,41 @@
 //! The rules of the house (docs/architecture.md), checked on the `use` lines and paths of the source code.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::{env, fs};
+mod source;
+
+use source::{File, Source, texts, tokens};
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+static SOURCE: LazyLock<Source> = LazyLock::new(Source::read);
 
 /// The floors, from the top down. A file imports only from its own room and from lower floors.
 const FLOORS: [&[&str]; 7] =
     [&["lib", "ffi"], &["scan"], &["observe", "snapshot"], &["options"], &["error"], &["facts", "sys"], &["util"]];
 
-/// The sources of facts. They do not know each other.
-const SOURCES: [&str; 10] = [
-    "observe/bpf",
-    "observe/caller",
-    "observe/host",
-    "observe/names",
-    "observe/pins/descriptors",
-    "observe/pins/links",
-    "observe/pins/mounts",
-    "observe/pins/sockets",
-    "observe/processes",
-    "observe/visibility",
-];
+/// The files that call sources; `observe/mod` names them for `scan`.
+const DRIVERS: [&str; 3] = ["scan", "observe/mod", "observe/pins/mod"];
 
-/// The path of each file below `src` without its extension, for example `observe/pins/mod`, and its code without unit
-/// tests.
-fn files() -> BTreeMap<String, String> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = BTreeMap::new();
-    let mut directories = vec![source.clone()];
-    while let Some(directory) = directories.pop() {
-        for entry in fs::read_dir(directory).unwrap() {
-            let path: PathBuf = entry.unwrap().path();
-            if path.is_dir() {
-                directories.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let name = path.strip_prefix(&source).unwrap().with_extension("");
-                let text = fs::read_to_string(&path).unwrap();
-                files.insert(name.to_str().unwrap().to_string(), text);
-            }
-        }
-    }
-    assert!(files.len() > 40, "the source code is in src");
-    files
-}
+/// Files of types that contain each other: objects of a snapshot.
+const HANDLES: [&str; 4] = ["ffi/", "snapshot/node", "snapshot/nonuser", "snapshot/pin"];
 
-/// Code up to the unit tests, without comments.
-fn code(text: &str) -> String {
-    let tests = text.find("#[cfg(test)]\nmod ").unwrap_or(text.len());
-    text[..tests].lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n")
-}
+/// Modules of the standard library that make system calls. They belong to `sys`: a call can be a cancellation point, or
+/// abort without memory.
+const SYSTEM_CALLS: [&str; 6] = ["env", "fs", "net", "process", "thread", "time"];
 
-fn is_test(file: &str) -> bool {
-    file.ends_with("tests") || file.contains("/tests/")
+fn room(file: &str) -> &str {
+    file.split('/').next().unwrap()
 }
 
 fn floor(file: &str) -> usize {
-    let room = file.split('/').next().unwrap();
+    let room = room(file);
     FLOORS.iter().position(|rooms| rooms.contains(&room)).unwrap_or_else(|| panic!("{file} is on no floor"))
-}
-
-/// The segments of all paths that start with `crate` or `super`, from the crate's root, with `{…}` expanded.
-fn imports(file: &str, code: &str) -> Vec<Vec<String>> {
-    let mut module: Vec<String> = file.split('/').map(String::from).collect();
-    if matches!(module.last().unwrap().as_str(), "mod" | "lib") {
-        module.pop();
-    }
-    let text: String = code.split_whitespace().collect::<Vec<_>>().join(" ").replace(":: ", "::");
-    let mut all = Vec::new();
-    for (start, _) in text.match_indices("crate::").chain(text.match_indices("super::")) {
-        let before = text[..start].chars().next_back().unwrap_or(' ');
-        if before.is_alphanumeric() || "_:$".contains(before) {
-            continue;
-        }
-        expand(&text[start..], &mut Vec::new(), &mut all);
-    }
-    all.into_iter()
-        .map(|mut path| {
-            let mut base = if path[0] == "crate" { Vec::new() } else { module.clone() };
-            while path.first().is_some_and(|segment| segment == "super") {
-                base.pop();
-                path.remove(0);
-            }
-            path.retain(|segment| segment != "crate" && segment != "self");
-            base.extend(path);
-            base
-        })
-        .collect()
-}
-
-/// Adds the paths of a tree such as `a::{b, c::d}`; returns the rest of the text.
-fn expand<'t>(text: &'t str, prefix: &mut Vec<String>, all: &mut Vec<Vec<String>>) -> &'t str {
-    let text = text.trim_start();
-    if let Some(mut rest) = text.strip_prefix('{') {
-        loop {
-            rest = rest.trim_start();
-            if let Some(rest) = rest.strip_prefix('}') {
-                return rest;
-            }
-            rest = rest.strip_prefix(',').unwrap_or(rest);
-            if rest.trim_start().starts_with('}') {
-                continue;
-            }
-            let before = rest.len();
-            rest = expand(rest, &mut prefix.clone(), all);
-            assert!(rest.len() < before, "cannot parse {rest}");
-        }
-    }
-    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
-    let (segment, rest) = text.split_at(end);
-    if !segment.is_empty() {
-        prefix.push(segment.to_string());
-    }
-    match rest.strip_prefix("::") {
-        Some(rest) if !segment.is_empty() => expand(rest, prefix, all),
-        _ => {
-            all.push(prefix.clone());
-            rest.strip_prefix('*').unwrap_or(rest)
-        }
-    }
-}
-
-/// The file that an import leads to: the longest path that is one.
-fn target<'f>(import: &[String], files: &'f BTreeMap<String, String>) -> Option<&'f str> {
-    (1..=import.len()).rev().find_map(|length| {
-        let path = import[..length].join("/");
-        let module = format!("{path}/mod");
-        files.keys().find(|file| **file == path || **file == module).map(String::as_str)
-    })
-}
-
-/// Each file, and the files that it imports from.
-fn arrows() -> Vec<(String, String)> {
-    let files = files();
-    let mut arrows = Vec::new();
-    for (file, text) in files.iter().filter(|(file, _)| !is_test(file)) {
-        for import in imports(file, &code(text)) {
-            let Some(target) = target(&import, &files) else { continue };
-            if target != file {
-                arrows.push((file.clone(), target.to_string()));
-            }
-        }
-    }
-    arrows.sort();
-    arrows.dedup();
-    assert!(arrows.len() > 100, "imports are found");
-    arrows
 }
 
 #[test]
 fn arrows_go_down() {
-    for (from, to) in arrows() {
-        let (own, other) = (from.split('/').next().unwrap(), to.split('/').next().unwrap());
+    for (from, to) in SOURCE.arrows() {
         assert!(
-            own == other || floor(&from) < floor(&to),
+            room(from) == room(to) || floor(from) < floor(to),
             "src/{from}.rs imports from src/{to}.rs, on or above its floor"
         );
     }
@@ -160,7 +43,7 @@ fn arrows_go_down() {
 
 #[test]
 fn snapshots_are_pure() {
-    for (from, to) in arrows() {
+    for (from, to) in SOURCE.arrows() {
         let is_pure = ["snapshot/", "idmap", "capability", "changes"].iter().any(|room| from.starts_with(room));
         let asks_kernel = to.starts_with("sys/") || to.starts_with("observe/");
         assert!(!(is_pure && asks_kernel), "src/{from}.rs imports from src/{to}.rs");
@@ -169,64 +52,120 @@ fn snapshots_are_pure() {
 
 #[test]
 fn facts_import_only_tools() {
-    for (from, to) in arrows().into_iter().filter(|(from, _)| from.starts_with("facts/")) {
+    for (from, to) in SOURCE.arrows().into_iter().filter(|(from, _)| from.starts_with("facts/")) {
         assert!(to.starts_with("facts/") || to.starts_with("util/"), "src/{from}.rs imports from src/{to}.rs");
     }
 }
 
-fn source_of(file: &str) -> Option<&'static str> {
-    SOURCES.into_iter().find(|source| file == *source || file.starts_with(&format!("{source}/")))
-}
-
-#[test]
-fn sources_do_not_import_each_other() {
-    let files = files();
-    for source in SOURCES {
-        assert!(files.keys().any(|file| source_of(file) == Some(source)), "there is no source {source}");
-    }
-    for (from, to) in arrows() {
-        if let (Some(own), Some(other)) = (source_of(&from), source_of(&to)) {
-            assert_eq!(own, other, "src/{from}.rs imports from another source, src/{to}.rs");
-        }
+/// The source of facts that a file belongs to: itself if its first line says so, or `observe/bpf`.
+fn source_of(file: &str) -> Option<&str> {
+    match file.starts_with("observe/bpf/") {
+        true => Some("observe/bpf"),
+        false => SOURCE.0[file].first_line.starts_with("//! Source: ").then_some(file),
     }
 }
 
-/// The handle types of `ffi` point to each other.
 #[test]
-fn no_two_files_import_each_other() {
-    let arrows = arrows();
-    for (from, to) in &arrows {
-        let is_parent = |file: &str| file.ends_with("/mod") || file == "lib";
-        if from.starts_with("ffi/") || is_parent(from) || is_parent(to) {
-            continue;
+fn only_drivers_import_sources() {
+    let sources: BTreeSet<&str> = SOURCE.0.keys().filter_map(|file| source_of(file)).collect();
+    assert!(sources.len() >= 10, "{sources:?}");
+    assert!(sources.iter().all(|file| file.starts_with("observe/")), "{sources:?}");
+    for (from, to) in SOURCE.arrows() {
+        let called = source_of(to);
+        let may = called.is_none() || called == source_of(from) || DRIVERS.contains(&from);
+        assert!(may, "src/{from}.rs imports from a source, src/{to}.rs");
+    }
+}
+
+/// A module and its parts do.
+#[test]
+fn files_do_not_import_each_other() {
+    let is_free = |file: &str| {
+        file.ends_with("/mod")
+            || file == "lib"
+            || HANDLES.iter().any(|handle| file == *handle || (handle.ends_with('/') && file.starts_with(handle)))
+    };
+    let mut arrows = SOURCE.arrows();
+    // `btf.rs` contains the modules in `btf`.
+    arrows.retain(|(from, to)| !is_free(from) && !is_free(to) && !from.starts_with(&format!("{to}/")));
+    loop {
+        let importing: BTreeSet<&str> = arrows.iter().map(|(from, _)| *from).collect();
+        let before = arrows.len();
+        arrows.retain(|(_, to)| importing.contains(to));
+        if arrows.len() == before {
+            break;
         }
-        let back = arrows.iter().any(|(other, target)| other == to && target == from);
-        assert!(!back, "src/{from}.rs and src/{to}.rs import each other");
+    }
+    assert!(arrows.is_empty(), "these files import each other: {arrows:?}");
+}
+
+/// `use super::*` hides what a file imports.
+#[test]
+fn imports_have_names() {
+    for (name, file) in &SOURCE.0 {
+        let globs = file.inner.iter().filter(|path| path.last().is_some_and(|last| last == "*"));
+        assert_eq!(globs.count(), 0, "src/{name}.rs imports *");
+    }
+}
+
+#[test]
+fn system_calls_are_in_sys() {
+    for (name, file) in SOURCE.0.iter().filter(|(name, _)| !name.starts_with("sys/")) {
+        let calls =
+            |path: &&Vec<String>| path[0] == "std" && path.get(1).is_some_and(|part| SYSTEM_CALLS.contains(&&**part));
+        let found: Vec<_> = file.outer.iter().filter(calls).collect();
+        assert!(found.is_empty(), "src/{name}.rs uses {found:?}");
     }
 }
 
 #[test]
 fn unsafe_code_is_in_sys_and_ffi() {
-    for (file, text) in files() {
-        let may = file.starts_with("sys/") || file.starts_with("ffi/");
-        let words = code(&text);
-        let has = words.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "unsafe");
-        assert!(may || !has, "src/{file}.rs has unsafe code");
+    for (name, file) in &SOURCE.0 {
+        let may = name.starts_with("sys/") || name.starts_with("ffi/");
+        assert!(may || !file.tokens.iter().any(|token| token == "unsafe"), "src/{name}.rs has unsafe code");
     }
 }
 
 #[test]
 fn no_file_is_long() {
-    for (file, text) in files() {
+    for (name, text) in texts() {
         let lines = text.lines().count();
-        assert!(lines <= 400, "src/{file}.rs has {lines} lines");
+        assert!(lines <= 400, "src/{name}.rs has {lines} lines");
     }
 }
 
 #[test]
-fn the_parser_of_imports_finds_all_forms() {
-    let text = "use crate::sys::{self, file::{Fd, Identity}};\nuse super::{Context, pins::*};\nlet x = crate::a::b();";
-    let found: Vec<String> = imports("observe/names", text).into_iter().map(|path| path.join("::")).collect();
-    let expected = ["sys", "sys::file::Fd", "sys::file::Identity", "a::b", "observe::Context", "observe::pins"];
-    assert_eq!(found, expected);
+fn the_parser_finds_all_forms_of_paths() {
+    let text = r##"
+        use crate::sys::{self, file::{Fd, Identity as Id}};
+        use super::{Context, pins::*};
+        use crate as root;
+        fn f(&'a self) -> impl Iterator<Item = u8> + use<'a> {
+            // crate::comment::a, "
+            let text = ("crate::string::a // \" ", b"\\", r#"crate::raw::a " "#, '"', '\'', c"");
+            (crate :: a::b(), sys::nsfs::id(), root::c::d(), Id::new(), $crate::e, std::fs::read())
+        }
+        #[cfg(test)]
+        mod tests { use crate::test::a; }
+        fn g() { names::h() }
+    "##;
+    let file = File::parse("observe/names", text, &BTreeSet::from(["observe", "observe/names"]));
+    let found: BTreeSet<String> = file.inner.iter().map(|path| path.join("::")).collect();
+    let expected = [
+        "",
+        "a::b",
+        "c::d",
+        "e",
+        "observe::Context",
+        "observe::pins::*",
+        "sys",
+        "sys::file::Fd",
+        "sys::file::Identity",
+        "sys::file::Identity::new",
+        "sys::nsfs::id",
+    ];
+    assert_eq!(found, BTreeSet::from(expected.map(String::from)));
+    let outer: Vec<String> = file.outer.iter().map(|path| path.join("::")).collect();
+    assert_eq!(outer, ["std::fs::read", "names::h"]);
+    assert_eq!(tokens("a /* b */ 'x' \"y\" c::d"), ["a", "c", "::", "d"]);
 }
