@@ -1,16 +1,16 @@
 //! Visits processes in a worker, which can be ended if the kernel does not answer.
 
 use crate::error::Error;
+use crate::sys::clock::Start;
 use crate::sys::worker::{self, Ended};
-use std::time::{Duration, Instant};
 
-/// How long a system call may block, for the first processes and for others. A process inside execve(2) blocks readers
+/// How long a system call may block, in milliseconds, for the first processes and for others. A process inside execve(2) blocks readers
 /// until its files are closed.
-const PATIENCE: Duration = Duration::from_millis(50);
-const LESS_PATIENCE: Duration = Duration::from_millis(5);
+const PATIENCE: u32 = 50;
+const LESS_PATIENCE: u32 = 5;
 const FIRST: usize = 10;
-/// How long the caller's signals may be blocked.
-const TIME_SLICE: Duration = Duration::from_millis(10);
+/// How long the caller's signals may be blocked, in milliseconds.
+const TIME_SLICE: u32 = 10;
 
 /// A sequence of visits.
 pub trait Visits {
@@ -59,11 +59,11 @@ pub fn run<V: Visits>(visits: &mut V) -> Result<(), Error> {
 }
 
 fn run_for_a_while<V: Visits>(state: &mut State<V>) {
-    let start = Instant::now();
+    let start = Start::now();
     let has_work = |state: &State<V>| {
         state.next < state.visits.count() && !state.visits.is_to_caller(state.next) && state.result.is_ok()
     };
-    while has_work(state) && start.elapsed() < TIME_SLICE {
+    while has_work(state) && start.elapsed_milliseconds() < TIME_SLICE {
         state.result = state.visits.visit(state.next);
         state.next += 1;
     }

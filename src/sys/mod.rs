@@ -6,6 +6,7 @@
 
 pub mod bpf;
 pub mod child;
+pub mod clock;
 pub mod dir;
 pub mod file;
 pub mod memory;

@@ -15,7 +15,6 @@ use std::ffi::{c_int, c_long, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
-use std::time::Duration;
 
 /// Enough for a scan, which does not recurse. Unused pages cost nothing.
 const STACK_SIZE: usize = 256 * 1024;
@@ -58,10 +57,11 @@ struct Task<T> {
 /// Calls a function in a worker. Calls it in the calling process if there can be no worker: before Linux 5.3, under a
 /// security policy or limit that forbids it, and under valgrind, which does not support such processes.
 ///
-/// A guarded system call may block for `patience`, at most twice as long, before the worker is killed. `argument` must not
+/// A guarded system call may block for so many milliseconds (less than 1000), at most for twice as many, before the worker
+/// is killed. `argument` must not
 /// keep descriptors that the function opened. The worker sends no SIGCHLD, and wait(2) does not
 /// report it. All signals are blocked until it ends, so the function should return after some milliseconds.
-pub fn run<T>(argument: &mut T, function: fn(&mut T), patience: Duration) -> Result<Ended, Errno> {
+pub fn run<T>(argument: &mut T, function: fn(&mut T), patience: u32) -> Result<Ended, Errno> {
     let mut stack: Vec<u128> = Vec::new();
     stack.try_reserve_exact(STACK_SIZE / size_of::<u128>())?;
     let shared = Shared {
@@ -120,7 +120,7 @@ extern "C" fn enter<T>(task: *mut c_void) -> c_int {
 
 impl Shared {
     /// Waits until the worker ends, and kills it if it is stuck.
-    fn watch(&self, pid: c_int, pidfd: c_int, patience: Duration) -> Ended {
+    fn watch(&self, pid: c_int, pidfd: c_int, patience: u32) -> Ended {
         let mut last = 0;
         while !has_ended(pidfd, patience) {
             let call = self.call.load(Ordering::Acquire);
@@ -144,11 +144,11 @@ impl Shared {
     }
 }
 
-/// Waits for a time. Must not change errno, which the worker uses: it is thread-local data. ppoll(2) does not if the time is
+/// Waits for some milliseconds. Must not change errno, which the worker uses: it is thread-local data. ppoll(2) does not if the time is
 /// over, and no signal can interrupt it.
-fn has_ended(pidfd: c_int, time: Duration) -> bool {
+fn has_ended(pidfd: c_int, milliseconds: u32) -> bool {
     let mut poll = libc::pollfd { fd: pidfd, events: libc::POLLIN, revents: 0 };
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: time.subsec_nanos() as c_long };
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: c_long::from(milliseconds as i32) * 1_000_000 };
     let no_mask = ptr::null::<c_void>();
     // SAFETY: `poll` and `time` may be written.
     unsafe { libc::syscall(libc::SYS_ppoll, &raw mut poll, 1 as c_long, &raw mut time, no_mask, 0 as c_long) > 0 }
@@ -204,7 +204,7 @@ mod tests {
     use super::*;
     use crate::sys::{file, pidfd};
 
-    const PATIENCE: Duration = Duration::from_millis(20);
+    const PATIENCE: u32 = 20;
 
     #[test]
     fn a_worker_returns() {
