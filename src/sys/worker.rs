@@ -148,10 +148,11 @@ impl Shared {
 /// over, and no signal can interrupt it.
 fn has_ended(pidfd: c_int, milliseconds: u32) -> bool {
     let mut poll = libc::pollfd { fd: pidfd, events: libc::POLLIN, revents: 0 };
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: c_long::from(milliseconds as i32) * 1_000_000 };
+    // Seconds and nanoseconds, as the system call has them; `libc::timespec` can have 64 bits on 32-bit machines.
+    let mut time: [c_long; 2] = [0, milliseconds as c_long * 1_000_000];
     let no_mask = ptr::null::<c_void>();
     // SAFETY: `poll` and `time` may be written.
-    unsafe { libc::syscall(libc::SYS_ppoll, &raw mut poll, 1 as c_long, &raw mut time, no_mask, 0 as c_long) > 0 }
+    unsafe { libc::syscall(libc::SYS_ppoll, &raw mut poll, 1 as c_long, time.as_mut_ptr(), no_mask, 0 as c_long) > 0 }
 }
 
 fn kill(pidfd: c_int) {
