@@ -14,7 +14,7 @@ use super::tables::{Descriptor, Header, Namespace, Process, Slot};
 use crate::error::Error;
 use std::ops::Range;
 
-/// No array has room for more. With more processes than this, procfs serves.
+/// No array has room for more. With more processes than this, the scan reads procfs.
 pub const MAX_CAPACITY: u32 = 1 << 24;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
