@@ -14,12 +14,19 @@ use crate::sys::memory::Memory;
 use reader::{Bytes, Part};
 use std::slice;
 
+/// `SYSFS_MAGIC` of linux/magic.h.
+const SYSFS_MAGIC: u32 = 0x6265_6572;
+
 /// Looks up the running kernel. EOPNOTSUPP: it has no BTF, or is not a 64-bit kernel.
 pub fn look_up() -> Result<Kernel, Error> {
-    let file = match file::open(c"/sys/kernel/btf/vmlinux", libc::O_RDONLY) {
+    let file = match file::open(c"/sys/kernel/btf/vmlinux", libc::O_RDONLY | libc::O_NONBLOCK) {
         Err(errno) if errno.is_gone() => return Err(Error::NO_BPF),
         opened => opened?,
     };
+    // Another file, mounted over this one, could be truncated while it is mapped.
+    if file::file_system(&file)? != SYSFS_MAGIC {
+        return Err(Error::NO_BPF);
+    }
     let size = file::size(&file)? as usize;
     let memory = Memory::map(&file, size, libc::MAP_PRIVATE);
     find_in(match &memory {
