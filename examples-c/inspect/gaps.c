@@ -21,6 +21,8 @@ static const struct {
     { USERNS_GAP_CHROOTED, true,
       "mount namespaces with only chrooted processes, which do not see all mounts" },
     { USERNS_GAP_UNOPENED_MOUNTS, true, "mounted namespaces that could not be opened" },
+    { USERNS_GAP_RELATIONS, true, "namespaces whose parent, owner or id could not be read" },
+    { USERNS_GAP_NAMES, true, "processes whose names could not be read" },
 };
 
 void print_gaps(const struct userns_snapshot *snapshot)

@@ -31,11 +31,15 @@ pub enum Gap {
     Chrooted,
     /// Some mounted namespaces could not be opened. Counts mounts.
     UnopenedMounts,
+    /// The parent, owner or id of some namespaces could not be read. Counts namespaces.
+    Relations,
+    /// The names of some processes could not be read. Counts processes.
+    Names,
 }
 
 impl Gap {
     /// All gaps, in the order of their bits in C.
-    pub const ALL: [Gap; 11] = [
+    pub const ALL: [Gap; 13] = [
         Gap::Unreadable,
         Gap::Hidepid,
         Gap::Pidns,
@@ -47,6 +51,8 @@ impl Gap {
         Gap::MountNamespaces,
         Gap::Chrooted,
         Gap::UnopenedMounts,
+        Gap::Relations,
+        Gap::Names,
     ];
 }
 

@@ -8,7 +8,7 @@ use crate::facts::{Gap, Hold, Holder, NamespaceType, parse_link};
 use crate::observe::Context;
 use crate::sys::dir::Directory;
 use crate::sys::file::{self, Fd};
-use crate::sys::{Errno, if_any, nsfs, pidfd};
+use crate::sys::{Errno, nsfs, pidfd};
 use crate::util::arrays::push;
 use crate::util::parse;
 use crate::util::path::ShortPath;
@@ -104,7 +104,7 @@ impl Descriptors {
         candidates: Option<Range<usize>>,
         visit: &mut Visit,
     ) -> Result<bool, Error> {
-        let table = match open_directory(&thread.directory, c"fd")? {
+        let table = match open_directory(context.procfs, &thread.directory, c"fd")? {
             Answer::Is(table) => table,
             Answer::Gone => return Ok(true),
             Answer::Refused(_) => return Ok(false),
@@ -118,14 +118,17 @@ impl Descriptors {
             return Ok(true);
         }
         let mut names = Directory::new(&table, &mut self.buffer)?;
-        // An error means that the process has ended.
-        while let Some(name) = if_any(names.next_name())?.flatten() {
+        loop {
+            let name = match Answer::of(names.next_name())? {
+                Answer::Is(Some(name)) => name,
+                Answer::Is(None) | Answer::Gone => return Ok(true),
+                Answer::Refused(_) => return Ok(false),
+            };
             let Some(number) = parse::number(name) else { continue };
             if !read_descriptor(context, thread, &table, number as i32, visit)? {
                 return Ok(false);
             }
         }
-        Ok(true)
     }
 }
 
@@ -139,7 +142,8 @@ fn read_descriptor(
 ) -> Result<bool, Error> {
     let name = ShortPath::new(format_args!("{number}"));
     let mut text = [0; 48];
-    let read = || file::read_link_at(table, name.as_c_str(), &mut text).map(<[u8]>::len);
+    let procfs = context.procfs;
+    let read = || procfs.read_link(table, name.as_c_str(), &mut text).map(<[u8]>::len);
     match Answer::settle(read)? {
         Answer::Is(length) => visit(context, thread, Entry { number, link: &text[..length], table }).map(|()| true),
         Answer::Gone => Ok(true),
@@ -158,7 +162,7 @@ pub fn record(context: &mut Context, thread: &Thread, entry: &Entry) -> Result<b
     // The owner can replace the file at any time. Opening an unknown file could block or have side effects, so it is
     // opened with O_PATH and identified first.
     let open = || {
-        let file = file::open_at(entry.table, name.as_c_str(), libc::O_PATH)?;
+        let file = procfs.find_target(entry.table, name.as_c_str())?;
         procfs.reopen(&file, wanted.ok_or(Errno(libc::ESRCH))?)
     };
     if let Some(target) = context.target(namespace_type, inode, open)? {
