@@ -56,7 +56,8 @@ fn open_network_namespace(thread: &Thread, number: i32) -> Result<Fd, Errno> {
     let process = pidfd::open(thread.tid, thread.tid != thread.pid)?;
     let file = pidfd::duplicate(&process, number)?;
     match file::status(&file)?.is_socket() {
-        true => pidfd::network_namespace(&file),
+        // The descriptor is the scan's own, so an error about it does not say that the process has ended.
+        true => pidfd::network_namespace(&file).map_err(|errno| if errno.is_gone() { Errno(libc::EIO) } else { errno }),
         false => Err(Errno(libc::ESRCH)), // the owner has replaced the socket
     }
 }
