@@ -185,9 +185,10 @@
 #define USERNS_GAP_NESTED 0x8u
 
 /**
- * userns_gaps(), with USERNS_SCAN_OWNED: some namespaces of threads could not be read or
- * opened; their owners can be missing. Counts links in /proc/PID/task/TID/ns, processes that
- * block their readers, and processes that BPF shows but procfs hides.
+ * userns_gaps(), with USERNS_SCAN_OWNED: some references to namespaces could not be read or
+ * opened, so that namespaces and their owners can be missing. Counts references: links in
+ * /proc/PID/task/TID/ns, descriptors of namespaces, and one for all links of a process that
+ * blocks its readers, or that BPF shows but procfs hides.
  */
 #define USERNS_GAP_LINKS 0x10u
 

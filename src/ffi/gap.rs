@@ -17,9 +17,10 @@ pub const USERNS_GAP_PIDNS: u32 = 0x4;
 /// userns_gaps(): the caller is not, or may not be, in the initial user namespace. User
 /// namespaces that are not descendants of its own are not visible, see user_namespaces(7).
 pub const USERNS_GAP_NESTED: u32 = 0x8;
-/// userns_gaps(), with USERNS_SCAN_OWNED: some namespaces of threads could not be read or
-/// opened; their owners can be missing. Counts links in /proc/PID/task/TID/ns, processes that
-/// block their readers, and processes that BPF shows but procfs hides.
+/// userns_gaps(), with USERNS_SCAN_OWNED: some references to namespaces could not be read or
+/// opened, so that namespaces and their owners can be missing. Counts references: links in
+/// /proc/PID/task/TID/ns, descriptors of namespaces, and one for all links of a process that
+/// blocks its readers, or that BPF shows but procfs hides.
 pub const USERNS_GAP_LINKS: u32 = 0x10;
 /// userns_gaps(), with USERNS_SCAN_PINNED: the descriptors of some processes could not be
 /// read. Counts processes, including those of USERNS_GAP_UNREADABLE.
