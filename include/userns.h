@@ -26,14 +26,14 @@
  * may be NULL. An empty array is NULL with a count of 0. Arrays have no terminator.
  *
  * NULL is accepted as a snapshot, node, nonuser namespace or pin; the answer is then NULL, 0
- * or false, unless the function documents another. Outputs are written only on success. The
- * one exception is userns_scan(), which sets its output to NULL on failure.
+ * (also in *count) or false, unless the function documents another. Other outputs are written
+ * only on success; userns_scan() sets its output to NULL on failure.
  *
  * ERRORS. A function that can fail returns 0 on success and a negative errno value
  * otherwise. Its comment lists the values and their meaning. userns_strerror() returns a
  * sentence for each; programs add the path. The library does not define errno: any call
  * may change it. A process that ends or denies access during a scan is not an error:
- * userns_gaps() and userns_gap_count() report what the scan could not see.
+ * userns_gaps() and userns_gap_count() report what the scan knows that it missed.
  *
  * THREADS. Any number of threads may scan at the same time, and may read the same snapshot
  * at the same time; only userns_free() needs exclusive access to its snapshot. The library
@@ -45,18 +45,20 @@
  * (signal-safety(7)).
  *
  * THE PROCESS stays as it is: a scan starts no thread, enters no namespace and installs no
- * signal handler. It opens at most five descriptors at a time, ten with
- * USERNS_SCAN_PINNED, all close-on-exec, and closes them before it returns. There are two
- * exceptions. To open a namespace whose mount is overmounted, USERNS_SCAN_PINNED briefly
- * runs a child process with all signals blocked; the child sends no SIGCHLD, and wait(2)
- * does not report it. USERNS_SCAN_BPF maps memory and loads a BPF program, which the kernel
- * frees shortly after the scan; if a signal interrupts the load, the scan blocks signals and
- * retries.
+ * signal handler. It opens at most six descriptors at a time, eleven with
+ * USERNS_SCAN_PINNED, all close-on-exec, and closes them before it returns. It reads procfs
+ * in short-lived child processes, since reading a process can block without end, see
+ * USERNS_GAP_UNREADABLE. A child shares memory and descriptors with the caller, sends no
+ * SIGCHLD, and is not reported by wait(2). Signals of the calling thread are blocked while it
+ * runs, mostly for less than 10 milliseconds. Where clone3(2) is denied or missing (before
+ * Linux 5.3) and under valgrind, the calling thread reads procfs itself. USERNS_SCAN_BPF maps
+ * memory and loads a BPF program, which the kernel frees shortly after the scan; if a signal
+ * interrupts the load, the scan blocks signals and retries.
  *
  * GROWTH. The ABI only grows: functions, constants and option fields are added, never
  * changed or removed. A program built with an older header runs with a newer library. With
- * an older library, a request that it does not know fails with -E2BIG or -EINVAL. Each
- * function names the version that introduced it; constants and structs are of 0.1 unless
+ * an older library, a request that it does not know fails with -E2BIG or -EINVAL, and a
+ * program that uses a newer function does not start. Each function names the version that introduced it; constants and structs are of 0.1 unless
  * their comment names another version. Functions that return a set of bits or an enum can
  * return values that are newer than the program.
  *
@@ -115,10 +117,11 @@
 /**
  * options->flags: USERNS_SCAN_PINNED, and also find network namespaces that only a socket
  * keeps alive. The scan briefly duplicates every socket of every process. This needs
- * permission for PTRACE_MODE_ATTACH_REALCREDS (ptrace(2)), CAP_NET_ADMIN in the owner of the
- * network namespace, Linux 5.6, and a procfs of the caller's own PID namespace. If the owner
- * closes its copy meanwhile, the scan's close(2) is the last one and may block: on SO_LINGER
- * (socket(7)), or on a file server if the owner has replaced the socket by a file.
+ * permission for PTRACE_MODE_ATTACH_REALCREDS (ptrace(2)), CAP_NET_ADMIN in the user namespace
+ * that owns the network namespace, Linux 5.6, and a procfs of the caller's own PID namespace.
+ * If the process closes its socket while the scan has the duplicate, the scan closes the last
+ * reference. This can block: on SO_LINGER (socket(7)), or, if the process has put a file in
+ * place of the socket, on a file server.
  */
 #define USERNS_SCAN_SOCKETS UINT64_C(0x2)
 
@@ -134,10 +137,10 @@
 #define USERNS_SCAN_NAMES UINT64_C(0x8)
 
 /**
- * options->flags: find processes and their user namespaces by a BPF program (bpf(2)), many
- * times faster than through procfs, with the same result. If BPF cannot be used, the scan
- * reads procfs instead; this is not an error, see userns_source() and
- * userns_source_error().
+ * options->flags: find processes and their user namespaces by a BPF program (bpf(2)) instead
+ * of through procfs. This is many times faster with thousands of processes, and slower with a
+ * few hundred or less. If BPF cannot be used, the scan reads procfs; this is not an error, see
+ * userns_source() and userns_source_error().
  *
  * BPF needs Linux 5.8 with CONFIG_DEBUG_INFO_BTF; CAP_BPF and CAP_PERFMON, or
  * CAP_SYS_ADMIN, in the initial user namespace; and a procfs of the caller's own PID
@@ -145,7 +148,7 @@
  * 250,000 threads. Each scan loads and unloads one program, two with USERNS_SCAN_PINNED,
  * and sometimes a few more. The audit log, if enabled, records each (auditd(8)).
  *
- * Visibility differs in two ways. BPF shows processes that procfs denies or hides (hidepid,
+ * The result differs only in visibility. BPF shows processes that procfs denies or hides (hidepid,
  * see proc(5)), so USERNS_GAP_UNREADABLE is never set. Processes that a security module
  * hides from BPF are missing and not counted. Data for other flags still comes from procfs,
  * with its permission checks. A process that procfs hides has an empty name and is counted
@@ -155,8 +158,12 @@
 #define USERNS_SCAN_BPF UINT64_C(0x10)
 
 /**
- * userns_gaps(): the caller may not read some processes, or something is mounted over their
- * entries in the procfs; they are in no node. Counts processes.
+ * userns_gaps(): some processes could not be read; they are in no node. The caller may not
+ * read them; or something is mounted over their entries in the procfs; or the kernel does
+ * not answer: a process inside execve(2) that waits for a file server blocks its readers. A
+ * scan waits at most 0.1 seconds for such a process, and for one second in all plus 10
+ * milliseconds for each, and from Linux 6.11 on finds the user namespace of the process
+ * nevertheless. Counts processes.
  */
 #define USERNS_GAP_UNREADABLE 0x1u
 
@@ -179,9 +186,10 @@
 #define USERNS_GAP_NESTED 0x8u
 
 /**
- * userns_gaps(), with USERNS_SCAN_OWNED: some namespaces of threads could not be read or
- * opened; their owners can be missing. Counts links in /proc/PID/task/TID/ns, and processes
- * that BPF shows but procfs hides.
+ * userns_gaps(), with USERNS_SCAN_OWNED: some references to namespaces could not be read or
+ * opened, so that namespaces and their owners can be missing. Counts references: links in
+ * /proc/PID/task/TID/ns, descriptors of namespaces, and one for all links of a process that
+ * blocks its readers, or that BPF shows but procfs hides.
  */
 #define USERNS_GAP_LINKS 0x10u
 
@@ -218,7 +226,7 @@
 
 /**
  * userns_gaps(), with USERNS_SCAN_PINNED: some mounted namespaces could not be opened.
- * Unless the scan met such a namespace elsewhere, only its inode number is known: a user
+ * Unless the scan found such a namespace elsewhere, only its inode number is known: a user
  * namespace is then a root, a nonuser namespace has no owner. Counts mounts.
  */
 #define USERNS_GAP_UNOPENED_MOUNTS 0x400u
@@ -283,8 +291,9 @@ enum userns_source {
  */
 enum userns_pin_kind {
     /**
-     * A thread is in the namespace, which is a nonuser namespace. See userns_pin_pid() and
-     * userns_pin_tid().
+     * A thread is in the namespace, which is a nonuser namespace. There is one pin for each
+     * process, by its thread-group leader, and one for each other thread that is in another
+     * namespace than the leader. See userns_pin_pid() and userns_pin_tid().
      */
     USERNS_PIN_MEMBER = 1,
     /**
@@ -412,12 +421,13 @@ const char *userns_strerror(int error);
  *
  * A plain scan finds the user namespace of every process that the procfs shows and the
  * caller may read (PTRACE_MODE_READ_FSCREDS, see ptrace(2)), the caller's own user
- * namespace, and all ancestors of these below the caller's own. It does not find a user
- * namespace without processes in it and in its descendants.
+ * namespace, and each ancestor of these that is a descendant of the caller's own. It does not
+ * find a user namespace if neither it nor a descendant contains a process.
  *
  * A process or namespace that exists before the call and until it returns is in its right
- * place in the tree. One that starts, moves or ends meanwhile is in its place, missing, or
- * in or below a namespace that had the same inode number a moment before.
+ * place in the tree. A process that starts, moves or ends during the call, or a namespace that
+ * is created or ends, is in its place, missing, or in or below a namespace that had the same
+ * inode number a moment before.
  *
  * options: what to scan; NULL means USERNS_OPTIONS_INIT.
  * snapshot: receives the result, to be released with userns_free(); NULL if the call fails.
@@ -438,7 +448,9 @@ const char *userns_strerror(int error);
  *     -ELOOP            proc_path contains too many symbolic links
  *     -ENAMETOOLONG     proc_path is too long
  *     -ENODEV           proc_path is not the root directory of a procfs
- *     -ENOTTY           the kernel has no user namespaces, or is older than Linux 4.9
+ *     -ENOTTY           the kernel has no user namespaces, is older than Linux 4.9, or does
+ *                       not support these ioctls for 32-bit programs (64-bit kernels
+ *                       before Linux 6.12)
  *     -ENOMEM           out of memory
  *     -EMFILE           the process has too many open descriptors (RLIMIT_NOFILE, see
  *                       getrlimit(2))
@@ -487,7 +499,8 @@ const struct userns_node *const *userns_roots(const struct userns_snapshot *snap
 
 /**
  * List all nodes, depth first: each node is followed by its descendants. Siblings are
- * ordered by the smallest PID in their subtrees, compared as text ("10" is before "9").
+ * ordered by the smallest PID in their subtrees, compared as text ("10" is before "9"), as
+ * sort(1) does without -n; the order is part of the ABI.
  * Those without a process in their subtree are last, by inode number.
  *
  * Returns an array of *count nodes.
@@ -582,8 +595,7 @@ enum userns_source userns_source(const struct userns_snapshot *snapshot);
  *                                namespace
  *     -EOPNOTSUPP                the kernel has no BPF, no type information (BTF, in
  *                                /sys/kernel/btf/vmlinux), or lacks a feature that the
- *                                program needs, for example the JIT compiler
- *                                (net.core.bpf_jit_enable)
+ *                                program needs
  *     -ENOEXEC                   the kernel's verifier rejects the program; in a nested
  *                                PID namespace also because the kernel is locked down, see
  *                                kernel_lockdown(7)
@@ -596,6 +608,8 @@ int userns_source_error(const struct userns_snapshot *snapshot);
 /**
  * Get the time at which a scan began: CLOCK_REALTIME (clock_gettime(2)) in nanoseconds since
  * the Epoch.
+ *
+ * Returns 0 if the clock is before 1970 or after 2554.
  *
  * Since 0.1.
  */
@@ -627,14 +641,16 @@ uint64_t userns_pid_namespace(const struct userns_snapshot *snapshot);
 /**
  * Get the reasons why a snapshot can be incomplete.
  *
- * Returns USERNS_GAP_ bits; 0 if the scan saw everything that its flags ask for.
+ * Returns USERNS_GAP_ bits; 0 if the scan noticed no gap. Some things cannot be noticed:
+ * descriptors in flight over a UNIX socket, for example, and processes that a security module
+ * hides from BPF.
  *
  * Since 0.1.
  */
 uint32_t userns_gaps(const struct userns_snapshot *snapshot);
 
 /**
- * Count what a gap stands for.
+ * Count the things that a gap concerns.
  *
  * gap: one of the USERNS_GAP_ bits.
  *
@@ -659,6 +675,8 @@ uint64_t userns_inode(const struct userns_node *node);
 /**
  * Get the device number of a user namespace, as stat(2) of /proc/PID/ns/user returns it. It
  * is that of nsfs, the same for all namespaces.
+ *
+ * Returns 0 if the scan could open no namespace.
  *
  * Since 0.1.
  */
@@ -778,7 +796,8 @@ const struct userns_nonuser *const *userns_owned(const struct userns_node *node,
 
 /**
  * Get the command name of a process (USERNS_SCAN_NAMES): the bytes of /proc/PID/comm, see
- * proc_pid_comm(5). They can be any bytes except NUL. Escape them before printing.
+ * proc_pid_comm(5): at most 15 of a program, more of some kernel threads. They can be any bytes
+ * except NUL. Escape them before printing.
  *
  * pid: the PID of a process in the snapshot.
  *
@@ -789,7 +808,8 @@ const struct userns_nonuser *const *userns_owned(const struct userns_node *node,
  *
  * Since 0.1.
  */
-const char *userns_process_name(const struct userns_snapshot *snapshot, pid_t pid);
+const char *userns_process_name(const struct userns_snapshot *snapshot,
+                                pid_t pid);
 
 /* Nonuser namespaces ------------------------------------------------------------------- */
 
@@ -882,8 +902,8 @@ const struct userns_pin *const *userns_nonuser_pins(const struct userns_nonuser 
 enum userns_pin_kind userns_pin_kind(const struct userns_pin *pin);
 
 /**
- * Get the process of a pin: the member, the parent of future children, the holder of the
- * descriptor or socket, or a process that sees the mount.
+ * Get the process of a pin: the member, the process whose thread will create children, the
+ * holder of the descriptor or socket, or a process that sees the mount.
  *
  * Returns a PID as the scanned procfs numbers it; 0 for the other kinds.
  *
@@ -925,7 +945,7 @@ const char *userns_pin_path(const struct userns_pin *pin);
 
 /**
  * Get the namespace of a USERNS_PIN_OWNED or USERNS_PIN_CHILD_NAMESPACE.
- * userns_nonuser_pins() lists what keeps it alive in turn.
+ * userns_nonuser_pins() lists what keeps that namespace alive.
  *
  * Returns NULL for the other kinds.
  *

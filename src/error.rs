@@ -84,8 +84,7 @@ impl Error {
                 c"the procfs does not belong to the caller's PID namespace, so BPF cannot be used; mount one that does"
             }
             libc::EOPNOTSUPP => {
-                c"the kernel lacks a feature of BPF; libuserns needs Linux 5.8, /sys/kernel/btf/vmlinux and the JIT compiler \
-                (net.core.bpf_jit_enable)"
+                c"the kernel lacks a feature of BPF; libuserns needs Linux 5.8 and /sys/kernel/btf/vmlinux"
             }
             libc::ENOEXEC => {
                 c"the kernel rejects the BPF program of libuserns; unless it is locked down or a security module forbids \
@@ -98,7 +97,7 @@ impl Error {
             libc::ENODEV => {
                 c"the directory is not the root directory of a procfs; mount one with: mount -t proc proc DIRECTORY"
             }
-            libc::ENOTTY => c"the kernel does not report how user namespaces nest; Linux 4.9 with CONFIG_USER_NS is needed",
+            libc::ENOTTY => c"the kernel does not report how user namespaces nest; Linux 4.9 with CONFIG_USER_NS is needed, or a 64-bit program",
             libc::ENOMEM => c"out of memory",
             libc::EMFILE => c"the process has too many open descriptors; close some or raise RLIMIT_NOFILE",
             libc::ENFILE => c"the system has too many open files; raise fs.file-max or end some programs",

@@ -78,8 +78,8 @@ impl Options {
         self
     }
 
-    /// Finds processes by a BPF program, many times faster than through procfs, with the same result. If BPF cannot be
-    /// used, the scan reads procfs. `USERNS_SCAN_BPF` in C.
+    /// Finds processes by a BPF program: many times faster than through procfs with thousands of processes. If BPF cannot
+    /// be used, the scan reads procfs. `USERNS_SCAN_BPF` in C.
     ///
     /// ```
     /// let snapshot = userns::Options::new().bpf().scan()?;

@@ -12,7 +12,7 @@ static const struct {
     { USERNS_GAP_PIDNS, false,
       "processes outside the PID namespace of this procfs are not visible" },
     { USERNS_GAP_NESTED, false, "namespaces above and beside your own are not visible" },
-    { USERNS_GAP_LINKS, true, "namespaces of threads that could not be read" },
+    { USERNS_GAP_LINKS, true, "references to namespaces that could not be read" },
     { USERNS_GAP_DESCRIPTORS, true, "processes whose descriptors could not be read" },
     { USERNS_GAP_SOCKETS, true, "sockets whose network namespace is unknown" },
     { USERNS_GAP_MOUNTS, true, "processes whose mounts could not be read" },

@@ -16,7 +16,8 @@ pub enum Gap {
     /// The caller is not, or may not be, in the initial user namespace. User namespaces that are not descendants of its own
     /// are not visible.
     Nested,
-    /// Some namespaces of threads could not be read or opened; their owners can be missing. Counts links.
+    /// Some references to namespaces could not be read or opened; namespaces and their owners can be missing. Counts
+    /// references, as the C header says.
     Links,
     /// The descriptors of some processes could not be read. Counts processes.
     Descriptors,

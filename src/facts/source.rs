@@ -5,7 +5,7 @@
 /// ```
 /// match userns::Options::new().bpf().scan()?.source() {
 ///     userns::Source::Procfs => println!("BPF could not be used"),
-///     source => println!("many times faster: {source:?}"),
+///     source => println!("read by BPF: {source:?}"),
 /// }
 /// # Ok::<(), userns::Error>(())
 /// ```

@@ -43,7 +43,7 @@ impl Text {
         CStr::from_bytes_until_nul(self.0.get(string.0 as usize..).unwrap_or_default()).unwrap_or_default()
     }
 
-    /// Makes room for a string of this length, and for the empty string at 0.
+    /// Reserves memory for a string of this length, and for the empty string at 0.
     fn start(&mut self, length: usize) -> Result<TextRef, TryReserveError> {
         self.0.try_reserve(length + 2)?;
         if self.0.is_empty() {

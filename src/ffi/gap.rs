@@ -2,8 +2,12 @@ use super::bits;
 use super::snapshot::userns_snapshot;
 use crate::facts::Gap;
 
-/// userns_gaps(): the caller may not read some processes, or something is mounted over their
-/// entries in the procfs; they are in no node. Counts processes.
+/// userns_gaps(): some processes could not be read; they are in no node. The caller may not
+/// read them; or something is mounted over their entries in the procfs; or the kernel does
+/// not answer: a process inside execve(2) that waits for a file server blocks its readers. A
+/// scan waits at most 0.1 seconds for such a process, and for one second in all plus 10
+/// milliseconds for each, and from Linux 6.11 on finds the user namespace of the process
+/// nevertheless. Counts processes.
 pub const USERNS_GAP_UNREADABLE: u32 = 0x1;
 /// userns_gaps(): the procfs hides, or may hide, processes from this caller (mount option
 /// hidepid, see proc(5)), even from root if a security module denies root to read them.
@@ -14,9 +18,10 @@ pub const USERNS_GAP_PIDNS: u32 = 0x4;
 /// userns_gaps(): the caller is not, or may not be, in the initial user namespace. User
 /// namespaces that are not descendants of its own are not visible, see user_namespaces(7).
 pub const USERNS_GAP_NESTED: u32 = 0x8;
-/// userns_gaps(), with USERNS_SCAN_OWNED: some namespaces of threads could not be read or
-/// opened; their owners can be missing. Counts links in /proc/PID/task/TID/ns, and processes
-/// that BPF shows but procfs hides.
+/// userns_gaps(), with USERNS_SCAN_OWNED: some references to namespaces could not be read or
+/// opened, so that namespaces and their owners can be missing. Counts references: links in
+/// /proc/PID/task/TID/ns, descriptors of namespaces, and one for all links of a process that
+/// blocks its readers, or that BPF shows but procfs hides.
 pub const USERNS_GAP_LINKS: u32 = 0x10;
 /// userns_gaps(), with USERNS_SCAN_PINNED: the descriptors of some processes could not be
 /// read. Counts processes, including those of USERNS_GAP_UNREADABLE.
@@ -35,7 +40,7 @@ pub const USERNS_GAP_MOUNT_NAMESPACES: u32 = 0x100;
 /// directory is itself a mount point. Counts mount namespaces.
 pub const USERNS_GAP_CHROOTED: u32 = 0x200;
 /// userns_gaps(), with USERNS_SCAN_PINNED: some mounted namespaces could not be opened.
-/// Unless the scan met such a namespace elsewhere, only its inode number is known: a user
+/// Unless the scan found such a namespace elsewhere, only its inode number is known: a user
 /// namespace is then a root, a nonuser namespace has no owner. Counts mounts.
 pub const USERNS_GAP_UNOPENED_MOUNTS: u32 = 0x400;
 /// userns_gaps(): the kernel, or a security policy such as a seccomp filter, refused to report
@@ -68,7 +73,9 @@ fn gap_bit(gap: Gap) -> u32 {
 ///
 /// Get the reasons why a snapshot can be incomplete.
 ///
-/// Returns USERNS_GAP_ bits; 0 if the scan saw everything that its flags ask for.
+/// Returns USERNS_GAP_ bits; 0 if the scan noticed no gap. Some things cannot be noticed:
+/// descriptors in flight over a UNIX socket, for example, and processes that a security module
+/// hides from BPF.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
@@ -78,7 +85,7 @@ pub unsafe extern "C" fn userns_gaps(snapshot: *const userns_snapshot) -> u32 {
     bits(Gap::ALL.map(|gap| (snapshot.tree().gaps().has(gap), gap_bit(gap))))
 }
 
-/// Count what a gap stands for.
+/// Count the things that a gap concerns.
 ///
 /// gap: one of the USERNS_GAP_ bits.
 ///

@@ -25,14 +25,14 @@
 //! may be NULL. An empty array is NULL with a count of 0. Arrays have no terminator.
 //!
 //! NULL is accepted as a snapshot, node, nonuser namespace or pin; the answer is then NULL, 0
-//! or false, unless the function documents another. Outputs are written only on success. The
-//! one exception is userns_scan(), which sets its output to NULL on failure.
+//! (also in *count) or false, unless the function documents another. Other outputs are written
+//! only on success; userns_scan() sets its output to NULL on failure.
 //!
 //! ERRORS. A function that can fail returns 0 on success and a negative errno value
 //! otherwise. Its comment lists the values and their meaning. userns_strerror() returns a
 //! sentence for each; programs add the path. The library does not define errno: any call
 //! may change it. A process that ends or denies access during a scan is not an error:
-//! userns_gaps() and userns_gap_count() report what the scan could not see.
+//! userns_gaps() and userns_gap_count() report what the scan knows that it missed.
 //!
 //! THREADS. Any number of threads may scan at the same time, and may read the same snapshot
 //! at the same time; only userns_free() needs exclusive access to its snapshot. The library
@@ -44,18 +44,20 @@
 //! (signal-safety(7)).
 //!
 //! THE PROCESS stays as it is: a scan starts no thread, enters no namespace and installs no
-//! signal handler. It opens at most five descriptors at a time, ten with
-//! USERNS_SCAN_PINNED, all close-on-exec, and closes them before it returns. There are two
-//! exceptions. To open a namespace whose mount is overmounted, USERNS_SCAN_PINNED briefly
-//! runs a child process with all signals blocked; the child sends no SIGCHLD, and wait(2)
-//! does not report it. USERNS_SCAN_BPF maps memory and loads a BPF program, which the kernel
-//! frees shortly after the scan; if a signal interrupts the load, the scan blocks signals and
-//! retries.
+//! signal handler. It opens at most six descriptors at a time, eleven with
+//! USERNS_SCAN_PINNED, all close-on-exec, and closes them before it returns. It reads procfs
+//! in short-lived child processes, since reading a process can block without end, see
+//! USERNS_GAP_UNREADABLE. A child shares memory and descriptors with the caller, sends no
+//! SIGCHLD, and is not reported by wait(2). Signals of the calling thread are blocked while it
+//! runs, mostly for less than 10 milliseconds. Where clone3(2) is denied or missing (before
+//! Linux 5.3) and under valgrind, the calling thread reads procfs itself. USERNS_SCAN_BPF maps
+//! memory and loads a BPF program, which the kernel frees shortly after the scan; if a signal
+//! interrupts the load, the scan blocks signals and retries.
 //!
 //! GROWTH. The ABI only grows: functions, constants and option fields are added, never
 //! changed or removed. A program built with an older header runs with a newer library. With
-//! an older library, a request that it does not know fails with -E2BIG or -EINVAL. Each
-//! function names the version that introduced it; constants and structs are of 0.1 unless
+//! an older library, a request that it does not know fails with -E2BIG or -EINVAL, and a
+//! program that uses a newer function does not start. Each function names the version that introduced it; constants and structs are of 0.1 unless
 //! their comment names another version. Functions that return a set of bits or an enum can
 //! return values that are newer than the program.
 //!
@@ -74,6 +76,7 @@ mod snapshot;
 mod version;
 
 use snapshot::userns_snapshot;
+use std::mem::MaybeUninit;
 use std::ptr;
 
 /// The target of a C pointer: an item of a snapshot, by its index.
@@ -114,6 +117,12 @@ unsafe fn write_if_some<T>(value: Option<T>, output: *mut T) -> bool {
         unsafe { *output = value };
     }
     true
+}
+
+/// Returns an enum as C expects it: 0 if there is none. In Rust 0 is no value of the enum, so this is not the enum itself.
+/// The header has the enum.
+fn enum_or_zero<T>(value: Option<T>) -> MaybeUninit<T> {
+    value.map_or_else(MaybeUninit::zeroed, MaybeUninit::new)
 }
 
 /// The union of the bits whose condition holds.

@@ -46,6 +46,8 @@ pub unsafe extern "C" fn userns_inode(node: *const userns_node) -> u64 {
 /// Get the device number of a user namespace, as stat(2) of /proc/PID/ns/user returns it. It
 /// is that of nsfs, the same for all namespaces.
 ///
+/// Returns 0 if the scan could open no namespace.
+///
 /// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn userns_device(node: *const userns_node) -> u64 {

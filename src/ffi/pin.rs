@@ -1,5 +1,5 @@
-use super::Handle;
 use super::nonuser::userns_nonuser;
+use super::{Handle, enum_or_zero};
 use crate::snapshot::Pin;
 use std::ffi::{CStr, c_char, c_int};
 use std::mem::MaybeUninit;
@@ -9,8 +9,9 @@ use std::ptr;
 /// kinds.
 #[repr(C)]
 pub enum userns_pin_kind {
-    /// A thread is in the namespace, which is a nonuser namespace. See userns_pin_pid() and
-    /// userns_pin_tid().
+    /// A thread is in the namespace, which is a nonuser namespace. There is one pin for each
+    /// process, by its thread-group leader, and one for each other thread that is in another
+    /// namespace than the leader. See userns_pin_pid() and userns_pin_tid().
     USERNS_PIN_MEMBER = 1,
     /// Children of a thread will be created in the namespace, which is a PID or time
     /// namespace (pid_for_children and time_for_children in namespaces(7)); the thread itself
@@ -35,7 +36,7 @@ pub struct userns_pin(pub(super) Handle);
 
 impl userns_pin {
     fn pin(&self) -> Pin<'_> {
-        self.0.snapshot().tree().pin_at(self.0.index)
+        self.0.snapshot().tree().pin(self.0.index)
     }
 }
 
@@ -49,8 +50,8 @@ impl userns_pin {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn userns_pin_kind(pin: *const userns_pin) -> MaybeUninit<userns_pin_kind> {
     // SAFETY: the caller passes NULL or a pin.
-    let Some(pin) = (unsafe { pin.as_ref() }) else { return MaybeUninit::zeroed() };
-    MaybeUninit::new(match pin.pin() {
+    let pin = unsafe { pin.as_ref() };
+    enum_or_zero(pin.map(|pin| match pin.pin() {
         Pin::Member { .. } => userns_pin_kind::USERNS_PIN_MEMBER,
         Pin::ForChildren { .. } => userns_pin_kind::USERNS_PIN_FOR_CHILDREN,
         Pin::Descriptor { .. } => userns_pin_kind::USERNS_PIN_DESCRIPTOR,
@@ -58,11 +59,11 @@ pub unsafe extern "C" fn userns_pin_kind(pin: *const userns_pin) -> MaybeUninit<
         Pin::Socket { .. } => userns_pin_kind::USERNS_PIN_SOCKET,
         Pin::Owned(_) => userns_pin_kind::USERNS_PIN_OWNED,
         Pin::ChildNamespace(_) => userns_pin_kind::USERNS_PIN_CHILD_NAMESPACE,
-    })
+    }))
 }
 
-/// Get the process of a pin: the member, the parent of future children, the holder of the
-/// descriptor or socket, or a process that sees the mount.
+/// Get the process of a pin: the member, the process whose thread will create children, the
+/// holder of the descriptor or socket, or a process that sees the mount.
 ///
 /// Returns a PID as the scanned procfs numbers it; 0 for the other kinds.
 ///
@@ -112,7 +113,7 @@ pub unsafe extern "C" fn userns_pin_path(pin: *const userns_pin) -> *const c_cha
 }
 
 /// Get the namespace of a USERNS_PIN_OWNED or USERNS_PIN_CHILD_NAMESPACE.
-/// userns_nonuser_pins() lists what keeps it alive in turn.
+/// userns_nonuser_pins() lists what keeps that namespace alive.
 ///
 /// Returns NULL for the other kinds.
 ///

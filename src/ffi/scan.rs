@@ -21,20 +21,21 @@ use std::ptr;
 pub const USERNS_SCAN_PINNED: u64 = 0x1;
 /// options->flags: USERNS_SCAN_PINNED, and also find network namespaces that only a socket
 /// keeps alive. The scan briefly duplicates every socket of every process. This needs
-/// permission for PTRACE_MODE_ATTACH_REALCREDS (ptrace(2)), CAP_NET_ADMIN in the owner of the
-/// network namespace, Linux 5.6, and a procfs of the caller's own PID namespace. If the owner
-/// closes its copy meanwhile, the scan's close(2) is the last one and may block: on SO_LINGER
-/// (socket(7)), or on a file server if the owner has replaced the socket by a file.
+/// permission for PTRACE_MODE_ATTACH_REALCREDS (ptrace(2)), CAP_NET_ADMIN in the user namespace
+/// that owns the network namespace, Linux 5.6, and a procfs of the caller's own PID namespace.
+/// If the process closes its socket while the scan has the duplicate, the scan closes the last
+/// reference. This can block: on SO_LINGER (socket(7)), or, if the process has put a file in
+/// place of the socket, on a file server.
 pub const USERNS_SCAN_SOCKETS: u64 = 0x2;
 /// options->flags: also find the nonuser namespaces that each user namespace owns, see
 /// userns_owned(), and user namespaces without processes that own a namespace of a process.
 pub const USERNS_SCAN_OWNED: u64 = 0x4;
 /// options->flags: also read the command names of processes, see userns_process_name().
 pub const USERNS_SCAN_NAMES: u64 = 0x8;
-/// options->flags: find processes and their user namespaces by a BPF program (bpf(2)), many
-/// times faster than through procfs, with the same result. If BPF cannot be used, the scan
-/// reads procfs instead; this is not an error, see userns_source() and
-/// userns_source_error().
+/// options->flags: find processes and their user namespaces by a BPF program (bpf(2)) instead
+/// of through procfs. This is many times faster with thousands of processes, and slower with a
+/// few hundred or less. If BPF cannot be used, the scan reads procfs; this is not an error, see
+/// userns_source() and userns_source_error().
 ///
 /// BPF needs Linux 5.8 with CONFIG_DEBUG_INFO_BTF; CAP_BPF and CAP_PERFMON, or
 /// CAP_SYS_ADMIN, in the initial user namespace; and a procfs of the caller's own PID
@@ -42,7 +43,7 @@ pub const USERNS_SCAN_NAMES: u64 = 0x8;
 /// 250,000 threads. Each scan loads and unloads one program, two with USERNS_SCAN_PINNED,
 /// and sometimes a few more. The audit log, if enabled, records each (auditd(8)).
 ///
-/// Visibility differs in two ways. BPF shows processes that procfs denies or hides (hidepid,
+/// The result differs only in visibility. BPF shows processes that procfs denies or hides (hidepid,
 /// see proc(5)), so USERNS_GAP_UNREADABLE is never set. Processes that a security module
 /// hides from BPF are missing and not counted. Data for other flags still comes from procfs,
 /// with its permission checks. A process that procfs hides has an empty name and is counted
@@ -85,12 +86,13 @@ const _: () = assert!(size_of::<userns_options>() == FIRST_SIZE);
 ///
 /// A plain scan finds the user namespace of every process that the procfs shows and the
 /// caller may read (PTRACE_MODE_READ_FSCREDS, see ptrace(2)), the caller's own user
-/// namespace, and all ancestors of these below the caller's own. It does not find a user
-/// namespace without processes in it and in its descendants.
+/// namespace, and each ancestor of these that is a descendant of the caller's own. It does not
+/// find a user namespace if neither it nor a descendant contains a process.
 ///
 /// A process or namespace that exists before the call and until it returns is in its right
-/// place in the tree. One that starts, moves or ends meanwhile is in its place, missing, or
-/// in or below a namespace that had the same inode number a moment before.
+/// place in the tree. A process that starts, moves or ends during the call, or a namespace that
+/// is created or ends, is in its place, missing, or in or below a namespace that had the same
+/// inode number a moment before.
 ///
 /// options: what to scan; NULL means USERNS_OPTIONS_INIT.
 /// snapshot: receives the result, to be released with userns_free(); NULL if the call fails.
@@ -111,7 +113,9 @@ const _: () = assert!(size_of::<userns_options>() == FIRST_SIZE);
 ///     -ELOOP            proc_path contains too many symbolic links
 ///     -ENAMETOOLONG     proc_path is too long
 ///     -ENODEV           proc_path is not the root directory of a procfs
-///     -ENOTTY           the kernel has no user namespaces, or is older than Linux 4.9
+///     -ENOTTY           the kernel has no user namespaces, is older than Linux 4.9, or does
+///                       not support these ioctls for 32-bit programs (64-bit kernels
+///                       before Linux 6.12)
 ///     -ENOMEM           out of memory
 ///     -EMFILE           the process has too many open descriptors (RLIMIT_NOFILE, see
 ///                       getrlimit(2))

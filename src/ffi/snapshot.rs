@@ -1,7 +1,7 @@
 use super::node::userns_node;
 use super::nonuser::userns_nonuser;
 use super::pin::userns_pin;
-use super::{Handle, array};
+use super::{Handle, array, enum_or_zero};
 use crate::error::Error;
 use crate::facts::Source;
 use crate::snapshot::{Node, Nonuser, Snapshot};
@@ -152,7 +152,8 @@ pub unsafe extern "C" fn userns_roots(
 }
 
 /// List all nodes, depth first: each node is followed by its descendants. Siblings are
-/// ordered by the smallest PID in their subtrees, compared as text ("10" is before "9").
+/// ordered by the smallest PID in their subtrees, compared as text ("10" is before "9"), as
+/// sort(1) does without -n; the order is part of the ABI.
 /// Those without a process in their subtree are last, by inode number.
 ///
 /// Returns an array of *count nodes.
@@ -245,12 +246,12 @@ pub unsafe extern "C" fn userns_nonusers(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn userns_source(snapshot: *const userns_snapshot) -> MaybeUninit<userns_source> {
     // SAFETY: the caller passes NULL or a snapshot.
-    let Some(snapshot) = (unsafe { snapshot.as_ref() }) else { return MaybeUninit::zeroed() };
-    MaybeUninit::new(match snapshot.tree.source() {
+    let snapshot = unsafe { snapshot.as_ref() };
+    enum_or_zero(snapshot.map(|snapshot| match snapshot.tree.source() {
         Source::Procfs => userns_source::USERNS_SOURCE_PROCFS,
         Source::BpfProcesses => userns_source::USERNS_SOURCE_BPF_PROCESSES,
         Source::BpfTasks => userns_source::USERNS_SOURCE_BPF_TASKS,
-    })
+    }))
 }
 
 /// Get the reason why a scan with USERNS_SCAN_BPF used procfs, see bpf(2).
@@ -271,8 +272,7 @@ pub unsafe extern "C" fn userns_source(snapshot: *const userns_snapshot) -> Mayb
 ///                                namespace
 ///     -EOPNOTSUPP                the kernel has no BPF, no type information (BTF, in
 ///                                /sys/kernel/btf/vmlinux), or lacks a feature that the
-///                                program needs, for example the JIT compiler
-///                                (net.core.bpf_jit_enable)
+///                                program needs
 ///     -ENOEXEC                   the kernel's verifier rejects the program; in a nested
 ///                                PID namespace also because the kernel is locked down, see
 ///                                kernel_lockdown(7)
@@ -288,6 +288,8 @@ pub unsafe extern "C" fn userns_source_error(snapshot: *const userns_snapshot) -
 
 /// Get the time at which a scan began: CLOCK_REALTIME (clock_gettime(2)) in nanoseconds since
 /// the Epoch.
+///
+/// Returns 0 if the clock is before 1970 or after 2554.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]

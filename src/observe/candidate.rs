@@ -1,4 +1,4 @@
-//! Descriptors that are worth reading.
+//! Descriptors that BPF selected for reading.
 
 /// A descriptor of a namespace or a socket. Sorted by process, thread and number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

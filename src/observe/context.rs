@@ -7,16 +7,19 @@ use super::procfs::Procfs;
 use super::users::Users;
 use crate::error::Error;
 use crate::facts::{Facts, Gap, Hold, Holder, NamespaceType, Source, Target};
-use crate::sys::file::{Fd, Identity};
+use crate::sys::file::{self, Fd, Identity};
 use crate::sys::{Errno, pidfd};
 use crate::util::arrays::push;
+use crate::util::parse;
 
-/// The procfs, the namespaces met so far, and the facts under construction.
+/// The procfs, the namespaces found so far, and the facts under construction.
 pub struct Context<'p> {
     pub procfs: &'p Procfs,
     pub users: Users,
     pub nonusers: Nonusers,
     pub listing: Listing,
+    /// The processes of which the kernel does not tell the namespaces without waiting.
+    pub stuck: Vec<i32>,
     pub pid_namespaces: PidNamespaces,
     /// Without the namespaces, until the scan ends.
     facts: Facts,
@@ -29,6 +32,7 @@ impl<'p> Context<'p> {
             users: Users::default(),
             nonusers: Nonusers::default(),
             listing: Listing::default(),
+            stuck: Vec::new(),
             pid_namespaces: PidNamespaces::default(),
             facts: Facts::default(),
         }
@@ -58,12 +62,22 @@ impl<'p> Context<'p> {
         Ok(push(&mut self.facts.holds, Hold { target, holder })?)
     }
 
+    /// The caller's PID in the procfs.
+    pub fn own_pid(&self) -> Option<i32> {
+        if self.pid_namespaces.are_equal() {
+            return Some(pidfd::own_pid());
+        }
+        let mut text = [0; 16];
+        let link = file::read_link_at(self.procfs.root(), c"self", &mut text).ok()?;
+        parse::number(link)?.try_into().ok()
+    }
+
     /// Records a user namespace, with its ancestors. `None`: the file is not a namespace.
     pub fn record_user(&mut self, namespace: Fd) -> Result<Option<u32>, Error> {
         self.users.record(namespace)
     }
 
-    /// The namespace with this type and inode number, if it was met before.
+    /// The namespace with this type and inode number, if it was found before.
     pub fn known(&self, namespace_type: NamespaceType, inode: u64) -> Option<Target> {
         match namespace_type {
             NamespaceType::User => self.users.find(inode).map(Target::User),
@@ -71,7 +85,7 @@ impl<'p> Context<'p> {
         }
     }
 
-    /// The namespace with this type and inode number; opens it if it was not met before. `None`: it has ended, or it could
+    /// The namespace with this type and inode number; opens it if it was not found before. `None`: it has ended, or it could
     /// not be opened, which is counted.
     pub fn target(
         &mut self,

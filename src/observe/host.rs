@@ -1,14 +1,13 @@
-//! Source: the host and the PID namespace that a snapshot is of.
+//! Source: the host and the PID namespace that a snapshot describes.
 
 use super::pid_namespace::PidNamespaces;
 use super::{Context, Procfs};
 use crate::error::Error;
-use crate::sys::{file, if_any};
+use crate::sys::{clock, file, if_any};
 use crate::util::arrays::reserved;
 use crate::util::parse;
 use once_cell::race::OnceBox;
 use std::ffi::CStr;
-use std::time::SystemTime;
 
 /// The length of `f6a1a3d6-7cb8-4bb1-9f5c-0d6e1f1b6f0e`.
 const UUID_LENGTH: usize = 36;
@@ -17,9 +16,7 @@ const DEFAULT_OVERFLOW_UID: u32 = 65534;
 
 /// Records the time, the boot, and the PID namespace of the procfs.
 pub fn record(context: &mut Context) -> Result<(), Error> {
-    // Before 1970 and after 2554 the time is unknown.
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    context.facts_mut().time = u64::try_from(now.as_nanos()).unwrap_or(0);
+    context.facts_mut().time = clock::realtime();
     if let Some(id) = boot_id(context.procfs)? {
         let facts = context.facts_mut();
         facts.boot_id = Some(facts.text.add(id)?);

@@ -1,4 +1,4 @@
-//! From the kernel to facts, one file per source. Sources do not know each other: the drivers call them (`scan.rs`, and
+//! From the kernel to facts, one file per source. Sources do not call each other: the drivers call them (`scan.rs`, and
 //! `pins/mod.rs` for pins), and all write through one [`Context`].
 
 mod answer;
@@ -13,6 +13,7 @@ mod nonusers;
 mod pid_namespace;
 mod procfs;
 mod users;
+mod visits;
 
 // Sources.
 pub mod caller;

@@ -1,4 +1,4 @@
-//! The nonuser namespaces met so far, with their owners: namespaces(7), ioctl_ns(2).
+//! The nonuser namespaces found so far, with their owners: namespaces(7), ioctl_ns(2).
 
 use super::pid_namespace::INITIAL_PID_NAMESPACE;
 use super::users::{Untold, Users};
@@ -9,7 +9,7 @@ use crate::sys::{Errno, if_any, nsfs};
 use crate::util::arrays::push;
 use crate::util::hash::IntMap;
 
-/// The nonuser namespaces met so far.
+/// The nonuser namespaces found so far.
 #[derive(Default)]
 pub struct Nonusers {
     entries: Vec<Nonuser>,

@@ -13,7 +13,7 @@ use super::covers;
 use super::files::{COVERED, Files};
 use crate::error::Error;
 use crate::sys::file::{self, Fd, Identity, Place, Status};
-use crate::sys::{Errno, if_any, nsfs};
+use crate::sys::{Errno, if_any, nsfs, worker};
 use crate::util::parse;
 use crate::util::path::ShortPath;
 use once_cell::unsync::OnceCell;
@@ -177,7 +177,7 @@ impl Procfs {
     /// Opens what an O_PATH descriptor refers to.
     fn open_again(&self, file: &Fd, flags: c_int) -> Result<Fd, Errno> {
         let name = ShortPath::new(format_args!("{}", file.number()));
-        file::open_at(&self.own()?.descriptors, name.as_c_str(), flags)
+        self.with_own(|own| file::open_at(&own.descriptors, name.as_c_str(), flags))
     }
 
     /// The id of the mount of a descriptor. Kernels without it in statx(2) tell it in proc_pid_fdinfo(5).
@@ -186,27 +186,35 @@ impl Procfs {
         if mount != 0 {
             return Ok(mount);
         }
-        let own = self.own()?;
         let name = ShortPath::new(format_args!("{}", file.number()));
         let mut text = [0; 256];
-        let information = self.files.open_at(&own.information, name.as_c_str(), libc::O_RDONLY)?;
+        let information = self.with_own(|own| self.files.open_at(&own.information, name.as_c_str(), libc::O_RDONLY))?;
         let text = file::read_start(&information, &mut text)?;
         parse::value_of(text, b"mnt_id").and_then(parse::number).ok_or(Errno(libc::ENOSYS))
     }
 
-    /// The directories of the calling thread in this procfs or, if that does not show the caller, in the one at `/proc`.
-    fn own(&self) -> Result<&Own, Errno> {
-        self.own.get_or_try_init(|| match self.open_own() {
+    /// Uses the directories of the calling thread, which are kept open; but not in a worker: that has directories of its own,
+    /// may not read those of the caller if the caller is not dumpable, and must not keep descriptors.
+    fn with_own<T>(&self, use_own: impl FnOnce(&Own) -> Result<T, Errno>) -> Result<T, Errno> {
+        match worker::is_running() {
+            true => use_own(&self.open_own()?),
+            false => use_own(self.own.get_or_try_init(|| self.open_own())?),
+        }
+    }
+
+    /// Opens the directories of the calling thread in this procfs or, if that does not show it, in the one at `/proc`.
+    fn open_own(&self) -> Result<Own, Errno> {
+        match self.open_own_here() {
             Ok(own) => Ok(own),
             Err(errno) if errno.is_exhaustion() => Err(errno),
             Err(_) => {
                 let usual = Procfs::open_unchecked(c"/proc").map_err(|error| Errno(error.errno()));
-                if_any(usual.and_then(|usual| usual.open_own()))?.ok_or(CALLER_HIDDEN)
+                if_any(usual.and_then(|usual| usual.open_own_here()))?.ok_or(CALLER_HIDDEN)
             }
-        })
+        }
     }
 
-    fn open_own(&self) -> Result<Own, Errno> {
+    fn open_own_here(&self) -> Result<Own, Errno> {
         // Not `self`: the calling thread can have a descriptor table of its own.
         let find = |path| self.find_directory(self.root(), path);
         Ok(Own { descriptors: find(c"thread-self/fd")?, information: find(c"thread-self/fdinfo")? })

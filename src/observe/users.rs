@@ -1,4 +1,4 @@
-//! The user namespaces met so far, with their ancestors: ioctl_ns(2).
+//! The user namespaces found so far, with their ancestors: ioctl_ns(2).
 
 use crate::error::Error;
 use crate::facts::UserNamespace;
@@ -7,14 +7,14 @@ use crate::sys::{Errno, if_any, nsfs};
 use crate::util::arrays::reserved;
 use crate::util::hash::IntMap;
 
-/// The user namespaces met so far, each with all its visible ancestors.
+/// The user namespaces found so far, each with all its visible ancestors.
 ///
 /// At most two descriptors are open at a time, at any depth: a parent is opened through its child, which is then closed. A
 /// descriptor keeps its namespace and all ancestors alive, so the chain cannot change during the walk.
 ///
 /// Entries are found by inode number, the only identity in the link of a process. The kernel reuses inode numbers at once,
 /// the lowest first. If a number was reused since it was recorded, processes of the new namespace are taken for members of
-/// the old one. If the new one is met as an ancestor and the kernel has 64-bit ids, which are never reused, the entry is
+/// the old one. If the new one is found as an ancestor and the kernel has 64-bit ids, which are never reused, the entry is
 /// replaced. A namespace that has a member, or a descendant with one, throughout the scan keeps its number.
 #[derive(Default)]
 pub struct Users {

@@ -1,4 +1,4 @@
-//! Questions to a user namespace.
+//! The attributes of a user namespace.
 
 use super::{Nonuser, Pin, Snapshot};
 use crate::facts::UserNamespace;

@@ -1,4 +1,4 @@
-//! Questions to a nonuser namespace.
+//! The attributes of a nonuser namespace.
 
 use super::{Node, Pin, Snapshot};
 use crate::facts::{self, NamespaceType};

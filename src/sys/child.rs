@@ -45,7 +45,7 @@ extern "C" fn enter<T>(call: *mut c_void) -> c_int {
 }
 
 /// Reaps the child. The signals that libc reserves for itself cannot be blocked and can interrupt this.
-fn wait_for(child: c_int) {
+pub(super) fn wait_for(child: c_int) {
     loop {
         let (child, all) = (c_long::from(child), c_long::from(libc::__WALL));
         // SAFETY: the call writes nothing. A child without an exit signal is only waited for with __WALL.

@@ -1,6 +1,6 @@
 //! Descriptors: openat(2), openat2(2), close(2), fstat(2), statx(2), fstatfs(2), lseek(2), read(2), readlinkat(2).
 
-use super::{Errno, check};
+use super::{Errno, check, worker};
 use std::ffi::{CStr, c_int, c_long, c_uint};
 use std::mem::MaybeUninit;
 
@@ -13,6 +13,7 @@ pub struct Fd(c_int);
 impl Fd {
     /// Takes ownership of a descriptor that a system call returned.
     pub(super) fn from_call(returned: usize) -> Fd {
+        worker::opened(returned as c_int);
         Fd(returned as c_int)
     }
 
@@ -28,6 +29,7 @@ impl Fd {
 
 impl Drop for Fd {
     fn drop(&mut self) {
+        worker::closing(self.0);
         // SAFETY: the descriptor is owned and not used again. Linux closes it whatever close(2) returns.
         unsafe { libc::syscall(libc::SYS_close, c_long::from(self.0)) };
     }
@@ -46,9 +48,11 @@ pub fn open_at(directory: &Fd, path: &CStr, flags: c_int) -> Result<Fd, Errno> {
 fn open_raw(directory: c_int, path: &CStr, flags: c_int) -> Result<Fd, Errno> {
     let flags = c_long::from(flags | libc::O_CLOEXEC);
     loop {
-        // SAFETY: `path` is a NUL-terminated string; no flag asks for a mode argument.
-        let returned = unsafe { libc::syscall(libc::SYS_openat, c_long::from(directory), path.as_ptr(), flags) };
-        match check(returned) {
+        let open = || {
+            // SAFETY: `path` is a NUL-terminated string; no flag asks for a mode argument.
+            check(unsafe { libc::syscall(libc::SYS_openat, c_long::from(directory), path.as_ptr(), flags) })
+        };
+        match worker::guarded(open) {
             Err(Errno(libc::EINTR)) => continue, // a signal during an open on a slow file system
             result => return result.map(Fd::from_call),
         }
@@ -74,10 +78,12 @@ fn open_how(directory: &Fd, path: &CStr, flags: c_int, resolve: u64) -> Result<F
     let how = OpenHow { flags: (flags | libc::O_CLOEXEC) as u64, mode: 0, resolve };
     let directory = c_long::from(directory.0);
     loop {
-        // SAFETY: `path` is a NUL-terminated string, and `how` is as large as the call is told.
-        let returned =
-            unsafe { libc::syscall(libc::SYS_openat2, directory, path.as_ptr(), &raw const how, size_of::<OpenHow>()) };
-        match check(returned) {
+        let open = || {
+            let (path, how) = (path.as_ptr(), &raw const how);
+            // SAFETY: `path` is a NUL-terminated string, and `how` is as large as the call is told.
+            check(unsafe { libc::syscall(libc::SYS_openat2, directory, path, how, size_of::<OpenHow>()) })
+        };
+        match worker::guarded(open) {
             Err(Errno(libc::EINTR)) => continue,
             result => return result.map(Fd::from_call),
         }
@@ -102,8 +108,11 @@ pub fn open_on_mount(directory: &Fd, path: &CStr, flags: c_int) -> Result<Fd, Er
 /// Reads up to the size of `buffer`; 0 at the end of the file.
 pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
     loop {
-        // SAFETY: the kernel writes at most `len` bytes into `buffer`.
-        match check(unsafe { libc::syscall(libc::SYS_read, c_long::from(fd.0), buffer.as_mut_ptr(), buffer.len()) }) {
+        let read = || {
+            // SAFETY: the kernel writes at most `len` bytes into `buffer`.
+            check(unsafe { libc::syscall(libc::SYS_read, c_long::from(fd.0), buffer.as_mut_ptr(), buffer.len()) })
+        };
+        match worker::guarded(read) {
             Err(Errno(libc::EINTR)) => continue,
             result => return result,
         }
@@ -151,9 +160,10 @@ pub fn read_to_end(fd: &Fd) -> Result<Vec<u8>, Errno> {
 
 /// The text of the link `path`, truncated to the size of `buffer`.
 pub fn read_link_at<'b>(directory: &Fd, path: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8], Errno> {
-    // SAFETY: `path` is a NUL-terminated string; the kernel writes at most `len` bytes into `buffer`.
-    let length = check(unsafe {
-        libc::readlinkat(directory.0, path.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) as c_long
+    let length = worker::guarded(|| {
+        let (text, size) = (buffer.as_mut_ptr().cast(), buffer.len());
+        // SAFETY: `path` is a NUL-terminated string; the kernel writes at most `size` bytes into `buffer`.
+        check(unsafe { libc::readlinkat(directory.0, path.as_ptr(), text, size) } as c_long)
     })?;
     Ok(&buffer[..length])
 }
@@ -209,10 +219,10 @@ fn statx_at(directory: &Fd, path: &CStr) -> Result<Status, Errno> {
     const FLAGS: c_int = libc::AT_NO_AUTOMOUNT | libc::AT_STATX_DONT_SYNC | libc::AT_EMPTY_PATH;
     const MASK: c_uint = libc::STATX_BASIC_STATS | libc::STATX_MNT_ID;
     let mut statx = MaybeUninit::<libc::statx>::zeroed();
-    // SAFETY: `path` is a NUL-terminated string; `statx` has the size that the call writes.
-    check(unsafe {
-        let directory = c_long::from(directory.0);
-        libc::syscall(libc::SYS_statx, directory, path.as_ptr(), FLAGS, MASK, statx.as_mut_ptr())
+    worker::guarded(|| {
+        let (directory, to) = (c_long::from(directory.0), statx.as_mut_ptr());
+        // SAFETY: `path` is a NUL-terminated string; `statx` has the size that the call writes.
+        check(unsafe { libc::syscall(libc::SYS_statx, directory, path.as_ptr(), FLAGS, MASK, to) })
     })?;
     // SAFETY: the structure consists of numbers, all initialized.
     let statx = unsafe { statx.assume_init() };

@@ -6,6 +6,7 @@
 
 pub mod bpf;
 pub mod child;
+pub mod clock;
 pub mod dir;
 pub mod file;
 pub mod memory;
@@ -15,6 +16,7 @@ pub mod pidfd;
 pub mod process;
 pub mod signal;
 pub mod statmount;
+pub mod worker;
 
 use std::collections::TryReserveError;
 use std::ffi::c_long;

@@ -1,7 +1,7 @@
 //! Processes by descriptor and by PID: pidfd_open(2), pidfd_getfd(2), kcmp(2).
 
 use super::file::Fd;
-use super::{Errno, check};
+use super::{Errno, check, worker};
 use std::ffi::{c_int, c_long};
 
 /// `PIDFD_GET_USER_NAMESPACE` (Linux 6.11).
@@ -37,7 +37,8 @@ pub fn user_namespace(process: &Fd) -> Result<Fd, Errno> {
 pub fn duplicate(process: &Fd, number: i32) -> Result<Fd, Errno> {
     let (process, number) = (c_long::from(process.raw()), c_long::from(number));
     // SAFETY: the call takes no pointer.
-    check(unsafe { libc::syscall(libc::SYS_pidfd_getfd, process, number, 0 as c_long) }).map(Fd::from_call)
+    let duplicate = || check(unsafe { libc::syscall(libc::SYS_pidfd_getfd, process, number, 0 as c_long) });
+    worker::guarded(duplicate).map(Fd::from_call)
 }
 
 /// The network namespace of a socket, close-on-exec; needs CAP_NET_ADMIN there.
@@ -50,6 +51,6 @@ pub fn network_namespace(socket: &Fd) -> Result<Fd, Errno> {
 pub fn share_descriptors(one: i32, other: i32) -> Result<bool, Errno> {
     let (one, other) = (c_long::from(one), c_long::from(other));
     // SAFETY: the call takes no pointer.
-    let order = unsafe { libc::syscall(libc::SYS_kcmp, one, other, KCMP_FILES, 0 as c_long, 0 as c_long) };
-    check(order).map(|order| order as c_int == 0)
+    let compare = || check(unsafe { libc::syscall(libc::SYS_kcmp, one, other, KCMP_FILES, 0 as c_long, 0 as c_long) });
+    worker::guarded(compare).map(|order| order as c_int == 0)
 }

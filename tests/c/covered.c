@@ -6,8 +6,10 @@
 /* What a scan by each flag says about process 2, over which something is mounted. */
 static void scan_each(void (*check)(const struct userns_snapshot *))
 {
-    static const uint64_t flags[] = { 0, USERNS_SCAN_NAMES, USERNS_SCAN_OWNED, USERNS_SCAN_PINNED,
-                                      EVERY_FLAG, EVERY_FLAG | USERNS_SCAN_BPF };
+    static const uint64_t flags[] = {
+        0,          USERNS_SCAN_NAMES,           USERNS_SCAN_OWNED, USERNS_SCAN_PINNED,
+        EVERY_FLAG, EVERY_FLAG | USERNS_SCAN_BPF
+    };
 
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         struct userns_snapshot *snapshot = scan_with(flags[i]);
@@ -191,7 +193,8 @@ SITUATION(empty_directory, IN_SANDBOX, "an empty directory over that of a proces
     before_deadline(scan_forged, NULL);
 }
 
-SITUATION(stopped_directory, IN_SANDBOX, "over the directory of a process, that of a stopped server")
+SITUATION(stopped_directory, IN_SANDBOX,
+          "over the directory of a process, that of a stopped server")
 {
     char path[] = "/proc/2";
     pid_t server;

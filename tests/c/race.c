@@ -95,6 +95,7 @@ static struct userns_snapshot *scan_while(pid_t read, void (*happens)(void))
 {
     struct userns_snapshot *snapshot;
 
+    deny_worker(); /* the event waits for a child of this process */
     snprintf(awaited, sizeof awaited, "%d/ns/user", (int)read);
     happening = happens;
     snapshot = scan();
@@ -273,6 +274,7 @@ static void scan_while_viewer_ends(const char *at)
     pid_t other;
     size_t count;
 
+    deny_worker(); /* the event waits for a child of this process */
     request = shared(sizeof *request);
     first = start(mount_user_namespace, NULL);
     other = start(join_mount_namespace, &first);

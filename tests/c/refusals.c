@@ -102,7 +102,8 @@ static void scan_mapped(void *unused UNUSED)
 }
 
 /* The map is written from outside, so that it can have more than one id. */
-SITUATION(mapped_owner, AS_ROOT, "the UID 65534, which is mapped, made a namespace below the caller's")
+SITUATION(mapped_owner, AS_ROOT,
+          "the UID 65534, which is mapped, made a namespace below the caller's")
 {
     int ready[2], go[2];
     char path[64];

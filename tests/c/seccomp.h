@@ -41,4 +41,10 @@ static UNUSED void deny_ioctl(uint32_t operation)
     deny_syscall(__NR_ioctl, 1, operation, ENOTTY);
 }
 
+/* From now on scans read everything in the calling process, as where a policy denies clone3(2). */
+static UNUSED void deny_worker(void)
+{
+    deny_syscall(__NR_clone3, ANY_ARGUMENT, 0, ENOSYS);
+}
+
 #endif

@@ -186,7 +186,7 @@ impl<'f> Types<'f> {
         let mut found = Found::default();
         let (mut id, mut at) = (1, *begin);
         while at < *end && found.count < STRUCTS.len() + Function::NAMES.len() {
-            // As many types as are at hand.
+            // All types in the current window.
             let some = bytes.at(at, TYPE_SIZE.min(*end - at))?;
             let some = &some[..some.len().min(*end - at).min(Bytes::WINDOW)];
             let mut next = 0;

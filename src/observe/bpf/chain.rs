@@ -62,7 +62,7 @@ impl Builder<'_> {
     }
 
     /// Records the process of TASK, PID and CRED, and leaves NS and LINK. Goes to `next` if the process has no number
-    /// in the caller's PID namespace, or there is no room.
+    /// in the caller's PID namespace, or the array is full.
     pub fn record_process(&mut self, next: Label) {
         let layout = self.context.layout;
         self.find_process();
@@ -118,8 +118,8 @@ impl Builder<'_> {
         self.ja(next);
     }
 
-    /// Records NS, and sets NS and LINK for its parent. Goes to `end` if there is none, if NS has a record, or if there
-    /// is no room.
+    /// Records NS, and sets NS and LINK for its parent. Goes to `end` if there is none, if NS has a record, or if the array
+    /// is full.
     fn record_namespace(&mut self, end: Label) {
         let layout = self.context.layout;
         let [unknown] = self.labels(["unknown"]);

@@ -50,6 +50,11 @@ impl Kernel {
         self.functions[function as usize]
     }
 
+    /// The same kernel for programs that call no kernel functions, which need a JIT compiler.
+    pub fn without_functions(&self) -> Kernel {
+        Kernel { functions: [None; Function::NAMES.len()], ..*self }
+    }
+
     /// Whether programs can iterate over processes themselves (Linux 6.7).
     pub fn has_task_iterator(&self) -> bool {
         self.function(Function::bpf_iter_task_new).is_some()

@@ -14,7 +14,7 @@ use super::tables::{Descriptor, Header, Namespace, Process, Slot};
 use crate::error::Error;
 use std::ops::Range;
 
-/// No array has room for more. With more processes than this, procfs serves.
+/// No array has room for more. With more processes than this, the scan reads procfs.
 pub const MAX_CAPACITY: u32 = 1 << 24;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl Layout {
         (self.namespaces as usize).next_power_of_two()
     }
 
-    /// The layout for the next attempt, if something had no room in this one.
+    /// The layout for the next attempt, if something did not fit into this one.
     pub fn grown_for(self, header: &Header) -> Result<Option<Layout>, Error> {
         if header.count <= self.capacity.into() && header.namespace_count <= self.namespaces.into() {
             return Ok(None);

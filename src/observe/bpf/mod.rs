@@ -9,6 +9,8 @@
 //! | `registers.rs`, `assembler.rs`, `schema.rs` | the notation of programs and tables |
 //! | `btf.rs`, `kernel.rs` | the layout of the running kernel's structs |
 //! | `layout.rs`, `records.rs` | the shared array |
+//! | `preflight.rs` | the number of threads, for the size of the array |
+//! | `listing.rs` | a disassembler for the tests |
 
 mod assembler;
 mod btf;
@@ -50,7 +52,10 @@ use tables::{Function, Header};
 /// `SOCKFS_MAGIC` of linux/magic.h: the file system of all sockets.
 const SOCKFS_MAGIC: u32 = 0x534f_434b;
 
-/// The initial room for descriptors: the kernel gives no estimate.
+/// Of the kernel's include/linux/errno.h, and still returned to programs: there is no JIT compiler.
+const ENOTSUPP: i32 = 524;
+
+/// The initial capacity for descriptors: the kernel gives no estimate.
 const DEFAULT_DESCRIPTORS: u32 = 4096;
 /// How often a program is loaded again if signals interrupt that.
 const MAX_RETRIES: u32 = 10;
@@ -156,8 +161,10 @@ impl Scope {
             Err(error) if error.is_exhaustion() => return Err(error),
             Err(error) => error,
         };
-        let tasks = kernel.function(Function::bpf_iter_task).ok_or(refusal)?;
-        bpf::visit(&load(&tasks::program(target)?, Trigger::Visit(tasks))?)?;
+        visit(target, Function::bpf_iter_task, tasks::program).map_err(|error| match error {
+            Error::NO_BPF => refusal,
+            error => error,
+        })?;
         Ok((array, Source::BpfTasks))
     }
 
@@ -165,8 +172,7 @@ impl Scope {
         let (map, array) = bpf::make_array(layout.size_of_descriptors())?;
         let kernel = running_kernel()?;
         let target = Target { kernel, level: self.level, array: map.number(), layout, ancestors: Ancestors::Few };
-        let files = kernel.function(Function::bpf_iter_task_file).ok_or(Error::NO_BPF)?;
-        bpf::visit(&load(&descriptors::program(target, magics)?, Trigger::Visit(files))?)?;
+        visit(target, Function::bpf_iter_task_file, |target| descriptors::program(target, magics))?;
         Ok(array)
     }
 }
@@ -183,6 +189,20 @@ fn running_kernel() -> Result<&'static Kernel, Error> {
     Ok(kernel)
 }
 
+/// Runs a program for each object of an iterator of the kernel. Without a JIT compiler the kernel refuses programs that call
+/// its functions, but interprets the same program without such calls.
+fn visit(target: Target, iterator: Function, build: impl Fn(Target) -> Result<Program, Error>) -> Result<(), Error> {
+    let trigger = Trigger::Visit(target.kernel.function(iterator).ok_or(Error::NO_BPF)?);
+    let program = match load(&build(target)?, trigger) {
+        Err(error) if error.errno() == ENOTSUPP => {
+            let kernel = target.kernel.without_functions();
+            load(&build(Target { kernel: &kernel, ..target })?, trigger)?
+        }
+        loaded => loaded?,
+    };
+    Ok(bpf::visit(&program)?)
+}
+
 fn load(program: &Program, trigger: Trigger) -> Result<Fd, Error> {
     let mut loaded = bpf::load(&program.instructions, trigger, &mut []);
     for _ in 0..MAX_RETRIES {
@@ -190,7 +210,7 @@ fn load(program: &Program, trigger: Trigger) -> Result<Fd, Error> {
             break;
         }
         // The verifier gives up when a signal is pending. Signals can wait for a millisecond. Those that cannot be
-        // blocked stop or freeze this thread, which goes on afterwards.
+        // blocked stop or freeze this thread, which continues afterwards.
         let _blocked = signal::block_all();
         loaded = bpf::load(&program.instructions, trigger, &mut []);
     }

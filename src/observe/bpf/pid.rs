@@ -70,7 +70,7 @@ impl Builder<'_> {
         self.bind(known);
     }
 
-    /// `array->own_pid_namespace = NULL`: leaves no kernel address behind in mapped memory.
+    /// `array->own_pid_namespace = NULL`: removes the kernel address from mapped memory.
     pub fn forget_own_pid_namespace(&mut self) {
         if self.context.level > 0 {
             self.mov(R1, 0);
@@ -111,7 +111,7 @@ impl Builder<'_> {
 
     /// `if (!pid->tasks[PIDTYPE_TGID].first) PID = task->signal->pids[PIDTYPE_TGID];`
     ///
-    /// PID, of the first thread, becomes that of the process. They are the same, except for a moment when another
+    /// PID, of the thread-group leader, becomes that of the process. They are the same, except for a moment when another
     /// thread calls execve(2): de_thread() of fs/exec.c. `signal` is always right, but is in a cache line of its own.
     pub fn find_process(&mut self) {
         if self.context.level == 0 {

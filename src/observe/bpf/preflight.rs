@@ -5,7 +5,7 @@ use crate::observe::Procfs;
 use crate::sys::file;
 use crate::util::parse;
 
-/// The initial room for threads, if the kernel gives no estimate.
+/// The initial capacity for threads, if the kernel gives no estimate.
 const DEFAULT_THREADS: u32 = 30_000;
 
 /// The number of threads, which is at least that of processes; see proc_loadavg(5): `0.20 0.18 0.12 1/80 11206`.

@@ -25,7 +25,7 @@ pub struct Target<'k> {
     pub ancestors: Ancestors,
 }
 
-/// How many namespaces a program records in one go: a namespace and its ancestors.
+/// How many namespaces a program records in one walk up the ancestors: a namespace and its ancestors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ancestors {
     /// The verifier follows the program through each of them, so a low number keeps loading quick. It mostly suffices:
@@ -101,7 +101,7 @@ impl<'k> Builder<'k> {
     /// `to = bpf_rdonly_cast(pointer, btf_type)`: makes a trusted pointer untrusted.
     ///
     /// The program may read the same through both. But from Linux 6.3 on the verifier looks up each load through a
-    /// trusted pointer by name among all types of the kernel, which makes loading milliseconds slower:
+    /// trusted pointer by name among all types of the kernel, which makes loading slower:
     /// btf_nested_type_is_trusted() of kernel/bpf/btf.c. A kernel without the function (before 6.2) does not do that.
     pub fn cast_untrusted(&mut self, to: Register, pointer: Register, btf_type: usize) {
         if self.kernel().function(Function::bpf_rdonly_cast).is_some() {
@@ -126,16 +126,16 @@ impl<'k> Builder<'k> {
         self.call_helper(BPF_PROBE_READ_KERNEL);
     }
 
-    /// `INDEX = ++array->count; RECORD = &array->records[INDEX - 1];` or, without room, `goto otherwise`.
+    /// `INDEX = ++array->count; RECORD = &array->records[INDEX - 1];` or, if the array is full, `goto otherwise`.
     ///
     /// The range check lets the verifier know that the record is in the array. The count stays in memory: in a register
     /// its values would differ at each round of a loop, so that the verifier would follow every round.
-    pub fn append(&mut self, count: Location, records: usize, size: usize, room: u32, otherwise: Label) {
+    pub fn append(&mut self, count: Location, records: usize, size: usize, capacity: u32, otherwise: Label) {
         self.ldx(RECORD, ARRAY + count);
         self.mov(INDEX, RECORD);
         self.add(INDEX, 1);
         self.stx(ARRAY + count, INDEX);
-        self.jge(RECORD, room as i32, otherwise);
+        self.jge(RECORD, capacity as i32, otherwise);
         self.mul(RECORD, size as i32);
         self.add(RECORD, ARRAY);
         self.add(RECORD, records as i32);

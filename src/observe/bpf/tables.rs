@@ -87,9 +87,9 @@ kernel_functions! {
 record! {
     /// The beginning of the shared array.
     pub struct Header {
-        /// The number of processes, or of descriptors. It counts those without room too.
+        /// The number of processes, or of descriptors. It counts those that did not fit, too.
         count: u64,
-        /// The number of user namespaces. It counts those without room too.
+        /// The number of user namespaces. It counts those that did not fit, too.
         namespace_count: u64,
         /// The level of the caller's PID namespace; 0 for the initial one, or if the program visited nothing.
         own_level: u64,
@@ -104,7 +104,7 @@ record! {
 }
 
 record! {
-    /// A slot of the namespace cache: the user namespace that the program met last, of those that share the slot.
+    /// A slot of the namespace cache: the user namespace that the program found last, of those that share the slot.
     pub struct Slot {
         generation: u64,
         /// The index of the record, plus 1.
@@ -125,8 +125,8 @@ record! {
 record! {
     /// A user namespace. A copied field starts at the `user_namespace`.
     pub struct Namespace {
-        /// The 64-bit id, which is never used again. A kernel without ids has inode number and level instead: an inode
-        /// number can go to another namespace, but no two ancestors in a chain share both. It is never 0.
+        /// The 64-bit id, which is never reused. A kernel without ids has inode number and level instead: inode numbers
+        /// are reused, but no two ancestors in a chain share both. It is never 0.
         generation: u64,
         inode: u32 = user_namespace.ns.inum,
         owner: u32 = user_namespace.owner,
@@ -140,7 +140,7 @@ record! {
     /// A descriptor of a namespace or socket.
     pub struct Descriptor {
         pid: i32,
-        /// The thread in whose table it is: the first of the process, or one that has another table.
+        /// The thread with the descriptor table: the thread-group leader, or a thread with a table of its own.
         tid: i32,
         number: i32,
     }

@@ -3,9 +3,6 @@
 use super::*;
 use std::io::Write;
 
-/// Of the kernel's include/linux/errno.h, and still returned to programs: there is no JIT compiler.
-const ENOTSUPP: i32 = 524;
-
 /// Unlike `eprintln!`, shows the text of a test that passes.
 fn tell(text: &str) {
     writeln!(std::io::stderr(), "{text}").unwrap();

@@ -39,7 +39,7 @@ impl Links {
     }
 }
 
-/// Reads the links of a thread, and records its namespaces except those that `leader` is in, too.
+/// Reads the links of a thread, and records its namespaces, except those of the thread-group leader.
 pub fn read(context: &mut Context, thread: &Thread, leader: &Links) -> Result<Links, Error> {
     let mut links = Links::default();
     for (index, (namespace_type, path)) in LINKS.into_iter().enumerate() {

@@ -8,6 +8,7 @@ mod sockets;
 mod threads;
 
 use super::answer::Answer;
+use super::visits::{self, Visits};
 use super::{Context, bpf};
 use crate::error::Error;
 use crate::facts::{Gap, Holder, NamespaceType, Source, Target};
@@ -22,7 +23,7 @@ use mounts::Mounts;
 use sockets::Sockets;
 use threads::{Thread, open_directory};
 
-/// What of one process could not be seen.
+/// The parts of a process that could not be read.
 #[derive(Clone, Copy, Default)]
 struct Missed {
     descriptors: bool,
@@ -35,6 +36,8 @@ struct Search<'c, 'p> {
     descriptors: Descriptors,
     sockets: Sockets,
     mounts: Mounts,
+    /// The PID of the caller.
+    own: Option<i32>,
     /// For reading `task`.
     buffer: Vec<u8>,
 }
@@ -45,29 +48,53 @@ pub fn find(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
     let by_bpf = context.facts().source != Source::Procfs;
     // All descriptors are read if BPF cannot tell which are of namespaces.
     let candidates = (by_bpf && wanted.pinned).then(|| bpf::find_descriptors(context, wanted.sockets).ok());
+    let own = context.own_pid();
     let mut search = Search {
         context,
         wanted,
         descriptors: Descriptors::new(candidates.flatten(), same_pids),
         sockets: Sockets::new(same_pids),
         mounts: Mounts::default(),
+        own,
         buffer: Vec::new(),
     };
-    for index in 0..search.context.facts().members.len() {
-        let pid = search.context.facts().members[index].pid;
-        search.visit(pid)?;
-    }
+    visits::run(&mut search)?;
     search.finish()
+}
+
+impl Visits for Search<'_, '_> {
+    fn count(&self) -> usize {
+        self.context.facts().members.len()
+    }
+
+    fn is_to_caller(&self, index: usize) -> bool {
+        Some(self.context.facts().members[index].pid) == self.own
+    }
+
+    fn visit(&mut self, index: usize) -> Result<(), Error> {
+        match self.context.facts().members[index].pid {
+            pid if self.context.stuck.contains(&pid) => {
+                self.miss(pid);
+                Ok(())
+            }
+            pid => self.visit_process(pid),
+        }
+    }
+
+    fn give_up(&mut self, index: usize) -> Result<(), Error> {
+        self.miss(self.context.facts().members[index].pid);
+        Ok(())
+    }
 }
 
 impl Search<'_, '_> {
     /// Visits the threads of a process, unless it has ended.
-    fn visit(&mut self, pid: i32) -> Result<(), Error> {
+    fn visit_process(&mut self, pid: i32) -> Result<(), Error> {
         let leader = match Thread::leader(self.context.procfs, pid)? {
             Answer::Is(leader) => leader,
             Answer::Gone => return self.miss_hidden(pid),
             Answer::Refused(_) => {
-                self.miss_process(pid);
+                self.miss(pid);
                 return Ok(());
             }
         };
@@ -92,13 +119,13 @@ impl Search<'_, '_> {
     /// Counts a process that BPF shows and procfs hides, unless it has ended.
     fn miss_hidden(&mut self, pid: i32) -> Result<(), Error> {
         if self.context.is_hidden(pid)? {
-            self.miss_process(pid);
+            self.miss(pid);
         }
         Ok(())
     }
 
     /// Counts a process of which nothing can be read.
-    fn miss_process(&mut self, pid: i32) {
+    fn miss(&mut self, pid: i32) {
         self.context.miss(Gap::Links, 1);
         if self.wanted.pinned {
             self.context.miss(Gap::Descriptors, self.descriptors.may_have_any(pid).into());

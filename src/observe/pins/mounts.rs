@@ -12,7 +12,7 @@ use crate::sys::{Errno, if_any};
 use crate::util::arrays::push;
 use crate::util::hash::IntMap;
 
-/// The mounts met so far.
+/// The mounts found so far.
 #[derive(Default)]
 pub struct Mounts {
     /// A view is a pair of mount namespace and root directory: mountinfo shows the mounts below the root directory of the
@@ -23,7 +23,7 @@ pub struct Mounts {
     /// For each mount namespace, whether a view of it starts at a mount. If none does, every process is in a chroot(2),
     /// and mounts elsewhere are not visible.
     complete: IntMap<u64, bool>,
-    /// Mounts of namespaces that were not met before, and that are not at their path.
+    /// Mounts of namespaces that were not found before, and that are not at their path.
     unopened: Vec<Unopened>,
     /// The kernel cannot look paths up without the risk to block (before Linux 5.12), so no path is looked up.
     lacks_lookup: bool,
@@ -105,7 +105,7 @@ impl Mounts {
         Ok(push(&mut self.viewers, Viewer { view, pid: thread.pid, tid: thread.tid })?)
     }
 
-    /// The mounted namespace, if it was met before, or if it is at its path and nothing on the way can block.
+    /// The mounted namespace, if it was found before, or if it is at its path and nothing on the way can block.
     fn open_at_path(
         &mut self,
         context: &mut Context,

@@ -10,7 +10,7 @@ use crate::sys::{Errno, if_any, pidfd};
 use crate::util::hash::IntMap;
 use crate::util::parse;
 
-/// The sockets met so far.
+/// The sockets found so far.
 pub struct Sockets {
     /// The network namespace of each socket, by the inode number of the socket.
     known: IntMap<u64, Option<Target>>,

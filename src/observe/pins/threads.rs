@@ -20,7 +20,7 @@ impl Thread {
         Thread::in_directory(procfs, procfs.root(), pid, pid)
     }
 
-    /// A thread that was met before. `None` if it has ended, or can no longer be read.
+    /// A thread that was found before. `None` if it has ended, or can no longer be read.
     pub fn find(procfs: &Procfs, pid: i32, tid: i32) -> Result<Option<Thread>, Error> {
         let Answer::Is(leader) = Thread::leader(procfs, pid)? else { return Ok(None) };
         if tid == pid {

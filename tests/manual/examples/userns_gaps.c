@@ -11,7 +11,7 @@ int main(void)
         return 1;
     }
     if (userns_gaps(snapshot) & USERNS_GAP_UNREADABLE)
-        printf("%zu processes could not be read\n",
+        printf("processes that could not be read: %zu\n",
                userns_gap_count(snapshot, USERNS_GAP_UNREADABLE));
     if (userns_gaps(snapshot) & USERNS_GAP_HIDEPID)
         printf("the procfs may hide more processes\n");

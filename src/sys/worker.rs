@@ -1,0 +1,247 @@
+//! A worker process for system calls that can block without end: clone(2), pidfd_open(2), wait4(2).
+//!
+//! Reading `/proc/PID/ns/*`, `fd/*` or `root` waits for a process that is inside execve(2): for its `exec_update_lock`.
+//! That process can itself wait for a file server that does not respond, when it closes a close-on-exec file. Only a
+//! fatal signal ends the wait of a reader. So a worker, which shares memory and descriptors with the caller, does such
+//! reads. If one of its system calls takes too long, the caller kills it and goes on without it.
+//!
+//! The worker is killed only inside a call of [`guarded`]. So nothing is left half done: it holds no lock of the memory
+//! allocator, and its writes to memory are complete. Its descriptors are in a table, from which the caller closes them. No
+//! destructors run on its stack.
+
+use super::{Errno, check, child, signal};
+use std::cell::Cell;
+use std::ffi::{c_int, c_long, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+
+/// Enough for a scan, which does not recurse. Unused pages cost nothing.
+const STACK_SIZE: usize = 256 * 1024;
+/// The worker never has more descriptors open.
+const MOST_DESCRIPTORS: usize = 16;
+
+/// How the work ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The function returned.
+    Returned,
+    /// A system call blocked, and the worker was killed.
+    Stuck,
+}
+
+/// The state that the worker and the caller share.
+struct Shared {
+    /// Odd: the worker is in a guarded system call. Each call has another number. `ABANDONED`: the caller kills the worker.
+    call: AtomicU64,
+    /// The function has returned, or has panicked.
+    has_returned: AtomicBool,
+    has_panicked: AtomicBool,
+    /// The open descriptors of the worker; -1 for a free slot.
+    descriptors: [AtomicI32; MOST_DESCRIPTORS],
+}
+
+const ABANDONED: u64 = u64::MAX;
+
+thread_local! {
+    /// Set while a worker runs. It has the thread-local data of the caller's thread, which waits.
+    static SHARED: Cell<*const Shared> = const { Cell::new(ptr::null()) };
+}
+
+struct Task<T> {
+    function: fn(&mut T),
+    argument: *mut T,
+    shared: *const Shared,
+}
+
+/// Calls a function in a worker. Calls it in the calling process if there can be no worker: before Linux 5.3, under a
+/// security policy or limit that forbids it, and under valgrind, which does not support such processes.
+///
+/// A guarded system call may block for so many milliseconds (less than 1000), at most for twice as many, before the worker
+/// is killed. `argument` must not
+/// keep descriptors that the function opened. The worker sends no SIGCHLD, and wait(2) does not
+/// report it. All signals are blocked until it ends, so the function should return after some milliseconds.
+pub fn run<T>(argument: &mut T, function: fn(&mut T), patience: u32) -> Result<Ended, Errno> {
+    let mut stack: Vec<u128> = Vec::new();
+    stack.try_reserve_exact(STACK_SIZE / size_of::<u128>())?;
+    let shared = Shared {
+        call: AtomicU64::new(0),
+        has_returned: AtomicBool::new(false),
+        has_panicked: AtomicBool::new(false),
+        descriptors: [const { AtomicI32::new(-1) }; MOST_DESCRIPTORS],
+    };
+    let mut task = Task { function, argument: ptr::from_mut(argument), shared: &raw const shared };
+    let mut pidfd: c_int = -1;
+    let signals = signal::block_all();
+    let pid = if is_available() {
+        // SAFETY: the worker runs on `stack`, which grows downwards from the end of memory that nothing else uses. Until it
+        // ends, this thread only waits, and touches only the atomic fields of `shared`.
+        unsafe {
+            let top = stack.as_mut_ptr().cast::<u8>().add(STACK_SIZE);
+            let flags = libc::CLONE_VM | libc::CLONE_FILES | libc::CLONE_PIDFD;
+            libc::clone(enter::<T>, top.cast::<c_void>(), flags, (&raw mut task).cast::<c_void>(), &raw mut pidfd)
+        }
+    } else {
+        -1
+    };
+    if pid < 0 {
+        drop(signals);
+        function(argument);
+        return Ok(Ended::Returned);
+    }
+    let ended = shared.watch(pid, pidfd, patience);
+    close(pidfd);
+    SHARED.set(ptr::null());
+    drop(signals);
+    assert!(!shared.has_panicked.load(Ordering::Acquire), "the worker panicked");
+    Ok(ended)
+}
+
+/// Whether the kernel has clone3(2), and so CLONE_PIDFD. Valgrind has neither.
+fn is_available() -> bool {
+    // SAFETY: the kernel reads nothing from a structure without a size, and refuses it.
+    let refusal = check(unsafe { libc::syscall(libc::SYS_clone3, ptr::null::<c_void>(), 0 as c_long) });
+    refusal == Err(Errno(libc::EINVAL))
+}
+
+extern "C" fn enter<T>(task: *mut c_void) -> c_int {
+    // SAFETY: the caller passes a task and waits.
+    let (function, argument, shared) = unsafe {
+        let task = &*task.cast::<Task<T>>();
+        (task.function, &mut *task.argument, &*task.shared)
+    };
+    SHARED.set(shared);
+    // Unwinding out of this function would abort the process.
+    let panicked = catch_unwind(AssertUnwindSafe(|| function(argument))).is_err();
+    shared.has_panicked.store(panicked, Ordering::Release);
+    shared.has_returned.store(true, Ordering::Release);
+    0
+}
+
+impl Shared {
+    /// Waits until the worker ends, and kills it if it is stuck.
+    fn watch(&self, pid: c_int, pidfd: c_int, patience: u32) -> Ended {
+        let mut last = 0;
+        while !has_ended(pidfd, patience) {
+            let call = self.call.load(Ordering::Acquire);
+            let is_stuck = call % 2 == 1 && call == last;
+            if is_stuck && self.call.compare_exchange(call, ABANDONED, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                kill(pidfd); // which ends such a wait at once
+                break;
+            }
+            last = call;
+        }
+        child::wait_for(pid);
+        if self.has_returned.load(Ordering::Acquire) {
+            return Ended::Returned;
+        }
+        for slot in &self.descriptors {
+            if let number @ 0.. = slot.load(Ordering::Acquire) {
+                close(number);
+            }
+        }
+        Ended::Stuck
+    }
+}
+
+/// Waits for some milliseconds. Must not change errno, which the worker uses: it is thread-local data. ppoll(2) does not if the time is
+/// over, and no signal can interrupt it.
+fn has_ended(pidfd: c_int, milliseconds: u32) -> bool {
+    let mut poll = libc::pollfd { fd: pidfd, events: libc::POLLIN, revents: 0 };
+    // Seconds and nanoseconds, as the system call has them; `libc::timespec` can have 64 bits on 32-bit machines.
+    let mut time: [c_long; 2] = [0, milliseconds as c_long * 1_000_000];
+    let no_mask = ptr::null::<c_void>();
+    // SAFETY: `poll` and `time` may be written.
+    unsafe { libc::syscall(libc::SYS_ppoll, &raw mut poll, 1 as c_long, time.as_mut_ptr(), no_mask, 0 as c_long) > 0 }
+}
+
+fn kill(pidfd: c_int) {
+    let (pidfd, none) = (c_long::from(pidfd), ptr::null::<c_void>());
+    // SAFETY: the call takes no other pointer.
+    unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd, c_long::from(libc::SIGKILL), none, 0 as c_long) };
+}
+
+fn close(number: c_int) {
+    // SAFETY: the descriptor was the worker's, which has ended, or is its pidfd.
+    unsafe { libc::syscall(libc::SYS_close, c_long::from(number)) };
+}
+
+/// Whether the caller is a worker.
+pub fn is_running() -> bool {
+    !SHARED.get().is_null()
+}
+
+/// Runs a system call that can block without end. In a worker, the caller can end it.
+pub(super) fn guarded<R>(call: impl FnOnce() -> R) -> R {
+    // SAFETY: not NULL only in a worker, whose caller waits until it ends.
+    let Some(shared) = (unsafe { SHARED.get().as_ref() }) else { return call() };
+    let number = shared.call.load(Ordering::Relaxed) + 1;
+    shared.call.store(number, Ordering::Release);
+    let result = call();
+    if shared.call.compare_exchange(number, number + 1, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+        loop {
+            // SAFETY: the call takes nothing. SIGKILL ends it.
+            unsafe { libc::syscall(libc::SYS_ppoll, ptr::null::<c_void>(), 0 as c_long, 0 as c_long, 0 as c_long) };
+        }
+    }
+    result
+}
+
+/// Remembers a new descriptor, so that the caller can close it.
+pub(super) fn opened(number: c_int) {
+    replace(-1, number);
+}
+
+/// Forgets a descriptor that is about to be closed.
+pub(super) fn closing(number: c_int) {
+    replace(number, -1);
+}
+
+fn replace(old: c_int, new: c_int) {
+    // SAFETY: not NULL only in a worker, whose caller waits until it ends.
+    let Some(shared) = (unsafe { SHARED.get().as_ref() }) else { return };
+    if let Some(slot) = shared.descriptors.iter().find(|slot| slot.load(Ordering::Relaxed) == old) {
+        slot.store(new, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::{file, pidfd};
+
+    const PATIENCE: u32 = 20;
+
+    #[test]
+    fn a_worker_returns() {
+        let mut pid = 0;
+        assert_eq!(run(&mut pid, |pid| *pid = pidfd::own_pid(), PATIENCE), Ok(Ended::Returned));
+        assert_eq!(pid == pidfd::own_pid(), !is_available());
+    }
+
+    /// A FIFO without a writer blocks open(2).
+    #[test]
+    fn a_stuck_worker_is_ended_and_leaves_nothing() {
+        if !is_available() {
+            return;
+        }
+        let path = std::env::temp_dir().join(format!("userns-fifo-{}", std::process::id()));
+        let name = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
+        // SAFETY: the path is NUL-terminated.
+        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+        let mut state = (name, 0);
+        let ended = run(
+            &mut state,
+            |(name, kept)| {
+                let file = file::open(c"/proc", libc::O_RDONLY).unwrap();
+                *kept = file.number();
+                let _ = file::open(name, libc::O_RDONLY);
+            },
+            PATIENCE,
+        );
+        std::fs::remove_file(path).unwrap();
+        assert_eq!(ended, Ok(Ended::Stuck));
+        // SAFETY: the call takes no pointer.
+        assert_eq!(unsafe { libc::fcntl(state.1, libc::F_GETFD) }, -1, "the descriptor is closed");
+    }
+}
