@@ -152,8 +152,8 @@
  * see proc(5)), so USERNS_GAP_UNREADABLE is never set. Processes that a security module
  * hides from BPF are missing and not counted. Data for other flags still comes from procfs,
  * with its permission checks. A process that procfs hides has an empty name and is counted
- * in USERNS_GAP_MOUNTS; it is counted in USERNS_GAP_DESCRIPTORS only if it holds a
- * descriptor of a namespace.
+ * in USERNS_GAP_NAMES and USERNS_GAP_MOUNTS; it is counted in USERNS_GAP_DESCRIPTORS only if
+ * it holds a descriptor of a namespace.
  */
 #define USERNS_SCAN_BPF UINT64_C(0x10)
 
@@ -228,6 +228,19 @@
  * namespace is then a root, a nonuser namespace has no owner. Counts mounts.
  */
 #define USERNS_GAP_UNOPENED_MOUNTS 0x400u
+
+/**
+ * userns_gaps(): the kernel, or a security policy such as a seccomp filter, refused to report
+ * the parent, owner or id of some namespaces. Such a namespace can be a root, or have no
+ * owner or id. Counts namespaces.
+ */
+#define USERNS_GAP_RELATIONS 0x800u
+
+/**
+ * userns_gaps(), with USERNS_SCAN_NAMES: the names of some processes could not be read. They
+ * are empty. Counts processes.
+ */
+#define USERNS_GAP_NAMES 0x1000u
 
 /**
  * userns_flags(): this is the initial user namespace, which has no parent.
@@ -426,7 +439,10 @@ const char *userns_strerror(int error);
  *                       options->size is 4096 or more
  *     -ENOENT           proc_path does not exist
  *     -ENOTDIR          proc_path, or a component of it, is not a directory
- *     -EACCES, -EPERM   the caller may not open proc_path
+ *     -EACCES, -EPERM   the caller may not open or read proc_path
+ *     -ENOSYS           a security policy, such as a seccomp filter, refuses a system call on
+ *                       proc_path
+ *     -EIO              proc_path could not be read
  *     -ELOOP            proc_path contains too many symbolic links
  *     -ENAMETOOLONG     proc_path is too long
  *     -ENODEV           proc_path is not the root directory of a procfs
@@ -783,8 +799,8 @@ const struct userns_nonuser *const *userns_owned(const struct userns_node *node,
  *
  * pid: the PID of a process in the snapshot.
  *
- * Returns an empty string if the process ended before its name was read, or if the procfs
- * hides it (USERNS_SCAN_BPF sees such processes); NULL if the scan did not see the process
+ * Returns an empty string if the process ended before its name was read, or if its name
+ * could not be read (USERNS_GAP_NAMES); NULL if the scan did not see the process
  * or did not read names. If the PID was reused during the scan, the name can be that of the
  * new process.
  *

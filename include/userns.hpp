@@ -65,6 +65,8 @@ enum gap : std::uint32_t {
     gap_mount_namespaces = USERNS_GAP_MOUNT_NAMESPACES,
     gap_chrooted = USERNS_GAP_CHROOTED,
     gap_unopened_mounts = USERNS_GAP_UNOPENED_MOUNTS,
+    gap_relations = USERNS_GAP_RELATIONS,
+    gap_names = USERNS_GAP_NAMES,
 };
 
 /** Bits of node::flags(). A newer library can return more. */

@@ -38,6 +38,15 @@ impl Error {
     /// The library has a bug.
     pub(crate) const BUG: Error = Error(libc::ENOTRECOVERABLE);
 
+    /// The error of a system call on the directory of a procfs, other than opening it.
+    pub(crate) fn of_directory(errno: Errno) -> Error {
+        match errno.0 {
+            libc::EACCES | libc::EPERM | libc::ENOSYS => errno.into(),
+            _ if errno.is_exhaustion() => errno.into(),
+            _ => Error(libc::EIO),
+        }
+    }
+
     /// The error of an errno value; `None` for 0.
     pub(crate) fn from_errno(errno: i32) -> Option<Error> {
         (errno != 0).then_some(Error(errno))
@@ -83,7 +92,8 @@ impl Error {
             }
             libc::ELOOP => c"the path of the directory contains too many symbolic links",
             libc::ENAMETOOLONG => c"the path of the directory is too long",
-            libc::EIO | libc::ESTALE | libc::ENOTCONN => c"the file system of the directory does not respond",
+            libc::ENOSYS => c"the kernel lacks a system call that a scan needs, or a security policy refuses it",
+            libc::EIO | libc::ESTALE | libc::ENOTCONN => c"the directory cannot be read; its file system may not respond",
             libc::ENODEV => {
                 c"the directory is not the root directory of a procfs; mount one with: mount -t proc proc DIRECTORY"
             }

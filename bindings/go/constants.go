@@ -36,6 +36,8 @@ const (
 	GapMountNamespaces Gaps = C.USERNS_GAP_MOUNT_NAMESPACES
 	GapChrooted        Gaps = C.USERNS_GAP_CHROOTED
 	GapUnopenedMounts  Gaps = C.USERNS_GAP_UNOPENED_MOUNTS
+	GapRelations       Gaps = C.USERNS_GAP_RELATIONS
+	GapNames           Gaps = C.USERNS_GAP_NAMES
 )
 
 // Has reports whether all bits of gap are set.
@@ -55,6 +57,8 @@ func (g Gaps) String() string {
 		{uint32(GapMountNamespaces), "mount namespaces"},
 		{uint32(GapChrooted), "chrooted"},
 		{uint32(GapUnopenedMounts), "unopened mounts"},
+		{uint32(GapRelations), "relations"},
+		{uint32(GapNames), "names"},
 	})
 }
 

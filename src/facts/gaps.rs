@@ -15,7 +15,8 @@ pub enum Gap {
     /// The caller is not, or may not be, in the initial user namespace. User namespaces that are not descendants of its own
     /// are not visible.
     Nested,
-    /// Some namespaces of threads could not be read or opened; their owners can be missing. Counts links.
+    /// Some namespaces of threads could not be read or opened; their owners can be missing. Counts links, and processes
+    /// that BPF shows but procfs hides.
     Links,
     /// The descriptors of some processes could not be read. Counts processes.
     Descriptors,
@@ -30,11 +31,15 @@ pub enum Gap {
     Chrooted,
     /// Some mounted namespaces could not be opened. Counts mounts.
     UnopenedMounts,
+    /// The parent, owner or id of some namespaces could not be read. Counts namespaces.
+    Relations,
+    /// The names of some processes could not be read. Counts processes.
+    Names,
 }
 
 impl Gap {
     /// All gaps, in the order of their bits in C.
-    pub const ALL: [Gap; 11] = [
+    pub const ALL: [Gap; 13] = [
         Gap::Unreadable,
         Gap::Hidepid,
         Gap::Pidns,
@@ -46,6 +51,8 @@ impl Gap {
         Gap::MountNamespaces,
         Gap::Chrooted,
         Gap::UnopenedMounts,
+        Gap::Relations,
+        Gap::Names,
     ];
 }
 

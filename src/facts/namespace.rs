@@ -86,6 +86,10 @@ impl NamespaceType {
         }
     }
 
+    pub(crate) fn of_clone_flag(flag: i32) -> Option<NamespaceType> {
+        NamespaceType::ALL.into_iter().find(|known| known.clone_flag() == flag)
+    }
+
     /// The flag of clone(2) and setns(2).
     pub fn clone_flag(self) -> i32 {
         match self {

@@ -41,6 +41,13 @@ pub const USERNS_GAP_CHROOTED: u32 = 0x200;
 /// Unless the scan found such a namespace elsewhere, only its inode number is known: a user
 /// namespace is then a root, a nonuser namespace has no owner. Counts mounts.
 pub const USERNS_GAP_UNOPENED_MOUNTS: u32 = 0x400;
+/// userns_gaps(): the kernel, or a security policy such as a seccomp filter, refused to report
+/// the parent, owner or id of some namespaces. Such a namespace can be a root, or have no
+/// owner or id. Counts namespaces.
+pub const USERNS_GAP_RELATIONS: u32 = 0x800;
+/// userns_gaps(), with USERNS_SCAN_NAMES: the names of some processes could not be read. They
+/// are empty. Counts processes.
+pub const USERNS_GAP_NAMES: u32 = 0x1000;
 
 fn gap_bit(gap: Gap) -> u32 {
     match gap {
@@ -55,6 +62,8 @@ fn gap_bit(gap: Gap) -> u32 {
         Gap::MountNamespaces => USERNS_GAP_MOUNT_NAMESPACES,
         Gap::Chrooted => USERNS_GAP_CHROOTED,
         Gap::UnopenedMounts => USERNS_GAP_UNOPENED_MOUNTS,
+        Gap::Relations => USERNS_GAP_RELATIONS,
+        Gap::Names => USERNS_GAP_NAMES,
     }
 }
 

@@ -76,6 +76,7 @@ mod snapshot;
 mod version;
 
 use snapshot::userns_snapshot;
+use std::mem::MaybeUninit;
 use std::ptr;
 
 /// The target of a C pointer: an item of a snapshot, by its index.
@@ -116,6 +117,12 @@ unsafe fn write_if_some<T>(value: Option<T>, output: *mut T) -> bool {
         unsafe { *output = value };
     }
     true
+}
+
+/// Returns an enum as C expects it: 0 if there is none. In Rust 0 is no value of the enum, so this is not the enum itself.
+/// The header has the enum.
+fn enum_or_zero<T>(value: Option<T>) -> MaybeUninit<T> {
+    value.map_or_else(MaybeUninit::zeroed, MaybeUninit::new)
 }
 
 /// The union of the bits whose condition holds.

@@ -16,7 +16,7 @@ impl userns_nonuser {
     }
 
     fn nonuser(&self) -> Nonuser<'_> {
-        self.snapshot().tree().nonuser_at(self.0.index)
+        self.snapshot().tree().nonuser(self.0.index)
     }
 }
 

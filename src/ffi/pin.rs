@@ -1,5 +1,5 @@
-use super::Handle;
 use super::nonuser::userns_nonuser;
+use super::{Handle, enum_or_zero};
 use crate::snapshot::Pin;
 use std::ffi::{CStr, c_char, c_int};
 use std::mem::MaybeUninit;
@@ -36,7 +36,7 @@ pub struct userns_pin(pub(super) Handle);
 
 impl userns_pin {
     fn pin(&self) -> Pin<'_> {
-        self.0.snapshot().tree().pin_at(self.0.index)
+        self.0.snapshot().tree().pin(self.0.index)
     }
 }
 
@@ -50,8 +50,8 @@ impl userns_pin {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn userns_pin_kind(pin: *const userns_pin) -> MaybeUninit<userns_pin_kind> {
     // SAFETY: the caller passes NULL or a pin.
-    let Some(pin) = (unsafe { pin.as_ref() }) else { return MaybeUninit::zeroed() };
-    MaybeUninit::new(match pin.pin() {
+    let pin = unsafe { pin.as_ref() };
+    enum_or_zero(pin.map(|pin| match pin.pin() {
         Pin::Member { .. } => userns_pin_kind::USERNS_PIN_MEMBER,
         Pin::ForChildren { .. } => userns_pin_kind::USERNS_PIN_FOR_CHILDREN,
         Pin::Descriptor { .. } => userns_pin_kind::USERNS_PIN_DESCRIPTOR,
@@ -59,7 +59,7 @@ pub unsafe extern "C" fn userns_pin_kind(pin: *const userns_pin) -> MaybeUninit<
         Pin::Socket { .. } => userns_pin_kind::USERNS_PIN_SOCKET,
         Pin::Owned(_) => userns_pin_kind::USERNS_PIN_OWNED,
         Pin::ChildNamespace(_) => userns_pin_kind::USERNS_PIN_CHILD_NAMESPACE,
-    })
+    }))
 }
 
 /// Get the process of a pin: the member, the process whose thread will create children, the

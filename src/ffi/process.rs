@@ -10,8 +10,8 @@ use std::ptr;
 ///
 /// pid: the PID of a process in the snapshot.
 ///
-/// Returns an empty string if the process ended before its name was read, or if the procfs
-/// hides it (USERNS_SCAN_BPF sees such processes); NULL if the scan did not see the process
+/// Returns an empty string if the process ended before its name was read, or if its name
+/// could not be read (USERNS_GAP_NAMES); NULL if the scan did not see the process
 /// or did not read names. If the PID was reused during the scan, the name can be that of the
 /// new process.
 ///

@@ -47,8 +47,8 @@ pub const USERNS_SCAN_NAMES: u64 = 0x8;
 /// see proc(5)), so USERNS_GAP_UNREADABLE is never set. Processes that a security module
 /// hides from BPF are missing and not counted. Data for other flags still comes from procfs,
 /// with its permission checks. A process that procfs hides has an empty name and is counted
-/// in USERNS_GAP_MOUNTS; it is counted in USERNS_GAP_DESCRIPTORS only if it holds a
-/// descriptor of a namespace.
+/// in USERNS_GAP_NAMES and USERNS_GAP_MOUNTS; it is counted in USERNS_GAP_DESCRIPTORS only if
+/// it holds a descriptor of a namespace.
 pub const USERNS_SCAN_BPF: u64 = 0x10;
 
 /// The options of a scan. Initialize with USERNS_OPTIONS_INIT, then set fields:
@@ -106,7 +106,10 @@ const _: () = assert!(size_of::<userns_options>() == FIRST_SIZE);
 ///                       options->size is 4096 or more
 ///     -ENOENT           proc_path does not exist
 ///     -ENOTDIR          proc_path, or a component of it, is not a directory
-///     -EACCES, -EPERM   the caller may not open proc_path
+///     -EACCES, -EPERM   the caller may not open or read proc_path
+///     -ENOSYS           a security policy, such as a seccomp filter, refuses a system call on
+///                       proc_path
+///     -EIO              proc_path could not be read
 ///     -ELOOP            proc_path contains too many symbolic links
 ///     -ENAMETOOLONG     proc_path is too long
 ///     -ENODEV           proc_path is not the root directory of a procfs

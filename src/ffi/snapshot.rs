@@ -1,7 +1,7 @@
 use super::node::userns_node;
 use super::nonuser::userns_nonuser;
 use super::pin::userns_pin;
-use super::{Handle, array};
+use super::{Handle, array, enum_or_zero};
 use crate::error::Error;
 use crate::facts::Source;
 use crate::snapshot::{Node, Nonuser, Snapshot};
@@ -246,12 +246,12 @@ pub unsafe extern "C" fn userns_nonusers(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn userns_source(snapshot: *const userns_snapshot) -> MaybeUninit<userns_source> {
     // SAFETY: the caller passes NULL or a snapshot.
-    let Some(snapshot) = (unsafe { snapshot.as_ref() }) else { return MaybeUninit::zeroed() };
-    MaybeUninit::new(match snapshot.tree.source() {
+    let snapshot = unsafe { snapshot.as_ref() };
+    enum_or_zero(snapshot.map(|snapshot| match snapshot.tree.source() {
         Source::Procfs => userns_source::USERNS_SOURCE_PROCFS,
         Source::BpfProcesses => userns_source::USERNS_SOURCE_BPF_PROCESSES,
         Source::BpfTasks => userns_source::USERNS_SOURCE_BPF_TASKS,
-    })
+    }))
 }
 
 /// Get the reason why a scan with USERNS_SCAN_BPF used procfs, see bpf(2).

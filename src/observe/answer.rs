@@ -12,6 +12,14 @@ pub enum Answer<T> {
 }
 
 impl<T> Answer<T> {
+    pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Answer<U> {
+        match self {
+            Answer::Is(value) => Answer::Is(convert(value)),
+            Answer::Gone => Answer::Gone,
+            Answer::Refused(errno) => Answer::Refused(errno),
+        }
+    }
+
     /// Classifies the result of a system call. Only exhaustion is an error.
     pub fn of(result: Result<T, Errno>) -> Result<Answer<T>, Error> {
         match result {

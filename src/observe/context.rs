@@ -6,7 +6,7 @@ use super::pid_namespace::PidNamespaces;
 use super::procfs::Procfs;
 use super::users::Users;
 use crate::error::Error;
-use crate::facts::{Facts, Gap, Hold, Holder, NamespaceType, Target};
+use crate::facts::{Facts, Gap, Hold, Holder, NamespaceType, Source, Target};
 use crate::sys::file::{self, Fd, Identity};
 use crate::sys::{Errno, pidfd};
 use crate::util::arrays::push;
@@ -46,7 +46,7 @@ impl<'p> Context<'p> {
         &mut self.facts
     }
 
-    /// Ends the scan. An owner UID equal to `unmapped` counts as unknown.
+    /// Ends the scan. `unmapped` is the UID that the kernel shows for owners without a mapping.
     pub fn into_facts(self, unmapped: Option<u32>) -> Facts {
         let (users, nonusers) = (self.users.into_list(unmapped), self.nonusers.into_list());
         Facts { users, nonusers, ..self.facts }
@@ -98,17 +98,30 @@ impl<'p> Context<'p> {
         }
         match Answer::of(open())? {
             Answer::Gone => Ok(None),
-            Answer::Is(namespace) if namespace_type == NamespaceType::User => {
-                Ok(self.users.record(namespace)?.map(Target::User))
-            }
             Answer::Is(namespace) => {
-                Ok(self.nonusers.record(namespace_type, namespace, &mut self.users)?.map(Target::Nonuser))
+                let target = self.record(namespace_type, namespace)?;
+                self.miss(Gap::Links, target.is_none().into());
+                Ok(target)
             }
             Answer::Refused(_) => {
                 self.miss(Gap::Links, 1);
                 Ok(None)
             }
         }
+    }
+
+    /// Records an open namespace. `None`: it is none, or cannot be identified.
+    fn record(&mut self, namespace_type: NamespaceType, namespace: Fd) -> Result<Option<Target>, Error> {
+        match namespace_type {
+            NamespaceType::User => Ok(self.users.record(namespace)?.map(Target::User)),
+            _ => Ok(self.nonusers.record(namespace_type, namespace, &mut self.users)?.map(Target::Nonuser)),
+        }
+    }
+
+    /// Whether a process of which procfs shows nothing exists: BPF has shown it, and procfs hides it.
+    pub fn is_hidden(&self, pid: i32) -> Result<bool, Error> {
+        let by_bpf = self.facts.source != Source::Procfs;
+        Ok(by_bpf && !matches!(Answer::of(pidfd::open(pid, false))?, Answer::Gone))
     }
 
     /// Records a namespace of which only type and inode number are known.

@@ -3,7 +3,7 @@
 use super::pid_namespace::PidNamespaces;
 use super::{Context, Procfs};
 use crate::error::Error;
-use crate::sys::{clock, file};
+use crate::sys::{clock, file, if_any};
 use crate::util::arrays::reserved;
 use crate::util::parse;
 use once_cell::race::OnceBox;
@@ -49,8 +49,9 @@ pub fn overflow_uid(procfs: &Procfs) -> Result<u32, Error> {
     Ok(uid.unwrap_or(DEFAULT_OVERFLOW_UID))
 }
 
-/// The text of a file below `sys`, without its newline. The procfs at `/proc` is used if this one is mounted with
-/// subset=pid, or if something is mounted over the file.
+/// The text of a file below `sys`, without its newline; `None` if it is unknown. The procfs at `/proc` is used if this one is
+/// mounted with subset=pid, or if something is mounted over the file.
 fn read_sysctl<'b>(procfs: &Procfs, path: &CStr, buffer: &'b mut [u8]) -> Result<Option<&'b [u8]>, Error> {
-    Ok(file::read_start(procfs.open_here_or_in_proc(path), buffer)?.map(<[u8]>::trim_ascii_end))
+    let opened = procfs.open_here_or_in_proc(path);
+    Ok(if_any(opened.and_then(|file| file::read_start(&file, buffer)))?.map(<[u8]>::trim_ascii_end))
 }

@@ -5,6 +5,8 @@ use crate::util::parse;
 /// A line such as `63 43 0:4 user:[4026532177] /run/a\040b rw shared:7 - nsfs nsfs rw`. Fields keep their escapes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mount<'t> {
+    /// The id, as statx(2) returns it.
+    pub id: u64,
     /// Major and minor number of the device.
     pub device: (u32, u32),
     /// The root of the mount in its file system.
@@ -29,7 +31,8 @@ pub fn option<'t>(options: &'t [u8], name: &[u8]) -> Option<&'t [u8]> {
 
 fn parse_line(line: &[u8]) -> Option<Mount<'_>> {
     let mut fields = line.split(|&byte| byte == b' ');
-    let mut numbers = fields.nth(2)?.splitn(2, |&byte| byte == b':').map(parse::number);
+    let id = parse::number(fields.next()?)?;
+    let mut numbers = fields.nth(1)?.splitn(2, |&byte| byte == b':').map(parse::number);
     let mut number = || u32::try_from(numbers.next()??).ok();
     let device = (number()?, number()?);
     let (root, path) = (fields.next()?, fields.next()?);
@@ -37,7 +40,7 @@ fn parse_line(line: &[u8]) -> Option<Mount<'_>> {
     fields.find(|&field| field == b"-");
     let file_system = fields.next().unwrap_or_default();
     let super_options = fields.nth(1).unwrap_or_default();
-    Some(Mount { device, root, path, file_system, super_options })
+    Some(Mount { id, device, root, path, file_system, super_options })
 }
 
 #[cfg(test)]
@@ -53,6 +56,7 @@ mod tests {
     fn fields_are_found_behind_optional_ones() {
         let all: Vec<Mount> = mounts(MOUNTINFO).collect();
         let expected = Mount {
+            id: 22,
             device: (0, 21),
             root: b"/",
             path: b"/proc",

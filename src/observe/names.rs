@@ -3,6 +3,7 @@
 use super::Context;
 use super::answer::Answer;
 use crate::error::Error;
+use crate::facts::Gap;
 use crate::sys::file;
 use crate::util::path::ShortPath;
 
@@ -14,9 +15,16 @@ pub fn read(context: &mut Context) -> Result<(), Error> {
         let mut name = [0; 256];
         let read = || {
             let file = procfs.open_file(procfs.root(), path.as_c_str())?;
-            file::read(&file, &mut name)
+            file::read_start(&file, &mut name).map(<[u8]>::len)
         };
-        let Answer::Is(length) = Answer::settle(read)? else { continue };
+        let length = match Answer::settle(read)? {
+            Answer::Is(length) => length,
+            Answer::Gone if !context.is_hidden(context.facts().members[index].pid)? => continue,
+            _ => {
+                context.miss(Gap::Names, 1);
+                continue;
+            }
+        };
         let name = name[..length].strip_suffix(b"\n").unwrap_or(&name[..length]);
         let facts = context.facts_mut();
         facts.members[index].name = facts.text.add(name)?;

@@ -1,10 +1,11 @@
 //! The nonuser namespaces found so far, with their owners: namespaces(7), ioctl_ns(2).
 
-use super::users::Users;
+use super::pid_namespace::INITIAL_PID_NAMESPACE;
+use super::users::{Untold, Users};
 use crate::error::Error;
 use crate::facts::{NamespaceType, Nonuser};
 use crate::sys::file::{self, Fd};
-use crate::sys::{if_any, nsfs};
+use crate::sys::{Errno, if_any, nsfs};
 use crate::util::arrays::push;
 use crate::util::hash::IntMap;
 
@@ -22,7 +23,8 @@ impl Nonusers {
         (self.entries[index as usize].namespace_type == namespace_type).then_some(index)
     }
 
-    /// Records a namespace with its owner, and the ancestors of a PID namespace. `None`: the file is not a namespace.
+    /// Records a namespace with its owner, and the ancestors of a PID namespace. `None`: the file is not a namespace, or
+    /// the kernel does not tell which one it is. To be counted by the caller.
     pub fn record(
         &mut self,
         namespace_type: NamespaceType,
@@ -33,10 +35,15 @@ impl Nonusers {
         let mut first = None;
         let mut child: Option<u32> = None;
         loop {
-            let identity = file::identity(&below)?;
-            if !users.is_namespace(&below, identity.device)? {
-                return Ok(None);
-            }
+            let identity = match if_any(file::identity(&below))? {
+                Some(identity) if users.is_namespace(&below, identity.device)? => identity,
+                _ => {
+                    if let Some(child) = child {
+                        users.miss(self.entries[child as usize].inode, Untold::Refused)?;
+                    }
+                    return Ok(first);
+                }
+            };
             let known = self.find(namespace_type, identity.inode);
             let index = match known {
                 Some(index) => index,
@@ -49,10 +56,15 @@ impl Nonusers {
             if known.is_some() || namespace_type != NamespaceType::Pid {
                 return Ok(first);
             }
-            // EPERM: it is the initial one, or the parent is not visible.
-            match if_any(nsfs::parent(&below))? {
-                Some(parent) => below = parent,
-                None => return Ok(first),
+            match nsfs::parent(&below) {
+                Ok(parent) => below = parent,
+                Err(errno) => {
+                    // The initial one has no parent.
+                    if errno != Errno(libc::EPERM) || identity.inode != INITIAL_PID_NAMESPACE {
+                        users.miss_for(identity.inode, errno, Untold::OutsidePidNamespace)?;
+                    }
+                    return Ok(first);
+                }
             }
             child = Some(index);
         }
@@ -73,12 +85,25 @@ impl Nonusers {
         inode: u64,
         users: &mut Users,
     ) -> Result<u32, Error> {
-        let id = users.id_of(namespace);
-        // EPERM: the owner is neither the caller's user namespace nor a descendant of it.
-        let owner = match if_any(nsfs::owning_user_namespace(namespace))? {
-            Some(owner) => users.record(owner)?,
-            None => None,
+        let id = users.id_of(namespace)?;
+        if id.is_none() {
+            users.miss(inode, Untold::Refused)?;
+        }
+        let owner = match nsfs::owning_user_namespace(namespace) {
+            Ok(owner) => {
+                let owner = users.record(owner)?;
+                if owner.is_none() {
+                    users.miss(inode, Untold::Refused)?;
+                }
+                owner
+            }
+            // EPERM: the owner is neither the caller's user namespace nor a descendant of it.
+            Err(errno) => {
+                users.miss_for(inode, errno, Untold::OutsideUserNamespace)?;
+                None
+            }
         };
+        let id = id.unwrap_or(0);
         self.push(Nonuser { namespace_type, inode, id, owner, parent: None })
     }
 

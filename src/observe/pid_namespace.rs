@@ -9,7 +9,7 @@ use crate::util::parse;
 use std::ffi::CStr;
 
 /// `PROC_PID_INIT_INO` of the kernel: the inode number of the initial PID namespace.
-const INITIAL_PID_NAMESPACE: u64 = 4026531836;
+pub const INITIAL_PID_NAMESPACE: u64 = 4026531836;
 /// `PF_KTHREAD` of the kernel, in the flags of proc_pid_stat(5).
 const PF_KTHREAD: u64 = 0x0020_0000;
 
@@ -49,7 +49,7 @@ impl PidNamespaces {
 
 fn link_to_pid_namespace(procfs: &Procfs, path: &CStr) -> Option<u64> {
     let mut text = [0; 32];
-    match parse_link(file::read_link_at(procfs.root(), path, &mut text).ok()?)? {
+    match parse_link(procfs.read_link(procfs.root(), path, &mut text).ok()?)? {
         (NamespaceType::Pid, inode) => Some(inode),
         _ => None,
     }
@@ -57,8 +57,8 @@ fn link_to_pid_namespace(procfs: &Procfs, path: &CStr) -> Option<u64> {
 
 /// Whether the procfs is of the caller's PID namespace: then NSpid in proc_pid_status(5) has one number.
 fn shows_callers_pid_namespace(procfs: &Procfs) -> Result<bool, Error> {
-    let Some(status) = if_any(procfs.open_file(procfs.root(), c"self/status"))? else { return Ok(false) };
-    let status = file::read_to_end(&status)?;
+    let opened = procfs.open_file(procfs.root(), c"self/status");
+    let Some(status) = if_any(opened.and_then(|file| file::read_to_end(&file)))? else { return Ok(false) };
     Ok(parse::value_of(&status, b"NSpid").and_then(parse::number).is_some())
 }
 
@@ -68,7 +68,8 @@ pub fn is_initial(procfs: &Procfs, known: PidNamespaces) -> Result<bool, Error> 
         return Ok(true);
     }
     let mut stat = [0; 512];
-    let stat = file::read_start(procfs.open_file(procfs.root(), c"2/stat"), &mut stat)?;
+    let opened = procfs.open_file(procfs.root(), c"2/stat");
+    let stat = if_any(opened.and_then(|file| file::read_start(&file, &mut stat)))?;
     Ok(stat.and_then(flags_of).is_some_and(|flags| flags & PF_KTHREAD != 0))
 }
 

@@ -7,7 +7,6 @@ use crate::error::Error;
 use crate::facts::{Gap, Member, NamespaceType, parse_link};
 use crate::sys::Errno;
 use crate::sys::dir::Directory;
-use crate::sys::file;
 use crate::sys::{if_any, pidfd};
 use crate::util::arrays::{push, sort_by_number};
 use crate::util::parse;
@@ -74,7 +73,7 @@ fn list(context: &mut Context) -> Result<Vec<i32>, Error> {
     let mut pids = Vec::new();
     let mut buffer = Vec::new();
     let mut directory = Directory::new(context.procfs.root(), &mut buffer)?;
-    while let Some(name) = directory.next_name()? {
+    while let Some(name) = directory.next_name().map_err(Error::of_directory)? {
         if let Some(pid) = parse::number(name).and_then(|number| i32::try_from(number).ok()) {
             push(&mut pids, pid)?;
         }
@@ -115,7 +114,8 @@ fn visit(context: &mut Context, pid: i32) -> Result<(), Error> {
 /// link, tells the namespace. If the process has ended, the next member that the walk meets is used.
 fn record(context: &mut Context, path: &CStr) -> Result<Answer<u32>, Error> {
     let procfs = context.procfs;
-    match Answer::settle(|| procfs.open_namespace(path))? {
+    let nsfs = context.users.device();
+    match Answer::settle(|| procfs.open_namespace(procfs.root(), path, nsfs))? {
         Answer::Is(namespace) => {
             Ok(context.record_user(namespace)?.map_or(Answer::Refused(Errno(libc::EINVAL)), Answer::Is))
         }
@@ -126,7 +126,7 @@ fn record(context: &mut Context, path: &CStr) -> Result<Answer<u32>, Error> {
 
 fn read_inode(procfs: &Procfs, path: &CStr) -> Result<u64, Errno> {
     let mut text = [0; 32];
-    match parse_link(file::read_link_at(procfs.root(), path, &mut text)?) {
+    match parse_link(procfs.read_link(procfs.root(), path, &mut text)?) {
         Some((NamespaceType::User, inode)) => Ok(inode),
         _ => Err(Errno(libc::EINVAL)), // something is mounted over it
     }

@@ -1,59 +1,151 @@
 //! A procfs: proc(5).
+//!
+//! `files.rs` opens its files so that it does not matter what is mounted over them. But the plain scan reads one link per
+//! process, with one system call, and the links to namespaces lead to another file system. So once per scan `covers.rs`
+//! looks whether something is mounted over the entries of processes. If so, or if that is unknown, the procfs counts as
+//! covered: each such link is first opened by itself (O_PATH and O_NOFOLLOW), as proof that nothing is mounted over it, and
+//! read through that descriptor. What is mounted over fails with EXDEV and so is counted as unreadable.
+//!
+//! Otherwise a mount that comes during the scan is not noticed. In the caller's own mount namespace only an administrator
+//! of it makes mounts, and a procfs of any other counts as covered.
 
+use super::covers;
+use super::files::{COVERED, Files};
 use crate::error::Error;
-use crate::sys::Errno;
-use crate::sys::file::{self, Fd, Identity};
+use crate::sys::file::{self, Fd, Identity, Place, Status};
+use crate::sys::{Errno, if_any, nsfs, worker};
+use crate::util::parse;
 use crate::util::path::ShortPath;
-use std::ffi::CStr;
+use once_cell::unsync::OnceCell;
+use std::ffi::{CStr, c_int};
 
 /// `PROC_SUPER_MAGIC` of linux/magic.h.
 const PROC_SUPER_MAGIC: u32 = 0x9fa0;
 /// The inode number of the root of a procfs. Directories below it, for example `self/task`, do not list processes.
 const ROOT_INODE: u64 = 1;
 
+/// Neither this procfs nor the one at `/proc` shows the caller. Not ENOENT, which means that a process has ended.
+const CALLER_HIDDEN: Errno = Errno(libc::EACCES);
+
 /// The root directory of a procfs, verified to be one.
 pub struct Procfs {
-    root: Fd,
-    device: u64,
+    files: Files,
+    is_covered: bool,
+    own: OnceCell<Own>,
+}
+
+/// Directories of the calling thread.
+struct Own {
+    descriptors: Fd,
+    information: Fd,
 }
 
 impl Procfs {
     /// Opens the root directory of a procfs; ENODEV if `path` is another directory.
     pub fn open(path: &CStr) -> Result<Procfs, Error> {
-        let root = file::open(path, libc::O_RDONLY | libc::O_DIRECTORY)?;
-        let identity = file::identity(&root)?;
-        if file::file_system(&root)? != PROC_SUPER_MAGIC || identity.inode != ROOT_INODE {
-            return Err(Error::NOT_PROCFS);
+        let mut procfs = Procfs::open_unchecked(path)?;
+        procfs.is_covered = covers::exist(procfs.root(), || procfs.read_mountinfo())?;
+        Ok(procfs)
+    }
+
+    /// The procfs at `/proc`, if there is one.
+    pub fn usual() -> Result<Option<Procfs>, Error> {
+        match Procfs::open(c"/proc") {
+            Ok(usual) => Ok(Some(usual)),
+            Err(error) if error.is_exhaustion() => Err(error),
+            Err(_) => Ok(None),
         }
-        Ok(Procfs { root, device: identity.device })
+    }
+
+    /// Without a look at what is mounted over its entries: it counts as covered.
+    fn open_unchecked(path: &CStr) -> Result<Procfs, Error> {
+        let files = Files::open(path, PROC_SUPER_MAGIC, Some(ROOT_INODE))?.ok_or(Error::NOT_PROCFS)?;
+        Ok(Procfs { files, is_covered: true, own: OnceCell::new() })
     }
 
     pub fn root(&self) -> &Fd {
-        &self.root
+        self.files.root()
     }
 
     pub fn device(&self) -> u64 {
-        self.device
+        self.files.device()
     }
 
-    /// Opens a file in the directory of a process, without blocking, and only if it is of this procfs: another file can be
-    /// mounted over it.
+    /// Opens a file for reading. `directory` is of this procfs.
     pub fn open_file(&self, directory: &Fd, path: &CStr) -> Result<Fd, Errno> {
-        let file = file::open_at(directory, path, libc::O_RDONLY | libc::O_NONBLOCK)?;
-        if file::status(&file)?.identity().device == self.device { Ok(file) } else { Err(Errno(libc::EACCES)) }
+        self.files.open_at(directory, path, libc::O_RDONLY | libc::O_NONBLOCK)
     }
 
-    /// Opens a file below the root directory in the same way; that of the procfs at `/proc` if this one has none.
+    /// Opens a file below the root directory for reading; that of the procfs at `/proc` if this one has none, or if
+    /// something is mounted over it.
     pub fn open_here_or_in_proc(&self, path: &CStr) -> Result<Fd, Errno> {
-        self.open_file(&self.root, path).or_else(|_| {
-            let usual = Procfs::open(c"/proc").map_err(|error| Errno(error.errno()))?;
-            usual.open_file(&usual.root, path)
+        self.open_file(self.root(), path).or_else(|_| {
+            let usual = Procfs::open_unchecked(c"/proc").map_err(|error| Errno(error.errno()))?;
+            usual.open_file(usual.root(), path)
         })
     }
 
-    /// Opens the target of a link to a namespace, without blocking: a FIFO can be mounted over it.
-    pub fn open_namespace(&self, path: &CStr) -> Result<Fd, Errno> {
-        file::open_at(&self.root, path, libc::O_RDONLY | libc::O_NONBLOCK)
+    /// Opens a directory for reading.
+    pub fn open_directory(&self, directory: &Fd, path: &CStr) -> Result<Fd, Errno> {
+        self.files.open_at(directory, path, libc::O_RDONLY | libc::O_DIRECTORY)
+    }
+
+    /// Opens a directory only for the lookup of its entries, which needs no permission to read it.
+    pub fn find_directory(&self, directory: &Fd, path: &CStr) -> Result<Fd, Errno> {
+        self.files.open_at(directory, path, libc::O_PATH | libc::O_DIRECTORY)
+    }
+
+    /// The text of a link, truncated to the size of `buffer`.
+    pub fn read_link<'b>(&self, directory: &Fd, path: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8], Errno> {
+        match self.is_covered {
+            false => file::read_link_at(directory, path, buffer),
+            true => file::read_link_at(&self.prove(directory, path)?, c"", buffer),
+        }
+    }
+
+    /// Opens the target of a link to a namespace, without blocking. `nsfs`: the device of all namespaces, if known.
+    ///
+    /// A mount on the link can come after the proof. So the target of a link in a covered procfs is opened by O_PATH, and
+    /// then for reading if it is on the right device. What remains: if that mount is of a symbolic link, the kernel follows
+    /// it, and can wait for a file server on the way.
+    pub fn open_namespace(&self, directory: &Fd, path: &CStr, nsfs: Option<u64>) -> Result<Fd, Errno> {
+        const FLAGS: c_int = libc::O_RDONLY | libc::O_NONBLOCK;
+        if !self.is_covered {
+            return file::open_at(directory, path, FLAGS);
+        }
+        let target = self.find_target(directory, path)?;
+        let is_namespace = match nsfs {
+            Some(device) => file::status(&target)?.device == device,
+            None => file::file_system(&target)? == nsfs::MAGIC,
+        };
+        if is_namespace { self.open_again(&target, FLAGS) } else { Err(COVERED) }
+    }
+
+    /// Looks up the target of a link, by O_PATH.
+    pub fn find_target(&self, directory: &Fd, path: &CStr) -> Result<Fd, Errno> {
+        if self.is_covered {
+            self.prove(directory, path)?;
+        }
+        file::open_at(directory, path, libc::O_PATH)
+    }
+
+    /// The status of a directory, or of the target of a link.
+    pub fn status_at(&self, directory: &Fd, path: &CStr) -> Result<Status, Errno> {
+        if self.is_covered {
+            self.prove(directory, path)?;
+        }
+        file::status_at(directory, path)
+    }
+
+    /// The directory that a link leads to.
+    pub fn place_at(&self, directory: &Fd, path: &CStr) -> Result<Place, Errno> {
+        let status = self.status_at(directory, path)?;
+        if status.mount != 0 {
+            return Ok(status.place());
+        }
+        let target = file::open_at(directory, path, libc::O_PATH)?;
+        let mount = if_any(self.mount_of(&target))?.unwrap_or(0);
+        Ok(file::status(&target)?.place_on(mount))
     }
 
     /// Opens the namespace of an O_PATH descriptor for ioctls, if it has this identity. ESRCH, as for a process that has
@@ -62,20 +154,69 @@ impl Procfs {
         if file::status(file)?.identity() != wanted {
             return Err(Errno(libc::ESRCH));
         }
-        // Not `self`: the calling thread can have a descriptor table of its own.
-        let path = ShortPath::new(format_args!("thread-self/fd/{}", file.number()));
-        match file::open_at(&self.root, path.as_c_str(), libc::O_RDONLY) {
-            Err(errno) if errno.is_gone() => {
-                let usual = Procfs::open(c"/proc").map_err(|error| Errno(error.errno()))?;
-                file::open_at(&usual.root, path.as_c_str(), libc::O_RDONLY)
-            }
-            opened => opened,
-        }
+        self.open_again(file, libc::O_RDONLY)
     }
 
     /// Whether the procfs shows the calling process. `self` is dangling in the procfs of a PID namespace that the caller is
     /// not in.
     pub fn shows_caller(&self) -> bool {
-        file::read_link_at(&self.root, c"self", &mut [0; 16]).is_ok()
+        self.read_link(self.root(), c"self", &mut [0; 16]).is_ok()
+    }
+
+    /// The mounts of the caller's mount namespace, if this procfs shows the caller: proc_pid_mountinfo(5).
+    fn read_mountinfo(&self) -> Result<(u64, Vec<u8>), Errno> {
+        let file = self.open_file(self.root(), c"thread-self/mountinfo")?;
+        Ok((self.mount_of(self.root())?, file::read_to_end(&file)?))
+    }
+
+    /// Opens a link by itself, or a directory, which proves that nothing is mounted over it.
+    fn prove(&self, directory: &Fd, path: &CStr) -> Result<Fd, Errno> {
+        self.files.open_at(directory, path, libc::O_PATH | libc::O_NOFOLLOW)
+    }
+
+    /// Opens what an O_PATH descriptor refers to.
+    fn open_again(&self, file: &Fd, flags: c_int) -> Result<Fd, Errno> {
+        let name = ShortPath::new(format_args!("{}", file.number()));
+        self.with_own(|own| file::open_at(&own.descriptors, name.as_c_str(), flags))
+    }
+
+    /// The id of the mount of a descriptor. Kernels without it in statx(2) tell it in proc_pid_fdinfo(5).
+    fn mount_of(&self, file: &Fd) -> Result<u64, Errno> {
+        let Status { mount, .. } = file::status(file)?;
+        if mount != 0 {
+            return Ok(mount);
+        }
+        let name = ShortPath::new(format_args!("{}", file.number()));
+        let mut text = [0; 256];
+        let information = self.with_own(|own| self.files.open_at(&own.information, name.as_c_str(), libc::O_RDONLY))?;
+        let text = file::read_start(&information, &mut text)?;
+        parse::value_of(text, b"mnt_id").and_then(parse::number).ok_or(Errno(libc::ENOSYS))
+    }
+
+    /// Uses the directories of the calling thread, which are kept open; but not in a worker: that has directories of its own,
+    /// may not read those of the caller if the caller is not dumpable, and must not keep descriptors.
+    fn with_own<T>(&self, use_own: impl FnOnce(&Own) -> Result<T, Errno>) -> Result<T, Errno> {
+        match worker::is_running() {
+            true => use_own(&self.open_own()?),
+            false => use_own(self.own.get_or_try_init(|| self.open_own())?),
+        }
+    }
+
+    /// Opens the directories of the calling thread in this procfs or, if that does not show it, in the one at `/proc`.
+    fn open_own(&self) -> Result<Own, Errno> {
+        match self.open_own_here() {
+            Ok(own) => Ok(own),
+            Err(errno) if errno.is_exhaustion() => Err(errno),
+            Err(_) => {
+                let usual = Procfs::open_unchecked(c"/proc").map_err(|error| Errno(error.errno()));
+                if_any(usual.and_then(|usual| usual.open_own_here()))?.ok_or(CALLER_HIDDEN)
+            }
+        }
+    }
+
+    fn open_own_here(&self) -> Result<Own, Errno> {
+        // Not `self`: the calling thread can have a descriptor table of its own.
+        let find = |path| self.find_directory(self.root(), path);
+        Ok(Own { descriptors: find(c"thread-self/fd")?, information: find(c"thread-self/fdinfo")? })
     }
 }

@@ -26,6 +26,19 @@ pub struct Users {
     device: Option<u64>,
     /// The kernel lacks NS_GET_ID (Linux 6.17 and older), so it is not asked again.
     lacks_ids: bool,
+    /// For the inode number of a namespace: what the kernel did not tell about it.
+    untold: IntMap<u64, Untold>,
+}
+
+/// Why the kernel does not tell a fact about a namespace. The last of several counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Untold {
+    /// EPERM for the parent of a PID namespace. It is visible to a caller in the initial PID namespace.
+    OutsidePidNamespace,
+    /// EPERM for a user namespace. It is visible to a caller in the initial user namespace.
+    OutsideUserNamespace,
+    /// Another error.
+    Refused,
 }
 
 /// A namespace as read from the kernel's own structures.
@@ -64,13 +77,14 @@ impl Users {
         self.entries[index as usize].is_initial()
     }
 
-    /// Records a namespace and its ancestors. `None`: the file is not a namespace; something was mounted over the link.
+    /// Records a namespace and its ancestors. `None`: the file is not a namespace, since something was mounted over the link,
+    /// or the kernel does not tell which one it is. To be counted by the caller.
     pub fn record(&mut self, namespace: Fd) -> Result<Option<u32>, Error> {
-        let identity = file::identity(&namespace)?;
+        let Some(identity) = if_any(file::identity(&namespace))? else { return Ok(None) };
         if !self.is_namespace(&namespace, identity.device)? {
             return Ok(None);
         }
-        let id = self.id_of(&namespace);
+        let id = self.id_of(&namespace)?;
         let first = self.enter(&namespace, identity, id)?;
         self.record_ancestors(namespace, &first)?;
         Ok(Some(first.index))
@@ -127,12 +141,35 @@ impl Users {
         }
     }
 
-    /// All entries. An owner UID equal to `unmapped` counts as unknown.
+    /// All entries. `unmapped` is the UID that the kernel shows in place of one that has no mapping in the caller's own
+    /// namespace. An owner can be such a UID only in a namespace without a visible parent: a namespace below the caller's
+    /// own was made in the caller's own or below it, by a UID with a mapping there (user_namespaces(7)), and the ids of a
+    /// namespace are mapped in each of its ancestors.
     pub fn into_list(mut self, unmapped: Option<u32>) -> Vec<UserNamespace> {
         for namespace in &mut self.entries {
-            namespace.owner_uid = namespace.owner_uid.filter(|_| namespace.owner_uid != unmapped);
+            if namespace.parent.is_none() && namespace.owner_uid == unmapped {
+                namespace.owner_uid = None;
+            }
         }
         self.entries
+    }
+
+    /// Records that the kernel does not tell something about a namespace.
+    pub fn miss(&mut self, inode: u64, untold: Untold) -> Result<(), Error> {
+        self.untold.try_reserve(1)?;
+        let known = self.untold.entry(inode).or_insert(untold);
+        *known = untold.max(*known);
+        Ok(())
+    }
+
+    /// The number of namespaces about which the kernel refused to tell a fact that it tells a caller in these namespaces.
+    pub fn count_refused(&self, is_user_initial: bool, is_pid_initial: bool) -> usize {
+        let is_refusal = |untold: &&Untold| match untold {
+            Untold::OutsidePidNamespace => is_pid_initial,
+            Untold::OutsideUserNamespace => is_user_initial,
+            Untold::Refused => true,
+        };
+        self.untold.values().filter(is_refusal).count()
     }
 
     fn record_ancestors(&mut self, namespace: Fd, first: &Entered) -> Result<(), Error> {
@@ -140,30 +177,68 @@ impl Users {
         let mut index = first.index;
         let mut fresh = first.fresh;
         while fresh {
-            let Some(above) = parent_of(&below)? else { break };
-            let entered = self.enter_ancestor(&above)?;
+            let above = match nsfs::parent(&below) {
+                Ok(above) => above,
+                Err(Errno(libc::ENOTTY)) => return Err(Error::UNSUPPORTED),
+                Err(errno) => {
+                    let entry = self.entries[index as usize];
+                    // It has no parent.
+                    if errno != Errno(libc::EPERM) || !entry.is_initial() {
+                        self.miss_for(entry.inode, errno, Untold::OutsideUserNamespace)?;
+                    }
+                    break;
+                }
+            };
+            let Some(entered) = self.enter_ancestor(&above)? else {
+                self.miss(self.entries[index as usize].inode, Untold::Refused)?;
+                break;
+            };
             self.entries[index as usize].parent = Some(entered.index);
             (below, index, fresh) = (above, entered.index, entered.fresh);
         }
         Ok(())
     }
 
-    /// Like `enter`, but without the system call for the identity if the id is known.
-    fn enter_ancestor(&mut self, namespace: &Fd) -> Result<Entered, Error> {
-        let id = self.id_of(namespace);
-        match self.by_id.get(&id) {
-            Some(&index) => Ok(Entered { index, fresh: false }),
-            None => self.enter(namespace, file::identity(namespace)?, id),
+    /// Like `enter`, but without the system call for the identity if the id is known. `None` if that fails.
+    fn enter_ancestor(&mut self, namespace: &Fd) -> Result<Option<Entered>, Error> {
+        let id = self.id_of(namespace)?;
+        match self.by_id.get(&id.unwrap_or(0)) {
+            Some(&index) => Ok(Some(Entered { index, fresh: false })),
+            None => match if_any(file::identity(namespace))? {
+                Some(identity) => self.enter(namespace, identity, id).map(Some),
+                None => Ok(None),
+            },
         }
     }
 
-    fn enter(&mut self, namespace: &Fd, identity: Identity, id: u64) -> Result<Entered, Error> {
-        let known = self.find(identity.inode);
-        if let Some(index) = known.filter(|&index| self.entries[index as usize].id == id) {
+    /// Records an error about a namespace. EPERM has the meaning `denied`.
+    pub fn miss_for(&mut self, inode: u64, errno: Errno, denied: Untold) -> Result<(), Error> {
+        match errno {
+            Errno(libc::EPERM) => self.miss(inode, denied),
+            errno if errno.is_exhaustion() => Err(errno.into()),
+            _ => self.miss(inode, Untold::Refused),
+        }
+    }
+
+    fn enter(&mut self, namespace: &Fd, identity: Identity, id: Option<u64>) -> Result<Entered, Error> {
+        let Identity { device, inode } = identity;
+        let known = self.find(inode);
+        if let Some(index) = known.filter(|&index| id.is_none_or(|id| self.entries[index as usize].id == id)) {
             return Ok(Entered { index, fresh: false });
         }
-        let Identity { device, inode } = identity;
-        let entry = UserNamespace { device, inode, id, owner_uid: nsfs::owner(namespace).ok(), parent: None };
+        if id.is_none() {
+            self.miss(inode, Untold::Refused)?;
+        }
+        let id = id.unwrap_or(0);
+        let owner_uid = match nsfs::owner(namespace) {
+            Ok(uid) => Some(uid),
+            Err(Errno(libc::ENOTTY)) => None, // before Linux 4.11
+            Err(errno) => {
+                self.miss_for(inode, errno, Untold::Refused)?;
+                None
+            }
+        };
+        let entry = UserNamespace { device, inode, id, owner_uid, parent: None };
         let index = match known {
             Some(index) => {
                 self.entries[index as usize] = entry;
@@ -198,30 +273,26 @@ impl Users {
         Ok(())
     }
 
-    /// Whether a file on this device is a namespace. All namespaces are on the device of nsfs.
+    /// Whether a file on this device is a namespace. All namespaces are on the device of nsfs. False if that is unknown.
     pub fn is_namespace(&mut self, file: &Fd, device: u64) -> Result<bool, Error> {
-        if self.device.is_none() && file::file_system(file)? == nsfs::MAGIC {
+        if self.device.is_none() && if_any(file::file_system(file))? == Some(nsfs::MAGIC) {
             self.device = Some(device);
         }
         Ok(self.device == Some(device))
     }
 
-    /// The 64-bit id, 0 if unknown.
-    pub fn id_of(&mut self, namespace: &Fd) -> u64 {
+    /// The 64-bit id, 0 if the kernel has none. `None` if it is refused.
+    pub fn id_of(&mut self, namespace: &Fd) -> Result<Option<u64>, Error> {
         if self.lacks_ids {
-            return 0;
+            return Ok(Some(0));
         }
-        let id = nsfs::id(namespace);
-        self.lacks_ids = id == Err(Errno(libc::ENOTTY));
-        id.unwrap_or(0)
-    }
-}
-
-/// The parent. `None` for the initial namespace, the caller's own, and any that is no descendant of the caller's own.
-fn parent_of(namespace: &Fd) -> Result<Option<Fd>, Error> {
-    match nsfs::parent(namespace) {
-        Err(Errno(libc::ENOTTY)) => Err(Error::UNSUPPORTED),
-        parent => Ok(if_any(parent)?),
+        match nsfs::id(namespace) {
+            Err(Errno(libc::ENOTTY)) => {
+                self.lacks_ids = true;
+                Ok(Some(0))
+            }
+            id => Ok(if_any(id)?),
+        }
     }
 }
 

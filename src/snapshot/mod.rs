@@ -165,7 +165,7 @@ impl Snapshot {
         Node::new(self, index)
     }
 
-    fn nonuser(&self, index: u32) -> Nonuser<'_> {
+    pub(crate) fn nonuser(&self, index: u32) -> Nonuser<'_> {
         Nonuser::new(self, index)
     }
 
@@ -182,16 +182,8 @@ impl Snapshot {
         &self.children
     }
 
-    pub(crate) fn nonuser_at(&self, index: u32) -> Nonuser<'_> {
-        self.nonuser(index)
-    }
-
     pub(crate) fn pin_count(&self) -> usize {
         self.pins.holders.len()
-    }
-
-    pub(crate) fn pin_at(&self, index: u32) -> Pin<'_> {
-        self.pin(index)
     }
 }
 

@@ -111,7 +111,7 @@ impl<'s> Pin<'s> {
 }
 
 impl Snapshot {
-    pub(super) fn pin(&self, index: u32) -> Pin<'_> {
+    pub(crate) fn pin(&self, index: u32) -> Pin<'_> {
         match self.pins.holders[index as usize] {
             Holder::Member { pid, tid } => Pin::Member { pid, tid },
             Holder::ForChildren { pid, tid } => Pin::ForChildren { pid, tid },

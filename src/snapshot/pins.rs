@@ -8,7 +8,7 @@ use std::collections::TryReserveError;
 use std::ops::Range;
 
 /// The nonuser namespaces, and the pins of all namespaces.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Pins {
     /// By owner, type and inode number; those without a visible owner last.
     pub nonusers: Vec<Entry>,

@@ -1,6 +1,6 @@
-//! Descriptors: openat(2), close(2), fstat(2), fstatfs(2), lseek(2), read(2), readlinkat(2).
+//! Descriptors: openat(2), openat2(2), close(2), fstat(2), statx(2), fstatfs(2), lseek(2), read(2), readlinkat(2).
 
-use super::{Errno, check, if_any, worker};
+use super::{Errno, check, worker};
 use std::ffi::{CStr, c_int, c_long, c_uint};
 use std::mem::MaybeUninit;
 
@@ -59,38 +59,76 @@ fn open_raw(directory: c_int, path: &CStr, flags: c_int) -> Result<Fd, Errno> {
     }
 }
 
+/// `struct open_how` of linux/openat2.h.
+#[repr(C)]
+struct OpenHow {
+    flags: u64,
+    mode: u64,
+    resolve: u64,
+}
+
+// Of linux/openat2.h.
+const RESOLVE_NO_XDEV: u64 = 0x01;
+const RESOLVE_NO_MAGICLINKS: u64 = 0x02;
+const RESOLVE_NO_SYMLINKS: u64 = 0x04;
+const RESOLVE_IN_ROOT: u64 = 0x10;
+const RESOLVE_CACHED: u64 = 0x20;
+
+fn open_how(directory: &Fd, path: &CStr, flags: c_int, resolve: u64) -> Result<Fd, Errno> {
+    let how = OpenHow { flags: (flags | libc::O_CLOEXEC) as u64, mode: 0, resolve };
+    let directory = c_long::from(directory.0);
+    loop {
+        let open = || {
+            let (path, how) = (path.as_ptr(), &raw const how);
+            // SAFETY: `path` is a NUL-terminated string, and `how` is as large as the call is told.
+            check(unsafe { libc::syscall(libc::SYS_openat2, directory, path, how, size_of::<OpenHow>()) })
+        };
+        match worker::guarded(open) {
+            Err(Errno(libc::EINTR)) => continue,
+            result => return result.map(Fd::from_call),
+        }
+    }
+}
+
 /// Looks up `path` with `root` as the root directory, without opening the file (O_PATH); see openat2(2), Linux 5.12.
 ///
 /// EAGAIN: a component of the path is not cached, so that the lookup could block on an unresponsive file server.
 pub fn find_in_memory(root: &Fd, path: &CStr) -> Result<Fd, Errno> {
-    #[repr(C)]
-    struct OpenHow {
-        flags: u64,
-        mode: u64,
-        resolve: u64,
-    }
-    /// `RESOLVE_NO_MAGICLINKS`, `RESOLVE_NO_SYMLINKS`, `RESOLVE_IN_ROOT` and `RESOLVE_CACHED` of linux/openat2.h.
-    const RESOLVE: u64 = 0x02 | 0x04 | 0x10 | 0x20;
-    let how = OpenHow { flags: (libc::O_PATH | libc::O_CLOEXEC) as u64, mode: 0, resolve: RESOLVE };
-    // SAFETY: `path` is a NUL-terminated string, and `how` is as large as the call is told.
-    let returned = unsafe {
-        libc::syscall(libc::SYS_openat2, c_long::from(root.0), path.as_ptr(), &raw const how, size_of::<OpenHow>())
-    };
-    check(returned).map(Fd::from_call)
+    const RESOLVE: u64 = RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_IN_ROOT | RESOLVE_CACHED;
+    open_how(root, path, libc::O_PATH, RESOLVE)
+}
+
+/// Opens `path` on the mount of `directory`, close-on-exec; see openat2(2), Linux 5.6.
+///
+/// EXDEV: something is mounted over a component. It was not opened.
+pub fn open_on_mount(directory: &Fd, path: &CStr, flags: c_int) -> Result<Fd, Errno> {
+    open_how(directory, path, flags, RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS)
 }
 
 /// Reads up to the size of `buffer`; 0 at the end of the file.
 pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
-    worker::guarded(|| {
-        // SAFETY: the kernel writes at most `len` bytes into `buffer`.
-        check(unsafe { libc::syscall(libc::SYS_read, c_long::from(fd.0), buffer.as_mut_ptr(), buffer.len()) })
-    })
+    loop {
+        let read = || {
+            // SAFETY: the kernel writes at most `len` bytes into `buffer`.
+            check(unsafe { libc::syscall(libc::SYS_read, c_long::from(fd.0), buffer.as_mut_ptr(), buffer.len()) })
+        };
+        match worker::guarded(read) {
+            Err(Errno(libc::EINTR)) => continue,
+            result => return result,
+        }
+    }
 }
 
-/// The start of a file, up to the size of the buffer; `None` if it could not be opened or read.
-pub fn read_start(opened: Result<Fd, Errno>, buffer: &mut [u8]) -> Result<Option<&[u8]>, Errno> {
-    let read = opened.and_then(|file| read(&file, buffer));
-    Ok(if_any(read)?.map(|length| &buffer[..length]))
+/// The start of a file, up to the size of the buffer. One read(2) can return less.
+pub fn read_start<'b>(fd: &Fd, buffer: &'b mut [u8]) -> Result<&'b [u8], Errno> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match read(fd, &mut buffer[filled..])? {
+            0 => break,
+            length => filled += length,
+        }
+    }
+    Ok(&buffer[..filled])
 }
 
 /// Sets the offset of the next read.
@@ -139,29 +177,47 @@ pub struct Identity {
 
 /// The identity of an open file.
 pub fn identity(fd: &Fd) -> Result<Identity, Errno> {
-    let stat = stat(fd)?;
-    #[allow(clippy::unnecessary_cast, reason = "these types differ between architectures")]
-    Ok(Identity { device: stat.st_dev as u64, inode: stat.st_ino as u64 })
+    Ok(identity_of(&stat_at(fd, c"")?))
 }
 
 /// The size of a file in bytes.
 pub fn size(fd: &Fd) -> Result<u64, Errno> {
-    Ok(stat(fd)?.st_size as u64)
+    Ok(stat_at(fd, c"")?.st_size as u64)
 }
 
-/// See fstat(2).
-fn stat(fd: &Fd) -> Result<libc::stat64, Errno> {
+fn identity_of(stat: &libc::stat64) -> Identity {
+    #[allow(clippy::unnecessary_cast, reason = "these types differ between architectures")]
+    Identity { device: stat.st_dev as u64, inode: stat.st_ino as u64 }
+}
+
+/// See fstatat(2). An empty path means the directory itself.
+fn stat_at(directory: &Fd, path: &CStr) -> Result<libc::stat64, Errno> {
+    const FLAGS: c_int = libc::AT_NO_AUTOMOUNT | libc::AT_EMPTY_PATH;
     let mut stat = MaybeUninit::<libc::stat64>::uninit();
-    // SAFETY: `stat` has the size that the call writes.
-    check(unsafe { libc::fstat64(fd.0, stat.as_mut_ptr()) }.into())?;
+    // SAFETY: `path` is a NUL-terminated string, and `stat` has the size that the call writes.
+    check(unsafe { libc::fstatat64(directory.0, path.as_ptr(), stat.as_mut_ptr(), FLAGS) }.into())?;
     // SAFETY: the call succeeded, so it filled `stat`.
     Ok(unsafe { stat.assume_init() })
 }
 
-/// The status of the target of a path, from cached attributes: no file server is asked; see statx(2).
+/// The status of the target of a path, from cached attributes: no file server is asked; see statx(2), Linux 4.11.
+///
+/// Older kernels, and security policies that refuse statx(2), leave fstatat(2). It can ask a file server.
 pub fn status_at(directory: &Fd, path: &CStr) -> Result<Status, Errno> {
+    match statx_at(directory, path) {
+        Err(Errno(libc::ENOSYS | libc::EPERM)) => (),
+        result => return result,
+    }
+    let stat = stat_at(directory, path)?;
+    let Identity { device, inode } = identity_of(&stat);
+    #[allow(clippy::unnecessary_cast, reason = "the type of st_nlink differs between architectures")]
+    let links = stat.st_nlink as u64;
+    Ok(Status { mount: 0, device, inode, links, uid: stat.st_uid, gid: stat.st_gid, mode: stat.st_mode })
+}
+
+fn statx_at(directory: &Fd, path: &CStr) -> Result<Status, Errno> {
     const FLAGS: c_int = libc::AT_NO_AUTOMOUNT | libc::AT_STATX_DONT_SYNC | libc::AT_EMPTY_PATH;
-    const MASK: c_uint = libc::STATX_TYPE | libc::STATX_INO | libc::STATX_NLINK | libc::STATX_MNT_ID;
+    const MASK: c_uint = libc::STATX_BASIC_STATS | libc::STATX_MNT_ID;
     let mut statx = MaybeUninit::<libc::statx>::zeroed();
     worker::guarded(|| {
         let (directory, to) = (c_long::from(directory.0), statx.as_mut_ptr());
@@ -174,8 +230,10 @@ pub fn status_at(directory: &Fd, path: &CStr) -> Result<Status, Errno> {
         mount: statx.stx_mnt_id,
         device: libc::makedev(statx.stx_dev_major, statx.stx_dev_minor),
         inode: statx.stx_ino,
-        links: statx.stx_nlink,
-        is_socket: u32::from(statx.stx_mode) & libc::S_IFMT == libc::S_IFSOCK,
+        links: statx.stx_nlink.into(),
+        uid: statx.stx_uid,
+        gid: statx.stx_gid,
+        mode: statx.stx_mode.into(),
     })
 }
 
@@ -184,15 +242,18 @@ pub fn status(file: &Fd) -> Result<Status, Errno> {
     status_at(file, c"")
 }
 
-/// Attributes from statx(2).
+/// Attributes from statx(2) or fstatat(2).
 #[derive(Clone, Copy, Debug)]
 pub struct Status {
-    /// 0 before Linux 5.8.
+    /// 0 if unknown: before Linux 5.8, or without statx(2).
     pub mount: u64,
     pub device: u64,
     pub inode: u64,
-    pub links: u32,
-    pub is_socket: bool,
+    pub links: u64,
+    pub uid: libc::uid_t,
+    pub gid: libc::gid_t,
+    /// The file type and permissions, see inode(7).
+    pub mode: u32,
 }
 
 impl Status {
@@ -202,7 +263,20 @@ impl Status {
 
     /// The identity of a directory including its mount: one directory can be mounted at several paths.
     pub fn place(&self) -> Place {
-        Place { mount: self.mount, identity: self.identity() }
+        self.place_on(self.mount)
+    }
+
+    /// The same, if the mount is known from elsewhere.
+    pub fn place_on(&self, mount: u64) -> Place {
+        Place { mount, identity: self.identity() }
+    }
+
+    pub fn is_socket(&self) -> bool {
+        self.mode & libc::S_IFMT == libc::S_IFSOCK
+    }
+
+    pub fn is_link(&self) -> bool {
+        self.mode & libc::S_IFMT == libc::S_IFLNK
     }
 }
 
@@ -211,6 +285,13 @@ impl Status {
 pub struct Place {
     mount: u64,
     identity: Identity,
+}
+
+impl Place {
+    /// Whether these can be the same place: a mount can be unknown.
+    pub fn may_be(&self, other: &Place) -> bool {
+        self.identity == other.identity && (self.mount == other.mount || self.mount == 0 || other.mount == 0)
+    }
 }
 
 /// The magic number of the file system of a file, see fstatfs(2).

@@ -15,6 +15,7 @@ pub mod nsfs;
 pub mod pidfd;
 pub mod process;
 pub mod signal;
+pub mod statmount;
 pub mod worker;
 
 use std::collections::TryReserveError;
@@ -48,6 +49,8 @@ impl From<TryReserveError> for Errno {
 }
 
 /// Converts a failure to `None`, except for exhaustion, which says nothing about the object.
+///
+/// Only where `None` is an answer that the result shows or counts as unknown. Elsewhere the errno value matters.
 pub fn if_any<T>(result: Result<T, Errno>) -> Result<Option<T>, Errno> {
     match result {
         Ok(value) => Ok(Some(value)),

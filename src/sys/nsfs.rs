@@ -33,6 +33,12 @@ pub fn id(namespace: &Fd) -> Result<u64, Errno> {
     Ok(id)
 }
 
+/// The type of a namespace as a flag of clone(2): `NS_GET_NSTYPE` (Linux 4.11).
+pub fn namespace_type(namespace: &Fd) -> Result<i32, Errno> {
+    // SAFETY: the operation takes no argument.
+    check(unsafe { libc::ioctl(namespace.raw(), libc::NS_GET_NSTYPE) }.into()).map(|flag| flag as i32)
+}
+
 /// The user namespace that owns a nonuser namespace: `NS_GET_USERNS` (Linux 4.9), close-on-exec.
 ///
 /// EPERM: it is not visible to the caller.

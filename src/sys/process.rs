@@ -1,5 +1,6 @@
 //! Credentials of the calling thread: capget(2), getegid(2), getgroups(2).
 
+use super::file::Status;
 use super::{Errno, check};
 use std::ffi::c_long;
 
@@ -38,6 +39,19 @@ pub fn is_in_group(gid: libc::gid_t) -> Result<bool, Errno> {
         return Ok(true);
     }
     Ok(groups()?.contains(&gid))
+}
+
+/// Whether the permission bits of a file let the calling process read it, except for access control lists and
+/// capabilities other than root's.
+pub fn may_read(file: &Status) -> Result<bool, Errno> {
+    // SAFETY: the call takes nothing and cannot fail.
+    let bits = match unsafe { libc::geteuid() } {
+        0 => return Ok(true),
+        uid if uid == file.uid => file.mode >> 6,
+        _ if is_in_group(file.gid)? => file.mode >> 3,
+        _ => file.mode,
+    };
+    Ok(bits & libc::S_IROTH != 0)
 }
 
 fn groups() -> Result<Vec<libc::gid_t>, Errno> {

@@ -166,6 +166,11 @@ fn close(number: c_int) {
     unsafe { libc::syscall(libc::SYS_close, c_long::from(number)) };
 }
 
+/// Whether the caller is a worker.
+pub fn is_running() -> bool {
+    !SHARED.get().is_null()
+}
+
 /// Runs a system call that can block without end. In a worker, the caller can end it.
 pub(super) fn guarded<R>(call: impl FnOnce() -> R) -> R {
     // SAFETY: not NULL only in a worker, whose caller waits until it ends.

@@ -8,7 +8,8 @@ use std::io::Write;
 pub struct ShortPath([u8; ShortPath::SIZE]);
 
 impl ShortPath {
-    const SIZE: usize = 32;
+    /// With the final NUL byte.
+    pub const SIZE: usize = 32;
 
     /// The longest path used is `thread-self/fd/` with a number of ten digits; a longer one would be cut off.
     pub fn new(path: fmt::Arguments<'_>) -> ShortPath {

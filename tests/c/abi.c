@@ -75,6 +75,8 @@
     C(unsigned int, USERNS_GAP_MOUNT_NAMESPACES, 0x100) \
     C(unsigned int, USERNS_GAP_CHROOTED, 0x200) \
     C(unsigned int, USERNS_GAP_UNOPENED_MOUNTS, 0x400) \
+    C(unsigned int, USERNS_GAP_RELATIONS, 0x800) \
+    C(unsigned int, USERNS_GAP_NAMES, 0x1000) \
     C(unsigned int, USERNS_NODE_INITIAL, 0x1) \
     C(unsigned int, USERNS_NODE_PARENT_HIDDEN, 0x2) \
     C(unsigned int, USERNS_NODE_EMPTY, 0x4) \

@@ -16,7 +16,7 @@ SITUATION(errors_are_explained, 0, "userns_strerror() has a different sentence f
     static const int errors[] = {
         0,        -EINVAL,     -E2BIG,  -ENOENT, -ENOTDIR, -EACCES, -ELOOP,           -ENAMETOOLONG,
         -ENODEV,  -ENOTTY,     -ENOMEM, -EMFILE, -ENFILE,  -EPERM,  -ENOTRECOVERABLE, -EXDEV,
-        -ENOEXEC, -EOPNOTSUPP, -4096 /* no errno value */
+        -ENOEXEC, -EOPNOTSUPP, -ENOSYS, -EIO,    -4096 /* no errno value */
     };
     size_t count = sizeof errors / sizeof *errors;
 

@@ -57,16 +57,17 @@ static UNUSED void *serve(void *device)
 /* Mounts it, with a directory or a file as its root. The kernel caches no answer. */
 static UNUSED void mount_server(const char *path, unsigned type)
 {
-    static int device;
+    int *device = malloc(sizeof *device); /* for the thread */
     char options[64];
     pthread_t thread;
 
-    device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-    if (device < 0)
+    CHECK(device != NULL);
+    *device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+    if (*device < 0)
         skip("cannot open /dev/fuse: %s", strerror(errno));
-    snprintf(options, sizeof options, "fd=%d,rootmode=%o,user_id=0,group_id=0", device, type);
+    snprintf(options, sizeof options, "fd=%d,rootmode=%o,user_id=0,group_id=0", *device, type);
     CHECK(mount("none", path, "fuse", 0, options) == 0);
-    CHECK(pthread_create(&thread, NULL, serve, &device) == 0);
+    CHECK(pthread_create(&thread, NULL, serve, device) == 0);
 }
 
 #endif

@@ -1,6 +1,7 @@
 /* Older kernels: seccomp(2) denies the calls that they do not know. */
 #include "situation.h"
 #include "text.h"
+#include <dlfcn.h>
 
 #ifndef PIDFD_GET_USER_NAMESPACE /* in linux/pidfd.h, since Linux 6.11 */
 #define PIDFD_GET_USER_NAMESPACE _IO(0xff, 9)
@@ -71,13 +72,30 @@ SITUATION(no_namespaces_of_pidfds, IN_SANDBOX,
     userns_free(snapshot);
 }
 
+/* The library opens files through this function; then no process has a link to a user namespace. */
+static bool lacks_user_namespaces;
+
+long syscall(long number, ...)
+{
+    long (*real)(long, ...);
+    va_list arguments;
+    long a[6];
+
+    *(void **)&real = dlsym(RTLD_NEXT, "syscall");
+    va_start(arguments, number);
+    for (int i = 0; i < 6; i++)
+        a[i] = va_arg(arguments, long);
+    va_end(arguments);
+    if (lacks_user_namespaces && number == SYS_openat && strstr((const char *)a[1], "ns/user")) {
+        errno = ENOENT;
+        return -1;
+    }
+    return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
 SITUATION(no_user_namespaces, IN_SANDBOX, "without CONFIG_USER_NS, /proc/PID/ns has no link to one")
 {
-    char path[64];
-
-    snprintf(path, sizeof path, "/proc/%d/ns", (int)getpid());
-    if (mount("tmpfs", path, "tmpfs", 0, NULL) != 0)
-        skip("cannot mount over %s: %s", path, strerror(errno));
-    CHECK(access("/proc/self/ns", F_OK) == 0 && access("/proc/self/ns/user", F_OK) != 0);
+    userns_free(scan());
+    lacks_user_namespaces = true;
     expect_error("a kernel without user namespaces", NULL, -ENOTTY);
 }

@@ -21,6 +21,63 @@ SITUATION(alone, IN_SANDBOX | BY_BPF, "only a descriptor holds the namespace")
     check_held_by_descriptor(hold_descriptor);
 }
 
+/* ---- Links that do not name the namespace ---- */
+
+/* Opens the namespace through its mount, which then goes: the link of the descriptor is "/". */
+static void hold_by_mounted_file(void *argument)
+{
+    struct held *held = argument;
+
+    hold_by_mount(held);
+    held->fd = open("/mnt/ns", O_RDONLY | O_CLOEXEC);
+    CHECK(held->fd >= 0 && umount2("/mnt/ns", MNT_DETACH) == 0);
+}
+
+SITUATION(opened_through_mount, IN_SANDBOX | BY_BPF,
+          "the descriptor was opened through a mount, which is gone")
+{
+    check_held_by_descriptor(hold_by_mounted_file);
+}
+
+static void hold_by_detached_mount(void *argument)
+{
+    enum { CLONE = 1 /* OPEN_TREE_CLONE */ };
+    struct held *held = argument;
+
+    hold_by_mount(held);
+    held->fd = (int)syscall(__NR_open_tree, AT_FDCWD, "/mnt/ns", CLONE | O_CLOEXEC);
+    if (held->fd < 0 && errno == ENOSYS) /* before Linux 5.2 */
+        skip("the kernel has no open_tree(2)");
+    CHECK(held->fd >= 0 && umount2("/mnt/ns", MNT_DETACH) == 0);
+}
+
+SITUATION(detached_mount, IN_SANDBOX | BY_BPF, "only a detached mount holds the namespace")
+{
+    check_held_by_descriptor(hold_by_detached_mount);
+}
+
+/* Files that are not namespaces, on whatever device, must not be taken for some. */
+static void hold_files(void *unused UNUSED)
+{
+    CHECK(open("/", O_RDONLY | O_CLOEXEC) >= 0);
+    CHECK(open("/proc/self/ns", O_RDONLY | O_CLOEXEC) >= 0);
+    CHECK(open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0);
+}
+
+SITUATION(other_files, IN_SANDBOX | BY_BPF, "descriptors of directories and devices are no pins")
+{
+    struct userns_snapshot *before = scan_with(USERNS_SCAN_PINNED), *after;
+    size_t count_before, count_after;
+
+    start(hold_files, NULL);
+    after = scan_with(USERNS_SCAN_PINNED);
+    userns_pins(userns_self(before), &count_before);
+    userns_pins(userns_self(after), &count_after);
+    CHECK_EQ(count_after, count_before);
+    userns_free(before);
+    userns_free(after);
+}
+
 /* ---- Threads ---- */
 
 static void hold_privately(void *held)

@@ -57,12 +57,12 @@ int ioctl(int fd, unsigned long operation, ...)
     return real(fd, operation, argument);
 }
 
-int fstat64(int fd, struct stat64 *status)
+int fstatat64(int directory, const char *path, struct stat64 *status, int flags)
 {
-    int (*real)(int, struct stat64 *);
+    int (*real)(int, const char *, struct stat64 *, int);
 
-    *(void **)&real = counted("fstat64");
-    return real(fd, status);
+    *(void **)&real = counted("fstatat64");
+    return real(directory, path, status, flags);
 }
 
 int fstatfs64(int fd, struct statfs64 *status)
@@ -85,7 +85,7 @@ long syscall(long number, ...)
         a[i] = va_arg(arguments, long);
     va_end(arguments);
     result = real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
-    if (number == SYS_openat)
+    if (number == SYS_openat || number == SYS_openat2)
         happen_after((const char *)a[1]);
     return result;
 }

@@ -76,7 +76,10 @@ static int count_descriptors(void)
 static void scan_beside_stuck(void *argument)
 {
     static const uint64_t flags[] = {
-        0, USERNS_SCAN_NAMES, USERNS_SCAN_OWNED, USERNS_SCAN_PINNED,
+        0,
+        USERNS_SCAN_NAMES,
+        USERNS_SCAN_OWNED,
+        USERNS_SCAN_PINNED,
         USERNS_SCAN_PINNED | USERNS_SCAN_SOCKETS | USERNS_SCAN_NAMES,
     };
     const struct scene *scene = argument;
@@ -113,7 +116,8 @@ static pid_t make_stuck(const char *path, int count)
     if (device < 0)
         skip("cannot open /dev/fuse: %s", strerror(errno));
     CHECK(close(open(path, O_CREAT | O_WRONLY, 0666)) == 0);
-    snprintf(options, sizeof options, "fd=%d,rootmode=%o,user_id=0,group_id=0", device, S_IFREG | 0755);
+    snprintf(options, sizeof options, "fd=%d,rootmode=%o,user_id=0,group_id=0", device,
+             S_IFREG | 0755);
     CHECK(mount("none", path, "fuse", 0, options) == 0);
     for (int i = 0; i < count; i++) {
         stuck = start_stuck(path);

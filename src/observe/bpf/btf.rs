@@ -9,15 +9,20 @@ use super::kernel::{Kernel, StructLayout};
 use super::schema::Member;
 use super::tables::{Function, STRUCTS};
 use crate::error::Error;
+use crate::observe::files::{COVERED, Files};
 use crate::sys::file;
 use crate::sys::memory::Memory;
 use reader::{Bytes, Part};
 use std::slice;
 
+/// `SYSFS_MAGIC` of linux/magic.h.
+const SYSFS_MAGIC: u32 = 0x6265_6572;
+
 /// Looks up the running kernel. EOPNOTSUPP: it has no BTF, or is not a 64-bit kernel.
 pub fn look_up() -> Result<Kernel, Error> {
-    let file = match file::open(c"/sys/kernel/btf/vmlinux", libc::O_RDONLY) {
-        Err(errno) if errno.is_gone() => return Err(Error::NO_BPF),
+    let sysfs = Files::open(c"/sys", SYSFS_MAGIC, None)?.ok_or(Error::NO_BPF)?;
+    let file = match sysfs.open_at(sysfs.root(), c"kernel/btf/vmlinux", libc::O_RDONLY) {
+        Err(errno) if errno.is_gone() || errno == COVERED => return Err(Error::NO_BPF),
         opened => opened?,
     };
     let size = file::size(&file)? as usize;

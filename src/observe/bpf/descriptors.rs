@@ -1,5 +1,5 @@
 //! The program that the kernel's iterator starts for each descriptor (Linux 5.8), and once more without one at the end.
-//! It skips threads that share the table of the first thread of their process.
+//! It skips threads that share the table of their thread-group leader.
 //!
 //! ```c
 //! SEC("iter/task_file") int descriptors(struct bpf_iter__task_file *ctx)

@@ -14,14 +14,14 @@ use super::tables::{Descriptor, Header, Namespace, Process, Slot};
 use crate::error::Error;
 use std::ops::Range;
 
-/// The largest capacity. With more processes, procfs is used.
+/// No array has room for more. With more processes than this, the scan reads procfs.
 pub const MAX_CAPACITY: u32 = 1 << 24;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// The capacity for processes, or for descriptors.
+    /// The room for processes, or for descriptors.
     pub capacity: u32,
-    /// The capacity for user namespaces.
+    /// The room for user namespaces.
     pub namespaces: u32,
 }
 
@@ -60,10 +60,10 @@ impl Layout {
         if header.count <= self.capacity.into() && header.namespace_count <= self.namespaces.into() {
             return Ok(None);
         }
-        let grown = |capacity: u32, count: u64| match u32::try_from(count) {
-            Ok(count) if count <= capacity => Ok(capacity),
-            // A chain of namespaces ends where the array is full, so there can be many more than the count says.
-            Ok(count @ ..=MAX_CAPACITY) => Ok(with_spare(count).max(2 * capacity)),
+        let grown = |room: u32, count: u64| match u32::try_from(count) {
+            Ok(count) if count <= room => Ok(room),
+            // A chain of namespaces ends where there is no more room, so there can be many more than the count says.
+            Ok(count @ ..=MAX_CAPACITY) => Ok(with_spare(count).max(2 * room)),
             _ => Err(Error::NO_MEMORY),
         };
         let capacity = grown(self.capacity, header.count)?;

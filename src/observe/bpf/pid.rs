@@ -111,7 +111,7 @@ impl Builder<'_> {
 
     /// `if (!pid->tasks[PIDTYPE_TGID].first) PID = task->signal->pids[PIDTYPE_TGID];`
     ///
-    /// PID, of the first thread, becomes that of the process. They are the same, except for a moment when another
+    /// PID, of the thread-group leader, becomes that of the process. They are the same, except for a moment when another
     /// thread calls execve(2): de_thread() of fs/exec.c. `signal` is always right, but is in a cache line of its own.
     pub fn find_process(&mut self) {
         if self.context.level == 0 {

@@ -57,7 +57,7 @@ pub fn processes(array: &[u8], layout: Layout, has_ids: bool, users: &mut Users)
         }
         _ => false, // the namespace has ended, so the process has ended or moved
     });
-    // A PID can have gone to another process meanwhile, or in execve(2) to another thread.
+    // A PID may have been reused meanwhile, or taken over by another thread in execve(2).
     members.dedup_by_key(|member| member.pid);
     Ok(members)
 }

@@ -125,8 +125,8 @@ record! {
 record! {
     /// A user namespace. A copied field starts at the `user_namespace`.
     pub struct Namespace {
-        /// The 64-bit id, which is never used again. A kernel without ids has inode number and level instead: an inode
-        /// number can go to another namespace, but no two ancestors in a chain share both. It is never 0.
+        /// The 64-bit id, which is never reused. A kernel without ids has inode number and level instead: inode numbers
+        /// are reused, but no two ancestors in a chain share both. It is never 0.
         generation: u64,
         inode: u32 = user_namespace.ns.inum,
         owner: u32 = user_namespace.owner,
@@ -140,7 +140,7 @@ record! {
     /// A descriptor of a namespace or socket.
     pub struct Descriptor {
         pid: i32,
-        /// The thread in whose table it is: the first of the process, or one that has another table.
+        /// The thread with the descriptor table: the thread-group leader, or a thread with a table of its own.
         tid: i32,
         number: i32,
     }

@@ -7,7 +7,7 @@
 //!     if (!task)
 //!         goto last;
 //!     if (task->pid != task->tgid && !task->exit_state)
-//!         return 0;                               // a thread that is not the first of its process
+//!         return 0;                               // not the thread-group leader
 //!     keep_own_pid_namespace();                   // pid.rs
 //!     pid = task->thread_pid;                     // at level 0 task->tgid
 //!     cred = task->real_cred;
@@ -19,9 +19,9 @@
 //! }
 //! ```
 //!
-//! A process is its first thread, whose TID is the PID. If another thread calls execve(2), the first one ends and hands
-//! over its TID, perhaps just before the visit: de_thread() of fs/exec.c. So a thread that has ended stands for its
-//! process too; the reader drops duplicates.
+//! The thread-group leader stands for its process. If another thread calls execve(2), the leader ends and hands over its
+//! TID, perhaps just before the visit: de_thread() of fs/exec.c. So a thread that has ended stands for its process, too;
+//! the reader drops duplicates.
 
 use super::assembler::{Assembler, Location, Program, R1, R2, R3, Size};
 use super::program::Target;

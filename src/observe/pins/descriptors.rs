@@ -4,14 +4,15 @@ use super::super::answer::Answer;
 use super::super::candidate::Candidate;
 use super::threads::{Thread, open_directory};
 use crate::error::Error;
-use crate::facts::{Hold, Holder, parse_link};
+use crate::facts::{Gap, Hold, Holder, NamespaceType, parse_link};
 use crate::observe::Context;
 use crate::sys::dir::Directory;
 use crate::sys::file::{self, Fd};
-use crate::sys::{Errno, if_any, pidfd};
+use crate::sys::{Errno, nsfs, pidfd};
 use crate::util::arrays::push;
 use crate::util::parse;
 use crate::util::path::ShortPath;
+use std::ffi::CStr;
 use std::ops::Range;
 
 /// The search through the descriptor tables of all threads.
@@ -103,7 +104,7 @@ impl Descriptors {
         candidates: Option<Range<usize>>,
         visit: &mut Visit,
     ) -> Result<bool, Error> {
-        let table = match open_directory(&thread.directory, c"fd")? {
+        let table = match open_directory(context.procfs, &thread.directory, c"fd")? {
             Answer::Is(table) => table,
             Answer::Gone => return Ok(true),
             Answer::Refused(_) => return Ok(false),
@@ -117,14 +118,17 @@ impl Descriptors {
             return Ok(true);
         }
         let mut names = Directory::new(&table, &mut self.buffer)?;
-        // An error means that the process has ended.
-        while let Some(name) = if_any(names.next_name())?.flatten() {
+        loop {
+            let name = match Answer::of(names.next_name())? {
+                Answer::Is(Some(name)) => name,
+                Answer::Is(None) | Answer::Gone => return Ok(true),
+                Answer::Refused(_) => return Ok(false),
+            };
             let Some(number) = parse::number(name) else { continue };
             if !read_descriptor(context, thread, &table, number as i32, visit)? {
                 return Ok(false);
             }
         }
-        Ok(true)
     }
 }
 
@@ -138,7 +142,8 @@ fn read_descriptor(
 ) -> Result<bool, Error> {
     let name = ShortPath::new(format_args!("{number}"));
     let mut text = [0; 48];
-    let read = || file::read_link_at(table, name.as_c_str(), &mut text).map(<[u8]>::len);
+    let procfs = context.procfs;
+    let read = || procfs.read_link(table, name.as_c_str(), &mut text).map(<[u8]>::len);
     match Answer::settle(read)? {
         Answer::Is(length) => visit(context, thread, Entry { number, link: &text[..length], table }).map(|()| true),
         Answer::Gone => Ok(true),
@@ -148,17 +153,53 @@ fn read_descriptor(
 
 /// Records a descriptor of a namespace; false if it is of another file.
 pub fn record(context: &mut Context, thread: &Thread, entry: &Entry) -> Result<bool, Error> {
-    let Some((namespace_type, inode)) = parse_link(entry.link) else { return Ok(false) };
     let procfs = context.procfs;
-    let wanted = context.identity(inode);
     let name = ShortPath::new(format_args!("{}", entry.number));
+    let Some((namespace_type, inode)) = parse_link(entry.link) else {
+        return record_mounted(context, thread, entry, name.as_c_str());
+    };
+    let wanted = context.identity(inode);
     // The owner can replace the file at any time. Opening an unknown file could block or have side effects, so it is
     // opened with O_PATH and identified first.
     let open = || {
-        let file = file::open_at(entry.table, name.as_c_str(), libc::O_PATH)?;
+        let file = procfs.find_target(entry.table, name.as_c_str())?;
         procfs.reopen(&file, wanted.ok_or(Errno(libc::ESRCH))?)
     };
     if let Some(target) = context.target(namespace_type, inode, open)? {
+        let Thread { pid, tid, .. } = *thread;
+        context.hold(target, Holder::Descriptor { pid, tid, number: entry.number })?;
+    }
+    Ok(true)
+}
+
+/// Records a descriptor that was opened through a bind mount of a namespace, as ip-netns(8) does. Its link is the path of
+/// the mount, or `/` once that is unmounted, so only its device tells that it is a namespace.
+fn record_mounted(context: &mut Context, thread: &Thread, entry: &Entry, name: &CStr) -> Result<bool, Error> {
+    if entry.link.first() != Some(&b'/') {
+        return Ok(false);
+    }
+    let Answer::Is(status) = Answer::of(file::status_at(entry.table, name))? else { return Ok(false) };
+    let wanted = status.identity();
+    if context.identity(wanted.inode) != Some(wanted) {
+        return Ok(false);
+    }
+    let procfs = context.procfs;
+    let opened = file::open_at(entry.table, name, libc::O_PATH).and_then(|file| {
+        let namespace = procfs.reopen(&file, wanted)?;
+        Ok((nsfs::namespace_type(&namespace)?, namespace))
+    });
+    let target = match Answer::of(opened)? {
+        Answer::Is((flag, namespace)) => match NamespaceType::of_clone_flag(flag) {
+            Some(namespace_type) => context.target(namespace_type, wanted.inode, || Ok(namespace))?,
+            None => None,
+        },
+        Answer::Gone => None,
+        Answer::Refused(_) => {
+            context.miss(Gap::Links, 1);
+            None
+        }
+    };
+    if let Some(target) = target {
         let Thread { pid, tid, .. } = *thread;
         context.hold(target, Holder::Descriptor { pid, tid, number: entry.number })?;
     }

@@ -5,7 +5,6 @@ use super::threads::Thread;
 use crate::error::Error;
 use crate::facts::{Gap, Holder, NamespaceType, parse_link};
 use crate::observe::Context;
-use crate::sys::file;
 use std::ffi::CStr;
 
 const COUNT: usize = 9;
@@ -45,7 +44,8 @@ pub fn read(context: &mut Context, thread: &Thread, leader: &Links) -> Result<Li
     let mut links = Links::default();
     for (index, (namespace_type, path)) in LINKS.into_iter().enumerate() {
         let mut text = [0; 48];
-        let read = || file::read_link_at(&thread.directory, path, &mut text).map(<[u8]>::len);
+        let procfs = context.procfs;
+        let read = || procfs.read_link(&thread.directory, path, &mut text).map(<[u8]>::len);
         let text = match Answer::settle(read)? {
             Answer::Is(length) => &text[..length],
             Answer::Gone => continue, // a zombie, or a kernel without this type
@@ -54,14 +54,18 @@ pub fn read(context: &mut Context, thread: &Thread, leader: &Links) -> Result<Li
                 continue;
             }
         };
-        let Some((_, inode)) = parse_link(text) else { continue };
+        let Some((_, inode)) = parse_link(text) else {
+            context.miss(Gap::Links, 1); // something is mounted over it
+            continue;
+        };
         links.0[index] = Some(inode);
         let is_member = index < FOR_CHILDREN;
         let is_known = leader.0[index] == Some(inode) || (!is_member && links.0[..FOR_CHILDREN].contains(&Some(inode)));
         if is_known {
             continue;
         }
-        let open = || file::open_at(&thread.directory, path, libc::O_RDONLY | libc::O_NONBLOCK);
+        let nsfs = context.users.device();
+        let open = || procfs.open_namespace(&thread.directory, path, nsfs);
         if let Some(target) = context.target(namespace_type, inode, open)? {
             let Thread { pid, tid, .. } = *thread;
             context

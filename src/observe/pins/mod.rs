@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::facts::{Gap, Holder, NamespaceType, Source, Target};
 use crate::options::Wanted;
 use crate::sys::dir::Directory;
-use crate::sys::{file, if_any, pidfd};
+use crate::sys::file;
 use crate::util::arrays::zeros;
 use crate::util::parse;
 use descriptors::Descriptors;
@@ -90,7 +90,14 @@ impl Visits for Search<'_, '_> {
 impl Search<'_, '_> {
     /// Visits the threads of a process, unless it has ended.
     fn visit_process(&mut self, pid: i32) -> Result<(), Error> {
-        let Some(leader) = Thread::leader(self.context.procfs, pid)? else { return self.miss_hidden(pid) };
+        let leader = match Thread::leader(self.context.procfs, pid)? {
+            Answer::Is(leader) => leader,
+            Answer::Gone => return self.miss_hidden(pid),
+            Answer::Refused(_) => {
+                self.miss(pid);
+                return Ok(());
+            }
+        };
         self.descriptors.enter_process(self.context);
         let links = links::read(self.context, &leader, &Links::default())?;
         if links.is_empty() && file::status(&leader.directory).is_err() {
@@ -101,7 +108,7 @@ impl Search<'_, '_> {
         }
         let mut missed = Missed::default();
         self.read_thread(&leader, &links, &mut missed)?;
-        if !leader.is_only_one() {
+        if !leader.is_only_one(self.context.procfs) {
             self.visit_threads(&leader, &links, &mut missed)?;
         }
         self.context.miss(Gap::Descriptors, missed.descriptors.into());
@@ -111,11 +118,9 @@ impl Search<'_, '_> {
 
     /// Counts a process that BPF shows and procfs hides, unless it has ended.
     fn miss_hidden(&mut self, pid: i32) -> Result<(), Error> {
-        let by_bpf = self.context.facts().source != Source::Procfs;
-        if !by_bpf || matches!(Answer::of(pidfd::open(pid, false))?, Answer::Gone) {
-            return Ok(());
+        if self.context.is_hidden(pid)? {
+            self.miss(pid);
         }
-        self.miss(pid);
         Ok(())
     }
 
@@ -129,29 +134,49 @@ impl Search<'_, '_> {
     }
 
     fn visit_threads(&mut self, leader: &Thread, links: &Links, missed: &mut Missed) -> Result<(), Error> {
-        let tasks = match open_directory(&leader.directory, c"task")? {
+        let tasks = match open_directory(self.context.procfs, &leader.directory, c"task")? {
             Answer::Is(tasks) => tasks,
             Answer::Gone => return Ok(()),
             Answer::Refused(_) => {
-                missed.descriptors |= self.descriptors.may_have_any(leader.pid);
-                missed.mounts = true;
+                self.miss_thread(leader.pid, missed);
                 return Ok(());
             }
         };
         let mut buffer = std::mem::take(&mut self.buffer);
         let mut names = Directory::new(&tasks, &mut buffer)?;
-        // An error means that the process has ended.
-        while let Some(name) = if_any(names.next_name())?.flatten() {
+        loop {
+            let name = match Answer::of(names.next_name())? {
+                Answer::Is(Some(name)) => name,
+                Answer::Is(None) | Answer::Gone => break,
+                Answer::Refused(_) => {
+                    self.miss_thread(leader.pid, missed);
+                    break;
+                }
+            };
             let tid = match parse::number(name) {
                 Some(tid) if tid != leader.pid as u64 => tid as i32,
                 _ => continue,
             };
-            let Some(thread) = Thread::in_directory(&tasks, leader.pid, tid)? else { continue };
+            let thread = match Thread::in_directory(self.context.procfs, &tasks, leader.pid, tid)? {
+                Answer::Is(thread) => thread,
+                Answer::Gone => continue,
+                Answer::Refused(_) => {
+                    self.miss_thread(leader.pid, missed);
+                    continue;
+                }
+            };
             let own = links::read(self.context, &thread, links)?;
             self.read_thread(&thread, &own, missed)?;
         }
         self.buffer = buffer;
         Ok(())
+    }
+
+    /// Counts threads of which nothing can be read.
+    fn miss_thread(&mut self, pid: i32, missed: &mut Missed) {
+        self.context.miss(Gap::Links, 1);
+        missed.descriptors |= self.descriptors.may_have_any(pid);
+        missed.mounts = true;
     }
 
     /// Reads the descriptors and mounts of a thread.
@@ -171,7 +196,8 @@ impl Search<'_, '_> {
         missed.mounts |= match links.mount_namespace() {
             Some(inode) => !self.mounts.read(self.context, thread, inode)?,
             None => {
-                matches!(Answer::settle(|| file::status_at(&thread.directory, c"root"))?, Answer::Refused(_))
+                let procfs = self.context.procfs;
+                matches!(Answer::settle(|| procfs.status_at(&thread.directory, c"root"))?, Answer::Refused(_))
             }
         };
         Ok(())

@@ -50,8 +50,9 @@ impl Mounts {
     /// Reads the mounts that a thread sees, unless a thread with the same view was read before. False if the kernel
     /// refuses to show them.
     pub fn read(&mut self, context: &mut Context, thread: &Thread, mount_namespace: u64) -> Result<bool, Error> {
-        let root = match Answer::settle(|| file::status_at(&thread.directory, c"root"))? {
-            Answer::Is(root) => root.place(),
+        let procfs = context.procfs;
+        let root = match Answer::settle(|| procfs.place_at(&thread.directory, c"root"))? {
+            Answer::Is(root) => root,
             Answer::Gone => return Ok(true),
             Answer::Refused(_) => return Ok(false),
         };
@@ -59,7 +60,6 @@ impl Mounts {
             self.add_viewer(view, thread)?;
             return Ok(true);
         }
-        let procfs = context.procfs;
         let mountinfo = match Answer::settle(|| procfs.open_file(&thread.directory, c"mountinfo"))? {
             Answer::Is(mountinfo) => mountinfo,
             Answer::Gone => return Ok(true), // the next thread with this view is read
@@ -117,8 +117,8 @@ impl Mounts {
         }
         let Some(wanted) = context.identity(mount.inode) else { return Ok(None) };
         let path = context.facts().text.get(mount.path);
-        let found = file::open_at(&thread.directory, c"root", libc::O_PATH | libc::O_DIRECTORY)
-            .and_then(|root| file::find_in_memory(&root, path));
+        let found =
+            context.procfs.find_target(&thread.directory, c"root").and_then(|root| file::find_in_memory(&root, path));
         self.lacks_lookup |= matches!(found, Err(Errno(libc::ENOSYS | libc::EINVAL)));
         let opened = found.and_then(|file| context.procfs.reopen(&file, wanted));
         record(context, mount, if_any(opened)?)
@@ -162,8 +162,11 @@ impl Mounts {
             if self.lacks_lookup {
                 return Ok((None, pid));
             }
-            let opened = file::open_at(&thread.directory, c"ns/mnt", libc::O_RDONLY | libc::O_NONBLOCK)
-                .and_then(|namespace| Ok((namespace, file::status_at(&thread.directory, c"root")?.place())));
+            let nsfs = context.users.device();
+            let opened = context
+                .procfs
+                .open_namespace(&thread.directory, c"ns/mnt", nsfs)
+                .and_then(|namespace| Ok((namespace, context.procfs.place_at(&thread.directory, c"root")?)));
             let (Some((namespace, root)), Some(wanted)) = (if_any(opened)?, context.identity(mount.inode)) else {
                 continue;
             };

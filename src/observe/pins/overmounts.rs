@@ -90,7 +90,7 @@ fn to_c_str(path: &[u8]) -> &CStr {
 fn enter_copy(task: &Task) -> Result<Fd, Errno> {
     mount::enter(task.namespace)?;
     let root = file::open(c"/", libc::O_PATH | libc::O_DIRECTORY)?;
-    if file::status(&root)?.place() != task.root {
+    if !file::status(&root)?.place().may_be(&task.root) {
         return Err(Errno(libc::EXDEV)); // the path starts at another directory
     }
     mount::unshare_private()?;

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::facts::{Holder, NamespaceType, Target};
 use crate::observe::Context;
 use crate::sys::file::{self, Fd};
-use crate::sys::{Errno, pidfd};
+use crate::sys::{Errno, if_any, pidfd};
 use crate::util::hash::IntMap;
 use crate::util::parse;
 
@@ -35,7 +35,7 @@ impl Sockets {
             None if !self.same_pids => return Ok(false),
             None => match Answer::of(open_network_namespace(thread, number))? {
                 Answer::Is(namespace) => {
-                    let identity = file::identity(&namespace)?;
+                    let Some(identity) = if_any(file::identity(&namespace))? else { return Ok(false) };
                     context.target(NamespaceType::Net, identity.inode, || Ok(namespace))?
                 }
                 Answer::Gone => return Ok(true),
@@ -55,8 +55,9 @@ impl Sockets {
 fn open_network_namespace(thread: &Thread, number: i32) -> Result<Fd, Errno> {
     let process = pidfd::open(thread.tid, thread.tid != thread.pid)?;
     let file = pidfd::duplicate(&process, number)?;
-    match file::status(&file)?.is_socket {
-        true => pidfd::network_namespace(&file),
+    match file::status(&file)?.is_socket() {
+        // The descriptor is the scan's own, so an error about it does not say that the process has ended.
+        true => pidfd::network_namespace(&file).map_err(|errno| if errno.is_gone() { Errno(libc::EIO) } else { errno }),
         false => Err(Errno(libc::ESRCH)), // the owner has replaced the socket
     }
 }

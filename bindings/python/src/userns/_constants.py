@@ -31,6 +31,8 @@ class Gap(IntFlag):
     MOUNT_NAMESPACES = 0x100
     CHROOTED = 0x200
     UNOPENED_MOUNTS = 0x400
+    RELATIONS = 0x800
+    NAMES = 0x1000
 
 
 class NodeFlag(IntFlag):

@@ -1,0 +1,120 @@
+//! The files of a pseudo file system, procfs or sysfs, opened so that nothing can wait.
+//!
+//! Anything can be mounted over such a file: lxcfs and sysbox mount files of a FUSE server, container runtimes /dev/null and
+//! tmpfs, and a container whatever it likes over its own procfs, while that is scanned. An open of it can wait for ever (a
+//! FIFO, a file server that does not answer), have side effects (a device), or return lies. So a file is opened in a way
+//! that proves that nothing is mounted over its path, and opens nothing else:
+//!
+//! - openat2(2) with RESOLVE_NO_XDEV (Linux 5.6) does both in one call.
+//! - Without openat2(2) the path is looked up one component at a time, by O_PATH, which waits for nothing, and each must be
+//!   on the mount of the one before. A mount that comes between this and the open that follows is noticed afterwards.
+//!   Before Linux 5.8 the mount is unknown and the device decides, so that a bind mount of another entry of the same
+//!   file system is not noticed.
+
+use crate::error::Error;
+use crate::sys::file::{self, Fd, Status};
+use crate::sys::{Errno, process, statmount};
+use crate::util::path::ShortPath;
+use std::ffi::{CStr, c_int};
+
+/// As openat2(2) returns it: something is mounted over the file.
+pub const COVERED: Errno = Errno(libc::EXDEV);
+
+/// A directory of a pseudo file system.
+pub struct Files {
+    root: Fd,
+    device: u64,
+    is_stepwise: bool,
+}
+
+impl Files {
+    /// Opens a directory for reading. `None` if it is on a file system with another magic number, or has another inode
+    /// number than `inode`. The file system is asked for nothing before it is known to be the right one.
+    pub fn open(path: &CStr, magic: u32, inode: Option<u64>) -> Result<Option<Files>, Error> {
+        const FLAGS: c_int = libc::O_RDONLY | libc::O_DIRECTORY;
+        let found = file::open(path, libc::O_PATH | libc::O_DIRECTORY)?;
+        let status = file::status(&found).map_err(Error::of_directory)?;
+        if inode.is_some_and(|inode| inode != status.inode)
+            || file_system(&found).map_err(Error::of_directory)? != magic
+        {
+            // An open of it would have failed with EACCES.
+            return if process::may_read(&status)? { Ok(None) } else { Err(Errno(libc::EACCES).into()) };
+        }
+        let (root, is_stepwise) = match file::open_on_mount(&found, c".", FLAGS) {
+            // Linux 5.5 and older, or a security policy.
+            Err(Errno(libc::ENOSYS | libc::EPERM)) => (file::open_at(&found, c".", FLAGS)?, true),
+            opened => (opened?, false),
+        };
+        Ok(Some(Files { root, device: status.device, is_stepwise }))
+    }
+
+    pub fn root(&self) -> &Fd {
+        &self.root
+    }
+
+    pub fn device(&self) -> u64 {
+        self.device
+    }
+
+    /// Opens a file below `directory`, which is one of these.
+    pub fn open_at(&self, directory: &Fd, path: &CStr, flags: c_int) -> Result<Fd, Errno> {
+        match self.is_stepwise {
+            false => file::open_on_mount(directory, path, flags),
+            true => open_stepwise(directory, path, flags),
+        }
+    }
+}
+
+/// The magic number of the file system of an O_PATH descriptor.
+///
+/// The server of a file system answers fstatfs(2), so the kernel is asked about the mount first (Linux 6.8). It tells of
+/// mounts in the caller's mount namespace.
+fn file_system(file: &Fd) -> Result<u32, Errno> {
+    match statmount::id_of(file).and_then(statmount::mount) {
+        Ok(mount) => Ok(mount.file_system()),
+        Err(errno) if errno.is_exhaustion() => Err(errno),
+        Err(_) => file::file_system(file),
+    }
+}
+
+/// Like `file::open_on_mount`.
+fn open_stepwise(directory: &Fd, path: &CStr, flags: c_int) -> Result<Fd, Errno> {
+    let mut parent: Option<Fd> = None;
+    let mut components = path.to_bytes().split(|&byte| byte == b'/').peekable();
+    while let Some(component) = components.next() {
+        let from = parent.as_ref().unwrap_or(directory);
+        let name = ShortPath::new(format_args!("{}", component.escape_ascii()));
+        let name = name.as_c_str();
+        let found = file::open_at(from, name, libc::O_PATH | libc::O_NOFOLLOW)?;
+        let status = status_on_mount(from, &found)?;
+        match components.peek() {
+            Some(_) if status.is_link() => parent = Some(follow(from, &found)?),
+            Some(_) => parent = Some(found),
+            None if flags & libc::O_NOFOLLOW != 0 => return Ok(found),
+            None if status.is_link() => return Err(Errno(libc::ELOOP)),
+            None => {
+                let opened = file::open_at(from, name, flags | libc::O_NOFOLLOW)?;
+                let is_same = status_on_mount(from, &opened)?.identity() == status.identity();
+                return if is_same { Ok(opened) } else { Err(COVERED) };
+            }
+        }
+    }
+    Err(Errno(libc::ENOENT))
+}
+
+/// The status of a file that was looked up in `directory`, if it is on the same mount.
+fn status_on_mount(directory: &Fd, file: &Fd) -> Result<Status, Errno> {
+    let (directory, status) = (file::status(directory)?, file::status(file)?);
+    if status.device == directory.device && status.mount == directory.mount { Ok(status) } else { Err(COVERED) }
+}
+
+/// Follows `self` or `thread-self` of a procfs, whose text is a path of directories.
+fn follow(directory: &Fd, link: &Fd) -> Result<Fd, Errno> {
+    let mut text = [0; ShortPath::SIZE];
+    let text = file::read_link_at(link, c"", &mut text)?;
+    if !text.first().is_some_and(u8::is_ascii_digit) {
+        return Err(Errno(libc::ELOOP));
+    }
+    let path = ShortPath::new(format_args!("{}", text.escape_ascii()));
+    open_stepwise(directory, path.as_c_str(), libc::O_PATH | libc::O_DIRECTORY)
+}
