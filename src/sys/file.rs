@@ -57,20 +57,34 @@ fn open_raw(directory: c_int, path: &CStr, flags: c_int) -> Result<Fd, Errno> {
 
 /// Looks up `path` with `root` as the root directory, without opening the file (O_PATH); see openat2(2), Linux 5.12.
 ///
-/// EAGAIN: a component of the path is not cached, so that the lookup could block on an unresponsive file server.
+/// EAGAIN: a component of the path is not cached, so that the lookup could block on an unresponsive file server; or
+/// something was mounted or unmounted meanwhile, anywhere.
 pub fn find_in_memory(root: &Fd, path: &CStr) -> Result<Fd, Errno> {
+    /// `RESOLVE_IN_ROOT` of linux/openat2.h.
+    const IN_ROOT: u64 = 0x10;
+    open_cached(root, path, IN_ROOT)
+}
+
+/// Like [`find_in_memory`], for the directory above `directory`, which can be outside of a chroot(2). The topmost directory
+/// is above itself.
+pub fn find_above_in_memory(directory: &Fd) -> Result<Fd, Errno> {
+    open_cached(directory, c"..", 0)
+}
+
+fn open_cached(directory: &Fd, path: &CStr, resolve: u64) -> Result<Fd, Errno> {
     #[repr(C)]
     struct OpenHow {
         flags: u64,
         mode: u64,
         resolve: u64,
     }
-    /// `RESOLVE_NO_MAGICLINKS`, `RESOLVE_NO_SYMLINKS`, `RESOLVE_IN_ROOT` and `RESOLVE_CACHED` of linux/openat2.h.
-    const RESOLVE: u64 = 0x02 | 0x04 | 0x10 | 0x20;
-    let how = OpenHow { flags: (libc::O_PATH | libc::O_CLOEXEC) as u64, mode: 0, resolve: RESOLVE };
+    /// `RESOLVE_NO_MAGICLINKS`, `RESOLVE_NO_SYMLINKS` and `RESOLVE_CACHED` of linux/openat2.h.
+    const ALWAYS: u64 = 0x02 | 0x04 | 0x20;
+    let how = OpenHow { flags: (libc::O_PATH | libc::O_CLOEXEC) as u64, mode: 0, resolve: ALWAYS | resolve };
     // SAFETY: `path` is a NUL-terminated string, and `how` is as large as the call is told.
     let returned = unsafe {
-        libc::syscall(libc::SYS_openat2, c_long::from(root.0), path.as_ptr(), &raw const how, size_of::<OpenHow>())
+        let directory = c_long::from(directory.0);
+        libc::syscall(libc::SYS_openat2, directory, path.as_ptr(), &raw const how, size_of::<OpenHow>())
     };
     check(returned).map(Fd::from_call)
 }
@@ -168,6 +182,7 @@ pub fn status_at(directory: &Fd, path: &CStr) -> Result<Status, Errno> {
         device: libc::makedev(statx.stx_dev_major, statx.stx_dev_minor),
         inode: statx.stx_ino,
         links: statx.stx_nlink,
+        is_mount_root: statx.stx_attributes & libc::STATX_ATTR_MOUNT_ROOT as u64 != 0,
         is_socket: u32::from(statx.stx_mode) & libc::S_IFMT == libc::S_IFSOCK,
     })
 }
@@ -185,6 +200,8 @@ pub struct Status {
     pub device: u64,
     pub inode: u64,
     pub links: u32,
+    /// Whether the file is the root of its mount. False before Linux 5.8.
+    pub is_mount_root: bool,
     pub is_socket: bool,
 }
 

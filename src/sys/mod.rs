@@ -14,6 +14,7 @@ pub mod nsfs;
 pub mod pidfd;
 pub mod process;
 pub mod signal;
+pub mod statmount;
 
 use std::collections::TryReserveError;
 use std::ffi::c_long;

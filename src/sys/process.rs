@@ -1,4 +1,4 @@
-//! Credentials of the calling thread: capget(2), getegid(2), getgroups(2).
+//! The calling thread: capget(2), getegid(2), getgroups(2), sched_yield(2).
 
 use super::{Errno, check};
 use std::ffi::c_long;
@@ -38,6 +38,12 @@ pub fn is_in_group(gid: libc::gid_t) -> Result<bool, Errno> {
         return Ok(true);
     }
     Ok(groups()?.contains(&gid))
+}
+
+/// Lets other threads run first.
+pub fn yield_processor() {
+    // SAFETY: the call takes no argument.
+    unsafe { libc::sched_yield() };
 }
 
 fn groups() -> Result<Vec<libc::gid_t>, Errno> {
