@@ -206,8 +206,8 @@
 #define USERNS_GAP_SOCKETS 0x40u
 
 /**
- * userns_gaps(), with USERNS_SCAN_PINNED: the mounts of some processes could not be read.
- * Counts processes, including those of USERNS_GAP_UNREADABLE.
+ * userns_gaps(), with USERNS_SCAN_PINNED: the mounts of some processes could not be read, or
+ * are more than a scan reads. Counts processes, including those of USERNS_GAP_UNREADABLE.
  */
 #define USERNS_GAP_MOUNTS 0x80u
 
@@ -219,14 +219,15 @@
 
 /**
  * userns_gaps(), with USERNS_SCAN_PINNED: every process of some mount namespaces is in a
- * chroot(2), so that mounts outside of it are not visible. Not detected if the root
- * directory is itself a mount point. Counts mount namespaces.
+ * chroot(2), so that mounts outside of it are not visible. Before Linux 5.12 not detected if
+ * the root directory is itself a mount point. Counts mount namespaces.
  */
 #define USERNS_GAP_CHROOTED 0x200u
 
 /**
- * userns_gaps(), with USERNS_SCAN_PINNED: some mounted namespaces could not be opened.
- * Unless the scan found such a namespace elsewhere, only its inode number is known: a user
+ * userns_gaps(), with USERNS_SCAN_PINNED: some mounted namespaces could not be opened, or are
+ * more than a scan records. Unless the scan found such a namespace elsewhere, only its inode
+ * number is known: a user
  * namespace is then a root, a nonuser namespace has no owner. Counts mounts.
  */
 #define USERNS_GAP_UNOPENED_MOUNTS 0x400u
@@ -935,7 +936,8 @@ int userns_pin_descriptor(const struct userns_pin *pin);
 /**
  * Get the path of a USERNS_PIN_MOUNT, from the root directory of the process
  * userns_pin_pid() (/proc/PID/root). Another mount can cover it. The path can contain any
- * byte except NUL. Escape it before printing.
+ * byte except NUL. Escape it before printing. It is empty if it is longer than PATH_MAX
+ * (4,096 bytes), or beyond 64 MiB of paths in one snapshot.
  *
  * Returns NULL for the other kinds.
  *

@@ -23,14 +23,14 @@ pub enum Gap {
     Descriptors,
     /// The network namespace of some sockets could not be determined. Counts descriptors.
     Sockets,
-    /// The mounts of some processes could not be read. Counts processes.
+    /// The mounts of some processes could not be read, or are more than a scan reads. Counts processes.
     Mounts,
     /// Some mount namespaces have no process, so their mounts were not read. Counts mount namespaces.
     MountNamespaces,
     /// Every process of some mount namespaces is in a chroot(2), so that mounts outside of it are not visible. Counts mount
     /// namespaces.
     Chrooted,
-    /// Some mounted namespaces could not be opened. Counts mounts.
+    /// Some mounted namespaces could not be opened, or are more than a scan records. Counts mounts.
     UnopenedMounts,
     /// The parent, owner or id of some namespaces could not be read. Counts namespaces.
     Relations,

@@ -12,7 +12,7 @@ pub use holder::{Hold, Holder, Target};
 pub use namespace::{NamespaceType, Nonuser, UserNamespace, parse_link};
 pub use process::Member;
 pub use source::Source;
-pub use text::{Text, TextRef};
+pub use text::{Known, Text, TextRef};
 
 /// Everything that one scan observed. References between facts are indices.
 #[derive(Debug, Default)]

@@ -1,7 +1,9 @@
 //! A string arena.
 
+use crate::util::hash::{IntHasher, IntMap};
 use std::collections::TryReserveError;
 use std::ffi::CStr;
+use std::hash::Hasher;
 
 /// Strings in one allocation, each ended by a NUL byte.
 #[derive(Debug, Default)]
@@ -10,6 +12,10 @@ pub struct Text(Vec<u8>);
 /// A string in a [`Text`]. The default is the empty string.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TextRef(u32);
+
+/// Strings in a [`Text`], by their hash.
+#[derive(Debug, Default)]
+pub struct Known(IntMap<u64, TextRef>);
 
 impl Text {
     /// Adds a string, up to its first NUL byte if it contains one.
@@ -20,8 +26,33 @@ impl Text {
         Ok(start)
     }
 
-    /// Adds a string that has the escapes of proc_pid_mountinfo(5), such as `\040`, without these.
-    pub fn add_unescaped(&mut self, escaped: &[u8]) -> Result<TextRef, TryReserveError> {
+    /// Adds a string, unless it is known.
+    pub fn add_once(&mut self, string: &[u8], known: &mut Known) -> Result<TextRef, TryReserveError> {
+        let added = self.add(string)?;
+        self.keep_once(added, known)
+    }
+
+    /// Adds a string that has the escapes of proc_pid_mountinfo(5), such as `\040`, without these, unless it is known.
+    pub fn add_unescaped_once(&mut self, escaped: &[u8], known: &mut Known) -> Result<TextRef, TryReserveError> {
+        let added = self.add_unescaped(escaped)?;
+        self.keep_once(added, known)
+    }
+
+    /// Removes the string that was added last if it is known.
+    fn keep_once(&mut self, added: TextRef, Known(known): &mut Known) -> Result<TextRef, TryReserveError> {
+        let mut hasher = IntHasher::default();
+        hasher.write(self.get(added).to_bytes());
+        known.try_reserve(1)?;
+        let first = *known.entry(hasher.finish()).or_insert(added);
+        // Of two strings with the same hash only the first is known.
+        if first != added && self.get(first) == self.get(added) {
+            self.0.truncate(added.0 as usize);
+            return Ok(first);
+        }
+        Ok(added)
+    }
+
+    fn add_unescaped(&mut self, escaped: &[u8]) -> Result<TextRef, TryReserveError> {
         let start = self.start(escaped.len())?;
         let mut rest = escaped;
         while let Some((&first, tail)) = rest.split_first() {
@@ -38,6 +69,11 @@ impl Text {
         Ok(start)
     }
 
+    /// The size of all strings, with their NUL bytes.
+    pub fn size(&self) -> usize {
+        self.0.len()
+    }
+
     /// The string.
     pub fn get(&self, string: TextRef) -> &CStr {
         CStr::from_bytes_until_nul(self.0.get(string.0 as usize..).unwrap_or_default()).unwrap_or_default()
@@ -45,7 +81,10 @@ impl Text {
 
     /// Reserves memory for a string of this length, and for the empty string at 0.
     fn start(&mut self, length: usize) -> Result<TextRef, TryReserveError> {
-        self.0.try_reserve(length + 2)?;
+        let needed = length.saturating_add(2);
+        // Beyond the largest offset there is no room, whatever memory there is.
+        let fits = u32::try_from(self.0.len().saturating_add(needed)).is_ok();
+        self.0.try_reserve(if fits { needed } else { usize::MAX })?;
         if self.0.is_empty() {
             self.0.push(0);
         }
@@ -63,6 +102,24 @@ mod tests {
         assert_eq!(text.get(TextRef::default()), c"");
         let [first, second] = [b"one".as_slice(), b""].map(|string| text.add(string).unwrap());
         assert_eq!((text.get(first), text.get(second), text.get(TextRef::default())), (c"one", c"", c""));
+    }
+
+    #[test]
+    fn a_known_string_is_stored_once() {
+        let (mut text, mut known) = (Text::default(), Known::default());
+        let first = text.add_once(b"/a b", &mut known).unwrap();
+        let size = text.size();
+        assert_eq!(text.add_unescaped_once(b"/a\\040b", &mut known), Ok(first));
+        assert_eq!(text.size(), size);
+        assert_ne!(text.add_once(b"/a", &mut known), Ok(first));
+        assert_eq!((text.get(first), text.size()), (c"/a b", size + 3));
+    }
+
+    #[test]
+    fn there_is_an_end_to_offsets() {
+        let mut text = Text::default();
+        assert!(text.start(u32::MAX as usize).is_err());
+        assert!(text.start(usize::MAX).is_err());
     }
 
     #[test]

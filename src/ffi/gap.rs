@@ -29,18 +29,19 @@ pub const USERNS_GAP_DESCRIPTORS: u32 = 0x20;
 /// userns_gaps(), with USERNS_SCAN_SOCKETS: the network namespace of some sockets could not
 /// be determined. Counts descriptors.
 pub const USERNS_GAP_SOCKETS: u32 = 0x40;
-/// userns_gaps(), with USERNS_SCAN_PINNED: the mounts of some processes could not be read.
-/// Counts processes, including those of USERNS_GAP_UNREADABLE.
+/// userns_gaps(), with USERNS_SCAN_PINNED: the mounts of some processes could not be read, or
+/// are more than a scan reads. Counts processes, including those of USERNS_GAP_UNREADABLE.
 pub const USERNS_GAP_MOUNTS: u32 = 0x80;
 /// userns_gaps(), with USERNS_SCAN_PINNED: some mount namespaces have no process, so their
 /// mounts were not read. Counts mount namespaces.
 pub const USERNS_GAP_MOUNT_NAMESPACES: u32 = 0x100;
 /// userns_gaps(), with USERNS_SCAN_PINNED: every process of some mount namespaces is in a
-/// chroot(2), so that mounts outside of it are not visible. Not detected if the root
-/// directory is itself a mount point. Counts mount namespaces.
+/// chroot(2), so that mounts outside of it are not visible. Before Linux 5.12 not detected if
+/// the root directory is itself a mount point. Counts mount namespaces.
 pub const USERNS_GAP_CHROOTED: u32 = 0x200;
-/// userns_gaps(), with USERNS_SCAN_PINNED: some mounted namespaces could not be opened.
-/// Unless the scan found such a namespace elsewhere, only its inode number is known: a user
+/// userns_gaps(), with USERNS_SCAN_PINNED: some mounted namespaces could not be opened, or are
+/// more than a scan records. Unless the scan found such a namespace elsewhere, only its inode
+/// number is known: a user
 /// namespace is then a root, a nonuser namespace has no owner. Counts mounts.
 pub const USERNS_GAP_UNOPENED_MOUNTS: u32 = 0x400;
 /// userns_gaps(): the kernel, or a security policy such as a seccomp filter, refused to report

@@ -101,7 +101,8 @@ pub unsafe extern "C" fn userns_pin_descriptor(pin: *const userns_pin) -> c_int 
 
 /// Get the path of a USERNS_PIN_MOUNT, from the root directory of the process
 /// userns_pin_pid() (/proc/PID/root). Another mount can cover it. The path can contain any
-/// byte except NUL. Escape it before printing.
+/// byte except NUL. Escape it before printing. It is empty if it is longer than PATH_MAX
+/// (4,096 bytes), or beyond 64 MiB of paths in one snapshot.
 ///
 /// Returns NULL for the other kinds.
 ///

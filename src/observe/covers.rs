@@ -3,7 +3,8 @@
 use super::mountinfo::{self, Mount};
 use crate::error::Error;
 use crate::sys::file::Fd;
-use crate::sys::{Errno, if_any, statmount};
+use crate::sys::statmount::{self, Buffer};
+use crate::sys::{Errno, if_any};
 use crate::util::parse;
 
 /// More mounts than this below a procfs are not looked at. Container runtimes make about 15.
@@ -29,17 +30,19 @@ pub fn exist(root: &Fd, read_mountinfo: impl FnOnce() -> Result<(u64, Vec<u8>), 
 fn ask_kernel(root: &Fd) -> Result<bool, Errno> {
     let id = statmount::id_of(root)?;
     let mut ids = [0; MOST_MOUNTS];
-    let below = statmount::below(id, &mut ids)?;
-    if below.is_empty() {
+    let count = statmount::below(statmount::OWN, id, 0, &mut ids)?;
+    if count == 0 {
         return Ok(false);
     }
-    let root = statmount::mount(id)?;
-    for &id in below {
-        if is_of_process(root.point(), statmount::mount(id)?.point()) {
+    let (mut root, mut mount) = (Buffer::default(), Buffer::default());
+    root.ask(statmount::OWN, id, true)?;
+    for &id in &ids[..count] {
+        mount.ask(statmount::OWN, id, true)?;
+        if is_of_process(root.details().point.to_bytes(), mount.details().point.to_bytes()) {
             return Ok(true);
         }
     }
-    Ok(below.len() == MOST_MOUNTS)
+    Ok(count == MOST_MOUNTS)
 }
 
 fn exist_in(mountinfo: &[u8], root: u64) -> bool {

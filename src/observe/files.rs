@@ -13,7 +13,8 @@
 
 use crate::error::Error;
 use crate::sys::file::{self, Fd, Status};
-use crate::sys::{Errno, process, statmount};
+use crate::sys::statmount::{self, Buffer};
+use crate::sys::{Errno, process};
 use crate::util::path::ShortPath;
 use std::ffi::{CStr, c_int};
 
@@ -70,8 +71,9 @@ impl Files {
 /// The server of a file system answers fstatfs(2), so the kernel is asked about the mount first (Linux 6.8). It tells of
 /// mounts in the caller's mount namespace.
 fn file_system(file: &Fd) -> Result<u32, Errno> {
-    match statmount::id_of(file).and_then(statmount::mount) {
-        Ok(mount) => Ok(mount.file_system()),
+    let ask = |mount| statmount::file_system(&mut Buffer::default(), statmount::OWN, mount);
+    match statmount::id_of(file).and_then(ask) {
+        Ok(magic) => Ok(magic),
         Err(errno) if errno.is_exhaustion() => Err(errno),
         Err(_) => file::file_system(file),
     }

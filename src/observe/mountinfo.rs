@@ -1,6 +1,9 @@
 //! Parses mountinfo: proc_pid_mountinfo(5).
 
+use crate::sys::Errno;
+use crate::sys::file::{self, Fd};
 use crate::util::parse;
+use std::ops::Range;
 
 /// A line such as `63 43 0:4 user:[4026532177] /run/a\040b rw shared:7 - nsfs nsfs rw`. Fields keep their escapes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +25,62 @@ pub struct Mount<'t> {
 /// The mounts that a mountinfo shows.
 pub fn mounts(mountinfo: &[u8]) -> impl Iterator<Item = Mount<'_>> {
     mountinfo.split(|&byte| byte == b'\n').filter_map(parse_line)
+}
+
+/// A mountinfo that is read piece by piece.
+pub struct Reader<'r> {
+    file: &'r Fd,
+    buffer: &'r mut Vec<u8>,
+    /// What was read and not yet parsed.
+    start: usize,
+    end: usize,
+}
+
+impl<'r> Reader<'r> {
+    /// A longer line is an error. Paths of some 4,000 bytes (PATH_MAX) and the options of hundreds of layers fit.
+    const MOST_BYTES: usize = 128 * 1024;
+
+    /// The buffer can be reused.
+    pub fn new(file: &'r Fd, buffer: &'r mut Vec<u8>) -> Result<Reader<'r>, Errno> {
+        buffer.try_reserve_exact(Self::MOST_BYTES.saturating_sub(buffer.len()))?;
+        buffer.resize(Self::MOST_BYTES, 0);
+        Ok(Reader { file, buffer, start: 0, end: 0 })
+    }
+
+    /// The next mount, and the length of its line. EOVERFLOW: the line is too long.
+    pub fn next_mount(&mut self) -> Result<Option<(Mount<'_>, usize)>, Errno> {
+        loop {
+            let line = self.next_line()?;
+            if line.is_empty() {
+                return Ok(None);
+            }
+            // The borrow checker does not accept that only one of the two results borrows.
+            if parse_line(&self.buffer[line.clone()]).is_some() {
+                return Ok(parse_line(&self.buffer[line.clone()]).map(|mount| (mount, line.len())));
+            }
+        }
+    }
+
+    /// The range of the next line; empty at the end of the file.
+    fn next_line(&mut self) -> Result<Range<usize>, Errno> {
+        loop {
+            let unparsed = &self.buffer[self.start..self.end];
+            if let Some(length) = unparsed.iter().position(|&byte| byte == b'\n') {
+                let line = self.start..self.start + length;
+                self.start = line.end + 1;
+                return Ok(line);
+            }
+            self.buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+            if self.end == self.buffer.len() {
+                return Err(Errno(libc::EOVERFLOW));
+            }
+            match file::read(self.file, &mut self.buffer[self.end..])? {
+                0 => return Ok(0..0),
+                length => self.end += length,
+            }
+        }
+    }
 }
 
 /// The value of `name=value` among options that commas separate.

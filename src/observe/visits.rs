@@ -9,8 +9,8 @@ use crate::sys::worker::{self, Ended};
 const PATIENCE: u32 = 50;
 const LESS_PATIENCE: u32 = 5;
 const FIRST: usize = 10;
-/// How long the caller's signals may be blocked, in milliseconds.
-const TIME_SLICE: u32 = 10;
+/// How long the caller's signals may be blocked, in microseconds.
+const TIME_SLICE: u64 = 10_000;
 
 /// A sequence of visits.
 pub trait Visits {
@@ -63,7 +63,7 @@ fn run_for_a_while<V: Visits>(state: &mut State<V>) {
     let has_work = |state: &State<V>| {
         state.next < state.visits.count() && !state.visits.is_to_caller(state.next) && state.result.is_ok()
     };
-    while has_work(state) && start.elapsed_milliseconds() < TIME_SLICE {
+    while has_work(state) && start.elapsed_microseconds() < TIME_SLICE {
         state.result = state.visits.visit(state.next);
         state.next += 1;
     }

@@ -7,8 +7,8 @@ use std::ffi::{c_int, c_long, c_void};
 const STACK_SIZE: usize = 64 * 1024;
 
 struct Call<'c, T> {
-    function: fn(&mut T),
-    argument: &'c mut T,
+    function: fn(&T),
+    argument: &'c T,
 }
 
 /// Runs `function` in a child process that has the namespaces of its own choice: setns(2) and unshare(2) there do not
@@ -17,17 +17,20 @@ struct Call<'c, T> {
 ///
 /// The child sends no SIGCHLD, and wait(2) does not report it. No signal reaches a handler in it. `function` should only
 /// make system calls: a panic in it ends the child.
-pub fn run<T>(argument: &mut T, function: fn(&mut T)) -> Result<(), Errno> {
+///
+/// A seccomp filter can end the child at any system call. Descriptors that it has opened then stay open. So `function` puts
+/// each into a cell of its argument before the next system call, where the caller finds and closes it.
+pub fn run<T>(argument: &T, function: fn(&T)) -> Result<(), Errno> {
     let mut stack: Vec<u128> = Vec::new();
     stack.try_reserve_exact(STACK_SIZE / size_of::<u128>())?;
-    let mut call = Call { function, argument };
+    let call = Call { function, argument };
     let signals = signal::block_all();
     // SAFETY: the child runs on `stack`, which grows downwards from the end of memory that nothing else uses. It has
     // `call` for itself, since this thread waits until it has ended (CLONE_VFORK).
     let pid = unsafe {
         let top = stack.as_mut_ptr().cast::<u8>().add(STACK_SIZE);
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES;
-        libc::clone(enter::<T>, top.cast::<c_void>(), flags, (&raw mut call).cast::<c_void>())
+        libc::clone(enter::<T>, top.cast::<c_void>(), flags, (&raw const call).cast_mut().cast::<c_void>())
     };
     let started = check(c_long::from(pid));
     if started.is_ok() {
@@ -39,7 +42,7 @@ pub fn run<T>(argument: &mut T, function: fn(&mut T)) -> Result<(), Errno> {
 
 extern "C" fn enter<T>(call: *mut c_void) -> c_int {
     // SAFETY: the parent passes its `Call<T>`, and waits.
-    let call = unsafe { &mut *call.cast::<Call<T>>() };
+    let call = unsafe { &*call.cast::<Call<T>>() };
     (call.function)(call.argument);
     0
 }
@@ -59,12 +62,13 @@ pub(super) fn wait_for(child: c_int) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
 
     #[test]
     fn a_child_is_another_process_and_shares_memory() {
-        let mut pid = 0;
-        run(&mut pid, |pid| *pid = super::super::pidfd::own_pid()).unwrap();
-        assert_ne!(pid, 0);
-        assert_ne!(pid, super::super::pidfd::own_pid());
+        let pid = Cell::new(0);
+        run(&pid, |pid| pid.set(super::super::pidfd::own_pid())).unwrap();
+        assert_ne!(pid.get(), 0);
+        assert_ne!(pid.get(), super::super::pidfd::own_pid());
     }
 }

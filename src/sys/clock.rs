@@ -18,7 +18,7 @@ impl Start {
         Start(Instant::now())
     }
 
-    pub fn elapsed_milliseconds(self) -> u32 {
-        self.0.elapsed().as_millis().try_into().unwrap_or(u32::MAX)
+    pub fn elapsed_microseconds(self) -> u64 {
+        self.0.elapsed().as_micros().try_into().unwrap_or(u64::MAX)
     }
 }

@@ -73,6 +73,8 @@ const RESOLVE_NO_MAGICLINKS: u64 = 0x02;
 const RESOLVE_NO_SYMLINKS: u64 = 0x04;
 const RESOLVE_IN_ROOT: u64 = 0x10;
 const RESOLVE_CACHED: u64 = 0x20;
+/// Follows no links, and does not wait for a file server.
+const RESOLVE_IN_MEMORY: u64 = RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_CACHED;
 
 fn open_how(directory: &Fd, path: &CStr, flags: c_int, resolve: u64) -> Result<Fd, Errno> {
     let how = OpenHow { flags: (flags | libc::O_CLOEXEC) as u64, mode: 0, resolve };
@@ -92,10 +94,16 @@ fn open_how(directory: &Fd, path: &CStr, flags: c_int, resolve: u64) -> Result<F
 
 /// Looks up `path` with `root` as the root directory, without opening the file (O_PATH); see openat2(2), Linux 5.12.
 ///
-/// EAGAIN: a component of the path is not cached, so that the lookup could block on an unresponsive file server.
+/// EAGAIN: a component of the path is not cached, so that the lookup could block on an unresponsive file server; or
+/// something was mounted or unmounted meanwhile, anywhere.
 pub fn find_in_memory(root: &Fd, path: &CStr) -> Result<Fd, Errno> {
-    const RESOLVE: u64 = RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_IN_ROOT | RESOLVE_CACHED;
-    open_how(root, path, libc::O_PATH, RESOLVE)
+    open_how(root, path, libc::O_PATH, RESOLVE_IN_ROOT | RESOLVE_IN_MEMORY)
+}
+
+/// Like [`find_in_memory`], for the directory above `directory`, which can be outside of a chroot(2). The topmost directory
+/// is above itself.
+pub fn find_above_in_memory(directory: &Fd) -> Result<Fd, Errno> {
+    open_how(directory, c"..", libc::O_PATH, RESOLVE_IN_MEMORY)
 }
 
 /// Opens `path` on the mount of `directory`, close-on-exec; see openat2(2), Linux 5.6.
@@ -212,7 +220,16 @@ pub fn status_at(directory: &Fd, path: &CStr) -> Result<Status, Errno> {
     let Identity { device, inode } = identity_of(&stat);
     #[allow(clippy::unnecessary_cast, reason = "the type of st_nlink differs between architectures")]
     let links = stat.st_nlink as u64;
-    Ok(Status { mount: 0, device, inode, links, uid: stat.st_uid, gid: stat.st_gid, mode: stat.st_mode })
+    Ok(Status {
+        mount: 0,
+        device,
+        inode,
+        links,
+        is_mount_root: false,
+        uid: stat.st_uid,
+        gid: stat.st_gid,
+        mode: stat.st_mode,
+    })
 }
 
 fn statx_at(directory: &Fd, path: &CStr) -> Result<Status, Errno> {
@@ -231,6 +248,7 @@ fn statx_at(directory: &Fd, path: &CStr) -> Result<Status, Errno> {
         device: libc::makedev(statx.stx_dev_major, statx.stx_dev_minor),
         inode: statx.stx_ino,
         links: statx.stx_nlink.into(),
+        is_mount_root: statx.stx_attributes & libc::STATX_ATTR_MOUNT_ROOT as u64 != 0,
         uid: statx.stx_uid,
         gid: statx.stx_gid,
         mode: statx.stx_mode.into(),
@@ -250,6 +268,8 @@ pub struct Status {
     pub device: u64,
     pub inode: u64,
     pub links: u64,
+    /// Whether the file is the root of its mount. False before Linux 5.8.
+    pub is_mount_root: bool,
     pub uid: libc::uid_t,
     pub gid: libc::gid_t,
     /// The file type and permissions, see inode(7).

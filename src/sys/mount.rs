@@ -23,9 +23,12 @@ pub fn unshare_private() -> Result<(), Errno> {
     }
 }
 
-/// Unmounts the topmost mount on a path, lazily.
-pub fn unmount(path: &CStr) -> Result<(), Errno> {
-    let flags = c_long::from(libc::MNT_DETACH | libc::UMOUNT_NOFOLLOW);
-    // SAFETY: the path is NUL-terminated.
-    check(unsafe { libc::syscall(libc::SYS_umount2, path.as_ptr(), flags) }).map(drop)
+/// Unmounts, lazily, the mount that the link `path` in `directory` leads to: a link of `/proc/PID/fd`, so that no path is
+/// looked up that another process can change. The directory becomes the working directory of the calling process.
+pub fn unmount_target(directory: &Fd, path: &CStr) -> Result<(), Errno> {
+    // SAFETY: the path is NUL-terminated; the first call takes no pointer.
+    unsafe {
+        check(libc::syscall(libc::SYS_fchdir, c_long::from(directory.raw())))?;
+        check(libc::syscall(libc::SYS_umount2, path.as_ptr(), c_long::from(libc::MNT_DETACH))).map(drop)
+    }
 }

@@ -1,4 +1,4 @@
-//! Credentials of the calling thread: capget(2), getegid(2), getgroups(2).
+//! The calling thread: capget(2), getegid(2), getgroups(2), sched_yield(2).
 
 use super::file::Status;
 use super::{Errno, check};
@@ -39,6 +39,12 @@ pub fn is_in_group(gid: libc::gid_t) -> Result<bool, Errno> {
         return Ok(true);
     }
     Ok(groups()?.contains(&gid))
+}
+
+/// Lets other threads run first.
+pub fn yield_processor() {
+    // SAFETY: the call takes no argument.
+    unsafe { libc::sched_yield() };
 }
 
 /// Whether the permission bits of a file let the calling process read it, except for access control lists and

@@ -1,91 +1,178 @@
-//! Mounts by their id: statmount(2), listmount(2), both Linux 6.8. They ask no file server.
+//! The mounts of any mount namespace, by ids that the kernel never reuses: listmount(2), statmount(2), Linux 6.8. Those of
+//! another mount namespace can be listed since Linux 6.11, with CAP_SYS_ADMIN in its owner.
 
 use super::file::Fd;
 use super::{Errno, check};
-use std::ffi::{CStr, c_int, c_long, c_uint};
+use std::ffi::{CStr, c_long};
 use std::mem::MaybeUninit;
 
-// System call numbers, the same on all architectures but Alpha, and constants of linux/mount.h and linux/stat.h.
+/// Not in all versions of libc; the numbers are those of all architectures but alpha.
 const SYS_STATMOUNT: c_long = 457;
 const SYS_LISTMOUNT: c_long = 458;
-const STATMOUNT_SB_BASIC: u64 = 0x01;
-const STATMOUNT_MNT_POINT: u64 = 0x10;
-const STATX_MNT_ID_UNIQUE: c_uint = 0x4000;
+/// `NS_GET_MNTNS_ID` of linux/nsfs.h (Linux 6.11).
+const NS_GET_MNTNS_ID: libc::Ioctl = libc::_IOR::<u64>(0xb7, 5);
+/// `STATX_MNT_ID_UNIQUE` of linux/stat.h (Linux 6.8).
+const STATX_MNT_ID_UNIQUE: u32 = 0x4000;
 
-/// `struct mnt_id_req`, in its first version.
+/// `STATMOUNT_SB_BASIC`, `_MNT_BASIC`, `_MNT_ROOT` and `_MNT_POINT` of linux/mount.h.
+const SB_BASIC: u64 = 0x01;
+const MNT_BASIC: u64 = 0x02;
+const MNT_ROOT: u64 = 0x08;
+const MNT_POINT: u64 = 0x10;
+
+/// The caller's own mount namespace.
+pub const OWN: u64 = 0;
+
+/// `struct mnt_id_req`.
 #[repr(C)]
 struct Request {
     size: u32,
     spare: u32,
     mount: u64,
-    /// What to tell, or the last mount of the previous list.
+    /// For listmount(2) the last id so far, for statmount(2) what is asked for.
     parameter: u64,
+    namespace: u64,
 }
 
 impl Request {
-    fn new(mount: u64, parameter: u64) -> Request {
-        Request { size: size_of::<Request>() as u32, spare: 0, mount, parameter }
+    fn new(namespace: u64, mount: u64, parameter: u64) -> Request {
+        Request { size: size_of::<Request>() as u32, spare: 0, mount, parameter, namespace }
     }
 }
 
-/// The size of the fixed part of `struct statmount`, which strings follow, and the offsets of its fields.
-const FIXED_SIZE: usize = 512;
-const MAGIC_OFFSET: usize = 24;
-const POINT_OFFSET: usize = 108;
-/// Room for the path of a mount point.
-const PATH_SIZE: usize = 1024;
+/// `struct statmount`, without the strings behind it.
+#[repr(C)]
+struct Answer {
+    size: u32,
+    options: u32,
+    mask: u64,
+    device_major: u32,
+    device_minor: u32,
+    magic: u64,
+    flags: u32,
+    file_system: u32,
+    id: u64,
+    parent: u64,
+    old_id: u32,
+    old_parent: u32,
+    attributes: u64,
+    propagation: u64,
+    peer_group: u64,
+    master: u64,
+    propagate_from: u64,
+    /// Offsets in the strings.
+    root: u32,
+    point: u32,
+    more: [u64; 50],
+}
 
-/// A mount of the caller's mount namespace.
-pub struct Mount([u8; FIXED_SIZE + PATH_SIZE]);
+/// Enough for a path of PATH_MAX bytes and the root of a namespace.
+const STRINGS: usize = 4096 + 64;
 
-impl Mount {
-    /// The magic number of the file system, as fstatfs(2) returns it.
-    pub fn file_system(&self) -> u32 {
-        // It is a 64-bit number; all magic numbers have 32 bits.
-        let [low, high] = [self.number(MAGIC_OFFSET), self.number(MAGIC_OFFSET + 4)];
-        if cfg!(target_endian = "little") { low } else { high }
-    }
+/// Memory for an answer of statmount(2).
+#[repr(C)]
+pub struct Buffer {
+    answer: Answer,
+    strings: [u8; STRINGS],
+}
 
-    /// The path from the caller's root directory.
-    pub fn point(&self) -> &[u8] {
-        let from = FIXED_SIZE.saturating_add(self.number(POINT_OFFSET) as usize);
-        CStr::from_bytes_until_nul(self.0.get(from..).unwrap_or_default()).unwrap_or_default().to_bytes()
-    }
-
-    fn number(&self, at: usize) -> u32 {
-        u32::from_ne_bytes([self.0[at], self.0[at + 1], self.0[at + 2], self.0[at + 3]])
+impl Default for Buffer {
+    fn default() -> Buffer {
+        // SAFETY: the structure consists of numbers.
+        unsafe { MaybeUninit::zeroed().assume_init() }
     }
 }
 
-/// The id of the mount that a file was reached through.
+impl Buffer {
+    fn string(&self, offset: u32) -> &CStr {
+        CStr::from_bytes_until_nul(self.strings.get(offset as usize..).unwrap_or_default()).unwrap_or_default()
+    }
+
+    /// Fills in what `mask` asks for, with `size` bytes of this structure.
+    fn fill(&mut self, namespace: u64, mount: u64, mask: u64, size: usize) -> Result<(), Errno> {
+        let request = Request::new(namespace, mount, mask);
+        // SAFETY: the kernel reads `request` and writes at most `size` bytes, of which the structure has as many.
+        check(unsafe {
+            let buffer = (&raw mut *self).cast::<u8>();
+            libc::syscall(SYS_STATMOUNT, &raw const request, buffer, size, 0 as c_long)
+        })?;
+        // The kernel leaves out what it does not know.
+        if self.answer.mask & mask == mask { Ok(()) } else { Err(Errno(libc::ENOSYS)) }
+    }
+}
+
+/// The id of a mount namespace.
+pub fn id_of_namespace(namespace: &Fd) -> Result<u64, Errno> {
+    let mut id: u64 = 0;
+    // SAFETY: the operation writes one `u64`.
+    check(unsafe { libc::ioctl(namespace.raw(), NS_GET_MNTNS_ID, &raw mut id) }.into())?;
+    Ok(id)
+}
+
+/// The id of the mount of a file; ENOSYS before Linux 6.8.
 pub fn id_of(file: &Fd) -> Result<u64, Errno> {
-    const FLAGS: c_int = libc::AT_STATX_DONT_SYNC | libc::AT_EMPTY_PATH;
+    const FLAGS: c_long = (libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC) as c_long;
     let mut statx = MaybeUninit::<libc::statx>::zeroed();
-    // SAFETY: the path is a NUL-terminated string; `statx` has the size that the call writes.
+    // SAFETY: the path is NUL-terminated; `statx` has the size that the call writes.
     check(unsafe {
         let file = c_long::from(file.raw());
-        libc::syscall(libc::SYS_statx, file, c"".as_ptr(), FLAGS, STATX_MNT_ID_UNIQUE, statx.as_mut_ptr())
+        libc::syscall(libc::SYS_statx, file, c"".as_ptr(), FLAGS, c_long::from(STATX_MNT_ID_UNIQUE), statx.as_mut_ptr())
     })?;
     // SAFETY: the structure consists of numbers, all initialized.
     let statx = unsafe { statx.assume_init() };
     if statx.stx_mask & STATX_MNT_ID_UNIQUE != 0 { Ok(statx.stx_mnt_id) } else { Err(Errno(libc::ENOSYS)) }
 }
 
-/// A mount by its id. ENOENT: it is not in the caller's mount namespace. EOVERFLOW: its path is too long.
-pub fn mount(id: u64) -> Result<Mount, Errno> {
-    let request = Request::new(id, STATMOUNT_SB_BASIC | STATMOUNT_MNT_POINT);
-    let mut mount = Mount([0; FIXED_SIZE + PATH_SIZE]);
-    let (buffer, size) = (mount.0.as_mut_ptr(), mount.0.len());
-    // SAFETY: `request` is as large as it says; the kernel writes at most `size` bytes into the buffer.
-    check(unsafe { libc::syscall(SYS_STATMOUNT, &raw const request, buffer, size, 0 as c_long) })?;
-    Ok(mount)
+/// Lists the mounts below the mount `top`, at any depth, by ascending id from above `last` on. A full buffer means that
+/// there can be more.
+pub fn below(namespace: u64, top: u64, last: u64, ids: &mut [u64]) -> Result<usize, Errno> {
+    let request = Request::new(namespace, top, last);
+    // SAFETY: the kernel reads `request` and writes at most `len` ids.
+    check(unsafe { libc::syscall(SYS_LISTMOUNT, &raw const request, ids.as_mut_ptr(), ids.len(), 0 as c_long) })
 }
 
-/// The ids of the mounts below a mount, as many as `ids` has room for.
-pub fn below(id: u64, ids: &mut [u64]) -> Result<&[u64], Errno> {
-    let request = Request::new(id, 0);
-    // SAFETY: `request` is as large as it says; the kernel writes at most `len` ids.
-    let count =
-        check(unsafe { libc::syscall(SYS_LISTMOUNT, &raw const request, ids.as_mut_ptr(), ids.len(), 0 as c_long) })?;
-    Ok(&ids[..count])
+/// The magic number of the file system of a mount. ENOENT: there is no such mount (any more).
+pub fn file_system(buffer: &mut Buffer, namespace: u64, mount: u64) -> Result<u32, Errno> {
+    buffer.fill(namespace, mount, SB_BASIC, size_of::<Answer>())?;
+    Ok(buffer.answer.magic as u32)
+}
+
+/// About a mount.
+#[derive(Debug)]
+pub struct Details<'d> {
+    /// As mountinfo and `stx_mnt_id` give it.
+    pub old_id: u64,
+    /// The root of the mount in its file system.
+    pub root: &'d CStr,
+    /// The mount point, from the root directory of the mount namespace, or from that of the caller for its own mount
+    /// namespace. Empty if it is not below that, or was not asked for.
+    pub point: &'d CStr,
+}
+
+impl Buffer {
+    /// Asks for more about a mount. EOVERFLOW: its mount point, which was asked for, is longer than PATH_MAX.
+    pub fn ask(&mut self, namespace: u64, mount: u64, with_point: bool) -> Result<(), Errno> {
+        let mask = MNT_BASIC | MNT_ROOT | if with_point { MNT_POINT } else { 0 };
+        self.fill(namespace, mount, mask, size_of::<Buffer>())
+    }
+
+    /// The answer to the last question.
+    pub fn details(&self) -> Details<'_> {
+        let Answer { mask, old_id, root, point, .. } = self.answer;
+        let point = if mask & MNT_POINT != 0 { self.string(point) } else { c"" };
+        Details { old_id: old_id.into(), root: self.string(root), point }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::mem::offset_of;
+
+    #[test]
+    fn structures_have_the_layout_of_the_kernel() {
+        assert_eq!(size_of::<Request>(), 32);
+        assert_eq!([offset_of!(Answer, magic), offset_of!(Answer, old_id), offset_of!(Answer, root)], [24, 56, 104]);
+        assert_eq!(offset_of!(Buffer, strings), 512);
+    }
 }

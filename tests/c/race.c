@@ -263,10 +263,10 @@ static void mount_user_namespace(void *unused UNUSED)
 
 /*
  * The first process that sees the mount ends when the scan has used a path; the other process then
- * shows the mount. The scan has used that path once before, for process 1, which is in another
- * mount namespace.
+ * shows the mount. The scan has used that path some times before, for process 1, which is in
+ * another mount namespace.
  */
-static void scan_while_viewer_ends(const char *at)
+static void scan_while_viewer_ends(const char *at, int times_before)
 {
     struct userns_options options = USERNS_OPTIONS_INIT;
     struct userns_snapshot *snapshot;
@@ -279,7 +279,7 @@ static void scan_while_viewer_ends(const char *at)
     first = start(mount_user_namespace, NULL);
     other = start(join_mount_namespace, &first);
     snprintf(awaited, sizeof awaited, "%s", at);
-    passes = 1;
+    passes = times_before;
     happening = end_first;
     options.flags = USERNS_SCAN_PINNED;
     CHECK(userns_scan(&options, &snapshot) == 0);
@@ -296,17 +296,26 @@ static void scan_while_viewer_ends(const char *at)
 
 static void viewer_ends_early(void *unused UNUSED)
 {
-    scan_while_viewer_ends("ns/time_for_children");
+    scan_while_viewer_ends("ns/time_for_children", 1);
+}
+
+/* Before the directory is opened; before mountinfo is opened. */
+static void viewer_ends_later(void *unused UNUSED)
+{
+    deny_listmount();
+    scan_while_viewer_ends("root", 1);
 }
 
 static void viewer_ends_late(void *unused UNUSED)
 {
-    scan_while_viewer_ends("mountinfo");
+    deny_listmount();
+    scan_while_viewer_ends("mountinfo", 1);
 }
 
 SITUATION(viewer_ends, 0, "the first process that sees a mount ends during the scan")
 {
     in_sandbox(viewer_ends_early, NULL);
+    in_sandbox(viewer_ends_later, NULL);
     in_sandbox(viewer_ends_late, NULL);
 }
 

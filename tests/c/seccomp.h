@@ -35,6 +35,14 @@ static UNUSED void deny_syscall(long number, int argument, uint32_t value, int e
         skip("cannot filter system calls: %s", strerror(errno));
 }
 
+/* From now on the kernel is one before Linux 6.8: it has no listmount(2). */
+static UNUSED void deny_listmount(void)
+{
+    enum { LISTMOUNT = 458 };
+
+    deny_syscall(LISTMOUNT, ANY_ARGUMENT, 0, ENOSYS);
+}
+
 /* From now on the kernel does not know an ioctl(2). */
 static UNUSED void deny_ioctl(uint32_t operation)
 {

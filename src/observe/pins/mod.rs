@@ -2,10 +2,12 @@
 
 mod descriptors;
 mod links;
+mod lookup;
 mod mounts;
 mod overmounts;
 mod sockets;
 mod threads;
+mod view;
 
 use super::answer::Answer;
 use super::visits::{self, Visits};

@@ -1,32 +1,51 @@
-//! Source: bind mounts of namespaces, proc_pid_mountinfo(5).
+//! Source: bind mounts of namespaces.
 
 use super::super::answer::Answer;
-use super::super::mountinfo;
-use super::overmounts;
+use super::lookup::{Effort, Lookup};
+use super::overmounts::Overmounts;
 use super::threads::Thread;
+use super::view::{Mount, Reader, View};
 use crate::error::Error;
-use crate::facts::{Gap, Holder, NamespaceType, Target, TextRef, parse_link};
+use crate::facts::{Gap, Holder, NamespaceType, Target, parse_link};
 use crate::observe::Context;
 use crate::sys::file::{self, Fd, Place};
 use crate::sys::{Errno, if_any};
-use crate::util::arrays::push;
+use crate::util::arrays::{Groups, push};
 use crate::util::hash::IntMap;
+
+/// So many mounts of namespaces are recorded in a scan. The others are counted.
+const MOST_MOUNTS: usize = 1_000_000;
+/// So many directories are climbed to leave a chroot(2).
+const MOST_LEVELS: usize = 1000;
 
 /// The mounts found so far.
 #[derive(Default)]
 pub struct Mounts {
-    /// A view is a pair of mount namespace and root directory: mountinfo shows the mounts below the root directory of the
-    /// process. These views have been read.
+    /// The views that need not be read again, by mount namespace and root directory.
     views: IntMap<(u64, Place), u32>,
+    kinds: Vec<Kind>,
     /// The threads with each view.
     viewers: Vec<Viewer>,
-    /// For each mount namespace, whether a view of it starts at a mount. If none does, every process is in a chroot(2),
-    /// and mounts elsewhere are not visible.
-    complete: IntMap<u64, bool>,
+    /// The mount namespaces of which a view begins at a mount.
+    complete: IntMap<u64, ()>,
+    chroots: Vec<Chroot>,
+    /// A mount can be in many views. These are recorded, by id and inode number; ids are reused, but not while the mount
+    /// exists. The value is whether the namespace was opened.
+    known: IntMap<(u64, u64), bool>,
     /// Mounts of namespaces that were not found before, and that are not at their path.
     unopened: Vec<Unopened>,
-    /// The kernel cannot look paths up without the risk to block (before Linux 5.12), so no path is looked up.
-    lacks_lookup: bool,
+    lookup: Lookup,
+    reader: Reader,
+}
+
+/// A view.
+#[derive(Clone, Copy)]
+struct Kind {
+    root: Place,
+    /// Whether all its mounts were read.
+    is_whole: bool,
+    /// Whether a thread was found through which to open mounts that are not at their path.
+    is_tried: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -36,152 +55,291 @@ struct Viewer {
     tid: i32,
 }
 
+/// A view that does not begin at the root directory of its mount namespace.
+struct Chroot {
+    namespace: u64,
+    /// That root directory, if it could be looked up.
+    top: Option<Place>,
+}
+
 #[derive(Clone, Copy)]
 struct Unopened {
     view: u32,
-    namespace_type: NamespaceType,
-    inode: u64,
-    path: TextRef,
+    mount: Mount,
     /// The process that showed it.
     pid: i32,
 }
 
 impl Mounts {
-    /// Reads the mounts that a thread sees, unless a thread with the same view was read before. False if the kernel
-    /// refuses to show them.
+    /// Reads the mounts that a thread sees, unless they are known from a thread with the same view. False if they could not
+    /// be read.
     pub fn read(&mut self, context: &mut Context, thread: &Thread, mount_namespace: u64) -> Result<bool, Error> {
-        let procfs = context.procfs;
-        let root = match Answer::settle(|| procfs.place_at(&thread.directory, c"root"))? {
+        match Answer::settle(|| context.procfs.place_at(&thread.directory, c"root"))? {
+            Answer::Is(root) => {
+                if let Some(is_whole) = self.add_viewer((mount_namespace, root), thread)? {
+                    return Ok(is_whole);
+                }
+            }
+            Answer::Gone => return Ok(true),
+            Answer::Refused(_) => return Ok(false),
+        }
+        let root = match Answer::settle(|| open_root(context, thread))? {
             Answer::Is(root) => root,
             Answer::Gone => return Ok(true),
             Answer::Refused(_) => return Ok(false),
         };
-        if let Some(&view) = self.views.get(&(mount_namespace, root)) {
-            self.add_viewer(view, thread)?;
-            return Ok(true);
+        match self.reader.read(context, &mut self.lookup, thread, &root)? {
+            // If the thread has ended meanwhile, the next one with this view shows the mounts.
+            Answer::Is(_) if file::status_at(&thread.directory, c"root").is_err_and(Errno::is_gone) => Ok(true),
+            Answer::Is(view) => self.record(context, thread, mount_namespace, &root, view),
+            Answer::Gone => Ok(true),
+            Answer::Refused(_) => Ok(false),
         }
-        let mountinfo = match Answer::settle(|| procfs.open_file(&thread.directory, c"mountinfo"))? {
-            Answer::Is(mountinfo) => mountinfo,
-            Answer::Gone => return Ok(true), // the next thread with this view is read
-            Answer::Refused(_) => return Ok(false),
-        };
-        let Some(mountinfo) = if_any(file::read_to_end(&mountinfo))? else { return Ok(false) };
-        let view = self.views.len() as u32;
-        self.views.try_reserve(1)?;
-        self.views.insert((mount_namespace, root), view);
-        self.add_viewer(view, thread)?;
-        self.read_view(context, thread, view, mount_namespace, &mountinfo)?;
-        Ok(true)
     }
 
-    fn read_view(
+    /// Adds a thread to a known view, and returns whether that is whole.
+    fn add_viewer(&mut self, view: (u64, Place), thread: &Thread) -> Result<Option<bool>, Error> {
+        let Some(&view) = self.views.get(&view) else { return Ok(None) };
+        push(&mut self.viewers, Viewer { view, pid: thread.pid, tid: thread.tid })?;
+        Ok(Some(self.kinds[view as usize].is_whole))
+    }
+
+    fn record(
         &mut self,
         context: &mut Context,
         thread: &Thread,
-        view: u32,
         mount_namespace: u64,
-        mountinfo: &[u8],
-    ) -> Result<(), Error> {
-        let mut is_complete = false;
-        for mount in mountinfo::mounts(mountinfo) {
-            is_complete |= mount.path == b"/";
-            if mount.file_system != b"nsfs" {
-                continue;
-            }
-            let Some((namespace_type, inode)) = parse_link(mount.root) else { continue };
-            let path = context.facts_mut().text.add_unescaped(mount.path)?;
-            let unopened = Unopened { view, namespace_type, inode, path, pid: thread.pid };
-            match self.open_at_path(context, thread, unopened)? {
-                Some(target) => context.hold(target, Holder::Mount { pid: thread.pid, path })?,
-                None => push(&mut self.unopened, unopened)?,
-            }
+        root: &Fd,
+        read: View,
+    ) -> Result<bool, Error> {
+        let status = file::status(root)?;
+        let place = status.place();
+        let View { mounts, is_proved, begins_at_mount, is_whole } = read;
+        let view = self.kinds.len() as u32;
+        push(&mut self.kinds, Kind { root: place, is_whole, is_tried: false })?;
+        push(&mut self.viewers, Viewer { view, pid: thread.pid, tid: thread.tid })?;
+        // Before Linux 5.8 there is no proof: a process counts as one that has not changed its view if it has it again.
+        let is_proved = is_proved || (status.mount == 0 && has_view(thread, mount_namespace, place)?);
+        // A view that is not whole is not read again: each process with it is counted.
+        if is_proved || !is_whole {
+            self.views.try_reserve(1)?;
+            self.views.insert((mount_namespace, place), view);
         }
-        self.complete.try_reserve(1)?;
-        *self.complete.entry(mount_namespace).or_insert(false) |= is_complete;
-        Ok(())
+        self.find_chroot(context, mount_namespace, (root, place), begins_at_mount)?;
+        for mount in mounts {
+            self.record_mount(context, root, Unopened { view, mount, pid: thread.pid })?;
+        }
+        Ok(is_whole)
     }
 
-    fn add_viewer(&mut self, view: u32, thread: &Thread) -> Result<(), Error> {
-        Ok(push(&mut self.viewers, Viewer { view, pid: thread.pid, tid: thread.tid })?)
+    fn record_mount(&mut self, context: &mut Context, root: &Fd, seen: Unopened) -> Result<(), Error> {
+        let Unopened { mount, pid, .. } = seen;
+        let key = (mount.id, mount.inode);
+        let known = self.known.get(&key).copied();
+        if known == Some(true) {
+            return Ok(());
+        }
+        if known.is_none() && self.known.len() == MOST_MOUNTS {
+            context.miss(Gap::UnopenedMounts, 1);
+            return Ok(());
+        }
+        let target = self.open_at_path(context, Effort::Quick, root, mount)?;
+        match target {
+            Some(target) => context.hold(target, Holder::Mount { pid, path: mount.path })?,
+            None if known.is_none() => push(&mut self.unopened, seen)?,
+            None => (),
+        }
+        self.known.try_reserve(1)?;
+        self.known.insert(key, target.is_some());
+        Ok(())
     }
 
     /// The mounted namespace, if it was found before, or if it is at its path and nothing on the way can block.
     fn open_at_path(
         &mut self,
         context: &mut Context,
-        thread: &Thread,
-        mount: Unopened,
+        effort: Effort,
+        root: &Fd,
+        mount: Mount,
     ) -> Result<Option<Target>, Error> {
         if let Some(known) = context.known(mount.namespace_type, mount.inode) {
             return Ok(Some(known));
         }
         let Some(wanted) = context.identity(mount.inode) else { return Ok(None) };
-        let path = context.facts().text.get(mount.path);
-        let found =
-            context.procfs.find_target(&thread.directory, c"root").and_then(|root| file::find_in_memory(&root, path));
-        self.lacks_lookup |= matches!(found, Err(Errno(libc::ENOSYS | libc::EINVAL)));
-        let opened = found.and_then(|file| context.procfs.reopen(&file, wanted));
-        record(context, mount, if_any(opened)?)
+        let path = context.facts().text.get(mount.path).to_bytes();
+        if path.is_empty() {
+            return Ok(None);
+        }
+        let found = self.lookup.find(effort, context.procfs.root(), root, path);
+        record(context, mount, if_any(found.and_then(|file| context.procfs.reopen(&file, wanted)))?)
+    }
+
+    /// Notes whether a view begins below the root directory of its mount namespace: then mounts elsewhere are not visible.
+    fn find_chroot(
+        &mut self,
+        context: &Context,
+        namespace: u64,
+        (root, place): (&Fd, Place),
+        begins_at_mount: bool,
+    ) -> Result<(), Error> {
+        let mut top = None;
+        let mut above = if_any(self.lookup.find_above(context.procfs.root(), root))?;
+        let mut below = place;
+        for _ in 0..MOST_LEVELS {
+            let Some(directory) = above else { break };
+            let place = file::status(&directory)?.place();
+            if place == below {
+                top = Some(place);
+                break;
+            }
+            below = place;
+            above = if_any(self.lookup.find_above(context.procfs.root(), &directory))?;
+        }
+        if top == Some(place) || (top.is_none() && begins_at_mount) {
+            self.complete.try_reserve(1)?;
+            self.complete.insert(namespace, ());
+        } else {
+            push(&mut self.chroots, Chroot { namespace, top })?;
+        }
+        Ok(())
+    }
+
+    /// The number of mount namespaces of which every view begins in a chroot(2).
+    fn count_chrooted(&self) -> Result<usize, Error> {
+        let mut roots: IntMap<Place, ()> = IntMap::default();
+        let mut chrooted: IntMap<u64, ()> = IntMap::default();
+        if !self.chroots.is_empty() {
+            roots.try_reserve(self.views.len())?;
+            roots.extend(self.views.keys().map(|&(_, root)| (root, ())));
+        }
+        for Chroot { namespace, top } in &self.chroots {
+            // The mount namespace that the kernel named can be that of a moment ago; the root directory is not.
+            let is_seen = match top {
+                Some(top) => roots.contains_key(top),
+                None => self.complete.contains_key(namespace),
+            };
+            if !is_seen {
+                chrooted.try_reserve(1)?;
+                chrooted.insert(*namespace, ());
+            }
+        }
+        Ok(chrooted.len())
     }
 
     /// Opens the overmounted namespaces, if possible. The others are known by inode number only.
     pub fn finish(mut self, context: &mut Context) -> Result<(), Error> {
-        context.miss(Gap::Chrooted, self.complete.values().filter(|&&is_complete| !is_complete).count());
-        let mut unreachable = Vec::new();
-        for mount in std::mem::take(&mut self.unopened) {
-            let (target, pid) = self.open_overmounted(context, mount)?;
-            let holder = Holder::Mount { pid, path: mount.path };
-            match target {
-                Some(target) => context.hold(target, holder)?,
-                None => push(&mut unreachable, (mount, holder))?,
+        context.miss(Gap::Chrooted, self.count_chrooted()?);
+        let known = std::mem::take(&mut self.known);
+        self.unopened.retain(|seen| !known[&(seen.mount.id, seen.mount.inode)]);
+        let mut pending = Groups::new(self.kinds.len(), &self.unopened, |seen| Some((seen.view, Some(*seen))))?;
+        let mut overmounts = Overmounts::default();
+        for viewer in std::mem::take(&mut self.viewers) {
+            let range = pending.range(viewer.view);
+            let mounts = &mut pending.items[range.start as usize..range.end as usize];
+            if !mounts.is_empty() && !self.kinds[viewer.view as usize].is_tried {
+                self.open_in_view(context, &mut overmounts, viewer, mounts)?;
             }
         }
         // Last, since another mount or a descriptor may have shown the same namespace.
-        for (mount, holder) in unreachable {
+        for Unopened { mount, pid, .. } in pending.items.into_iter().flatten() {
             let target = match context.known(mount.namespace_type, mount.inode) {
                 Some(known) => known,
                 None => context.record_unopened(mount.namespace_type, mount.inode)?,
             };
             context.miss(Gap::UnopenedMounts, 1);
-            context.hold(target, holder)?;
+            context.hold(target, Holder::Mount { pid, path: mount.path })?;
         }
         Ok(())
     }
 
-    /// The mounted namespace, through a thread that still has the view that showed it; and the PID of that thread.
-    fn open_overmounted(&mut self, context: &mut Context, mount: Unopened) -> Result<(Option<Target>, i32), Error> {
-        for index in 0..self.viewers.len() {
-            let Viewer { view, pid, tid } = self.viewers[index];
-            if view != mount.view {
-                continue;
-            }
-            let Some(thread) = Thread::find(context.procfs, pid, tid)? else { continue };
-            if let Some(target) = self.open_at_path(context, &thread, mount)? {
-                return Ok((Some(target), pid));
-            }
-            if self.lacks_lookup {
-                return Ok((None, pid));
-            }
-            let nsfs = context.users.device();
-            let opened = context
-                .procfs
-                .open_namespace(&thread.directory, c"ns/mnt", nsfs)
-                .and_then(|namespace| Ok((namespace, context.procfs.place_at(&thread.directory, c"root")?)));
-            let (Some((namespace, root)), Some(wanted)) = (if_any(opened)?, context.identity(mount.inode)) else {
-                continue;
-            };
-            let path = context.facts().text.get(mount.path);
-            let found = overmounts::open(&namespace, root, path, wanted);
-            let opened = if_any(found.and_then(|file| context.procfs.reopen(&file, wanted)))?;
-            return Ok((record(context, mount, opened)?, pid));
+    /// Opens what it can of the mounts of a view, through a thread that still has the view, and takes these mounts out.
+    fn open_in_view(
+        &mut self,
+        context: &mut Context,
+        overmounts: &mut Overmounts,
+        Viewer { view, pid, tid }: Viewer,
+        mounts: &mut [Option<Unopened>],
+    ) -> Result<(), Error> {
+        let Some(thread) = Thread::find(context.procfs, pid, tid)? else { return Ok(()) };
+        let Some(root) = if_any(open_root(context, &thread))? else { return Ok(()) };
+        let kind = &mut self.kinds[view as usize];
+        if !file::status(&root)?.place().may_be(&kind.root) {
+            return Ok(());
         }
-        Ok((None, mount.pid))
+        kind.is_tried = true;
+        let place = kind.root;
+        // One copy of the mount namespace serves for all its mounts. In it a mount can be lost that is below one that was
+        // unmounted; it is found in the next copy. The latest mount is first, since it is on top.
+        mounts.reverse();
+        while self.lookup.is_possible() && mounts.iter().any(Option::is_some) {
+            let nsfs = context.users.device();
+            let namespace = context.procfs.open_namespace(&thread.directory, c"ns/mnt", nsfs);
+            let copy = namespace.and_then(|namespace| overmounts.copy(context, &namespace, place));
+            let Some(copy) = if_any(copy)? else { break };
+            let found = take_out(mounts, |mount| {
+                if let Some(known) = context.known(mount.namespace_type, mount.inode) {
+                    return hold(context, Some(known), pid, mount);
+                }
+                let Some(wanted) = context.identity(mount.inode) else { return Ok(false) };
+                let path = context.facts().text.get(mount.path).to_bytes();
+                let found = overmounts.find(context, &mut self.lookup, &copy, path, wanted);
+                let opened = if_any(found.and_then(|file| context.procfs.reopen(&file, wanted)))?;
+                let target = record(context, mount, opened)?;
+                hold(context, target, pid, mount)
+            })?;
+            if found == 0 {
+                break;
+            }
+        }
+        // Without the privilege for a copy, and if something was mounted in the moment of the first lookup.
+        take_out(mounts, |mount| {
+            let target = self.open_at_path(context, Effort::Thorough, &root, mount)?;
+            hold(context, target, pid, mount)
+        })?;
+        Ok(())
     }
 }
 
-fn record(context: &mut Context, mount: Unopened, opened: Option<Fd>) -> Result<Option<Target>, Error> {
+/// Takes out the mounts for which `open` returns true, and returns how many.
+fn take_out(
+    mounts: &mut [Option<Unopened>],
+    mut open: impl FnMut(Mount) -> Result<bool, Error>,
+) -> Result<usize, Error> {
+    let mut count = 0;
+    for slot in mounts {
+        if let Some(Unopened { mount, .. }) = *slot {
+            if open(mount)? {
+                *slot = None;
+                count += 1;
+            }
+        }
+    }
+    Ok(count)
+}
+
+/// Records a mount if its namespace was opened.
+fn hold(context: &mut Context, target: Option<Target>, pid: i32, mount: Mount) -> Result<bool, Error> {
+    if let Some(target) = target {
+        context.hold(target, Holder::Mount { pid, path: mount.path })?;
+    }
+    Ok(target.is_some())
+}
+
+fn record(context: &mut Context, mount: Mount, opened: Option<Fd>) -> Result<Option<Target>, Error> {
     match opened {
         Some(namespace) => context.target(mount.namespace_type, mount.inode, || Ok(namespace)),
         None => Ok(None),
     }
+}
+
+fn open_root(context: &Context, thread: &Thread) -> Result<Fd, Errno> {
+    context.procfs.find_target(&thread.directory, c"root")
+}
+
+/// Whether a thread has this mount namespace and root directory.
+fn has_view(thread: &Thread, mount_namespace: u64, root: Place) -> Result<bool, Error> {
+    let mut text = [0; 48];
+    let link = if_any(file::read_link_at(&thread.directory, c"ns/mnt", &mut text))?;
+    let is_in = link.and_then(parse_link) == Some((NamespaceType::Mnt, mount_namespace));
+    Ok(is_in && if_any(file::status_at(&thread.directory, c"root"))?.is_some_and(|status| status.place() == root))
 }

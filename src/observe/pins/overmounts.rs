@@ -1,98 +1,234 @@
-//! Opens a file below overmounts, in a short-lived child process with a copy of the mount namespace.
+//! Finds files below overmounts, in a private copy of their mount namespace.
 
-use crate::sys::Errno;
+use super::lookup::{Effort, Lookup};
+use crate::observe::{Context, Procfs};
+use crate::sys::clock::Start;
 use crate::sys::file::{self, Fd, Identity, Place};
-use crate::sys::{child, mount};
-use std::ffi::CStr;
+use crate::sys::{Errno, child, mount};
+use crate::util::arrays::push;
+use crate::util::path::ShortPath;
+use std::cell::{Cell, OnceCell};
 
 /// Give up after this many overmounts on one path.
 const MOST_OVERMOUNTS: usize = 64;
-/// How often a path lookup is repeated that needs more than cached directories.
-const MOST_LOOKUPS: usize = 8;
+/// All this takes so long in a scan, at most.
+const MOST_TIME: u64 = 2_000_000; // microseconds
 
-struct Task<'t> {
+/// Makes copies of mount namespaces, within limits for all of them together.
+pub struct Overmounts {
+    time: u64,
+    /// The procfs at `/proc`, if the scanned one does not show the caller.
+    usual: Option<Procfs>,
+}
+
+impl Default for Overmounts {
+    fn default() -> Overmounts {
+        Overmounts { time: MOST_TIME, usual: None }
+    }
+}
+
+/// A copy of a mount namespace, which ends when this is dropped.
+pub struct Copy {
+    namespace: Fd,
+    root: Fd,
+}
+
+struct CopyTask<'t> {
     namespace: &'t Fd,
-    root: Place,
-    /// With its NUL byte.
-    path: Vec<u8>,
-    wanted: Identity,
-    found: Result<Fd, Errno>,
+    /// The root directory of a procfs that shows the caller.
+    procfs: &'t Fd,
+    expected: Place,
+    /// The root directory, and that of the copy.
+    root: OnceCell<Fd>,
+    copied_root: OnceCell<Fd>,
+    /// The copy, by O_PATH.
+    copy: OnceCell<Fd>,
+    result: Cell<Result<(), Errno>>,
 }
 
-/// Opens (O_PATH) the file with this identity below the overmounts on `path` and on its parent directories. `path` starts
-/// at the directory `root`, which must be the root of the mount namespace.
-///
-/// A child process enters the mount namespace, makes a private copy of it and unmounts the overmounts there; the mount
-/// namespace itself does not change. Needs CAP_SYS_ADMIN and CAP_SYS_CHROOT.
-pub fn open(namespace: &Fd, root: Place, path: &CStr, wanted: Identity) -> Result<Fd, Errno> {
-    let mut copy = Vec::new();
-    copy.try_reserve_exact(path.to_bytes_with_nul().len())?;
-    copy.extend_from_slice(path.to_bytes_with_nul());
-    let mut task = Task { namespace, root, path: copy, wanted, found: Err(Errno(libc::EAGAIN)) };
-    child::run(&mut task, |task| task.found = enter_copy(task).and_then(|root| uncover(task, &root)))?;
-    task.found
+struct UnmountTask<'t> {
+    namespace: &'t Fd,
+    procfs: &'t Fd,
+    /// The link in `procfs` to the mount.
+    link: ShortPath,
+    result: Cell<Result<(), Errno>>,
 }
 
-fn uncover(task: &mut Task, root: &Fd) -> Result<Fd, Errno> {
-    for _ in 0..MOST_OVERMOUNTS {
-        match find(root, &task.path) {
-            Ok(file) if file::status(&file)?.identity() == task.wanted => return Ok(file),
-            Ok(_) => unmount(&task.path).or_else(|_| unmount_parent(root, &mut task.path))?,
-            Err(errno) if errno.is_exhaustion() => return Err(errno),
-            Err(_) => unmount_parent(root, &mut task.path)?,
+impl Overmounts {
+    /// Copies a mount namespace, if `root` is its root directory. Needs CAP_SYS_ADMIN and CAP_SYS_CHROOT.
+    ///
+    /// A child process enters the mount namespace and makes the copy. The mount namespace itself does not change.
+    pub fn copy(&mut self, context: &Context, namespace: &Fd, root: Place) -> Result<Copy, Errno> {
+        if self.usual.is_none() && !context.procfs.shows_caller() {
+            self.usual = Some(Procfs::open(c"/proc").map_err(|error| Errno(error.errno()))?);
+        }
+        self.in_time(|overmounts| {
+            let mut task = CopyTask {
+                namespace,
+                procfs: overmounts.procfs(context),
+                expected: root,
+                root: OnceCell::new(),
+                copied_root: OnceCell::new(),
+                copy: OnceCell::new(),
+                result: Cell::new(Err(KILLED)),
+            };
+            child::run(&task, |task| task.result.set(task.run()))?;
+            task.result.get()?;
+            let (copy, root) = (task.copy.take().ok_or(KILLED)?, task.copied_root.take().ok_or(KILLED)?);
+            let identity = file::status(&copy)?.identity();
+            // Something can be mounted over the link.
+            if context.identity(identity.inode) != Some(identity) {
+                return Err(Errno(libc::EXDEV));
+            }
+            Ok(Copy { namespace: context.procfs.reopen(&copy, identity)?, root })
+        })
+    }
+
+    /// Opens (O_PATH) the file with this identity below the overmounts on `path` and on its parent directories, which are
+    /// unmounted in the copy.
+    pub fn find(
+        &mut self,
+        context: &Context,
+        lookup: &mut Lookup,
+        copy: &Copy,
+        path: &[u8],
+        wanted: Identity,
+    ) -> Result<Fd, Errno> {
+        self.in_time(|overmounts| {
+            let mut search = Search { lookup, calm: context.procfs.root(), copy, path, ends: ends(path)? };
+            for _ in 0..MOST_OVERMOUNTS {
+                match search.find(search.ends.len() - 1) {
+                    Ok(file) if file::status(&file)?.identity() == wanted => return Ok(file),
+                    Err(errno) if errno.is_exhaustion() => return Err(errno),
+                    _ => unmount(copy, overmounts.procfs(context), &search.overmount()?)?,
+                }
+            }
+            Err(Errno(libc::ELOOP))
+        })
+    }
+
+    fn procfs<'a>(&'a self, context: &'a Context) -> &'a Fd {
+        self.usual.as_ref().unwrap_or(context.procfs).root()
+    }
+
+    fn in_time<T>(&mut self, act: impl FnOnce(&Overmounts) -> Result<T, Errno>) -> Result<T, Errno> {
+        if self.time == 0 {
+            return Err(Errno(libc::ETIME));
+        }
+        let start = Start::now();
+        let result = act(self);
+        self.time = self.time.saturating_sub(start.elapsed_microseconds());
+        result
+    }
+}
+
+/// The child was killed, by a seccomp filter for example.
+const KILLED: Errno = Errno(libc::EPERM);
+
+impl CopyTask<'_> {
+    /// Moves the child into a private copy of the mount namespace, see mount_namespaces(7). Does not change directory, since
+    /// a file server can decide on that permission.
+    fn run(&self) -> Result<(), Errno> {
+        mount::enter(self.namespace)?;
+        let root = keep(&self.root, file::open(c"/", libc::O_PATH | libc::O_DIRECTORY)?);
+        if !file::status(root)?.place().may_be(&self.expected) {
+            return Err(Errno(libc::EXDEV)); // paths begin at another directory
+        }
+        mount::unshare_private()?;
+        keep(&self.copied_root, file::open(c"/", libc::O_PATH | libc::O_DIRECTORY)?);
+        keep(&self.copy, file::open_at(self.procfs, c"thread-self/ns/mnt", libc::O_PATH)?);
+        Ok(())
+    }
+}
+
+/// Puts a descriptor where the parent finds it if the child is killed.
+fn keep(cell: &OnceCell<Fd>, opened: Fd) -> &Fd {
+    cell.get_or_init(|| opened)
+}
+
+/// Unmounts, in a copy, a mount by its root directory.
+fn unmount(copy: &Copy, procfs: &Fd, root: &Fd) -> Result<(), Errno> {
+    let link = ShortPath::new(format_args!("thread-self/fd/{}", root.number()));
+    let task = UnmountTask { namespace: &copy.namespace, procfs, link, result: Cell::new(Err(KILLED)) };
+    child::run(&task, |task| {
+        let entered = mount::enter(task.namespace);
+        task.result.set(entered.and_then(|()| mount::unmount_target(task.procfs, task.link.as_c_str())));
+    })?;
+    task.result.get()
+}
+
+/// A search for what is below overmounts on a path.
+struct Search<'s> {
+    lookup: &'s mut Lookup,
+    calm: &'s Fd,
+    copy: &'s Copy,
+    path: &'s [u8],
+    /// Where each component of the path ends, after a first 0 for the root directory.
+    ends: Vec<usize>,
+}
+
+impl Search<'_> {
+    /// Looks up the first components of the path.
+    fn find(&mut self, components: usize) -> Result<Fd, Errno> {
+        let end = *self.ends.get(components).ok_or(Errno(libc::ENOENT))?;
+        self.lookup.find(Effort::Thorough, self.calm, &self.copy.root, &self.path[..end])
+    }
+
+    /// The root of the last mount that the path leads to, as far as it leads anywhere. While the path does not lead to what
+    /// is looked for, this mount is an overmount: if the path led only through mounts that this one is mounted on, it would
+    /// go on.
+    fn overmount(&mut self) -> Result<Fd, Errno> {
+        let end = last(self.ends.len(), |count| Ok(self.find(count).is_ok()))?;
+        let mount = file::status(&self.find(end)?)?.mount;
+        // A path that has left a mount does not come back to it.
+        let before = last(end + 1, |count| Ok(file::status(&self.find(count)?)?.mount != mount))?;
+        match self.find(before + 1) {
+            Ok(root) if before < end && file::status(&root)?.is_mount_root => Ok(root),
+            _ => Err(Errno(libc::ENOENT)),
         }
     }
-    Err(Errno(libc::ELOOP))
 }
 
-/// Unmounts the topmost mount on the nearest parent directory that is a mount point, except the root.
-fn unmount_parent(root: &Fd, path: &mut [u8]) -> Result<(), Errno> {
-    for slash in (1..path.len()).rev() {
-        if path[slash] == b'/' {
-            path[slash] = 0;
-            let done = find(root, path).is_ok() && unmount(path).is_ok();
-            path[slash] = b'/';
-            if done {
-                return Ok(());
+/// The last number below `count` for which `is_true`, which holds for 0, and for no number above one for which it does not.
+fn last(count: usize, mut is_true: impl FnMut(usize) -> Result<bool, Errno>) -> Result<usize, Errno> {
+    let (mut low, mut high) = (0, count);
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if is_true(middle)? {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low)
+}
+
+fn ends(path: &[u8]) -> Result<Vec<usize>, Errno> {
+    let mut ends = Vec::new();
+    push(&mut ends, 0)?;
+    for slash in (2..path.len()).filter(|&index| path[index] == b'/') {
+        push(&mut ends, slash)?;
+    }
+    push(&mut ends, path.len())?;
+    Ok(ends)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn components_end_at_slashes() {
+        assert_eq!(ends(b"/a/bc/d"), Ok(vec![0, 2, 5, 7]));
+        assert_eq!(ends(b"/a"), Ok(vec![0, 2]));
+    }
+
+    #[test]
+    fn the_last_number_is_found() {
+        for count in 1..9 {
+            for end in 0..count {
+                assert_eq!(last(count, |number| Ok(number <= end)), Ok(end));
             }
         }
     }
-    Err(Errno(libc::ENOENT))
-}
-
-/// Looks a path up among cached directories only, so that no file server can block the lookup.
-fn find(root: &Fd, path: &[u8]) -> Result<Fd, Errno> {
-    let path = to_c_str(path);
-    let mut found = file::find_in_memory(root, path);
-    for _ in 0..MOST_LOOKUPS {
-        // A concurrent mount or rename fails a lookup, too.
-        match found {
-            Err(Errno(libc::EAGAIN)) => found = file::find_in_memory(root, path),
-            _ => break,
-        }
-    }
-    found
-}
-
-fn unmount(path: &[u8]) -> Result<(), Errno> {
-    match to_c_str(path) {
-        root if root == c"/" => Err(Errno(libc::EINVAL)), // its parent mount is not in the copy
-        path => mount::unmount(path),
-    }
-}
-
-fn to_c_str(path: &[u8]) -> &CStr {
-    CStr::from_bytes_until_nul(path).unwrap_or_default()
-}
-
-/// Moves the child into a private copy of the mount namespace and returns the root directory there, see
-/// mount_namespaces(7). Does not change directory, since a file server can decide on that permission.
-fn enter_copy(task: &Task) -> Result<Fd, Errno> {
-    mount::enter(task.namespace)?;
-    let root = file::open(c"/", libc::O_PATH | libc::O_DIRECTORY)?;
-    if !file::status(&root)?.place().may_be(&task.root) {
-        return Err(Errno(libc::EXDEV)); // the path starts at another directory
-    }
-    mount::unshare_private()?;
-    file::open(c"/", libc::O_PATH | libc::O_DIRECTORY)
 }

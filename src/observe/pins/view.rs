@@ -1,0 +1,254 @@
+//! One view of mounts, those of a mount namespace below a root directory: statmount(2), proc_pid_mountinfo(5).
+//!
+//! Many processes have the same view, so one is read for all. Which view a process has is known from its root directory:
+//! a mount is in one mount namespace, and no other one has its id. But the process can enter another mount namespace or
+//! change its root directory between any two system calls of the scan, and change back. If its mounts were then taken for
+//! those of the root directory that it had a moment before, or has a moment later, mounts that other processes see would be
+//! missing. So the root directory is opened once, and what is read must prove that it is of this directory:
+//!
+//! - listmount(2) is asked for the mounts below the mount of the opened directory, by an id that is never reused. It fails
+//!   if that mount is not in the mount namespace that it is asked about.
+//! - `/proc/PID/mountinfo` shows what the process sees when the file is opened. If the root directory is the root of a
+//!   mount, the file lists the id of this mount with the path `/`. Else the path of some mount in the file, looked up from
+//!   the opened directory, leads to a mount with the id in the file: a directory is in one place only, so no other root
+//!   directory has the same path to it.
+//!
+//! (Ids in mountinfo are reused, but not while the mount exists. So for a process that exists throughout the scan, and keeps
+//! its root directory, these conclusions hold.) A view without such a proof is taken for that of one process only, and the
+//! next process with the same root directory is read, too.
+
+use super::super::answer::Answer;
+use super::super::mountinfo;
+use super::lookup::{Effort, Lookup};
+use super::threads::Thread;
+use crate::error::Error;
+use crate::facts::{Known, NamespaceType, Text, TextRef, parse_link};
+use crate::observe::Context;
+use crate::sys::clock::Start;
+use crate::sys::file::{self, Fd, Status};
+use crate::sys::statmount::{self, Buffer, Details};
+use crate::sys::{Errno, if_any, nsfs};
+use crate::util::arrays::push;
+
+/// So many mounts are read in a scan. The kernel has at most 100,000 in a mount namespace (proc_sys_fs(5), `mount-max`).
+const MOST_MOUNTS: usize = 4_000_000;
+/// So many bytes of mountinfo are read in a scan, and so many for one view.
+const MOST_BYTES: usize = 256 << 20;
+const MOST_BYTES_OF_VIEW: usize = 32 << 20;
+/// The size of all paths of a scan. A mount beyond has no path.
+const MOST_TEXT: usize = 64 << 20;
+/// The kernel takes tens of milliseconds to tell a path of a million bytes. If it took so long for paths that are too long,
+/// in a scan, it is asked for no more paths. In one view it is asked only for a few that are too long.
+const MOST_TIME: u64 = 1_000_000; // microseconds
+const MOST_LONG_PATHS: usize = 4;
+/// So many lines of a mountinfo are tried as a proof.
+const MOST_PROOFS: usize = 4;
+/// How many mounts listmount(2) lists at once.
+const LISTED: usize = 512;
+
+/// A mount of a namespace.
+#[derive(Clone, Copy)]
+pub struct Mount {
+    pub id: u64,
+    pub namespace_type: NamespaceType,
+    pub inode: u64,
+    /// Empty if it is too long.
+    pub path: TextRef,
+}
+
+/// What a thread sees.
+pub struct View {
+    /// The mounts of namespaces.
+    pub mounts: Vec<Mount>,
+    /// Whether they are proved to be those below the root directory.
+    pub is_proved: bool,
+    /// Whether the view begins at a mount, as far as can be seen.
+    pub begins_at_mount: bool,
+    /// False if the limits were reached.
+    pub is_whole: bool,
+}
+
+/// Reads views, within limits for all of them together.
+#[derive(Default)]
+pub struct Reader {
+    mounts: usize,
+    bytes: usize,
+    /// The time for paths that were too long.
+    time: u64,
+    paths: Known,
+    lacks_list: bool,
+    /// For statmount(2), listmount(2) and mountinfo.
+    buffer: Buffer,
+    ids: Vec<u64>,
+    lines: Vec<u8>,
+}
+
+impl Reader {
+    /// Reads the mounts that a thread sees. `root` is its root directory.
+    pub fn read(
+        &mut self,
+        context: &mut Context,
+        lookup: &mut Lookup,
+        thread: &Thread,
+        root: &Fd,
+    ) -> Result<Answer<View>, Error> {
+        let status = file::status(root)?;
+        if status.is_mount_root {
+            if let Some(view) = self.list(context, thread, root)? {
+                return Ok(Answer::Is(view));
+            }
+        }
+        let procfs = context.procfs;
+        match Answer::settle(|| procfs.open_file(&thread.directory, c"mountinfo"))? {
+            Answer::Is(file) => self.read_mountinfo(context, lookup, &file, (root, status)),
+            Answer::Gone => Ok(Answer::Gone),
+            // A process that ends has no mount namespace.
+            Answer::Refused(Errno(libc::EINVAL)) => Ok(Answer::Gone),
+            Answer::Refused(errno) => Ok(Answer::Refused(errno)),
+        }
+    }
+
+    /// Asks listmount(2). `None`: it does not serve, for example because the root directory is not that of the mount
+    /// namespace, from which the kernel counts paths.
+    fn list(&mut self, context: &mut Context, thread: &Thread, root: &Fd) -> Result<Option<View>, Error> {
+        if self.lacks_list {
+            return Ok(None);
+        }
+        let ids = file::open_at(&thread.directory, c"ns/mnt", libc::O_RDONLY | libc::O_NONBLOCK)
+            .and_then(|namespace| Ok((statmount::id_of_namespace(&namespace)?, statmount::id_of(root)?)));
+        self.lacks_list = matches!(ids, Err(Errno(libc::ENOTTY | libc::ENOSYS)));
+        let Some((namespace, top)) = if_any(ids)? else { return Ok(None) };
+        if if_any(self.buffer.ask(namespace, top, true))?.is_none() || self.buffer.details().point != c"/" {
+            return Ok(None);
+        }
+        let mut view = View { mounts: Vec::new(), is_proved: true, begins_at_mount: true, is_whole: true };
+        self.ids.try_reserve_exact(LISTED)?;
+        self.ids.resize(LISTED, 0);
+        let (mut last, mut long_paths) = (0, 0);
+        loop {
+            let Some(count) = if_any(statmount::below(namespace, top, last, &mut self.ids))? else { return Ok(None) };
+            for index in 0..count {
+                if self.mounts == MOST_MOUNTS {
+                    view.is_whole = false;
+                    return Ok(Some(view));
+                }
+                self.mounts += 1;
+                match self.ask(context, namespace, self.ids[index], &mut long_paths)? {
+                    Answer::Is(mount) => push(&mut view.mounts, mount)?,
+                    Answer::Gone => (),
+                    Answer::Refused(_) => return Ok(None),
+                }
+            }
+            if count < LISTED {
+                return Ok(Some(view));
+            }
+            last = self.ids[count - 1];
+        }
+    }
+
+    /// Asks statmount(2) about a mount. `Gone` if it is not of a namespace, or is no more.
+    fn ask(
+        &mut self,
+        context: &mut Context,
+        namespace: u64,
+        id: u64,
+        long_paths: &mut usize,
+    ) -> Result<Answer<Mount>, Error> {
+        match Answer::of(statmount::file_system(&mut self.buffer, namespace, id))? {
+            Answer::Is(nsfs::MAGIC) => (),
+            Answer::Is(_) | Answer::Gone => return Ok(Answer::Gone),
+            Answer::Refused(errno) => return Ok(Answer::Refused(errno)),
+        }
+        let start = Start::now();
+        let may_ask = *long_paths < MOST_LONG_PATHS && self.time < MOST_TIME;
+        let mut details = self.buffer.ask(namespace, id, may_ask);
+        if details == Err(Errno(libc::EOVERFLOW)) {
+            self.time += start.elapsed_microseconds();
+            *long_paths += 1;
+            details = self.buffer.ask(namespace, id, false);
+        }
+        match Answer::of(details)? {
+            Answer::Is(()) => (),
+            Answer::Gone => return Ok(Answer::Gone),
+            Answer::Refused(errno) => return Ok(Answer::Refused(errno)),
+        }
+        let Details { old_id, root, point } = self.buffer.details();
+        let Some((namespace_type, inode)) = parse_link(root.to_bytes()) else { return Ok(Answer::Gone) };
+        let text = &mut context.facts_mut().text;
+        let path = match point.to_bytes() {
+            path if fits(text, path.len()) => text.add_once(path, &mut self.paths)?,
+            _ => TextRef::default(),
+        };
+        Ok(Answer::Is(Mount { id: old_id, namespace_type, inode, path }))
+    }
+
+    fn read_mountinfo(
+        &mut self,
+        context: &mut Context,
+        lookup: &mut Lookup,
+        file: &Fd,
+        (root, status): (&Fd, Status),
+    ) -> Result<Answer<View>, Error> {
+        let mut view = View { mounts: Vec::new(), is_proved: false, begins_at_mount: false, is_whole: true };
+        if self.time >= MOST_TIME {
+            view.is_whole = false;
+            return Ok(Answer::Is(view));
+        }
+        let start = Start::now();
+        let mut lines = mountinfo::Reader::new(file, &mut self.lines)?;
+        let (mut proofs, mut bytes) = (0, 0);
+        loop {
+            let (mount, length) = match lines.next_mount() {
+                Ok(Some(mount)) => mount,
+                Ok(None) => return Ok(Answer::Is(view)),
+                Err(Errno(libc::EOVERFLOW)) => {
+                    self.time += start.elapsed_microseconds();
+                    view.is_whole = false;
+                    return Ok(Answer::Is(view));
+                }
+                Err(errno) if errno.is_exhaustion() => return Err(errno.into()),
+                Err(errno) => return Ok(Answer::Refused(errno)),
+            };
+            (bytes, self.bytes, self.mounts) = (bytes + length, self.bytes + length, self.mounts + 1);
+            if bytes > MOST_BYTES_OF_VIEW || self.bytes > MOST_BYTES || self.mounts > MOST_MOUNTS {
+                view.is_whole = false;
+                return Ok(Answer::Is(view));
+            }
+            let begins = mount.path == b"/";
+            view.begins_at_mount |= begins;
+            if !view.is_proved && status.mount != 0 {
+                if status.is_mount_root {
+                    view.is_proved = begins && mount.id == status.mount;
+                } else if proofs < MOST_PROOFS {
+                    proofs += 1;
+                    view.is_proved = leads_to(context, lookup, root, &mount)?;
+                }
+            }
+            if mount.file_system != b"nsfs" {
+                continue;
+            }
+            let Some((namespace_type, inode)) = parse_link(mount.root) else { continue };
+            let text = &mut context.facts_mut().text;
+            let path = match fits(text, mount.path.len()) {
+                true => text.add_unescaped_once(mount.path, &mut self.paths)?,
+                false => TextRef::default(),
+            };
+            push(&mut view.mounts, Mount { id: mount.id, namespace_type, inode, path })?;
+        }
+    }
+}
+
+/// Whether a path is short enough, and there is room for it.
+fn fits(text: &Text, length: usize) -> bool {
+    length < libc::PATH_MAX as usize && text.size() < MOST_TEXT
+}
+
+/// Whether the path in a line, looked up from `root`, leads to the mount in the line.
+fn leads_to(context: &Context, lookup: &mut Lookup, root: &Fd, mount: &mountinfo::Mount) -> Result<bool, Error> {
+    // Few paths have escapes.
+    if mount.path.contains(&b'\\') {
+        return Ok(false);
+    }
+    let found = if_any(lookup.find(Effort::Quick, context.procfs.root(), root, mount.path))?;
+    Ok(found.is_some_and(|found| file::status(&found).is_ok_and(|found| found.mount == mount.id)))
+}
