@@ -1,8 +1,11 @@
 # make            builds the library and the programs as they are installed
 # make check      runs the tests
 # make install    installs them; make uninstall removes them
+# make clean      removes what make built; cargo clean removes what cargo built
+# make help       shows these lines
 #
 # PREFIX and LIBDIR set the directories. DESTDIR is put in front of them, to build a package.
+# What was built with other compilers or flags (CC, CFLAGS, LDFLAGS, RUSTFLAGS) is built again.
 
 PREFIX     = /usr/local
 BINDIR     = $(PREFIX)/bin
@@ -30,14 +33,21 @@ RUST := $(OUT)/$(addsuffix /,$(CARGO_BUILD_TARGET))release/libuserns.a
 
 build: $(OUT)/libuserns.so $(OUT)/libuserns.a $(PROGRAMS:%=$(OUT)/%)
 
+# Files that depend on these are built again if the flags are not those of the last time.
+$(OUT)/c-flags: export FLAGS = $(CC) $(AR) $(OBJCOPY) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)
+$(OUT)/rust-flags: export FLAGS = $(RUSTFLAGS)
+$(OUT)/%-flags: always
+	@mkdir -p $(OUT)
+	@printf '%s\n' "$$FLAGS" | cmp -s - $@ || printf '%s\n' "$$FLAGS" >$@
+
 # Without --crate-type, cargo also builds a Rust library and then omits link-time optimisation.
-$(RUST): $(SOURCES)
+$(RUST): $(SOURCES) $(OUT)/rust-flags
 	$(CARGO) rustc --release --lib --crate-type staticlib --target-dir $(OUT)
 	touch $@
 
 # One object, with the functions of the C interface as its only global symbols. The symbols of
 # Rust's standard library would collide with those of other static libraries in Rust.
-$(OUT)/userns.o: $(RUST) include/libuserns.map
+$(OUT)/userns.o: $(RUST) include/libuserns.map $(OUT)/c-flags
 	$(CC) -r -nostdlib -Wl,--force-group-allocation -o $@ \
 	    $$(sed -n 's/^ *\(userns_[a-z0-9_]*\);$$/-Wl,-u,\1/p' include/libuserns.map) $(RUST)
 	$(OBJCOPY) --strip-debug --wildcard --keep-global-symbol='userns_*' $@
@@ -64,6 +74,13 @@ $(OUT)/%: examples-c/%.c $(OUT)/libuserns.so
 
 check:
 	$(CARGO) test
+
+clean:
+	rm -rf $(OUT)
+	$(MAKE) -C examples-c clean
+
+help:
+	@sed -n '/^#/!q;s/^# \{0,1\}//p' Makefile
 
 SHARED    = libuserns.so.$(VERSION)
 CMAKE     = cmake/userns/userns-config.cmake cmake/userns/userns-config-version.cmake
@@ -95,5 +112,5 @@ uninstall:
 	    $(addprefix $(DESTDIR)$(LIBDIR)/,libuserns.a $(SHARED) $(SONAME) libuserns.so $(TEMPLATES))
 	rm -rf $(DESTDIR)$(LIBDIR)/cmake/userns
 
-.PHONY: build check install uninstall
+.PHONY: build check clean help install uninstall always
 .DELETE_ON_ERROR:

@@ -3,20 +3,20 @@
  * processes and, indented, its children.
  */
 #include <errno.h>
+#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <userns.h>
 
 static const char usage[] =
     "Usage: userns_tree [-p DIR]\n"
     "Shows the tree of user namespaces with the processes in each.\n"
     "\n"
-    "  -p DIR  read the procfs that is mounted at DIR (default: /proc)\n"
-    "  -h      show this help\n"
-    "  -V      show the version\n";
+    "  -p, --proc DIR  read the procfs that is mounted at DIR (default: /proc)\n"
+    "  -h, --help      show this help\n"
+    "  -V, --version   show the version\n";
 
 /* A line of PIDs ends at column LINE_END, but has more than LINE_MIN characters. */
 enum { LINE_END = 80, LINE_MIN = 32 };
@@ -53,16 +53,34 @@ static void print_tree(const struct userns_snapshot *snapshot)
     }
 }
 
-/* Reports on standard error what the tree does not show. */
+/* Reports on standard error, in one line, what the tree does not show. */
 static void print_gaps(const struct userns_snapshot *snapshot)
 {
+    static const struct {
+        uint32_t gap;
+        const char *note;
+    } notes[] = {
+        { USERNS_GAP_HIDEPID, "processes may be hidden (hidepid, see proc(5))" },
+        { USERNS_GAP_NESTED, "namespaces above and beside your own are not visible" },
+        { USERNS_GAP_PIDNS, "processes outside the PID namespace of this procfs are not visible" },
+        { USERNS_GAP_RELATIONS, "the parents of some namespaces could not be read" },
+    };
     size_t unreadable = userns_gap_count(snapshot, USERNS_GAP_UNREADABLE);
+    const char *before = "userns_tree: ";
 
-    if (unreadable > 0)
-        fprintf(stderr, "userns_tree: %zu %s could not be read\n", unreadable,
+    if (unreadable > 0) {
+        fprintf(stderr, "%s%zu %s could not be read", before, unreadable,
                 unreadable == 1 ? "process" : "processes");
-    else if (userns_gaps(snapshot) & USERNS_GAP_HIDEPID)
-        fprintf(stderr, "userns_tree: processes may be hidden (hidepid, see proc(5))\n");
+        before = "; ";
+    }
+    for (size_t i = 0; i < sizeof notes / sizeof *notes; i++) {
+        if (userns_gaps(snapshot) & notes[i].gap) {
+            fprintf(stderr, "%s%s", before, notes[i].note);
+            before = "; ";
+        }
+    }
+    if (*before == ';')
+        fputc('\n', stderr);
 }
 
 /* Writes buffered output, which can fail. */
@@ -77,12 +95,20 @@ static int finish_output(void)
 
 int main(int argc, char *argv[])
 {
+    static const struct option long_options[] = {
+        { "proc", required_argument, NULL, 'p' },
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },
+        { NULL, 0, NULL, 0 },
+    };
+    static char name[] = "userns_tree";
     struct userns_options options = USERNS_OPTIONS_INIT;
     struct userns_snapshot *snapshot;
     int option, error;
 
+    argv[0] = name; /* the messages of getopt_long(3) begin with it */
     options.proc_path = "/proc";
-    while ((option = getopt(argc, argv, "p:hV")) != -1) {
+    while ((option = getopt_long(argc, argv, "p:hV", long_options, NULL)) != -1) {
         switch (option) {
         case 'p':
             options.proc_path = optarg;
@@ -94,12 +120,13 @@ int main(int argc, char *argv[])
             printf("userns_tree %s\n", userns_version());
             return finish_output();
         default:
-            fputs(usage, stderr);
+            fputs("Try 'userns_tree --help'.\n", stderr);
             return 2;
         }
     }
     if (optind < argc) {
-        fprintf(stderr, "userns_tree: unexpected argument '%s'\n%s", argv[optind], usage);
+        fprintf(stderr, "userns_tree: unexpected argument '%s'\nTry 'userns_tree --help'.\n",
+                argv[optind]);
         return 2;
     }
 

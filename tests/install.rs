@@ -104,6 +104,76 @@ fn all_files_are_installed_and_uninstalled() {
     assert_eq!(files(&stage), BTreeSet::new());
 }
 
+/// A copy of what was built, where make builds with other flags. Only the C compiler runs there, not cargo.
+fn copy_of_the_build(name: &str) -> Option<PathBuf> {
+    installed()?;
+    let target = scratch(name);
+    let _ = fs::remove_dir_all(&target);
+    fs::create_dir_all(&target).unwrap();
+    let built = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("install");
+    let mut copy = Command::new("cp");
+    copy.arg("-a").arg(built).arg(&target);
+    output("a copy", &mut copy).map(|_| target)
+}
+
+/// What was built with the flags of yesterday is not installed today.
+#[test]
+fn other_flags_build_again() {
+    let Some(target) = copy_of_the_build("other-flags") else { return };
+    let build = |arguments: &[&str]| {
+        let mut make = make(arguments);
+        make.arg("CARGO=false").env("CARGO_TARGET_DIR", &target).env_remove("MAKEFLAGS");
+        output("other flags", &mut make).unwrap()
+    };
+    let runpath = |file: &str| {
+        let mut readelf = Command::new("readelf");
+        let listing = output("other flags", readelf.args(["-dW"]).arg(target.join("install").join(file)))?;
+        Some(listing.lines().any(|line| line.contains("(RUNPATH)") || line.contains("(RPATH)")))
+    };
+    let home = "LDFLAGS=-Wl,-rpath,'/home/a developer/lib'";
+    for (flags, expected) in [(&[home][..], true), (&[], false), (&[home], true)] {
+        let log = build(flags);
+        assert!(log.contains("-o"), "nothing was built with {flags:?}: {log}");
+        for file in ["libuserns.so", "userns_tree", "userns_inspect"] {
+            let Some(found) = runpath(file) else { return };
+            assert_eq!(found, expected, "RUNPATH of {file} with {flags:?}");
+        }
+        let again = build(flags);
+        assert!(!again.contains("-o"), "the same flags {flags:?} build again: {again}");
+    }
+    for variable in ["CFLAGS=-O1", "CPPFLAGS=-DOTHER", "CC=cc -pipe"] {
+        assert!(build(&[home, variable]).contains("userns_tree.c"), "{variable}");
+        assert!(!build(&[home, variable]).contains("userns_tree.c"), "{variable}");
+    }
+    // Rust's flags: CARGO=false fails, which shows that make calls it.
+    let mut rust = make(&["CARGO=false", "RUSTFLAGS=-Cdebuginfo=0"]);
+    let result = rust.env("CARGO_TARGET_DIR", &target).output().unwrap();
+    assert!(!result.status.success(), "{result:?}");
+}
+
+#[test]
+fn make_explains_itself_and_cleans() {
+    let Some(help) = output("make help", &mut make(&["help"])) else { return };
+    let makefile = fs::read_to_string(root().join("Makefile")).unwrap();
+    let phony = makefile.lines().find_map(|line| line.strip_prefix(".PHONY: ")).unwrap();
+    for target in phony.split(' ').filter(|target| !["build", "always"].contains(target)) {
+        assert!(help.contains(&format!("make {target} ")), "{target}: {help}");
+    }
+    let Some(target) = copy_of_the_build("clean") else { return };
+    // Another directory for the programs of examples-c, which a developer may be using.
+    let top = scratch("clean-top");
+    let _ = fs::remove_dir_all(&top);
+    fs::create_dir_all(top.join("examples-c")).unwrap();
+    for file in ["Makefile", "Cargo.toml", "build.rs", "examples-c/Makefile"] {
+        fs::copy(root().join(file), top.join(file)).unwrap();
+    }
+    fs::create_dir(top.join("src")).unwrap();
+    fs::write(top.join("examples-c/userns_tree"), "").unwrap();
+    output("make clean", make(&["clean"]).current_dir(&top).env("CARGO_TARGET_DIR", &target));
+    assert_eq!(files(&target), BTreeSet::new());
+    assert!(!top.join("examples-c/userns_tree").exists());
+}
+
 #[test]
 fn the_release_library_is_small_and_hardened() {
     let Some(prefix) = installed() else { return };

@@ -24,25 +24,35 @@ fn the_live_tree() {
     assert_eq!(status, Some(0));
     assert!(output.starts_with('{') && output.contains("PIDs: "), "{output}");
     assert!(errors.lines().count() <= 1, "{errors}");
-    let (status, same, _) = run(&["-p", "/proc"]);
-    assert_eq!((status, same.lines().next()), (Some(0), output.lines().next()));
+    for option in ["-p", "--proc"] {
+        let (status, same, _) = run(&[option, "/proc"]);
+        assert_eq!((status, same.lines().next()), (Some(0), output.lines().next()));
+    }
 }
 
 #[test]
 fn help_and_version() {
-    let (status, help, errors) = run(&["-h"]);
-    assert_eq!((status, errors.as_str()), (Some(0), ""));
-    assert!(help.starts_with("Usage: userns_tree") && help.contains("-p DIR"), "{help}");
-    let version = format!("userns_tree {}\n", env!("CARGO_PKG_VERSION"));
-    assert_eq!(run(&["-V"]), (Some(0), version, String::new()));
+    for option in ["-h", "--help"] {
+        let (status, help, errors) = run(&[option]);
+        assert_eq!((status, errors.as_str()), (Some(0), ""));
+        assert!(help.starts_with("Usage: userns_tree") && help.contains("-p, --proc DIR"), "{help}");
+    }
+    for option in ["-V", "--version"] {
+        let version = format!("userns_tree {}\n", env!("CARGO_PKG_VERSION"));
+        assert_eq!(run(&[option]), (Some(0), version, String::new()));
+    }
 }
 
 #[test]
 fn wrong_usage() {
-    for arguments in [&["-x"][..], &["-p"], &["/proc"], &["-p", "/proc", "more"]] {
-        let (status, output, errors) = run(arguments);
+    for arguments in [&["-x"][..], &["--nonsense"], &["-p"], &["--proc"], &["/proc"], &["-p", "/proc", "more"]] {
+        // The name of the program does not depend on how it was called.
+        let output = Command::new(userns_tree()).arg0("./other").args(arguments).output().unwrap();
+        let (status, output, errors) = result(output);
         assert_eq!((status, output.as_str()), (Some(2), ""), "{arguments:?}");
-        assert!(errors.contains("Usage: userns_tree"), "{errors}");
+        let last = arguments.last().unwrap().trim_start_matches('-');
+        assert!(errors.starts_with("userns_tree: ") && errors.contains(last), "{errors}");
+        assert!(errors.ends_with("\nTry 'userns_tree --help'.\n") && errors.lines().count() == 2, "{errors}");
     }
 }
 
@@ -102,7 +112,23 @@ fn an_ordinary_user() {
     assert!(output.starts_with('{'), "{output}");
     let lines: Vec<&str> = errors.lines().collect();
     assert_eq!(lines.len(), 1, "{errors}");
-    assert!(lines[0].starts_with("userns_tree: ") && lines[0].ends_with(" could not be read"), "{errors}");
+    assert!(lines[0].starts_with("userns_tree: ") && lines[0].contains(" could not be read"), "{errors}");
+}
+
+/// Standard output is the tree; one line on standard error says what it does not show.
+#[test]
+fn in_a_container() {
+    let options = ["-Ur", "-m", "-p", "--fork", "--kill-child", "--mount-proc"];
+    let sandbox = |program: &Path| Command::new("unshare").args(options).arg(program).output();
+    if sandbox(Path::new("true")).map_or(true, |output| !output.status.success()) {
+        return skip("in_a_container", "unshare(1) is missing or cannot create these namespaces");
+    }
+    let (status, output, errors) = result(sandbox(&userns_tree()).unwrap());
+    assert_eq!(status, Some(0), "{errors}");
+    assert!(output.starts_with('{') && output.ends_with("}\n            PIDs: 1 \n"), "{output}");
+    let expected = "userns_tree: namespaces above and beside your own are not visible; \
+                    processes outside the PID namespace of this procfs are not visible\n";
+    assert_eq!(errors, expected);
 }
 
 fn is_accessible_to_all(program: &Path) -> bool {

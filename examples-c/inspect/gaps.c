@@ -9,9 +9,6 @@ static const struct {
 } gaps[] = {
     { USERNS_GAP_UNREADABLE, true, "processes that could not be read" },
     { USERNS_GAP_HIDEPID, false, "processes may be hidden (hidepid, see proc(5))" },
-    { USERNS_GAP_PIDNS, false,
-      "processes outside the PID namespace of this procfs are not visible" },
-    { USERNS_GAP_NESTED, false, "namespaces above and beside your own are not visible" },
     { USERNS_GAP_LINKS, true, "references to namespaces that could not be read" },
     { USERNS_GAP_DESCRIPTORS, true, "processes whose descriptors could not be read" },
     { USERNS_GAP_SOCKETS, true, "sockets whose network namespace is unknown" },
@@ -25,10 +22,23 @@ static const struct {
     { USERNS_GAP_NAMES, true, "processes whose names could not be read" },
 };
 
+/* In a container nobody can mend these two gaps, so they share a line. */
+static void print_horizon(uint32_t gaps)
+{
+    const char *processes = "processes outside the PID namespace of this procfs";
+    const char *namespaces = "namespaces above and beside your own";
+
+    if ((gaps & USERNS_GAP_PIDNS) && (gaps & USERNS_GAP_NESTED))
+        report(NULL, "not visible: %s; %s", namespaces, processes);
+    else if (gaps & (USERNS_GAP_PIDNS | USERNS_GAP_NESTED))
+        report(NULL, "not visible: %s", gaps & USERNS_GAP_PIDNS ? processes : namespaces);
+}
+
 void print_gaps(const struct userns_snapshot *snapshot)
 {
-    uint32_t unknown = userns_gaps(snapshot);
+    uint32_t unknown = userns_gaps(snapshot) & ~(USERNS_GAP_PIDNS | USERNS_GAP_NESTED);
 
+    print_horizon(userns_gaps(snapshot));
     for (size_t i = 0; i < sizeof gaps / sizeof *gaps; i++) {
         unknown &= ~gaps[i].gap;
         if ((userns_gaps(snapshot) & gaps[i].gap) == 0)

@@ -4,14 +4,45 @@
 
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <userns.h>
 
-/* What to show. */
+/* Which namespaces to show, in which order, and how much of each. */
 struct view {
     const struct userns_snapshot *snapshot;
-    bool pids; /* list the PIDs of members */
-    bool pins; /* list pins */
+    int procfs;   /* a descriptor of the scanned procfs, or -1 */
+    bool pids;    /* list the PIDs of members */
+    bool pins;    /* list pins */
+    bool holders; /* list all holders of pins, even if there are many */
+    bool empty;   /* only namespaces without processes */
+    bool owned;   /* only namespaces with this owner: */
+    uid_t owner;
+    enum order { BY_PID, BY_INODE, BY_PROCESSES, BY_OWNER } order;
 };
+
+/* The command line. */
+struct request {
+    struct userns_options options;
+    struct view view;
+    enum { ALL, SELF, ONE_PID, ONE_INODE } show;
+    uint64_t number; /* for ONE_PID and ONE_INODE */
+};
+
+/* request.c */
+
+/* Reads the command line. Ends the program if it is wrong, or asks for help or the version. */
+void parse(int argc, char *argv[], struct request *request);
+
+/* message.c: messages on standard error, which begin with the name of the program. */
+
+/* Prints a message: what it is about, which may be NULL and contain any bytes, and a sentence. */
+void report(const char *about, const char *format, ...);
+
+/* Reports wrong usage, with an argument that may be NULL, and ends the program. */
+void reject(const char *option, const char *argument, const char *problem);
+
+/* Writes buffered output, which can fail. Returns the exit status. */
+int finish_output(void);
 
 /*
  * line.c: a line of output consists of rails (the lines of the tree), a label and items. Items
@@ -25,10 +56,16 @@ enum style { NORMAL, BOLD, DIM, YELLOW };
 /* Looks up the width and the abilities of the terminal. Comes before all other output. */
 void begin_output(void);
 
-/* Adds a rail in front of the following lines, replaces the last one, or removes it. */
+/* Adds a rail in front of the following lines, or removes the last one. */
 void push_rail(enum rail rail);
-void replace_rail(enum rail rail);
 void pop_rail(void);
+
+/*
+ * Begins the heading of a node, at the end of the branch that the last rail is. The lines that
+ * follow, also if the heading itself wraps, are beside that branch and have one more rail: the
+ * line to the node's children, if it has any.
+ */
+void begin_heading(bool has_children);
 
 /* Begins a line with a label of this many columns. If it wraps, it is indented by hanging. */
 void begin_line(const char *label, int columns, int hanging);
@@ -42,6 +79,23 @@ void set_style(enum style style);
 void put_named(const char *name, const char *format, ...);
 #define put(...) put_named(NULL, __VA_ARGS__)
 
+/*
+ * Writes a name or path, with escapes \xNN, and in quotes if it could be read as several words.
+ * Returns its number of columns. If out is NULL, it only counts.
+ */
+int put_escaped(FILE *out, const char *text);
+
+/* members.c */
+
+/* Prints the member processes by name, if there are any. */
+void print_members(const struct view *view, const pid_t *pids, size_t count);
+
+/* The name of a process for output, "?" if it is unknown. */
+const char *name_of(const struct view *view, pid_t pid);
+
+/* Allocates an array of zeros. Ends the program if there is no memory. */
+void *allocate(size_t count, size_t size);
+
 /* pins.c */
 
 /* Prints one line for each group of pins, except those of kind USERNS_PIN_OWNED. */
@@ -51,13 +105,24 @@ void print_pins(const struct view *view, const char *label, int columns,
 /* Adds the holders of pins to a line. Of many processes it names only a few. */
 void put_holders(const struct view *view, const struct userns_pin *const *pins, size_t count);
 
-/* The name of a process for output, "?" if it is unknown. */
-const char *name_of(const struct view *view, pid_t pid);
+/* The number of pins of kind USERNS_PIN_MEMBER, which are the first. */
+size_t count_members(const struct userns_pin *const *pins, size_t count);
 
 /* node.c */
 
-/* Prints a node and all its descendants. */
-void print_tree(const struct view *view, const struct userns_node *node);
+/* Adds the heading of a node to a line: inode number, owner, id and properties. */
+void put_heading(const struct userns_node *node);
+
+/* Prints the members, the pins and the owned namespaces of a node. */
+void print_node(const struct view *view, const struct userns_node *node);
+
+/* Prints a nonuser namespace with its owner, its members and its other pins. */
+void print_nonuser(const struct view *view, const struct userns_nonuser *nonuser);
+
+/* tree.c */
+
+/* Prints nodes and their descendants, as far as the view shows them, and a line of totals. */
+void print_trees(const struct view *view, const struct userns_node *const *nodes, size_t count);
 
 /* gaps.c */
 

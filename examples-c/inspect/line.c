@@ -12,7 +12,7 @@
 
 enum { RAIL_COLUMNS = 3 };
 
-static const char *const ascii_rails[] = { "   ", "   ", "   ", "   " };
+static const char *const ascii_rails[] = { "   ", "|- ", "`- ", "|  " };
 static const char *const drawn_rails[] = { "   ", "├─ ", "└─ ", "│  " };
 static const char *const styles[] = { "\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[33m" };
 
@@ -26,18 +26,22 @@ static struct {
     int column;          /* of the next item */
     int indent;          /* of the next line, if this one wraps */
     bool is_empty;       /* there is no item yet */
+    bool is_heading;     /* the first line of a heading */
+    bool has_children;   /* of the node of the heading */
 } line;
 
 void begin_output(void)
 {
     const char *columns = getenv("COLUMNS"), *no_colour = getenv("NO_COLOR");
+    const char *terminal = getenv("TERM");
     struct winsize window;
 
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0)
         width = window.ws_col;
     else if (columns != NULL && atoi(columns) > 0)
         width = atoi(columns);
-    is_coloured = isatty(STDOUT_FILENO) && (no_colour == NULL || *no_colour == '\0');
+    is_coloured = isatty(STDOUT_FILENO) && (no_colour == NULL || *no_colour == '\0') &&
+                  terminal != NULL && *terminal != '\0' && strcmp(terminal, "dumb") != 0;
     if (strcmp(nl_langinfo(CODESET), "UTF-8") == 0)
         rail_texts = drawn_rails;
 }
@@ -63,13 +67,9 @@ static int columns_of(const char *text, size_t left, size_t *length)
     return columns > 0 && character != L'\\' && character != L'"' ? columns : 0;
 }
 
-/*
- * Writes a name or path, with escapes \xNN, and in quotes if it could be read as several words.
- * Returns its number of columns. If out is NULL, it only counts.
- */
-static int put_escaped(FILE *out, const char *text)
+int put_escaped(FILE *out, const char *text)
 {
-    const char *quote = strpbrk(text, " ,") != NULL ? "\"" : "";
+    const char *quote = *text == '\0' || strpbrk(text, " ,") != NULL ? "\"" : "";
     int columns = 2 * (int)strlen(quote);
 
     if (out != NULL)
@@ -90,11 +90,6 @@ static int put_escaped(FILE *out, const char *text)
 void push_rail(enum rail rail)
 {
     line.rails[line.depth++] = rail;
-}
-
-void replace_rail(enum rail rail)
-{
-    line.rails[line.depth - 1] = rail;
 }
 
 void pop_rail(void)
@@ -120,9 +115,24 @@ void begin_line(const char *label, int columns, int hanging)
     line.is_empty = true;
 }
 
+void begin_heading(bool has_children)
+{
+    begin_line("", 0, 0);
+    line.is_heading = true;
+    line.has_children = has_children;
+}
+
 void end_line(void)
 {
+    enum rail *branch = line.depth > 0 ? &line.rails[line.depth - 1] : NULL;
+
     putchar('\n');
+    if (!line.is_heading)
+        return;
+    line.is_heading = false;
+    if (branch != NULL)
+        *branch = *branch == CHILD_RAIL ? BESIDE_RAIL : NO_RAIL;
+    push_rail(line.has_children ? BESIDE_RAIL : NO_RAIL);
 }
 
 void put_named(const char *name, const char *format, ...)

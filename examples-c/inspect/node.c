@@ -1,88 +1,8 @@
-/* A node of the tree: its heading, members, pins and the namespaces that it owns. */
+/* One namespace: its heading, its members, its pins, and what it owns or which node owns it. */
 #include "inspect.h"
 #include <pwd.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-struct member {
-    const char *name;
-    pid_t pid;
-};
-
-static int by_name(const void *a, const void *b)
-{
-    const struct member *one = a, *other = b;
-    int order = strcmp(one->name, other->name);
-
-    return order != 0 ? order : (one->pid > other->pid) - (one->pid < other->pid);
-}
-
-/* "bash 12 45 99, sleep 7": short even for thousands of processes. */
-static void put_members(const struct view *view, const struct member *members, size_t count)
-{
-    for (size_t i = 0, end; i < count; i = end) {
-        for (end = i + 1; end < count && strcmp(members[end].name, members[i].name) == 0;)
-            end++;
-        const char *comma = end < count ? "," : "";
-        if (!view->pids) {
-            put_named(members[i].name, " (%zu)%s", end - i, comma);
-            continue;
-        }
-        put_named(members[i].name, " %ld%s", (long)members[i].pid, end - i == 1 ? comma : "");
-        for (size_t j = i + 1; j < end; j++)
-            put("%ld%s", (long)members[j].pid, j + 1 == end ? comma : "");
-    }
-}
-
-static void print_members(const struct view *view, const struct userns_node *node)
-{
-    size_t count;
-    const pid_t *pids = userns_pids(node, &count);
-    struct member *members = calloc(count + 1, sizeof *members);
-
-    if (members == NULL) {
-        perror("userns_inspect");
-        exit(EXIT_FAILURE);
-    }
-    for (size_t i = 0; i < count; i++) {
-        members[i].name = name_of(view, pids[i]);
-        members[i].pid = pids[i];
-    }
-    qsort(members, count, sizeof *members, by_name);
-    if (count > 0) {
-        begin_line("members", LABEL, HANGING);
-        put("%zu:", count);
-        put_members(view, members, count);
-        end_line();
-    }
-    free(members);
-}
-
-static void print_owned(const struct view *view, const struct userns_node *node)
-{
-    size_t count;
-    const struct userns_nonuser *const *owned = userns_owned(node, &count);
-
-    for (size_t i = 0; i < count; i++) {
-        size_t processes = userns_nonuser_member_count(owned[i]), pin_count, members = 0;
-        const struct userns_pin *const *pins = userns_nonuser_pins(owned[i], &pin_count);
-
-        while (members < pin_count && userns_pin_kind(pins[members]) == USERNS_PIN_MEMBER)
-            members++; /* members are the first kind */
-        begin_line(i == 0 ? "owns" : "", LABEL, 2 * HANGING);
-        put("%-6s %10" PRIu64 " %6zu process%s%s", userns_nonuser_type_name(owned[i]),
-            userns_nonuser_inode(owned[i]), processes, processes == 1 ? "" : "es",
-            view->pins && members > 0 ? ":" : "");
-        if (view->pins)
-            put_holders(view, pins, members);
-        end_line();
-        if (view->pins)
-            print_pins(view, "", LABEL + HANGING, pins + members, pin_count - members);
-    }
-}
-
-static void print_heading(const struct userns_node *node)
+void put_heading(const struct userns_node *node)
 {
     static const struct {
         uint32_t flag;
@@ -96,7 +16,6 @@ static void print_heading(const struct userns_node *node)
     const struct passwd *user;
     uid_t uid;
 
-    begin_line("", 0, HANGING);
     set_style(BOLD);
     put("%" PRIu64, userns_inode(node));
     set_style(NORMAL);
@@ -113,35 +32,78 @@ static void print_heading(const struct userns_node *node)
         if (userns_flags(node) & flags[i].flag)
             put("%s", flags[i].notice);
     set_style(NORMAL);
-    end_line();
 }
 
-/* Prints everything but the heading, then the descendants. */
-static void print_below_heading(const struct view *view, const struct userns_node *node)
+static void print_owned(const struct view *view, const struct userns_node *node)
 {
-    size_t count, pin_count;
-    const struct userns_node *const *children = userns_children(node, &count);
-    const struct userns_pin *const *pins = userns_pins(node, &pin_count);
-
-    push_rail(count > 0 ? BESIDE_RAIL : NO_RAIL);
-    print_members(view, node);
-    if (view->pins)
-        print_pins(view, "held by", LABEL, pins, pin_count);
-    print_owned(view, node);
-    pop_rail();
+    size_t count;
+    const struct userns_nonuser *const *owned = userns_owned(node, &count);
 
     for (size_t i = 0; i < count; i++) {
-        bool is_last = i + 1 == count;
-        push_rail(is_last ? LAST_CHILD_RAIL : CHILD_RAIL);
-        print_heading(children[i]);
-        replace_rail(is_last ? NO_RAIL : BESIDE_RAIL);
-        print_below_heading(view, children[i]);
-        pop_rail();
+        size_t processes = userns_nonuser_member_count(owned[i]), pin_count, members;
+        const struct userns_pin *const *pins = userns_nonuser_pins(owned[i], &pin_count);
+
+        members = count_members(pins, pin_count);
+        begin_line(i == 0 ? "owns" : "", LABEL, 2 * HANGING);
+        put("%-6s %10" PRIu64 " %6zu process%s%s", userns_nonuser_type_name(owned[i]),
+            userns_nonuser_inode(owned[i]), processes, processes == 1 ? "" : "es",
+            view->pins && members > 0 ? ":" : "");
+        if (view->pins)
+            put_holders(view, pins, members);
+        end_line();
+        if (view->pins)
+            print_pins(view, "", LABEL + HANGING, pins + members, pin_count - members);
     }
 }
 
-void print_tree(const struct view *view, const struct userns_node *node)
+void print_node(const struct view *view, const struct userns_node *node)
 {
-    print_heading(node);
-    print_below_heading(view, node);
+    size_t count, pin_count;
+    const pid_t *pids = userns_pids(node, &count);
+    const struct userns_pin *const *pins = userns_pins(node, &pin_count);
+
+    print_members(view, pids, count);
+    if (view->pins)
+        print_pins(view, "held by", LABEL, pins, pin_count);
+    print_owned(view, node);
+}
+
+void print_nonuser(const struct view *view, const struct userns_nonuser *nonuser)
+{
+    const struct userns_node *owner = userns_nonuser_owner(nonuser);
+    const struct userns_nonuser *parent = userns_nonuser_parent(nonuser);
+    size_t count, members;
+    const struct userns_pin *const *pins = userns_nonuser_pins(nonuser, &count);
+    struct view all = *view;
+
+    all.holders = true;
+    begin_heading(false);
+    put("%s", userns_nonuser_type_name(nonuser));
+    set_style(BOLD);
+    put("%" PRIu64, userns_nonuser_inode(nonuser));
+    set_style(NORMAL);
+    if (userns_nonuser_id(nonuser) != 0)
+        put("id %" PRIu64, userns_nonuser_id(nonuser));
+    end_line();
+
+    begin_line("owner", LABEL, HANGING);
+    if (owner != NULL)
+        put_heading(owner);
+    else
+        put("not visible");
+    end_line();
+    if (parent != NULL) {
+        begin_line("parent", LABEL, HANGING);
+        put("%" PRIu64, userns_nonuser_inode(parent));
+        end_line();
+    }
+    members = count_members(pins, count);
+    if (members > 0) {
+        begin_line("members", LABEL, HANGING);
+        put("%zu:", userns_nonuser_member_count(nonuser));
+        put_holders(&all, pins, members);
+        end_line();
+    }
+    print_pins(&all, "held by", LABEL, pins + members, count - members);
+    pop_rail();
 }

@@ -1,14 +1,6 @@
 /* The pins of a namespace: what keeps it alive. */
 #include "inspect.h"
-#include <stdio.h>
 #include <string.h>
-
-const char *name_of(const struct view *view, pid_t pid)
-{
-    const char *name = userns_process_name(view->snapshot, pid);
-
-    return name != NULL && *name != '\0' ? name : "?";
-}
 
 /* "bash 12 fd 7,": the process of a pin, with its thread and descriptor. */
 static void put_holder(const struct view *view, const struct userns_pin *pin, const char *comma)
@@ -27,13 +19,22 @@ static void put_holder(const struct view *view, const struct userns_pin *pin, co
 void put_holders(const struct view *view, const struct userns_pin *const *pins, size_t count)
 {
     enum { EXAMPLES = 4 };
-    bool all = count <= EXAMPLES || userns_pin_descriptor(pins[0]) >= 0;
+    bool all = view->holders || count <= EXAMPLES || userns_pin_descriptor(pins[0]) >= 0;
     size_t shown = all ? count : EXAMPLES;
 
     for (size_t i = 0; i < shown; i++)
         put_holder(view, pins[i], i + 1 < shown ? "," : "");
     if (shown < count)
         put("and %zu more", count - shown);
+}
+
+size_t count_members(const struct userns_pin *const *pins, size_t count)
+{
+    size_t members = 0;
+
+    while (members < count && userns_pin_kind(pins[members]) == USERNS_PIN_MEMBER)
+        members++;
+    return members;
 }
 
 /* Whether two pins share a line: they have the same kind and, if they are mounts, path. */

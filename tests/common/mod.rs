@@ -122,7 +122,8 @@ pub fn userns_tree() -> PathBuf {
 
 /// The program `userns_inspect`, which has several source files.
 pub fn userns_inspect() -> PathBuf {
-    let parts = ["gaps", "line", "node", "pins"].map(|part| root().join(format!("examples-c/inspect/{part}.c")));
+    let parts = fs::read_dir(root().join("examples-c/inspect")).unwrap().map(|entry| entry.unwrap().path());
+    let parts: Vec<PathBuf> = parts.filter(|path| path.extension().is_some_and(|name| name == "c")).collect();
     let mut flags = vec!["-std=c99", "-D_POSIX_C_SOURCE=200809L"];
     flags.extend(parts.iter().map(|part| part.to_str().unwrap()));
     compile(&root().join("examples-c/userns_inspect.c"), &flags)

@@ -1,0 +1,150 @@
+//! The command `userns_inspect`: its output for real namespaces.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod pins;
+mod request;
+mod terminal;
+mod tree;
+
+use common::{skip, userns_inspect};
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Output, Stdio};
+use std::{io, ptr};
+
+fn inspect(arguments: &[&str]) -> Command {
+    let mut command = Command::new(userns_inspect());
+    command.args(arguments).env("LC_ALL", "C").env("COLUMNS", "300").env("TERM", "xterm").env_remove("NO_COLOR");
+    command
+}
+
+/// Exit status, standard output and standard error.
+fn result(output: Output) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = output;
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+    result(inspect(arguments).output().unwrap())
+}
+
+/// The output of a run that must succeed.
+fn shown(arguments: &[&str]) -> String {
+    let (status, output, errors) = run(arguments);
+    assert_eq!(status, Some(0), "{arguments:?}: {errors}");
+    output
+}
+
+/// A process that waits for the end of its input, which comes at the latest when this test process ends.
+struct Waiting(Child);
+
+impl Waiting {
+    fn pid(&self) -> String {
+        self.0.id().to_string()
+    }
+
+    fn inode(&self, kind: &str) -> String {
+        fs::metadata(format!("/proc/{}/ns/{kind}", self.0.id())).unwrap().ino().to_string()
+    }
+
+    /// Waits until the process executes cat. Fails if it ends before.
+    fn wait_until_cat(&self) {
+        let read = |file: &str| fs::read_to_string(format!("/proc/{}/{file}", self.0.id())).unwrap();
+        while read("comm") != "cat\n" {
+            assert!(!read("status").contains("State:\tZ"), "the process has ended");
+        }
+    }
+
+    fn open(&self, kind: &str) -> File {
+        File::open(format!("/proc/{}/ns/{kind}", self.0.id())).unwrap()
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Runs a command in new namespaces.
+fn unshare(command: &mut Command, flags: libc::c_int) -> &mut Command {
+    // SAFETY: between fork and exec there is only one system call, which is async-signal-safe.
+    unsafe {
+        command.pre_exec(move || match libc::unshare(flags) {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        })
+    }
+}
+
+/// Starts cat in new namespaces. Returns `None` and reports a skip if they cannot be created.
+fn waiting_as(test: &str, program: &OsStr, flags: libc::c_int) -> Option<Waiting> {
+    let mut command = Command::new(program);
+    command.arg0("cat").stdin(Stdio::piped()).stdout(Stdio::null());
+    match unshare(&mut command, flags).spawn() {
+        Ok(child) => Some(Waiting(child)),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EPERM | libc::ENOSPC | libc::EINVAL)) => {
+            skip(test, &format!("cannot create namespaces: {error}"));
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn waiting(test: &str, flags: libc::c_int) -> Option<Waiting> {
+    waiting_as(test, OsStr::new("cat"), flags)
+}
+
+/// Starts a shell script with unshare(1). Returns it and its first line of output.
+fn script(test: &str, options: &[&str], script: &str, argument: &OsStr) -> Option<(Waiting, String)> {
+    if Command::new("unshare").args(options).arg("true").output().map_or(true, |output| !output.status.success()) {
+        skip(test, "unshare(1) is missing or cannot create these namespaces");
+        return None;
+    }
+    let mut command = Command::new("unshare");
+    command.args(options).args(["sh", "-ec", script, "sh"]).arg(argument);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let waiting = Waiting(child);
+    assert!(line.ends_with('\n'), "the script of {test} failed");
+    Some((waiting, line.trim_end().to_string()))
+}
+
+fn widest(text: &str) -> usize {
+    text.lines().map(|line| line.chars().count()).max().unwrap_or(0)
+}
+
+/// Whether a number or name occurs as a whole word.
+fn has_word(text: &str, word: &str) -> bool {
+    text.split(|c: char| !c.is_alphanumeric()).any(|other| other == word)
+}
+
+/// Whether there is a UTF-8 locale.
+fn has_utf8() -> bool {
+    // SAFETY: the name is a C string, and NULL means that there is no base locale.
+    let locale = unsafe { libc::newlocale(libc::LC_CTYPE_MASK, c"C.UTF-8".as_ptr(), ptr::null_mut()) };
+    if !locale.is_null() {
+        // SAFETY: newlocale() returned it, and nothing uses it.
+        unsafe { libc::freelocale(locale) };
+    }
+    !locale.is_null()
+}
+
+/// A process with two child namespaces.
+const FAMILY: &str = "exec 3<&0; unshare -Ur cat <&3 >/dev/null & unshare -Ur cat <&3 >/dev/null &
+    while ! { [ -r /proc/$!/ns/user ] && [ \"$(cat /proc/$!/comm)\" = cat ]; }; do :; done
+    sleep 0.2; echo ready; exec cat";
+
+/// A process with 60 children.
+const MANY: &str = "exec 3<&0; i=0
+    while [ $i -lt 60 ]; do cat <&3 >/dev/null & i=$((i + 1)); done
+    while ! [ \"$(cat /proc/$!/comm)\" = cat ]; do :; done; sleep 0.2
+    echo ready; exec cat";
