@@ -7,7 +7,7 @@ use super::procfs::Procfs;
 use super::users::Users;
 use crate::error::Error;
 use crate::facts::{Facts, Gap, Hold, Holder, NamespaceType, Source, Target};
-use crate::sys::file::{self, Fd, Identity};
+use crate::sys::file::{Fd, Identity};
 use crate::sys::{Errno, pidfd};
 use crate::util::arrays::push;
 use crate::util::parse;
@@ -68,7 +68,7 @@ impl<'p> Context<'p> {
             return Some(pidfd::own_pid());
         }
         let mut text = [0; 16];
-        let link = file::read_link_at(self.procfs.root(), c"self", &mut text).ok()?;
+        let link = self.procfs.read_link(self.procfs.root(), c"self", &mut text).ok()?;
         parse::number(link)?.try_into().ok()
     }
 

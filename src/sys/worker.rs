@@ -126,7 +126,7 @@ impl Shared {
             let call = self.call.load(Ordering::Acquire);
             let is_stuck = call % 2 == 1 && call == last;
             if is_stuck && self.call.compare_exchange(call, ABANDONED, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-                kill(pidfd); // which ends such a wait at once
+                kill(pid, pidfd); // which ends such a wait at once
                 break;
             }
             last = call;
@@ -144,7 +144,8 @@ impl Shared {
     }
 }
 
-/// Waits for some milliseconds. Must not change errno, which the worker uses: it is thread-local data. ppoll(2) does not if the time is
+/// Waits for some milliseconds; true if the worker has ended, or if the caller may only wait without a limit, since a security
+/// policy refuses ppoll(2). Must not change errno, which the worker uses: it is thread-local data. ppoll(2) does not if the time is
 /// over, and no signal can interrupt it.
 fn has_ended(pidfd: c_int, milliseconds: u32) -> bool {
     let mut poll = libc::pollfd { fd: pidfd, events: libc::POLLIN, revents: 0 };
@@ -152,13 +153,18 @@ fn has_ended(pidfd: c_int, milliseconds: u32) -> bool {
     let mut time: [c_long; 2] = [0, milliseconds as c_long * 1_000_000];
     let no_mask = ptr::null::<c_void>();
     // SAFETY: `poll` and `time` may be written.
-    unsafe { libc::syscall(libc::SYS_ppoll, &raw mut poll, 1 as c_long, time.as_mut_ptr(), no_mask, 0 as c_long) > 0 }
+    unsafe { libc::syscall(libc::SYS_ppoll, &raw mut poll, 1 as c_long, time.as_mut_ptr(), no_mask, 0 as c_long) != 0 }
 }
 
-fn kill(pidfd: c_int) {
-    let (pidfd, none) = (c_long::from(pidfd), ptr::null::<c_void>());
+fn kill(pid: c_int, pidfd: c_int) {
+    let (number, none) = (c_long::from(libc::SIGKILL), ptr::null::<c_void>());
     // SAFETY: the call takes no other pointer.
-    unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd, c_long::from(libc::SIGKILL), none, 0 as c_long) };
+    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, c_long::from(pidfd), number, none, 0 as c_long) };
+    if sent != 0 {
+        // A security policy refuses it. The worker was not waited for, so the number is still its own.
+        // SAFETY: the call takes no pointer.
+        unsafe { libc::syscall(libc::SYS_kill, c_long::from(pid), number) };
+    }
 }
 
 fn close(number: c_int) {

@@ -20,32 +20,37 @@ static const struct call {
     int number;
     int errors[16];
 } calls[] = {
-#define CALL(name, ...) { #name, __NR_##name, { __VA_ARGS__ } }
-    CALL(openat, EACCES, EPERM, ENOENT, ESRCH, EMFILE, ENFILE, ENOMEM, EIO, ENXIO, ELOOP, EINTR,
-         ENOSYS),
-    CALL(openat2, EACCES, EPERM, ENOENT, ESRCH, EMFILE, ENFILE, ENOMEM, EIO, EXDEV, EAGAIN, EINVAL,
-         EINTR, ENOSYS),
-    CALL(read, EIO, EACCES, EPERM, ESRCH, ENOMEM, EINVAL, EINTR, SHORT_READ),
-    CALL(readlinkat, EACCES, EPERM, ENOENT, ESRCH, ENOMEM, EINVAL, EIO, ENOSYS),
-    CALL(getdents64, EACCES, EPERM, ENOENT, ENOMEM, EIO, EINVAL, ENOSYS),
-    CALL(newfstatat, EACCES, EPERM, ENOENT, ENOMEM, EIO, EOVERFLOW, ENOSYS),
-    CALL(statx, EACCES, EPERM, ENOENT, ENOMEM, EIO, ENOSYS),
-    CALL(fstatfs, EIO, EPERM, ENOMEM, ENOSYS),
-    CALL(ioctl, EPERM, EACCES, ENOTTY, EINVAL, ENOMEM, EMFILE, ENFILE, EIO, ENOENT, ESRCH, ENOSYS),
-    CALL(lseek, EINVAL, ESPIPE),
-    CALL(pidfd_open, EPERM, ESRCH, EINVAL, EMFILE, ENFILE, ENOMEM, ENOSYS),
-    CALL(pidfd_getfd, EPERM, ESRCH, EBADF, EMFILE, ENFILE, ENOSYS),
-    CALL(kcmp, EPERM, ESRCH, EBADF, ENOSYS),
-    CALL(clone, EAGAIN, ENOMEM, EPERM, ENOSYS),
-    CALL(setns, EPERM, EINVAL, ENOMEM, ENOSYS),
-    CALL(unshare, EPERM, ENOMEM, ENOSPC, ENOSYS),
-    CALL(mount, EPERM, EINVAL, ENOMEM, ENOSYS),
-    CALL(umount2, EPERM, EINVAL, EBUSY, ENOMEM, ENOSYS),
-    CALL(wait4, ECHILD, EINTR),
-    CALL(capget, EPERM, EINVAL, ENOSYS),
-    CALL(getgroups, EPERM, EINVAL, ENOSYS),
-    CALL(bpf, EPERM, EINVAL, E2BIG, ENOMEM, EACCES, EAGAIN, EMFILE, ENOSPC, ENOSYS),
-    CALL(mmap, ENOMEM, EPERM, ENODEV),
+#define CALL(name) #name, __NR_##name
+    { CALL(openat),
+      { EACCES, EPERM, ENOENT, ESRCH, EMFILE, ENFILE, ENOMEM, EIO, ENXIO, ELOOP, EINTR, ENOSYS } },
+    { CALL(openat2),
+      { EACCES, EPERM, ENOENT, ESRCH, EMFILE, ENFILE, ENOMEM, EIO, EXDEV, EAGAIN, EINVAL, EINTR,
+        ENOSYS } },
+    { CALL(read), { EIO, EACCES, EPERM, ESRCH, ENOMEM, EINVAL, EINTR, SHORT_READ } },
+    { CALL(readlinkat), { EACCES, EPERM, ENOENT, ESRCH, ENOMEM, EINVAL, EIO, ENOSYS } },
+    { CALL(getdents64), { EACCES, EPERM, ENOENT, ENOMEM, EIO, EINVAL, ENOSYS } },
+    { CALL(newfstatat), { EACCES, EPERM, ENOENT, ENOMEM, EIO, EOVERFLOW, ENOSYS } },
+    { CALL(statx), { EACCES, EPERM, ENOENT, ENOMEM, EIO, ENOSYS } },
+    { CALL(fstatfs), { EIO, EPERM, ENOMEM, ENOSYS } },
+    { CALL(ioctl),
+      { EPERM, EACCES, ENOTTY, EINVAL, ENOMEM, EMFILE, ENFILE, EIO, ENOENT, ESRCH, ENOSYS } },
+    { CALL(lseek), { EINVAL, ESPIPE } },
+    { CALL(pidfd_open), { EPERM, ESRCH, EINVAL, EMFILE, ENFILE, ENOMEM, ENOSYS } },
+    { CALL(pidfd_getfd), { EPERM, ESRCH, EBADF, EMFILE, ENFILE, ENOSYS } },
+    { CALL(kcmp), { EPERM, ESRCH, EBADF, ENOSYS } },
+    { CALL(clone), { EAGAIN, ENOMEM, EPERM, ENOSYS } },
+    { CALL(clone3), { EPERM, ENOSYS } },
+    { CALL(ppoll), { EINTR, EINVAL, ENOMEM, EPERM, ENOSYS } },
+    { CALL(pidfd_send_signal), { EPERM, ESRCH, ENOSYS } },
+    { CALL(setns), { EPERM, EINVAL, ENOMEM, ENOSYS } },
+    { CALL(unshare), { EPERM, ENOMEM, ENOSPC, ENOSYS } },
+    { CALL(mount), { EPERM, EINVAL, ENOMEM, ENOSYS } },
+    { CALL(umount2), { EPERM, EINVAL, EBUSY, ENOMEM, ENOSYS } },
+    { CALL(wait4), { ECHILD, EINTR } },
+    { CALL(capget), { EPERM, EINVAL, ENOSYS } },
+    { CALL(getgroups), { EPERM, EINVAL, ENOSYS } },
+    { CALL(bpf), { EPERM, EINVAL, E2BIG, ENOMEM, EACCES, EAGAIN, EMFILE, ENOSPC, ENOSYS } },
+    { CALL(mmap), { ENOMEM, EPERM, ENODEV } },
     { "statmount", 457, { ENOENT, EPERM, EINVAL, EOVERFLOW, ENOMEM, ENOSYS } },
     { "listmount", 458, { ENOENT, EPERM, EINVAL, ENOMEM, ENOSYS } },
 };
@@ -73,7 +78,8 @@ static int send_calls_to_listener(void)
     for (int i = 0; i < CALLS; i++) {
         filter[program.len++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
                                                              (unsigned)calls[i].number, 0, 1);
-        filter[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+        filter[program.len++] =
+            (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
     }
     filter[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
@@ -248,8 +254,8 @@ static void answer_call(int listener, int process, pid_t pid, const struct fault
     CHECK(call < CALLS);
     if (!scanner->has_scanned) {
         occurrence = occurrences[call]++;
-        if (call == fault->call && (fault->always ? occurrence >= fault->occurrence
-                                                  : occurrence == fault->occurrence)) {
+        if (call == fault->call &&
+            (fault->always ? occurrence >= fault->occurrence : occurrence == fault->occurrence)) {
             response.flags = 0;
             if (fault->error != SHORT_READ)
                 response.error = -fault->error;
@@ -329,7 +335,7 @@ enum outcome {
     OUTCOMES
 };
 
-static const char *const outcome_names[] = { "same",   "counted", "gone",         "old", "error",
+static const char *const outcome_names[] = { "same",   "counted", "gone",         "old",  "error",
                                              "SILENT", "FALSE",   "UNDOCUMENTED", "CRASH" };
 
 static struct scanner expected;

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod leaks;
 mod pins;
 mod request;
 mod terminal;
