@@ -1,8 +1,15 @@
 /* Which mounts a scan sees while others mount, and change what they see; and what many cost. */
 #include "situation.h"
 #include "pins.h"
-#include <dirent.h>
 #include <time.h>
+
+/* How many scans to do; the environment variable SCANS asks for another number, by hand. */
+static int scans(int count)
+{
+    const char *number = getenv("SCANS");
+
+    return number != NULL ? atoi(number) : rounds(count);
+}
 
 /* ---- Mounts elsewhere ---- */
 
@@ -53,15 +60,13 @@ static void check_found(uint64_t inode, size_t unopened)
 SITUATION(mounts_elsewhere, IN_SANDBOX | BY_BPF,
           "bind mounts, one below another mount, are found while others mount all the time")
 {
-    const char *scans = getenv("SCANS"); /* for more of them, by hand */
-    int count = scans != NULL ? atoi(scans) : rounds(200);
     struct held *visible = shared(sizeof *visible), *hidden = shared(sizeof *hidden);
     size_t unopened = gap_count_now(USERNS_GAP_UNOPENED_MOUNTS);
 
     start(hold_by_mount, visible);
     start(hold_by_overmounted_mount, hidden);
     start(start_mounting, NULL);
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < scans(200); i++) {
         check_found(visible->inode, unopened);
         check_found(hidden->inode, unopened);
     }
@@ -138,7 +143,7 @@ static void scan_beside_flips(const char *one, const char *other, void (*stay)(v
     *flip = (struct flip){ { one, other }, 0, shared(sizeof *flip->held) };
     start(wait_and_flip, flip);
     flip->holder = start(stay, flip);
-    for (int i = 0; i < rounds(400); i++)
+    for (int i = 0; i < scans(400); i++)
         check_found(flip->held->inode, unopened);
 }
 
