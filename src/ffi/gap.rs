@@ -5,8 +5,8 @@ use crate::facts::Gap;
 /// userns_gaps(): some processes could not be read; they are in no node. The caller may not
 /// read them; or something is mounted over their entries in the procfs; or the kernel does
 /// not answer: a process inside execve(2) that waits for a file server blocks its readers. A
-/// scan waits at most 0.1 seconds for such a process, and for one second in all plus 10
-/// milliseconds for each, and from Linux 6.11 on finds the user namespace of the process
+/// scan waits at most half a second for each of the first three such processes and 10
+/// milliseconds for each other, and from Linux 6.11 on finds the user namespace of the process
 /// nevertheless. Counts processes.
 pub const USERNS_GAP_UNREADABLE: u32 = 0x1;
 /// userns_gaps(): the procfs hides, or may hide, processes from this caller (mount option
