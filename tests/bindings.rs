@@ -88,7 +88,8 @@ struct Programs {
 impl Programs {
     /// A situation of `tests/c/display.c` with this program.
     fn display(&self, situation: &str) {
-        situation_with("display", situation, &[("USERNS_TREE", self.tree.clone())]);
+        let variables = [("USERNS_TREE", self.tree.clone()), ("WITHOUT_NOTES", PathBuf::from("1"))];
+        situation_with("display", situation, &variables);
     }
 
     /// A situation of `tests/c/bindings.c`.

@@ -14,11 +14,15 @@ static const struct result *run_tree(void)
 #define OUTSIDE "processes outside the PID namespace of this procfs are not visible\n"
 #define ABOVE "namespaces above and beside your own are not visible; "
 
+/* The programs of the bindings, which the environment variable WITHOUT_NOTES announces, print none. */
 static void check_only_outside(const char *errors)
 {
     bool is_nested = inode_of(getpid()) != INITIAL_INODE;
 
-    if (strcmp(errors, is_nested ? "userns_tree: " ABOVE OUTSIDE : "userns_tree: " OUTSIDE) != 0)
+    if (getenv("WITHOUT_NOTES") != NULL)
+        CHECK(strcmp(errors, "") == 0);
+    else if (strcmp(errors, is_nested ? "userns_tree: " ABOVE OUTSIDE : "userns_tree: " OUTSIDE) !=
+             0)
         fail("these are the errors: %s", errors);
 }
 

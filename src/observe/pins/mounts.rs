@@ -112,7 +112,7 @@ impl Mounts {
         root: &Fd,
         read: View,
     ) -> Result<bool, Error> {
-        let status = file::status(root)?;
+        let Some(status) = if_any(file::status(root))? else { return Ok(false) };
         let place = status.place();
         let View { mounts, is_proved, begins_at_mount, is_whole } = read;
         let view = self.kinds.len() as u32;
@@ -187,7 +187,8 @@ impl Mounts {
         let mut below = place;
         for _ in 0..MOST_LEVELS {
             let Some(directory) = above else { break };
-            let place = file::status(&directory)?.place();
+            let Some(status) = if_any(file::status(&directory))? else { break };
+            let place = status.place();
             if place == below {
                 top = Some(place);
                 break;
@@ -263,7 +264,7 @@ impl Mounts {
         let Some(thread) = Thread::find(context.procfs, pid, tid)? else { return Ok(()) };
         let Some(root) = if_any(open_root(context, &thread))? else { return Ok(()) };
         let kind = &mut self.kinds[view as usize];
-        if !file::status(&root)?.place().may_be(&kind.root) {
+        if !if_any(file::status(&root))?.is_some_and(|status| status.place().may_be(&kind.root)) {
             return Ok(());
         }
         kind.is_tried = true;

@@ -92,7 +92,11 @@ impl Reader {
         thread: &Thread,
         root: &Fd,
     ) -> Result<Answer<View>, Error> {
-        let status = file::status(root)?;
+        let status = match Answer::of(file::status(root))? {
+            Answer::Is(status) => status,
+            Answer::Gone => return Ok(Answer::Gone),
+            Answer::Refused(errno) => return Ok(Answer::Refused(errno)),
+        };
         if status.is_mount_root {
             if let Some(view) = self.list(context, thread, root)? {
                 return Ok(Answer::Is(view));
