@@ -143,9 +143,14 @@ impl Procfs {
         if status.mount != 0 {
             return Ok(status.place());
         }
-        let target = file::open_at(directory, path, libc::O_PATH)?;
-        let mount = if_any(self.mount_of(&target))?.unwrap_or(0);
-        Ok(file::status(&target)?.place_on(mount))
+        self.place_of(&file::open_at(directory, path, libc::O_PATH)?)
+    }
+
+    /// The place of a directory that is open by O_PATH.
+    pub fn place_of(&self, directory: &Fd) -> Result<Place, Errno> {
+        let status = file::status(directory)?;
+        let mount = if status.mount != 0 { status.mount } else { if_any(self.mount_of(directory))?.unwrap_or(0) };
+        Ok(status.place_on(mount))
     }
 
     /// Opens the namespace of an O_PATH descriptor for ioctls, if it has this identity. ESRCH, as for a process that has

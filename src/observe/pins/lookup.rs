@@ -16,13 +16,31 @@ use std::ffi::CStr;
 
 /// So many components are looked up at once. A lookup of a few microseconds is seldom disturbed.
 const MOST_COMPONENTS: usize = 32;
-/// How many failures between two successes of the other lookup mean that a path is not in memory.
+/// How long a lookup is repeated.
 #[derive(Clone, Copy)]
 pub enum Effort {
     /// For a path that is looked up again later.
-    Quick = 3,
-    /// If a mount caused one in two of these failures, a path would be given up wrongly once in 10^9 lookups.
-    Thorough = 30,
+    Quick,
+    Thorough,
+}
+
+impl Effort {
+    /// So many failures between two successes of the other lookup mean that a path is not in memory. If a mount caused one
+    /// in two of these failures, a thorough lookup would give up wrongly once in 10^9 times.
+    fn most_failures(self) -> u32 {
+        match self {
+            Effort::Quick => 3,
+            Effort::Thorough => 30,
+        }
+    }
+
+    /// So often it is repeated at most, whatever disturbs it.
+    fn most_rounds(self) -> u32 {
+        match self {
+            Effort::Quick => 50,
+            Effort::Thorough => u32::MAX,
+        }
+    }
 }
 
 /// All lookups of a scan wait so many microseconds together, at most, for mounts elsewhere to end.
@@ -87,7 +105,11 @@ impl Lookup {
         let start = Start::now();
         let mut found = look();
         let mut failures = 0;
-        while matches!(found, Err(Errno(libc::EAGAIN))) && failures < effort as u32 && self.patience > 0 {
+        for _ in 0..effort.most_rounds() {
+            let may_repeat = failures < effort.most_failures() && self.patience > 0;
+            if !(may_repeat && matches!(found, Err(Errno(libc::EAGAIN)))) {
+                break;
+            }
             let round = Start::now();
             let before = is_calm(calm);
             found = look();

@@ -9,16 +9,18 @@ use crate::error::Error;
 use crate::facts::{Gap, Holder, NamespaceType, Target, parse_link};
 use crate::observe::Context;
 use crate::sys::file::{self, Fd, Place};
-use crate::sys::{Errno, if_any};
+use crate::sys::{Errno, if_any, worker};
 use crate::util::arrays::{Groups, push};
 use crate::util::hash::IntMap;
 
 /// So many mounts of namespaces are recorded in a scan. The others are counted.
 const MOST_MOUNTS: usize = 1_000_000;
+/// How long a thread may block those who open its mount namespace, in milliseconds.
+const PATIENCE: u32 = 250;
 /// So many directories are climbed to leave a chroot(2).
 const MOST_LEVELS: usize = 1000;
 
-/// The mounts found so far.
+/// The mounts met so far.
 #[derive(Default)]
 pub struct Mounts {
     /// The views that need not be read again, by mount namespace and root directory.
@@ -32,7 +34,7 @@ pub struct Mounts {
     /// A mount can be in many views. These are recorded, by id and inode number; ids are reused, but not while the mount
     /// exists. The value is whether the namespace was opened.
     known: IntMap<(u64, u64), bool>,
-    /// Mounts of namespaces that were not found before, and that are not at their path.
+    /// Mounts of namespaces that were not met before, and that are not at their path.
     unopened: Vec<Unopened>,
     lookup: Lookup,
     reader: Reader,
@@ -74,7 +76,8 @@ impl Mounts {
     /// Reads the mounts that a thread sees, unless they are known from a thread with the same view. False if they could not
     /// be read.
     pub fn read(&mut self, context: &mut Context, thread: &Thread, mount_namespace: u64) -> Result<bool, Error> {
-        match Answer::settle(|| context.procfs.place_at(&thread.directory, c"root"))? {
+        let procfs = context.procfs;
+        match Answer::settle(|| procfs.place_at(&thread.directory, c"root"))? {
             Answer::Is(root) => {
                 if let Some(is_whole) = self.add_viewer((mount_namespace, root), thread)? {
                     return Ok(is_whole);
@@ -83,14 +86,14 @@ impl Mounts {
             Answer::Gone => return Ok(true),
             Answer::Refused(_) => return Ok(false),
         }
-        let root = match Answer::settle(|| open_root(context, thread))? {
+        let root = match Answer::settle(|| procfs.find_target(&thread.directory, c"root"))? {
             Answer::Is(root) => root,
             Answer::Gone => return Ok(true),
             Answer::Refused(_) => return Ok(false),
         };
         match self.reader.read(context, &mut self.lookup, thread, &root)? {
             // If the thread has ended meanwhile, the next one with this view shows the mounts.
-            Answer::Is(_) if file::status_at(&thread.directory, c"root").is_err_and(Errno::is_gone) => Ok(true),
+            Answer::Is(_) if procfs.status_at(&thread.directory, c"root").is_err_and(Errno::is_gone) => Ok(true),
             Answer::Is(view) => self.record(context, thread, mount_namespace, &root, view),
             Answer::Gone => Ok(true),
             Answer::Refused(_) => Ok(false),
@@ -112,22 +115,23 @@ impl Mounts {
         root: &Fd,
         read: View,
     ) -> Result<bool, Error> {
-        let Some(status) = if_any(file::status(root))? else { return Ok(false) };
-        let place = status.place();
-        let View { mounts, is_proved, begins_at_mount, is_whole } = read;
+        let View { is_proved, begins_at_mount, is_whole } = read;
+        let Some(place) = if_any(context.procfs.place_of(root))? else { return Ok(false) };
         let view = self.kinds.len() as u32;
         push(&mut self.kinds, Kind { root: place, is_whole, is_tried: false })?;
         push(&mut self.viewers, Viewer { view, pid: thread.pid, tid: thread.tid })?;
+        self.find_chroot(context, mount_namespace, (root, place), begins_at_mount)?;
+        for index in 0..self.reader.mounts.len() {
+            let mount = self.reader.mounts[index];
+            self.record_mount(context, root, Unopened { view, mount, pid: thread.pid })?;
+        }
         // Before Linux 5.8 there is no proof: a process counts as one that has not changed its view if it has it again.
-        let is_proved = is_proved || (status.mount == 0 && has_view(thread, mount_namespace, place)?);
-        // A view that is not whole is not read again: each process with it is counted.
+        let is_proved = is_proved || (lacks_ids(root) && has_view(context, thread, mount_namespace, place)?);
+        // A view that is not whole is not read again: each process with it is counted. This is last, since a visit can end
+        // at any system call; then the next process with this view is read.
         if is_proved || !is_whole {
             self.views.try_reserve(1)?;
             self.views.insert((mount_namespace, place), view);
-        }
-        self.find_chroot(context, mount_namespace, (root, place), begins_at_mount)?;
-        for mount in mounts {
-            self.record_mount(context, root, Unopened { view, mount, pid: thread.pid })?;
         }
         Ok(is_whole)
     }
@@ -154,7 +158,7 @@ impl Mounts {
         Ok(())
     }
 
-    /// The mounted namespace, if it was found before, or if it is at its path and nothing on the way can block.
+    /// The mounted namespace, if it was met before, or if it is at its path and nothing on the way can block.
     fn open_at_path(
         &mut self,
         context: &mut Context,
@@ -187,8 +191,7 @@ impl Mounts {
         let mut below = place;
         for _ in 0..MOST_LEVELS {
             let Some(directory) = above else { break };
-            let Some(status) = if_any(file::status(&directory))? else { break };
-            let place = status.place();
+            let Some(place) = if_any(context.procfs.place_of(&directory))? else { break };
             if place == below {
                 top = Some(place);
                 break;
@@ -261,10 +264,9 @@ impl Mounts {
         Viewer { view, pid, tid }: Viewer,
         mounts: &mut [Option<Unopened>],
     ) -> Result<(), Error> {
-        let Some(thread) = Thread::find(context.procfs, pid, tid)? else { return Ok(()) };
-        let Some(root) = if_any(open_root(context, &thread))? else { return Ok(()) };
+        let Some(Opened { root, namespace }) = open_view(context, pid, tid)? else { return Ok(()) };
         let kind = &mut self.kinds[view as usize];
-        if !if_any(file::status(&root))?.is_some_and(|status| status.place().may_be(&kind.root)) {
+        if !if_any(context.procfs.place_of(&root))?.is_some_and(|place| place.may_be(&kind.root)) {
             return Ok(());
         }
         kind.is_tried = true;
@@ -273,10 +275,7 @@ impl Mounts {
         // unmounted; it is found in the next copy. The latest mount is first, since it is on top.
         mounts.reverse();
         while self.lookup.is_possible() && mounts.iter().any(Option::is_some) {
-            let nsfs = context.users.device();
-            let namespace = context.procfs.open_namespace(&thread.directory, c"ns/mnt", nsfs);
-            let copy = namespace.and_then(|namespace| overmounts.copy(context, &namespace, place));
-            let Some(copy) = if_any(copy)? else { break };
+            let Some(copy) = if_any(overmounts.copy(context, &namespace, place))? else { break };
             let found = take_out(mounts, |mount| {
                 if let Some(known) = context.known(mount.namespace_type, mount.inode) {
                     return hold(context, Some(known), pid, mount);
@@ -333,14 +332,43 @@ fn record(context: &mut Context, mount: Mount, opened: Option<Fd>) -> Result<Opt
     }
 }
 
-fn open_root(context: &Context, thread: &Thread) -> Result<Fd, Errno> {
-    context.procfs.find_target(&thread.directory, c"root")
+/// What a thread has: its root directory and its mount namespace.
+struct Opened {
+    root: Fd,
+    namespace: Fd,
+}
+
+/// Opens what a thread has, unless it has ended, or blocks its readers.
+fn open_view(context: &Context, pid: i32, tid: i32) -> Result<Option<Opened>, Error> {
+    struct Task<'t, 'p> {
+        context: &'t Context<'p>,
+        pid: i32,
+        tid: i32,
+        result: Result<Option<Opened>, Error>,
+    }
+    let mut task = Task { context, pid, tid, result: Ok(None) };
+    // The result is set when the work is done. If the worker is ended before, its descriptors are closed and none is kept.
+    worker::run(&mut task, |task| task.result = open_directly(task.context, task.pid, task.tid), PATIENCE)?;
+    task.result
+}
+
+fn open_directly(context: &Context, pid: i32, tid: i32) -> Result<Option<Opened>, Error> {
+    let procfs = context.procfs;
+    let Some(thread) = Thread::find(procfs, pid, tid)? else { return Ok(None) };
+    let Some(root) = if_any(procfs.find_target(&thread.directory, c"root"))? else { return Ok(None) };
+    let namespace = procfs.open_namespace(&thread.directory, c"ns/mnt", context.users.device());
+    Ok(if_any(namespace)?.map(|namespace| Opened { root, namespace }))
+}
+
+/// Whether the kernel lacks the ids of mounts in statx(2), or it is refused.
+fn lacks_ids(root: &Fd) -> bool {
+    file::status(root).is_ok_and(|status| status.mount == 0)
 }
 
 /// Whether a thread has this mount namespace and root directory.
-fn has_view(thread: &Thread, mount_namespace: u64, root: Place) -> Result<bool, Error> {
-    let mut text = [0; 48];
-    let link = if_any(file::read_link_at(&thread.directory, c"ns/mnt", &mut text))?;
+fn has_view(context: &Context, thread: &Thread, mount_namespace: u64, root: Place) -> Result<bool, Error> {
+    let (procfs, mut text) = (context.procfs, [0; 48]);
+    let link = if_any(procfs.read_link(&thread.directory, c"ns/mnt", &mut text))?;
     let is_in = link.and_then(parse_link) == Some((NamespaceType::Mnt, mount_namespace));
-    Ok(is_in && if_any(file::status_at(&thread.directory, c"root"))?.is_some_and(|status| status.place() == root))
+    Ok(is_in && if_any(procfs.place_at(&thread.directory, c"root"))? == Some(root))
 }

@@ -38,8 +38,8 @@ const MOST_BYTES_OF_VIEW: usize = 32 << 20;
 /// The size of all paths of a scan. A mount beyond has no path.
 const MOST_TEXT: usize = 64 << 20;
 /// The kernel takes tens of milliseconds to tell a path of a million bytes. If it took so long for paths that are too long,
-/// in a scan, it is asked for no more paths. In one view it is asked only for a few that are too long.
-const MOST_TIME: u64 = 1_000_000; // microseconds
+/// in a scan (in microseconds), it is asked for no more paths. In one view it is asked only for a few that are too long.
+const MOST_TIME: u64 = 1_000_000;
 const MOST_LONG_PATHS: usize = 4;
 /// So many lines of a mountinfo are tried as a proof.
 const MOST_PROOFS: usize = 4;
@@ -58,9 +58,7 @@ pub struct Mount {
 
 /// What a thread sees.
 pub struct View {
-    /// The mounts of namespaces.
-    pub mounts: Vec<Mount>,
-    /// Whether they are proved to be those below the root directory.
+    /// Whether the mounts are proved to be those below the root directory.
     pub is_proved: bool,
     /// Whether the view begins at a mount, as far as can be seen.
     pub begins_at_mount: bool,
@@ -71,12 +69,14 @@ pub struct View {
 /// Reads views, within limits for all of them together.
 #[derive(Default)]
 pub struct Reader {
-    mounts: usize,
-    bytes: usize,
+    read_mounts: usize,
+    read_bytes: usize,
     /// The time for paths that were too long.
     time: u64,
     paths: Known,
     lacks_list: bool,
+    /// The mounts of namespaces in the last view. Here and not in the view, since a visit can end at any system call.
+    pub mounts: Vec<Mount>,
     /// For statmount(2), listmount(2) and mountinfo.
     buffer: Buffer,
     ids: Vec<u64>,
@@ -92,6 +92,7 @@ impl Reader {
         thread: &Thread,
         root: &Fd,
     ) -> Result<Answer<View>, Error> {
+        self.mounts.clear();
         let status = match Answer::of(file::status(root))? {
             Answer::Is(status) => status,
             Answer::Gone => return Ok(Answer::Gone),
@@ -101,6 +102,7 @@ impl Reader {
             if let Some(view) = self.list(context, thread, root)? {
                 return Ok(Answer::Is(view));
             }
+            self.mounts.clear();
         }
         let procfs = context.procfs;
         match Answer::settle(|| procfs.open_file(&thread.directory, c"mountinfo"))? {
@@ -118,27 +120,30 @@ impl Reader {
         if self.lacks_list {
             return Ok(None);
         }
-        let ids = file::open_at(&thread.directory, c"ns/mnt", libc::O_RDONLY | libc::O_NONBLOCK)
+        let nsfs = context.users.device();
+        let ids = context
+            .procfs
+            .open_namespace(&thread.directory, c"ns/mnt", nsfs)
             .and_then(|namespace| Ok((statmount::id_of_namespace(&namespace)?, statmount::id_of(root)?)));
         self.lacks_list = matches!(ids, Err(Errno(libc::ENOTTY | libc::ENOSYS)));
         let Some((namespace, top)) = if_any(ids)? else { return Ok(None) };
         if if_any(self.buffer.ask(namespace, top, true))?.is_none() || self.buffer.details().point != c"/" {
             return Ok(None);
         }
-        let mut view = View { mounts: Vec::new(), is_proved: true, begins_at_mount: true, is_whole: true };
+        let mut view = View { is_proved: true, begins_at_mount: true, is_whole: true };
         self.ids.try_reserve_exact(LISTED)?;
         self.ids.resize(LISTED, 0);
         let (mut last, mut long_paths) = (0, 0);
         loop {
             let Some(count) = if_any(statmount::below(namespace, top, last, &mut self.ids))? else { return Ok(None) };
             for index in 0..count {
-                if self.mounts == MOST_MOUNTS {
+                if self.read_mounts == MOST_MOUNTS {
                     view.is_whole = false;
                     return Ok(Some(view));
                 }
-                self.mounts += 1;
+                self.read_mounts += 1;
                 match self.ask(context, namespace, self.ids[index], &mut long_paths)? {
-                    Answer::Is(mount) => push(&mut view.mounts, mount)?,
+                    Answer::Is(mount) => push(&mut self.mounts, mount)?,
                     Answer::Gone => (),
                     Answer::Refused(_) => return Ok(None),
                 }
@@ -193,7 +198,7 @@ impl Reader {
         file: &Fd,
         (root, status): (&Fd, Status),
     ) -> Result<Answer<View>, Error> {
-        let mut view = View { mounts: Vec::new(), is_proved: false, begins_at_mount: false, is_whole: true };
+        let mut view = View { is_proved: false, begins_at_mount: false, is_whole: true };
         if self.time >= MOST_TIME {
             view.is_whole = false;
             return Ok(Answer::Is(view));
@@ -213,8 +218,9 @@ impl Reader {
                 Err(errno) if errno.is_exhaustion() => return Err(errno.into()),
                 Err(errno) => return Ok(Answer::Refused(errno)),
             };
-            (bytes, self.bytes, self.mounts) = (bytes + length, self.bytes + length, self.mounts + 1);
-            if bytes > MOST_BYTES_OF_VIEW || self.bytes > MOST_BYTES || self.mounts > MOST_MOUNTS {
+            (bytes, self.read_bytes, self.read_mounts) =
+                (bytes + length, self.read_bytes + length, self.read_mounts + 1);
+            if bytes > MOST_BYTES_OF_VIEW || self.read_bytes > MOST_BYTES || self.read_mounts > MOST_MOUNTS {
                 view.is_whole = false;
                 return Ok(Answer::Is(view));
             }
@@ -237,7 +243,7 @@ impl Reader {
                 true => text.add_unescaped_once(mount.path, &mut self.paths)?,
                 false => TextRef::default(),
             };
-            push(&mut view.mounts, Mount { id: mount.id, namespace_type, inode, path })?;
+            push(&mut self.mounts, Mount { id: mount.id, namespace_type, inode, path })?;
         }
     }
 }
