@@ -115,8 +115,8 @@ pub fn id_of(file: &Fd) -> Result<u64, Errno> {
     let mut statx = MaybeUninit::<libc::statx>::zeroed();
     // SAFETY: the path is NUL-terminated; `statx` has the size that the call writes.
     check(unsafe {
-        let file = c_long::from(file.raw());
-        libc::syscall(libc::SYS_statx, file, c"".as_ptr(), FLAGS, c_long::from(STATX_MNT_ID_UNIQUE), statx.as_mut_ptr())
+        let (file, mask) = (c_long::from(file.raw()), STATX_MNT_ID_UNIQUE as c_long);
+        libc::syscall(libc::SYS_statx, file, c"".as_ptr(), FLAGS, mask, statx.as_mut_ptr())
     })?;
     // SAFETY: the structure consists of numbers, all initialized.
     let statx = unsafe { statx.assume_init() };

@@ -47,6 +47,51 @@ SITUATION(network_namespace_of_thread, IN_SANDBOX | BY_BPF,
     check_held_by_network(live_in_network_in_thread);
 }
 
+/* ---- An exited thread-group leader ---- */
+
+static void *enter_network(void *ready)
+{
+    CHECK(unshare(CLONE_NEWNET) == 0);
+    *(_Atomic uint64_t *)ready = inode_of_link((pid_t)syscall(SYS_gettid), "net");
+    return wait_forever(NULL);
+}
+
+static void leave_to_thread(void *inode)
+{
+    pthread_t thread;
+
+    new_user_namespace();
+    CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
+    CHECK(pthread_create(&thread, NULL, enter_network, inode) == 0);
+    while (*(_Atomic uint64_t *)inode == 0)
+        usleep(1000);
+    syscall(SYS_exit, 0);
+}
+
+SITUATION(exited_leader, IN_SANDBOX | BY_BPF,
+          "the leader has exited; a thread is in a network namespace of its own")
+{
+    _Atomic uint64_t *inode = shared(sizeof *inode);
+    pid_t pid = fork_child();
+    struct userns_snapshot *snapshot;
+    const struct userns_nonuser *const *owned;
+    size_t count, found = 0;
+    char link[64];
+
+    if (pid == 0)
+        leave_to_thread((void *)inode);
+    snprintf(link, sizeof link, "/proc/%d/ns/net", (int)pid);
+    while (*inode == 0 || access(link, F_OK) == 0)
+        usleep(1000);
+    snapshot = scan_with(USERNS_SCAN_OWNED);
+    owned = userns_owned(userns_find_pid(snapshot, pid), &count);
+    for (size_t i = 0; i < count; i++)
+        found +=
+            userns_nonuser_inode(owned[i]) == *inode && userns_nonuser_member_count(owned[i]) == 1;
+    CHECK_EQ(found, 1);
+    userns_free(snapshot);
+}
+
 SITUATION(mount_namespace_by_descriptor, IN_SANDBOX | BY_BPF, "its mounts are not visible: a gap")
 {
     struct userns_snapshot *snapshot;

@@ -21,8 +21,9 @@ const LINKS: [(NamespaceType, &CStr); COUNT] = [
     (NamespaceType::Time, c"ns/time_for_children"),
 ];
 
-/// The index of `ns/mnt`, and of the first `*_for_children` link.
+/// The index of `ns/mnt`, of `ns/pid`, and of the first `*_for_children` link.
 const MNT: usize = 2;
+const PID: usize = 4;
 const FOR_CHILDREN: usize = 7;
 
 /// The inode numbers in the links of a thread; `None` where a link is missing or could not be read.
@@ -32,6 +33,12 @@ pub struct Links([Option<u64>; COUNT]);
 impl Links {
     pub fn mount_namespace(&self) -> Option<u64> {
         self.0[MNT]
+    }
+
+    /// Whether the thread has exited, as a thread-group leader can before other threads: then only the links `user` and
+    /// `pid` are left.
+    pub fn is_of_exited_thread(&self) -> bool {
+        self.0[MNT].is_none() && self.0[PID].is_some()
     }
 
     pub fn is_empty(&self) -> bool {

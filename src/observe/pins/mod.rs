@@ -105,7 +105,8 @@ impl Search<'_, '_> {
         if links.is_empty() && file::status(&leader.directory).is_err() {
             return self.miss_hidden(pid);
         }
-        if !self.wanted.pinned {
+        // Without pins the leader stands for all threads, as long as it lives.
+        if !self.wanted.pinned && !links.is_of_exited_thread() {
             return Ok(());
         }
         let mut missed = Missed::default();
@@ -113,8 +114,10 @@ impl Search<'_, '_> {
         if !leader.is_only_one(self.context.procfs) {
             self.visit_threads(&leader, &links, &mut missed)?;
         }
-        self.context.miss(Gap::Descriptors, missed.descriptors.into());
-        self.context.miss(Gap::Mounts, missed.mounts.into());
+        if self.wanted.pinned {
+            self.context.miss(Gap::Descriptors, missed.descriptors.into());
+            self.context.miss(Gap::Mounts, missed.mounts.into());
+        }
         Ok(())
     }
 
@@ -181,8 +184,11 @@ impl Search<'_, '_> {
         missed.mounts = true;
     }
 
-    /// Reads the descriptors and mounts of a thread.
+    /// Reads the descriptors and mounts of a thread, for pins.
     fn read_thread(&mut self, thread: &Thread, links: &Links, missed: &mut Missed) -> Result<(), Error> {
+        if !self.wanted.pinned {
+            return Ok(());
+        }
         let (sockets, wanted) = (&mut self.sockets, self.wanted);
         let mut visit = |context: &mut Context, thread: &Thread, entry: descriptors::Entry| -> Result<(), Error> {
             if descriptors::record(context, thread, &entry)? || !wanted.sockets {
