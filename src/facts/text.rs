@@ -15,7 +15,7 @@ pub struct TextRef(u32);
 
 /// Strings in a [`Text`], by their hash.
 #[derive(Debug, Default)]
-pub struct Known(IntMap<u64, TextRef>);
+pub struct Known(IntMap<u64, u32>);
 
 impl Text {
     /// Adds a string, up to its first NUL byte if it contains one.
@@ -43,7 +43,7 @@ impl Text {
         let mut hasher = IntHasher::default();
         hasher.write(self.get(added).to_bytes());
         known.try_reserve(1)?;
-        let first = *known.entry(hasher.finish()).or_insert(added);
+        let first = TextRef(*known.entry(hasher.finish()).or_insert(added.0));
         // Of two strings with the same hash only the first is known.
         if first != added && self.get(first) == self.get(added) {
             self.0.truncate(added.0 as usize);

@@ -1,7 +1,7 @@
 //! Descriptors that BPF selected for reading.
 
 /// A descriptor of a namespace or a socket. Sorted by process, thread and number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Candidate {
     pub pid: i32,
     /// The thread with the descriptor table: the thread-group leader, or a thread with a table of its own.

@@ -24,7 +24,7 @@ pub fn walk(context: &mut Context) -> Result<(), Error> {
         pids[..=index].rotate_right(1);
     }
     visits::run(&mut Walk { context, pids, own })?;
-    Ok(sort_by_number(&mut context.facts_mut().members, |member| member.pid as u64)?)
+    Ok(sort_by_number(&mut context.facts_mut().members, &|member| member.pid as u64)?)
 }
 
 struct Walk<'c, 'p> {

@@ -12,7 +12,7 @@ use std::collections::TryReserveError;
 impl Snapshot {
     pub(crate) fn assemble(facts: Facts) -> Result<Snapshot, Error> {
         let Facts { users, own, nonusers, mut members, named, holds, text, .. } = facts;
-        sort_by_number(&mut members, |member| member.pid as u64)?;
+        sort_by_number(&mut members, &|member| member.pid as u64)?;
         let order = sibling_order(&users, &members, own)?;
         let parent_of = |index: u32| users[index as usize].parent;
         let mut children = Groups::new(users.len(), &order, |&index| Some((parent_of(index)?, index)))?;
@@ -31,10 +31,10 @@ impl Snapshot {
         complete_subtrees(&mut entries, &pins);
 
         let mut by_inode = numbers(entries.len())?;
-        sort_by_number(&mut by_inode, |&index| entries[index as usize].facts.inode)?;
+        sort_by_number(&mut by_inode, &|&index| entries[index as usize].facts.inode)?;
         let mut by_id = numbers(entries.len())?;
         by_id.retain(|&index| entries[index as usize].facts.id != 0);
-        sort_by_number(&mut by_id, |&index| entries[index as usize].facts.id)?;
+        sort_by_number(&mut by_id, &|&index| entries[index as usize].facts.id)?;
         Ok(Snapshot {
             entries,
             roots,

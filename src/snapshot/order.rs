@@ -36,9 +36,9 @@ pub fn sibling_order(
     }
     let mut order = numbers(users.len())?;
     // Stable sorts, the least significant key first.
-    sort_by_number(&mut order, |&index| users[index as usize].inode)?;
-    sort_by_number(&mut order, |&index| ranks[index as usize].text)?;
-    sort_by_number(&mut order, |&index| ranks[index as usize].root)?;
+    sort_by_number(&mut order, &|&index| users[index as usize].inode)?;
+    sort_by_number(&mut order, &|&index| ranks[index as usize].text)?;
+    sort_by_number(&mut order, &|&index| ranks[index as usize].root)?;
     Ok(order)
 }
 

@@ -2,7 +2,7 @@
 
 use super::nonuser::Entry;
 use crate::facts::{Hold, Holder, Nonuser, Target, Text};
-use crate::util::arrays::{numbers, reserved, starts, zeros};
+use crate::util::arrays::{numbers, reserved, sort_by_number, starts, zeros};
 use std::cmp::Ordering;
 use std::collections::TryReserveError;
 use std::ops::Range;
@@ -90,10 +90,9 @@ fn range(starts: &[u32], group: u32) -> Range<usize> {
 fn sort_nonusers(nonusers: &[Nonuser], node_of: &[u32]) -> Result<(Vec<Entry>, Vec<u32>), TryReserveError> {
     let mut order = numbers(nonusers.len())?;
     let owner_of = |nonuser: &Nonuser| nonuser.owner.map(|owner| node_of[owner as usize]);
-    order.sort_unstable_by_key(|&index| {
-        let nonuser = &nonusers[index as usize];
-        (nonuser.owner.is_none(), owner_of(nonuser), nonuser.namespace_type, nonuser.inode)
-    });
+    sort_by_number(&mut order, &|&index| nonusers[index as usize].inode)?;
+    sort_by_number(&mut order, &|&index| nonusers[index as usize].namespace_type as u64)?;
+    sort_by_number(&mut order, &|&index| owner_of(&nonusers[index as usize]).map_or(u64::MAX, u64::from))?;
     let mut entry_of = zeros(nonusers.len())?;
     for (entry, &index) in (0..).zip(&order) {
         entry_of[index as usize] = entry;
@@ -112,6 +111,7 @@ fn starts_of_owned(node_count: u32, nonusers: &[Entry]) -> Result<Vec<u32>, TryR
 }
 
 /// The order of the pins of one namespace: that of [`Holder`], but mounts by path before PID.
+#[inline(never)] // It would be inlined several times.
 fn compare(a: &Holder, b: &Holder, text: &Text) -> Ordering {
     match (a, b) {
         (&Holder::Mount { pid: a, path: p }, &Holder::Mount { pid: b, path: q }) => {

@@ -73,14 +73,15 @@ impl<T> Groups<T> {
 }
 
 /// Stable LSD radix sort on a 64-bit key. Skips bytes that are equal in all keys.
+#[inline(never)] // There are many calls, and the library is to be small.
 pub fn sort_by_number<T: Copy + Default>(
     items: &mut Vec<T>,
-    number: impl Fn(&T) -> u64,
+    number: &dyn Fn(&T) -> u64,
 ) -> Result<(), TryReserveError> {
-    if items.is_sorted_by_key(&number) {
+    if items.is_sorted_by_key(number) {
         return Ok(());
     }
-    let (all, any) = items.iter().map(&number).fold((u64::MAX, 0), |(all, any), number| (all & number, any | number));
+    let (all, any) = items.iter().map(number).fold((u64::MAX, 0), |(all, any), number| (all & number, any | number));
     for shift in (0..u64::BITS).step_by(8).filter(|shift| (all ^ any) >> shift & 0xff != 0) {
         let byte = |item: &T| (number(item) >> shift & 0xff) as u32;
         *items = Groups::new(256, items, |item| Some((byte(item), *item)))?.items;
@@ -99,12 +100,12 @@ mod tests {
         fn sorted_by_number(mut items: Vec<(u64, u8)>, mut near: Vec<u16>) {
             let mut expected = items.clone();
             expected.sort_by_key(|&(number, _)| number);
-            sort_by_number(&mut items, |&(number, _)| number).unwrap();
+            sort_by_number(&mut items, &|&(number, _)| number).unwrap();
             prop_assert_eq!(items, expected);
 
             let mut expected = near.clone();
             expected.sort();
-            sort_by_number(&mut near, |&number| u64::MAX - 70_000 + u64::from(number)).unwrap();
+            sort_by_number(&mut near, &|&number| u64::MAX - 70_000 + u64::from(number)).unwrap();
             prop_assert_eq!(near, expected);
         }
     }

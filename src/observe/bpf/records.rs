@@ -20,7 +20,9 @@ pub fn descriptors(array: &[u8], layout: Layout) -> Result<Vec<Candidate>, Error
     let mut found = reserved(count)?;
     let all = records(array, layout.descriptors(), count, Descriptor::parse);
     found.extend(all.map(|Descriptor { pid, tid, number }| Candidate { pid, tid, number }));
-    found.sort_unstable();
+    sort_by_number(&mut found, &|candidate| candidate.number as u64)?;
+    sort_by_number(&mut found, &|candidate| candidate.tid as u64)?;
+    sort_by_number(&mut found, &|candidate| candidate.pid as u64)?;
     Ok(found)
 }
 
@@ -44,7 +46,7 @@ pub fn processes(array: &[u8], layout: Layout, has_ids: bool, users: &mut Users)
         let namespace = record.namespace.checked_sub(1)?;
         Some(Member { pid: record.pid as i32, namespace, ..Member::default() })
     }));
-    sort_by_number(&mut members, |member| member.pid as u64)?;
+    sort_by_number(&mut members, &|member| member.pid as u64)?;
     // Some kernels under lockdown return zeros for memory that programs may not read.
     if members.binary_search_by_key(&pidfd::own_pid(), |member| member.pid).is_err() {
         return Err(Error::NO_BPF);

@@ -28,8 +28,8 @@ pub struct Mounts {
     kinds: Vec<Kind>,
     /// The threads with each view.
     viewers: Vec<Viewer>,
-    /// The mount namespaces of which a view begins at a mount.
-    complete: IntMap<u64, ()>,
+    /// A view that begins at a mount, by mount namespace.
+    complete: IntMap<u64, u32>,
     chroots: Vec<Chroot>,
     /// A mount can be in many views. These are recorded, by id and inode number; ids are reused, but not while the mount
     /// exists. The value is whether the namespace was opened.
@@ -201,7 +201,7 @@ impl Mounts {
         }
         if top == Some(place) || (top.is_none() && begins_at_mount) {
             self.complete.try_reserve(1)?;
-            self.complete.insert(namespace, ());
+            self.complete.insert(namespace, self.kinds.len() as u32 - 1);
         } else {
             push(&mut self.chroots, Chroot { namespace, top })?;
         }
@@ -210,21 +210,22 @@ impl Mounts {
 
     /// The number of mount namespaces of which every view begins in a chroot(2).
     fn count_chrooted(&self) -> Result<usize, Error> {
-        let mut roots: IntMap<Place, ()> = IntMap::default();
-        let mut chrooted: IntMap<u64, ()> = IntMap::default();
+        // Views in any mount namespace, by root directory, and the number of views by mount namespace.
+        let mut roots: IntMap<(u64, Place), u32> = IntMap::default();
+        let mut chrooted: IntMap<u64, u32> = IntMap::default();
         if !self.chroots.is_empty() {
             roots.try_reserve(self.views.len())?;
-            roots.extend(self.views.keys().map(|&(_, root)| (root, ())));
+            roots.extend(self.views.iter().map(|(&(_, root), &view)| ((0, root), view)));
         }
         for Chroot { namespace, top } in &self.chroots {
             // The mount namespace that the kernel named can be that of a moment ago; the root directory is not.
             let is_seen = match top {
-                Some(top) => roots.contains_key(top),
+                Some(top) => roots.contains_key(&(0, *top)),
                 None => self.complete.contains_key(namespace),
             };
             if !is_seen {
                 chrooted.try_reserve(1)?;
-                chrooted.insert(*namespace, ());
+                *chrooted.entry(*namespace).or_insert(0) += 1;
             }
         }
         Ok(chrooted.len())
