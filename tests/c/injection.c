@@ -14,6 +14,12 @@
 
 enum { SHORT_READ = -1 }; /* in place of an errno value */
 
+#ifdef __NR_newfstatat
+enum { FSTATAT = __NR_newfstatat };
+#else /* 32 bits */
+enum { FSTATAT = __NR_fstatat64 };
+#endif
+
 /* A list of errors ends with 0. */
 static const struct call {
     const char *name;
@@ -29,7 +35,7 @@ static const struct call {
     { CALL(read), { EIO, EACCES, EPERM, ESRCH, ENOMEM, EINVAL, EINTR, SHORT_READ } },
     { CALL(readlinkat), { EACCES, EPERM, ENOENT, ESRCH, ENOMEM, EINVAL, EIO, ENOSYS } },
     { CALL(getdents64), { EACCES, EPERM, ENOENT, ENOMEM, EIO, EINVAL, ENOSYS } },
-    { CALL(newfstatat), { EACCES, EPERM, ENOENT, ENOMEM, EIO, EOVERFLOW, ENOSYS } },
+    { "fstatat", FSTATAT, { EACCES, EPERM, ENOENT, ENOMEM, EIO, EOVERFLOW, ENOSYS } },
     { CALL(statx), { EACCES, EPERM, ENOENT, ENOMEM, EIO, ENOSYS } },
     { CALL(fstatfs), { EIO, EPERM, ENOMEM, ENOSYS } },
     { CALL(ioctl),
@@ -394,7 +400,7 @@ static bool has_more_gaps(void)
 static bool says_gone(const struct fault *fault)
 {
     static const int numbers[] = { __NR_openat, __NR_openat2,    __NR_readlinkat,
-                                   __NR_statx,  __NR_newfstatat, __NR_getdents64,
+                                   __NR_statx,  FSTATAT,         __NR_getdents64,
                                    __NR_read,   __NR_pidfd_open, __NR_pidfd_getfd,
                                    457 /* statmount */ };
     int number = calls[fault->call].number;
@@ -432,7 +438,7 @@ static bool is_documented(const struct fault *fault)
         return error == fault->error || error == EIO;
     if (number == __NR_openat || number == __NR_openat2)
         return fault->occurrence < 2 && error == fault->error;
-    return (number == __NR_statx || number == __NR_newfstatat || number == __NR_fstatfs) &&
+    return (number == __NR_statx || number == FSTATAT || number == __NR_fstatfs) &&
            fault->occurrence < 2 && (error == fault->error || error == EIO || error == ENODEV);
 }
 
