@@ -396,6 +396,13 @@ static bool has_more_gaps(void)
     return false;
 }
 
+/* To a caller in a nested user namespace the kernel refuses the namespaces outside of it. */
+static bool says_outside(const struct fault *fault)
+{
+    return calls[fault->call].number == __NR_ioctl && fault->error == EPERM &&
+           expected.gaps[__builtin_ctzll(USERNS_GAP_NESTED)] != 0;
+}
+
 /* A process or a mount can end at any time; then its files, its links and its PID are not there. */
 static bool says_gone(const struct fault *fault)
 {
@@ -454,7 +461,7 @@ static enum outcome outcome_of(const struct fault *fault)
         return SAME;
     if (has_more_gaps())
         return COUNTED;
-    if (says_gone(fault))
+    if (says_gone(fault) || says_outside(fault))
         return GONE;
     return says_old_kernel(fault) ? OLD : SILENT;
 }
