@@ -55,7 +55,7 @@ start() {
 show() {
     local enter="nsenter --target $init --pid --mount"
     printf '\033[1m$ %s\033[0m\n' "$*"
-    COLUMNS=99 TERM=xterm script -qec "$enter '$programs/$1' ${2-} 2>&9" /dev/null </dev/null | tr -d '\r'
+    LC_ALL=C.UTF-8 COLUMNS=99 TERM=xterm script -qec "$enter '$programs/$1' ${2-} 2>&9" /dev/null </dev/null | tr -d '\r'
 }
 
 draw() {
