@@ -16,8 +16,8 @@ use crate::error::Error;
 use crate::facts::{Gap, Holder, NamespaceType, Source, Target};
 use crate::options::Wanted;
 use crate::sys::dir::Directory;
-use crate::sys::file;
-use crate::util::arrays::zeros;
+use crate::sys::file::{self, Fd};
+use crate::util::arrays::{push, zeros};
 use crate::util::parse;
 use descriptors::Descriptors;
 use links::Links;
@@ -40,8 +40,10 @@ struct Search<'c, 'p> {
     mounts: Mounts,
     /// The PID of the caller.
     own: Option<i32>,
-    /// For reading `task`.
+    /// For reading `task`. Here, and not in the function that reads: a visit can end at any system call.
     buffer: Vec<u8>,
+    /// The threads of the current process.
+    tids: Vec<i32>,
 }
 
 /// Records what keeps namespaces alive besides the members of user namespaces.
@@ -59,6 +61,7 @@ pub fn find(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
         mounts: Mounts::default(),
         own,
         buffer: Vec::new(),
+        tids: Vec::new(),
     };
     visits::run(&mut search)?;
     search.finish()
@@ -147,21 +150,12 @@ impl Search<'_, '_> {
                 return Ok(());
             }
         };
-        let mut buffer = std::mem::take(&mut self.buffer);
-        let mut names = Directory::new(&tasks, &mut buffer)?;
-        loop {
-            let name = match Answer::of(names.next_name())? {
-                Answer::Is(Some(name)) => name,
-                Answer::Is(None) | Answer::Gone => break,
-                Answer::Refused(_) => {
-                    self.miss_thread(leader.pid, missed);
-                    break;
-                }
-            };
-            let tid = match parse::number(name) {
-                Some(tid) if tid != leader.pid as u64 => tid as i32,
-                _ => continue,
-            };
+        self.list_threads(&tasks, leader.pid, missed)?;
+        for index in 0..self.tids.len() {
+            let tid = self.tids[index];
+            if tid == leader.pid {
+                continue;
+            }
             let thread = match Thread::in_directory(self.context.procfs, &tasks, leader.pid, tid)? {
                 Answer::Is(thread) => thread,
                 Answer::Gone => continue,
@@ -173,7 +167,26 @@ impl Search<'_, '_> {
             let own = links::read(self.context, &thread, links)?;
             self.read_thread(&thread, &own, missed)?;
         }
-        self.buffer = buffer;
+        Ok(())
+    }
+
+    fn list_threads(&mut self, tasks: &Fd, pid: i32, missed: &mut Missed) -> Result<(), Error> {
+        self.tids.clear();
+        let mut names = Directory::new(tasks, &mut self.buffer)?;
+        let is_complete = loop {
+            match Answer::of(names.next_name())? {
+                Answer::Is(Some(name)) => {
+                    if let Some(tid) = parse::number(name) {
+                        push(&mut self.tids, tid as i32)?;
+                    }
+                }
+                Answer::Is(None) | Answer::Gone => break true,
+                Answer::Refused(_) => break false,
+            }
+        };
+        if !is_complete {
+            self.miss_thread(pid, missed);
+        }
         Ok(())
     }
 
