@@ -4,7 +4,7 @@ use super::super::answer::Answer;
 use super::super::candidate::Candidate;
 use super::threads::{Thread, open_directory};
 use crate::error::Error;
-use crate::facts::{Gap, Hold, Holder, NamespaceType, parse_link};
+use crate::facts::{Gap, Hold, Holder, NamespaceType, Target, parse_link};
 use crate::observe::Context;
 use crate::sys::dir::Directory;
 use crate::sys::file::{self, Fd};
@@ -165,11 +165,8 @@ pub fn record(context: &mut Context, thread: &Thread, entry: &Entry) -> Result<b
         let file = procfs.find_target(entry.table, name.as_c_str())?;
         procfs.reopen(&file, wanted.ok_or(Errno(libc::ESRCH))?)
     };
-    if let Some(target) = context.target(namespace_type, inode, open)? {
-        let Thread { pid, tid, .. } = *thread;
-        context.hold(target, Holder::Descriptor { pid, tid, number: entry.number })?;
-    }
-    Ok(true)
+    let target = context.target(namespace_type, inode, open)?;
+    hold(context, thread, entry, target)
 }
 
 /// Records a descriptor that was opened through a bind mount of a namespace, as ip-netns(8) does. Its link is the path of
@@ -199,6 +196,11 @@ fn record_mounted(context: &mut Context, thread: &Thread, entry: &Entry, name: &
             None
         }
     };
+    hold(context, thread, entry, target)
+}
+
+/// Records what is known about a descriptor of a namespace.
+fn hold(context: &mut Context, thread: &Thread, entry: &Entry, target: Option<Target>) -> Result<bool, Error> {
     if let Some(target) = target {
         let Thread { pid, tid, .. } = *thread;
         context.hold(target, Holder::Descriptor { pid, tid, number: entry.number })?;
