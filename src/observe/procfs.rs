@@ -31,13 +31,9 @@ const CALLER_HIDDEN: Errno = Errno(libc::EACCES);
 pub struct Procfs {
     files: Files,
     is_covered: bool,
-    own: OnceCell<Own>,
-}
-
-/// Directories of the calling thread.
-struct Own {
-    descriptors: Fd,
-    information: Fd,
+    /// Directories of the calling thread.
+    own_descriptors: OnceCell<Fd>,
+    own_information: OnceCell<Fd>,
 }
 
 impl Procfs {
@@ -60,7 +56,7 @@ impl Procfs {
     /// Without a look at what is mounted over its entries: it counts as covered.
     fn open_unchecked(path: &CStr) -> Result<Procfs, Error> {
         let files = Files::open(path, PROC_SUPER_MAGIC, Some(ROOT_INODE))?.ok_or(Error::NOT_PROCFS)?;
-        Ok(Procfs { files, is_covered: true, own: OnceCell::new() })
+        Ok(Procfs { files, is_covered: true, own_descriptors: OnceCell::new(), own_information: OnceCell::new() })
     }
 
     pub fn root(&self) -> &Fd {
@@ -182,7 +178,7 @@ impl Procfs {
     /// Opens what an O_PATH descriptor refers to.
     fn open_again(&self, file: &Fd, flags: c_int) -> Result<Fd, Errno> {
         let name = ShortPath::new(format_args!("{}", file.number()));
-        self.with_own(|own| file::open_at(&own.descriptors, name.as_c_str(), flags))
+        self.with_own(&self.own_descriptors, c"thread-self/fd", |own| file::open_at(own, name.as_c_str(), flags))
     }
 
     /// The id of the mount of a descriptor. Kernels without it in statx(2) tell it in proc_pid_fdinfo(5).
@@ -193,35 +189,36 @@ impl Procfs {
         }
         let name = ShortPath::new(format_args!("{}", file.number()));
         let mut text = [0; 256];
-        let information = self.with_own(|own| self.files.open_at(&own.information, name.as_c_str(), libc::O_RDONLY))?;
+        let open = |own: &Fd| self.files.open_at(own, name.as_c_str(), libc::O_RDONLY);
+        let information = self.with_own(&self.own_information, c"thread-self/fdinfo", open)?;
         let text = file::read_start(&information, &mut text)?;
         parse::value_of(text, b"mnt_id").and_then(parse::number).ok_or(Errno(libc::ENOSYS))
     }
 
-    /// Uses the directories of the calling thread, which are kept open; but not in a worker: that has directories of its own,
-    /// may not read those of the caller if the caller is not dumpable, and must not keep descriptors.
-    fn with_own<T>(&self, use_own: impl FnOnce(&Own) -> Result<T, Errno>) -> Result<T, Errno> {
+    /// Uses a directory of the calling thread, which is kept open; but not in a worker: that has directories of its own, may
+    /// not read those of the caller if the caller is not dumpable, and must not keep descriptors.
+    fn with_own<T>(
+        &self,
+        kept: &OnceCell<Fd>,
+        path: &CStr,
+        use_own: impl FnOnce(&Fd) -> Result<T, Errno>,
+    ) -> Result<T, Errno> {
         match worker::is_running() {
-            true => use_own(&self.open_own()?),
-            false => use_own(self.own.get_or_try_init(|| self.open_own())?),
+            true => use_own(&self.open_own(path)?),
+            false => use_own(kept.get_or_try_init(|| self.open_own(path))?),
         }
     }
 
-    /// Opens the directories of the calling thread in this procfs or, if that does not show it, in the one at `/proc`.
-    fn open_own(&self) -> Result<Own, Errno> {
-        match self.open_own_here() {
+    /// Opens a directory of the calling thread in this procfs or, if that does not show it, in the one at `/proc`. The path
+    /// begins with `thread-self`, not `self`: the calling thread can have a descriptor table of its own.
+    fn open_own(&self, path: &CStr) -> Result<Fd, Errno> {
+        match self.find_directory(self.root(), path) {
             Ok(own) => Ok(own),
             Err(errno) if errno.is_exhaustion() => Err(errno),
             Err(_) => {
                 let usual = Procfs::open_unchecked(c"/proc").map_err(|error| Errno(error.errno()));
-                if_any(usual.and_then(|usual| usual.open_own_here()))?.ok_or(CALLER_HIDDEN)
+                if_any(usual.and_then(|usual| usual.find_directory(usual.root(), path)))?.ok_or(CALLER_HIDDEN)
             }
         }
-    }
-
-    fn open_own_here(&self) -> Result<Own, Errno> {
-        // Not `self`: the calling thread can have a descriptor table of its own.
-        let find = |path| self.find_directory(self.root(), path);
-        Ok(Own { descriptors: find(c"thread-self/fd")?, information: find(c"thread-self/fdinfo")? })
     }
 }
