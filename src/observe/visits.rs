@@ -4,8 +4,8 @@ use crate::error::Error;
 use crate::sys::clock::Start;
 use crate::sys::worker::{self, Ended};
 
-/// How long a system call may block, in milliseconds, for the first processes and for others. A process inside execve(2) blocks readers
-/// until its files are closed.
+/// How long a system call may block, in milliseconds, for the first processes and for others. A process inside execve(2)
+/// blocks readers until its files are closed.
 const PATIENCE: u32 = 250;
 const LESS_PATIENCE: u32 = 5;
 const FIRST: usize = 3;

@@ -58,9 +58,8 @@ struct Task<T> {
 /// security policy or limit that forbids it, and under valgrind, which does not support such processes.
 ///
 /// A guarded system call may block for so many milliseconds (less than 1000), at most for twice as many, before the worker
-/// is killed. `argument` must not
-/// keep descriptors that the function opened. The worker sends no SIGCHLD, and wait(2) does not
-/// report it. All signals are blocked until it ends, so the function should return after some milliseconds.
+/// is killed. `argument` must not keep descriptors that the function opened. The worker sends no SIGCHLD, and wait(2) does
+/// not report it. All signals are blocked until it ends, so the function should return after some milliseconds.
 pub fn run<T>(argument: &mut T, function: fn(&mut T), patience: u32) -> Result<Ended, Errno> {
     let mut stack: Vec<u128> = Vec::new();
     stack.try_reserve_exact(STACK_SIZE / size_of::<u128>())?;
@@ -144,9 +143,9 @@ impl Shared {
     }
 }
 
-/// Waits for some milliseconds; true if the worker has ended, or if the caller may only wait without a limit, since a security
-/// policy refuses ppoll(2). Must not change errno, which the worker uses: it is thread-local data. ppoll(2) does not if the time is
-/// over, and no signal can interrupt it.
+/// Waits for some milliseconds; true if the worker has ended, or if the caller may only wait without a limit, since a
+/// security policy refuses ppoll(2). Must not change errno, which the worker uses: it is thread-local data. ppoll(2) does
+/// not if the time is over, and no signal can interrupt it.
 fn has_ended(pidfd: c_int, milliseconds: u32) -> bool {
     let mut poll = libc::pollfd { fd: pidfd, events: libc::POLLIN, revents: 0 };
     // Seconds and nanoseconds, as the system call has them; `libc::timespec` can have 64 bits on 32-bit machines.
