@@ -58,5 +58,7 @@ fn find_processes(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
         }
     }
     context.facts_mut().source = Source::Procfs;
-    processes::walk(context)
+    processes::walk(context)?;
+    // Only BPF programs do not need that.
+    if context.users.lacks_parents() { Err(Error::UNSUPPORTED) } else { Ok(()) }
 }

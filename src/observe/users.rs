@@ -26,6 +26,8 @@ pub struct Users {
     device: Option<u64>,
     /// The kernel lacks NS_GET_ID (Linux 6.17 and older), so it is not asked again.
     lacks_ids: bool,
+    /// The kernel lacks NS_GET_PARENT, at least for programs of this kind.
+    lacks_parents: bool,
     /// For the inode number of a namespace: what the kernel did not tell about it.
     untold: IntMap<u64, Untold>,
 }
@@ -70,6 +72,12 @@ impl Users {
     /// The device of nsfs, once a namespace has been opened.
     pub fn device(&self) -> Option<u64> {
         self.device
+    }
+
+    /// Whether the kernel lacks the operation that tells the parent of a namespace: before Linux 4.9, for 32-bit programs on
+    /// some 64-bit kernels before Linux 6.12, or under a security policy.
+    pub fn lacks_parents(&self) -> bool {
+        self.lacks_parents
     }
 
     /// Whether an entry is the initial user namespace.
@@ -121,6 +129,7 @@ impl Users {
         let mut indices = reserved(observed.len())?;
         for (index, seen) in observed.iter().enumerate() {
             indices.push(if has_ended(index) { None } else { Some(self.enter_observed(seen)?) });
+            self.untold.remove(&seen.inode); // here everything is told
         }
         for (seen, &index) in observed.iter().zip(&indices) {
             if let Some(index) = index {
@@ -132,13 +141,17 @@ impl Users {
 
     fn enter_observed(&mut self, seen: &Observed) -> Result<u32, Error> {
         let Observed { inode, id, owner_uid, .. } = *seen;
-        match self.find(inode) {
-            Some(index) => Ok(index),
-            None => {
-                let device = self.device.unwrap_or(0);
-                self.insert(UserNamespace { device, inode, id, owner_uid: Some(owner_uid), parent: None })
-            }
+        let Some(index) = self.find(inode) else {
+            let device = self.device.unwrap_or(0);
+            return self.insert(UserNamespace { device, inode, id, owner_uid: Some(owner_uid), parent: None });
+        };
+        // The caller's own, of which the kernel may have told less.
+        let entry = &mut self.entries[index as usize];
+        entry.owner_uid = entry.owner_uid.or(Some(owner_uid));
+        if entry.id == 0 {
+            entry.id = id;
         }
+        Ok(index)
     }
 
     /// All entries. `unmapped` is the UID that the kernel shows in place of one that has no mapping in the caller's own
@@ -179,9 +192,9 @@ impl Users {
         while fresh {
             let above = match nsfs::parent(&below) {
                 Ok(above) => above,
-                Err(Errno(libc::ENOTTY)) => return Err(Error::UNSUPPORTED),
                 Err(errno) => {
                     let entry = self.entries[index as usize];
+                    self.lacks_parents |= errno == Errno(libc::ENOTTY);
                     // It has no parent.
                     if errno != Errno(libc::EPERM) || !entry.is_initial() {
                         self.miss_for(entry.inode, errno, Untold::OutsideUserNamespace)?;
@@ -223,7 +236,9 @@ impl Users {
     fn enter(&mut self, namespace: &Fd, identity: Identity, id: Option<u64>) -> Result<Entered, Error> {
         let Identity { device, inode } = identity;
         let known = self.find(inode);
-        if let Some(index) = known.filter(|&index| id.is_none_or(|id| self.entries[index as usize].id == id)) {
+        // BPF can tell ids that the ioctl does not.
+        let is_same = |index: &u32| id.is_none_or(|id| self.lacks_ids || self.entries[*index as usize].id == id);
+        if let Some(index) = known.filter(is_same) {
             return Ok(Entered { index, fresh: false });
         }
         if id.is_none() {

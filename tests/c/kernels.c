@@ -1,6 +1,7 @@
 /* Older kernels: seccomp(2) denies the calls that they do not know. */
 #include "situation.h"
-#include "text.h"
+#include "bpf.h"
+#include "pins.h"
 #include <dlfcn.h>
 
 #ifndef PIDFD_GET_USER_NAMESPACE /* in linux/pidfd.h, since Linux 6.11 */
@@ -19,6 +20,45 @@ SITUATION(no_parents, 0, "before Linux 4.9, NS_GET_PARENT does not exist")
     in_sandbox(scan_without_parents, NULL);
     start(go_down, &(int){ 2 });
     in_child(scan_without_parents, NULL);
+}
+
+static bool has_relations_gap(const struct userns_snapshot *snapshot)
+{
+    return userns_gaps(snapshot) & USERNS_GAP_RELATIONS;
+}
+
+/* As for 32-bit programs on 64-bit kernels before Linux 6.12. */
+SITUATION(no_ioctls, IN_SANDBOX, "BPF tells all about user namespaces without ioctl(2)")
+{
+    struct held *held = shared(sizeof *held);
+    struct userns_snapshot *before, *after, *owned, *pinned;
+    const struct userns_node *left;
+
+    need_bpf();
+    start(go_down, &(int){ 3 });
+    start(hold_descriptor, held);
+    before = scan_with(USERNS_SCAN_BPF);
+    deny_syscall(__NR_ioctl, ANY_ARGUMENT, 0, ENOTTY);
+    expect_error("a kernel without these ioctls", NULL, -ENOTTY);
+    after = scan_with(USERNS_SCAN_BPF);
+    CHECK_EQ(userns_source_error(after), 0);
+    CHECK(same_snapshot(before, after));
+    CHECK_EQ(userns_gaps(before), userns_gaps(after));
+
+    owned = scan_with(USERNS_SCAN_BPF | USERNS_SCAN_OWNED);
+    CHECK(same_text(facts_of(before), facts_of(owned)));
+    CHECK(has_relations_gap(owned) && !has_relations_gap(after));
+
+    pinned = scan_with(USERNS_SCAN_BPF | USERNS_SCAN_PINNED);
+    left = userns_find_inode(pinned, held->inode);
+    if (left == NULL)
+        CHECK(userns_gap_count(pinned, USERNS_GAP_LINKS) > 0);
+    else
+        CHECK(userns_parent(left) == NULL && has_relations_gap(pinned));
+    userns_free(before);
+    userns_free(after);
+    userns_free(owned);
+    userns_free(pinned);
 }
 
 SITUATION(no_owners_and_ids, IN_SANDBOX, "Linux 4.9 has neither owners nor ids")

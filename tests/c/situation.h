@@ -50,10 +50,26 @@ static void run_body(void *situation)
     ((const struct situation *)situation)->run();
 }
 
+/* On some 64-bit kernels before Linux 6.12, 32-bit programs have none: docs/kernels.md. */
+static void need_ioctls_of_namespaces(void)
+{
+    int fd = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+    int parent = fd < 0 ? -1 : ioctl(fd, NS_GET_PARENT);
+
+    if (fd >= 0 && parent < 0 && errno == ENOTTY)
+        skip("this kernel has no ioctls of namespaces for programs of %zu bits",
+             8 * sizeof(void *));
+    if (parent >= 0)
+        close(parent);
+    if (fd >= 0)
+        close(fd);
+}
+
 static void run_here(void *argument)
 {
     const struct situation *situation = argument;
 
+    need_ioctls_of_namespaces();
     if (situation->tags & AS_ROOT && !is_initial_root())
         skip("needs root in the initial user namespace");
     if (situation->tags & IN_SANDBOX)
