@@ -34,6 +34,10 @@ struct Walk<'c, 'p> {
 }
 
 impl Visits for Walk<'_, '_> {
+    fn procfs(&self) -> &Procfs {
+        self.context.procfs
+    }
+
     fn count(&self) -> usize {
         self.pids.len()
     }

@@ -1,5 +1,6 @@
 //! Visits processes in a worker, which can be ended if the kernel does not answer.
 
+use super::Procfs;
 use crate::error::Error;
 use crate::sys::clock::Start;
 use crate::sys::worker::{self, Ended};
@@ -14,6 +15,9 @@ const TIME_SLICE: u64 = 10_000;
 
 /// A sequence of visits.
 pub trait Visits {
+    /// The procfs that is visited.
+    fn procfs(&self) -> &Procfs;
+
     /// The number of visits.
     fn count(&self) -> usize;
 
@@ -60,6 +64,11 @@ pub fn run<V: Visits>(visits: &mut V) -> Result<(), Error> {
 
 fn run_for_a_while<V: Visits>(state: &mut State<V>) {
     let start = Start::now();
+    if worker::is_running() {
+        if let Ok(file) = state.visits.procfs().open_here_or_in_proc(c"thread-self/stat") {
+            worker::show_state(file);
+        }
+    }
     let has_work = |state: &State<V>| {
         state.next < state.visits.count() && !state.visits.is_to_caller(state.next) && state.result.is_ok()
     };

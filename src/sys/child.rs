@@ -59,6 +59,13 @@ pub(super) fn wait_for(child: c_int) {
     }
 }
 
+/// Reaps a child if it has ended; true if there is none.
+pub(super) fn has_ended(child: c_int) -> bool {
+    let (child, flags) = (c_long::from(child), c_long::from(libc::__WALL | libc::WNOHANG));
+    // SAFETY: the call writes nothing.
+    check(unsafe { libc::syscall(libc::SYS_wait4, child, 0 as c_long, flags, 0 as c_long) }) != Ok(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,21 +5,28 @@
 //! fatal signal ends the wait of a reader. So a worker, which shares memory and descriptors with the caller, does such
 //! reads. If one of its system calls takes too long, the caller kills it and goes on without it.
 //!
+//! Time alone does not show that a call blocks: on a busy host the worker may not have run at all. So the worker names a file
+//! that shows its state, proc_pid_stat(5), and is killed only if it sleeps.
+//!
 //! The worker is killed only inside a call of [`guarded`]. So nothing is left half done: it holds no lock of the memory
 //! allocator, and its writes to memory are complete. Its descriptors are in a table, from which the caller closes them. No
 //! destructors run on its stack.
 
+use super::clock::Start;
+use super::file::Fd;
 use super::{Errno, check, child, signal};
 use std::cell::Cell;
 use std::ffi::{c_int, c_long, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::{mem, ptr};
 
 /// Enough for a scan, which does not recurse. Unused pages cost nothing.
 const STACK_SIZE: usize = 256 * 1024;
 /// The worker never has more descriptors open.
 const MOST_DESCRIPTORS: usize = 16;
+/// How long the caller waits for the end of a killed worker, and at most between two looks at it, in microseconds.
+const LONGEST_WAIT: u64 = 500_000;
 
 /// How the work ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,16 +39,21 @@ pub enum Ended {
 
 /// The state that the worker and the caller share.
 struct Shared {
-    /// Odd: the worker is in a guarded system call. Each call has another number. `ABANDONED`: the caller kills the worker.
+    /// Odd: the worker is in a guarded system call. Each call has another number. `KILLED`: the caller kills the worker.
     call: AtomicU64,
     /// The function has returned, or has panicked.
     has_returned: AtomicBool,
     has_panicked: AtomicBool,
+    /// A descriptor of `/proc/PID/stat` of the worker; -1 if unknown. It is closed when the worker has ended.
+    state: AtomicI32,
     /// The open descriptors of the worker; -1 for a free slot.
     descriptors: [AtomicI32; MOST_DESCRIPTORS],
 }
 
-const ABANDONED: u64 = u64::MAX;
+const KILLED: u64 = u64::MAX;
+
+/// The PIDs of workers that did not end, 0 for a free slot; see [`leave`].
+static LEFT: [AtomicI32; 8] = [const { AtomicI32::new(0) }; 8];
 
 thread_local! {
     /// Set while a worker runs. It has the thread-local data of the caller's thread, which waits.
@@ -57,9 +69,9 @@ struct Task<T> {
 /// Calls a function in a worker. Calls it in the calling process if there can be no worker: before Linux 5.3, under a
 /// security policy or limit that forbids it, and under valgrind, which does not support such processes.
 ///
-/// A guarded system call may block for so many milliseconds (less than 1000), at most for twice as many, before the worker
-/// is killed. `argument` must not keep descriptors that the function opened. The worker sends no SIGCHLD, and wait(2) does
-/// not report it. All signals are blocked until it ends, so the function should return after some milliseconds.
+/// A guarded system call may block for so many milliseconds, at most for half as many more, before the worker is killed.
+/// `argument` must not keep descriptors that the function opened, unless it then returns. The worker sends no SIGCHLD, and
+/// wait(2) does not report it. All signals are blocked until it ends, so the function should return after some milliseconds.
 pub fn run<T>(argument: &mut T, function: fn(&mut T), patience: u32) -> Result<Ended, Errno> {
     let mut stack: Vec<u128> = Vec::new();
     stack.try_reserve_exact(STACK_SIZE / size_of::<u128>())?;
@@ -67,6 +79,7 @@ pub fn run<T>(argument: &mut T, function: fn(&mut T), patience: u32) -> Result<E
         call: AtomicU64::new(0),
         has_returned: AtomicBool::new(false),
         has_panicked: AtomicBool::new(false),
+        state: AtomicI32::new(-1),
         descriptors: [const { AtomicI32::new(-1) }; MOST_DESCRIPTORS],
     };
     let mut task = Task { function, argument: ptr::from_mut(argument), shared: &raw const shared };
@@ -92,6 +105,10 @@ pub fn run<T>(argument: &mut T, function: fn(&mut T), patience: u32) -> Result<E
     close(pidfd);
     SHARED.set(ptr::null());
     drop(signals);
+    let Some(ended) = ended else {
+        leave(pid, stack);
+        return Ok(Ended::Stuck);
+    };
     assert!(!shared.has_panicked.load(Ordering::Acquire), "the worker panicked");
     Ok(ended)
 }
@@ -118,38 +135,106 @@ extern "C" fn enter<T>(task: *mut c_void) -> c_int {
 }
 
 impl Shared {
-    /// Waits until the worker ends, and kills it if it is stuck.
-    fn watch(&self, pid: c_int, pidfd: c_int, patience: u32) -> Ended {
-        let mut last = 0;
-        while !has_ended(pidfd, patience) {
-            let call = self.call.load(Ordering::Acquire);
-            let is_stuck = call % 2 == 1 && call == last;
-            if is_stuck && self.call.compare_exchange(call, ABANDONED, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-                kill(pid, pidfd); // which ends such a wait at once
-                break;
-            }
-            last = call;
+    /// Waits until the worker ends, and kills it if it is stuck. `None`: it does not end.
+    fn watch(&self, pid: c_int, pidfd: c_int, patience: u32) -> Option<Ended> {
+        let mut is_left = false;
+        if self.is_stuck(pidfd, patience) {
+            kill(pid, pidfd);
+            is_left = !has_ended(pidfd, LONGEST_WAIT);
         }
-        child::wait_for(pid);
+        if !is_left {
+            child::wait_for(pid);
+        }
+        close(self.state.load(Ordering::Acquire));
         if self.has_returned.load(Ordering::Acquire) {
-            return Ended::Returned;
+            return Some(Ended::Returned);
         }
         for slot in &self.descriptors {
-            if let number @ 0.. = slot.load(Ordering::Acquire) {
-                close(number);
+            close(slot.load(Ordering::Acquire));
+        }
+        if is_left { None } else { Some(Ended::Stuck) }
+    }
+
+    /// Waits until the worker ends; or until it is stuck, from when on it executes no more than the current system call.
+    /// That is if it is in one system call at three looks, and asleep at the last two.
+    fn is_stuck(&self, pidfd: c_int, patience: u32) -> bool {
+        let mut pause = u64::from(patience) * 500;
+        let (mut last, mut suspicions) = (0, 0);
+        loop {
+            let start = Start::now();
+            if has_ended(pidfd, pause) {
+                return false;
+            }
+            let waited = start.elapsed_microseconds().min(LONGEST_WAIT);
+            let call = self.call.load(Ordering::Acquire);
+            let is_suspect = call % 2 == 1
+                && call == last
+                && self.is_asleep().unwrap_or_else(|| {
+                    // Its state is unknown. The caller's own delay tells how busy the host is.
+                    let was_in_time = waited < 2 * pause;
+                    pause = waited.max(pause);
+                    was_in_time
+                });
+            suspicions = if is_suspect { suspicions + 1 } else { 0 };
+            last = call;
+            if suspicions == 2 && self.call.compare_exchange(call, KILLED, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+            {
+                return true;
             }
         }
-        Ended::Stuck
+    }
+
+    /// Whether the worker sleeps, which it does not if it waits for a processor or was stopped; `None` if that is unknown.
+    fn is_asleep(&self) -> Option<bool> {
+        /// For the PID and the command name of at most 15 bytes, in parentheses. The state follows.
+        const SIZE: usize = 64;
+        let number @ 0.. = self.state.load(Ordering::Acquire) else { return None };
+        let mut text = [0u8; SIZE];
+        let (to, size) = (text.as_mut_ptr(), SIZE as c_long);
+        // The offset, two registers on 32-bit machines and sometimes aligned, is 0. Does not fail, and so does not change
+        // errno: the worker was not waited for.
+        // SAFETY: the kernel writes at most `SIZE` bytes into `text`.
+        unsafe {
+            libc::syscall(libc::SYS_pread64, c_long::from(number), to, size, 0 as c_long, 0 as c_long, 0 as c_long)
+        };
+        let end = text.iter().rposition(|&byte| byte == b')')?;
+        Some(matches!(text.get(end + 2)?, b'S' | b'D'))
     }
 }
 
-/// Waits for some milliseconds; true if the worker has ended, or if the caller may only wait without a limit, since a
+/// Leaves behind a worker that not even a signal ends: its system call waits for a FUSE server that has read the request, see
+/// `request_wait_answer()` of the kernel. It executes no further instruction, but can write to its stack. Until it ends, it
+/// keeps open what the caller has open, as the caller would if it waited itself.
+fn leave(pid: c_int, stack: Vec<u128>) {
+    mem::forget(stack);
+    for slot in &LEFT {
+        if slot.compare_exchange(0, pid, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            return;
+        }
+    }
+}
+
+/// Reaps workers that were left behind and have ended. Whether as many remain as are remembered.
+pub fn are_many_left() -> bool {
+    let mut count = 0;
+    for slot in &LEFT {
+        let pid = slot.load(Ordering::Acquire);
+        if pid != 0 && child::has_ended(pid) {
+            slot.store(0, Ordering::Release);
+        } else if pid != 0 {
+            count += 1;
+        }
+    }
+    count == LEFT.len()
+}
+
+/// Waits for some microseconds; true if the worker has ended, or if the caller may only wait without a limit, since a
 /// security policy refuses ppoll(2). Must not change errno, which the worker uses: it is thread-local data. ppoll(2) does
 /// not if the time is over, and no signal can interrupt it.
-fn has_ended(pidfd: c_int, milliseconds: u32) -> bool {
+fn has_ended(pidfd: c_int, microseconds: u64) -> bool {
     let mut poll = libc::pollfd { fd: pidfd, events: libc::POLLIN, revents: 0 };
     // Seconds and nanoseconds, as the system call has them; `libc::timespec` can have 64 bits on 32-bit machines.
-    let mut time: [c_long; 2] = [0, milliseconds as c_long * 1_000_000];
+    let mut time: [c_long; 2] = [(microseconds / 1_000_000) as c_long, (microseconds % 1_000_000 * 1000) as c_long];
     let no_mask = ptr::null::<c_void>();
     // SAFETY: `poll` and `time` may be written.
     unsafe { libc::syscall(libc::SYS_ppoll, &raw mut poll, 1 as c_long, time.as_mut_ptr(), no_mask, 0 as c_long) != 0 }
@@ -167,8 +252,10 @@ fn kill(pid: c_int, pidfd: c_int) {
 }
 
 fn close(number: c_int) {
-    // SAFETY: the descriptor was the worker's, which has ended, or is its pidfd.
-    unsafe { libc::syscall(libc::SYS_close, c_long::from(number)) };
+    if number >= 0 {
+        // SAFETY: the descriptor was the worker's, which has ended, or tells about it.
+        unsafe { libc::syscall(libc::SYS_close, c_long::from(number)) };
+    }
 }
 
 /// Whether the caller is a worker.
@@ -176,7 +263,17 @@ pub fn is_running() -> bool {
     !SHARED.get().is_null()
 }
 
-/// Runs a system call that can block without end. In a worker, the caller can end it.
+/// Names a file that shows the state of the worker which calls this: `thread-self/stat` of a procfs.
+pub fn show_state(file: Fd) {
+    // SAFETY: not NULL only in a worker, whose caller waits until it ends.
+    let Some(shared) = (unsafe { SHARED.get().as_ref() }) else { return };
+    closing(file.number()); // but by the caller
+    shared.state.store(file.number(), Ordering::Release);
+    mem::forget(file);
+}
+
+/// Runs a system call that can block without end. In a worker, the caller can end it. If it can ask a file server, it writes
+/// only to the stack.
 pub(super) fn guarded<R>(call: impl FnOnce() -> R) -> R {
     // SAFETY: not NULL only in a worker, whose caller waits until it ends.
     let Some(shared) = (unsafe { SHARED.get().as_ref() }) else { return call() };

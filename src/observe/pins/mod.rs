@@ -11,7 +11,7 @@ mod view;
 
 use super::answer::Answer;
 use super::visits::{self, Visits};
-use super::{Context, bpf};
+use super::{Context, Procfs, bpf};
 use crate::error::Error;
 use crate::facts::{Gap, Holder, NamespaceType, Source, Target};
 use crate::options::Wanted;
@@ -68,6 +68,10 @@ pub fn find(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
 }
 
 impl Visits for Search<'_, '_> {
+    fn procfs(&self) -> &Procfs {
+        self.context.procfs
+    }
+
     fn count(&self) -> usize {
         self.context.facts().members.len()
     }
