@@ -449,9 +449,9 @@ const char *userns_strerror(int error);
  *     -ELOOP            proc_path contains too many symbolic links
  *     -ENAMETOOLONG     proc_path is too long
  *     -ENODEV           proc_path is not the root directory of a procfs
- *     -ENOTTY           the kernel has no user namespaces, is older than Linux 4.9, or does
- *                       not support these ioctls for 32-bit programs (64-bit kernels
- *                       before Linux 6.12)
+ *     -ENOTTY           the kernel has no user namespaces; or BPF was not used and the kernel
+ *                       lacks ioctl_ns(2): before Linux 4.9, and for 32-bit programs on
+ *                       64-bit kernels before Linux 6.12
  *     -ENOMEM           out of memory
  *     -EMFILE           the process has too many open descriptors (RLIMIT_NOFILE, see
  *                       getrlimit(2))

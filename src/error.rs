@@ -23,6 +23,8 @@ impl Error {
     pub(crate) const TOO_BIG: Error = Error(libc::E2BIG);
     /// The directory is not the root of a procfs.
     pub(crate) const NOT_PROCFS: Error = Error(libc::ENODEV);
+    /// The file system of the directory does not answer.
+    pub(crate) const NO_ANSWER: Error = Error(libc::EIO);
     /// The kernel lacks user namespaces or the ioctls of nsfs.
     pub(crate) const UNSUPPORTED: Error = Error(libc::ENOTTY);
     /// An allocation failed.
@@ -97,7 +99,7 @@ impl Error {
             libc::ENODEV => {
                 c"the directory is not the root directory of a procfs; mount one with: mount -t proc proc DIRECTORY"
             }
-            libc::ENOTTY => c"the kernel does not report how user namespaces nest; Linux 4.9 with CONFIG_USER_NS is needed, or a 64-bit program",
+            libc::ENOTTY => c"the kernel does not report how user namespaces nest; Linux 4.9 with CONFIG_USER_NS is needed; a 32-bit program may need USERNS_SCAN_BPF",
             libc::ENOMEM => c"out of memory",
             libc::EMFILE => c"the process has too many open descriptors; close some or raise RLIMIT_NOFILE",
             libc::ENFILE => c"the system has too many open files; raise fs.file-max or end some programs",

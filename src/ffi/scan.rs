@@ -109,13 +109,13 @@ const _: () = assert!(size_of::<userns_options>() == FIRST_SIZE);
 ///     -EACCES, -EPERM   the caller may not open or read proc_path
 ///     -ENOSYS           a security policy, such as a seccomp filter, refuses a system call on
 ///                       proc_path
-///     -EIO              proc_path could not be read
+///     -EIO              proc_path could not be read, or a file system on it does not answer
 ///     -ELOOP            proc_path contains too many symbolic links
 ///     -ENAMETOOLONG     proc_path is too long
 ///     -ENODEV           proc_path is not the root directory of a procfs
-///     -ENOTTY           the kernel has no user namespaces, is older than Linux 4.9, or does
-///                       not support these ioctls for 32-bit programs (64-bit kernels
-///                       before Linux 6.12)
+///     -ENOTTY           the kernel has no user namespaces; or BPF was not used and the kernel
+///                       lacks ioctl_ns(2): before Linux 4.9, and for 32-bit programs on
+///                       64-bit kernels before Linux 6.12
 ///     -ENOMEM           out of memory
 ///     -EMFILE           the process has too many open descriptors (RLIMIT_NOFILE, see
 ///                       getrlimit(2))

@@ -14,12 +14,15 @@
 use crate::error::Error;
 use crate::sys::file::{self, Fd, Status};
 use crate::sys::statmount::{self, Buffer};
-use crate::sys::{Errno, process};
+use crate::sys::{Errno, process, worker};
 use crate::util::path::ShortPath;
 use std::ffi::{CStr, c_int};
 
 /// As openat2(2) returns it: something is mounted over the file.
 pub const COVERED: Errno = Errno(libc::EXDEV);
+
+/// How long the server of a file system may take to answer, in milliseconds.
+const PATIENCE: u32 = 500;
 
 /// A directory of a pseudo file system.
 pub struct Files {
@@ -30,14 +33,11 @@ pub struct Files {
 
 impl Files {
     /// Opens a directory for reading. `None` if it is on a file system with another magic number, or has another inode
-    /// number than `inode`. The file system is asked for nothing before it is known to be the right one.
+    /// number than `inode`. Before it is known to be the right one, a file server can be asked, but is not waited for long.
     pub fn open(path: &CStr, magic: u32, inode: Option<u64>) -> Result<Option<Files>, Error> {
         const FLAGS: c_int = libc::O_RDONLY | libc::O_DIRECTORY;
-        let found = file::open(path, libc::O_PATH | libc::O_DIRECTORY)?;
-        let status = file::status(&found).map_err(Error::of_directory)?;
-        if inode.is_some_and(|inode| inode != status.inode)
-            || file_system(&found).map_err(Error::of_directory)? != magic
-        {
+        let Found { directory: found, status, magic: found_magic } = find(path)?;
+        if inode.is_some_and(|inode| inode != status.inode) || found_magic != magic {
             // An open of it would have failed with EACCES.
             return if process::may_read(&status)? { Ok(None) } else { Err(Errno(libc::EACCES).into()) };
         }
@@ -66,17 +66,54 @@ impl Files {
     }
 }
 
-/// The magic number of the file system of an O_PATH descriptor.
-///
-/// The server of a file system answers fstatfs(2), so the kernel is asked about the mount first (Linux 6.8). It tells of
-/// mounts in the caller's mount namespace.
-fn file_system(file: &Fd) -> Result<u32, Errno> {
-    let ask = |mount| statmount::file_system(&mut Buffer::default(), statmount::OWN, mount);
-    match statmount::id_of(file).and_then(ask) {
+/// A directory that is open by O_PATH, with the magic number of its file system.
+struct Found {
+    directory: Fd,
+    status: Status,
+    magic: u32,
+}
+
+/// Finds a directory without waiting for ever: from what the kernel has cached or, if that is not enough, in a worker. The
+/// servers of file systems on the path can be asked for names, and the last one by fstatfs(2).
+fn find(path: &CStr) -> Result<Found, Error> {
+    struct Lookup<'p> {
+        path: &'p CStr,
+        result: Result<Found, Error>,
+    }
+    match find_in_memory(path) {
+        Ok(found) => return Ok(found),
+        Err(errno) if errno.is_exhaustion() => return Err(errno.into()),
+        Err(_) if worker::is_running() => return look_up(path),
+        Err(_) => (),
+    }
+    let mut lookup = Lookup { path, result: Err(Error::NO_ANSWER) };
+    if !worker::are_many_left() {
+        // If it is stuck, the result stays what it is.
+        worker::run(&mut lookup, |lookup| lookup.result = look_up(lookup.path), PATIENCE)?;
+    }
+    lookup.result
+}
+
+fn find_in_memory(path: &CStr) -> Result<Found, Errno> {
+    let directory = file::open_in_memory(path, libc::O_PATH | libc::O_DIRECTORY)?;
+    let (status, magic) = (file::status(&directory)?, ask_mount(&directory)?);
+    Ok(Found { directory, status, magic })
+}
+
+fn look_up(path: &CStr) -> Result<Found, Error> {
+    let directory = file::open(path, libc::O_PATH | libc::O_DIRECTORY)?;
+    let status = file::status(&directory).map_err(Error::of_directory)?;
+    let magic = match ask_mount(&directory) {
         Ok(magic) => Ok(magic),
         Err(errno) if errno.is_exhaustion() => Err(errno),
-        Err(_) => file::file_system(file),
-    }
+        Err(_) => file::file_system(&directory),
+    };
+    Ok(Found { directory, status, magic: magic.map_err(Error::of_directory)? })
+}
+
+/// The magic number of the file system of a mount in the caller's mount namespace (Linux 6.8), without asking its server.
+fn ask_mount(directory: &Fd) -> Result<u32, Errno> {
+    statmount::file_system(&mut Buffer::default(), statmount::OWN, statmount::id_of(directory)?)
 }
 
 /// Like `file::open_on_mount`.

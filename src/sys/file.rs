@@ -76,9 +76,9 @@ const RESOLVE_CACHED: u64 = 0x20;
 /// Follows no links, and does not wait for a file server.
 const RESOLVE_IN_MEMORY: u64 = RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_CACHED;
 
-fn open_how(directory: &Fd, path: &CStr, flags: c_int, resolve: u64) -> Result<Fd, Errno> {
+fn open_how(directory: c_int, path: &CStr, flags: c_int, resolve: u64) -> Result<Fd, Errno> {
     let how = OpenHow { flags: (flags | libc::O_CLOEXEC) as u64, mode: 0, resolve };
-    let directory = c_long::from(directory.0);
+    let directory = c_long::from(directory);
     loop {
         let open = || {
             let (path, how) = (path.as_ptr(), &raw const how);
@@ -92,25 +92,32 @@ fn open_how(directory: &Fd, path: &CStr, flags: c_int, resolve: u64) -> Result<F
     }
 }
 
+/// Opens `path`, relative to the working directory, if the kernel has cached all of it; see openat2(2), Linux 5.12.
+///
+/// EAGAIN: it has not; or something was mounted or unmounted meanwhile, anywhere.
+pub fn open_in_memory(path: &CStr, flags: c_int) -> Result<Fd, Errno> {
+    open_how(libc::AT_FDCWD, path, flags, RESOLVE_CACHED)
+}
+
 /// Looks up `path` with `root` as the root directory, without opening the file (O_PATH); see openat2(2), Linux 5.12.
 ///
 /// EAGAIN: a component of the path is not cached, so that the lookup could block on an unresponsive file server; or
 /// something was mounted or unmounted meanwhile, anywhere.
 pub fn find_in_memory(root: &Fd, path: &CStr) -> Result<Fd, Errno> {
-    open_how(root, path, libc::O_PATH, RESOLVE_IN_ROOT | RESOLVE_IN_MEMORY)
+    open_how(root.0, path, libc::O_PATH, RESOLVE_IN_ROOT | RESOLVE_IN_MEMORY)
 }
 
 /// Like [`find_in_memory`], for the directory above `directory`, which can be outside of a chroot(2). The topmost directory
 /// is above itself.
 pub fn find_above_in_memory(directory: &Fd) -> Result<Fd, Errno> {
-    open_how(directory, c"..", libc::O_PATH, RESOLVE_IN_MEMORY)
+    open_how(directory.0, c"..", libc::O_PATH, RESOLVE_IN_MEMORY)
 }
 
 /// Opens `path` on the mount of `directory`, close-on-exec; see openat2(2), Linux 5.6.
 ///
 /// EXDEV: something is mounted over a component. It was not opened.
 pub fn open_on_mount(directory: &Fd, path: &CStr, flags: c_int) -> Result<Fd, Errno> {
-    open_how(directory, path, flags, RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS)
+    open_how(directory.0, path, flags, RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS)
 }
 
 /// Reads up to the size of `buffer`; 0 at the end of the file.
@@ -202,8 +209,10 @@ fn identity_of(stat: &libc::stat64) -> Identity {
 fn stat_at(directory: &Fd, path: &CStr) -> Result<libc::stat64, Errno> {
     const FLAGS: c_int = libc::AT_NO_AUTOMOUNT | libc::AT_EMPTY_PATH;
     let mut stat = MaybeUninit::<libc::stat64>::uninit();
-    // SAFETY: `path` is a NUL-terminated string, and `stat` has the size that the call writes.
-    check(unsafe { libc::fstatat64(directory.0, path.as_ptr(), stat.as_mut_ptr(), FLAGS) }.into())?;
+    worker::guarded(|| {
+        // SAFETY: `path` is a NUL-terminated string, and `stat` has the size that the call writes.
+        check(unsafe { libc::fstatat64(directory.0, path.as_ptr(), stat.as_mut_ptr(), FLAGS) }.into())
+    })?;
     // SAFETY: the call succeeded, so it filled `stat`.
     Ok(unsafe { stat.assume_init() })
 }
@@ -317,8 +326,10 @@ impl Place {
 /// The magic number of the file system of a file, see fstatfs(2).
 pub fn file_system(fd: &Fd) -> Result<u32, Errno> {
     let mut statfs = MaybeUninit::<libc::statfs64>::uninit();
-    // SAFETY: `statfs` has the size that the call writes.
-    check(unsafe { libc::fstatfs64(fd.0, statfs.as_mut_ptr()) }.into())?;
+    worker::guarded(|| {
+        // SAFETY: `statfs` has the size that the call writes.
+        check(unsafe { libc::fstatfs64(fd.0, statfs.as_mut_ptr()) }.into())
+    })?;
     // SAFETY: the call succeeded, so it filled `statfs`.
     Ok(unsafe { statfs.assume_init() }.f_type as u32)
 }

@@ -54,8 +54,8 @@ static UNUSED void *serve(void *device)
     return NULL;
 }
 
-/* Mounts it, with a directory or a file as its root. The kernel caches no answer. */
-static UNUSED void mount_server(const char *path, unsigned type)
+/* Mounts it, with a directory or a file as its root, and a thread that serves the device. */
+static UNUSED void mount_server_with(const char *path, unsigned type, void *(*act)(void *))
 {
     int *device = malloc(sizeof *device); /* for the thread */
     char options[64];
@@ -67,7 +67,13 @@ static UNUSED void mount_server(const char *path, unsigned type)
         skip("cannot open /dev/fuse: %s", strerror(errno));
     snprintf(options, sizeof options, "fd=%d,rootmode=%o,user_id=0,group_id=0", *device, type);
     CHECK(mount("none", path, "fuse", 0, options) == 0);
-    CHECK(pthread_create(&thread, NULL, serve, device) == 0);
+    CHECK(pthread_create(&thread, NULL, act, device) == 0);
+}
+
+/* The kernel caches no answer. */
+static UNUSED void mount_server(const char *path, unsigned type)
+{
+    mount_server_with(path, type, serve);
 }
 
 #endif

@@ -231,3 +231,70 @@ SITUATION(hanging_swap, IN_SANDBOX, "a process swaps a namespace for a file of s
     end(server);
     end(swapper);
 }
+
+/* ---- proc_path ---- */
+
+static void *swallow(void *device)
+{
+    char request[FUSE_MIN_READ_BUFFER + 4096];
+
+    serve_one(*(int *)device); /* FUSE_INIT */
+    while (read(*(int *)device, request, sizeof request) > 0)
+        ;
+    return NULL;
+}
+
+/* This server reads requests and does not answer: then not even SIGKILL ends who waits for it. */
+static void start_swallowing(void *unused UNUSED)
+{
+    mount_server_with("/mnt", S_IFDIR, swallow);
+}
+
+static void refuse_paths(void *unused UNUSED)
+{
+    static const char *const paths[] = { "/mnt", "/mnt/x", "/mnt/x/proc" };
+
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        struct userns_options options = USERNS_OPTIONS_INIT;
+        struct userns_snapshot *snapshot;
+        time_t start = time(NULL);
+        int error, descriptors = lowest_unused_descriptor();
+
+        options.proc_path = paths[i];
+        error = userns_scan(&options, &snapshot);
+        if (error != -EIO && (i > 0 || error != -ENODEV))
+            fail("%s: %d: %s", paths[i], error, userns_strerror(error));
+        CHECK(time(NULL) - start <= 3);
+        CHECK_EQ(lowest_unused_descriptor(), descriptors);
+    }
+    userns_free(scan());
+}
+
+static void refuse_paths_by_fstatfs(void *unused UNUSED)
+{
+    enum { STATMOUNT = 457 };
+
+    deny_syscall(STATMOUNT, ANY_ARGUMENT, 0, ENOSYS); /* before Linux 6.8 */
+    refuse_paths(NULL);
+    deny_syscall(__NR_openat2, ANY_ARGUMENT, 0, ENOSYS); /* before Linux 5.6 */
+    refuse_paths(NULL);
+}
+
+SITUATION(hanging_proc_path, IN_SANDBOX, "the procfs is looked up where a file server has stopped")
+{
+    pid_t server = start(start_server, NULL);
+
+    CHECK(kill(server, SIGSTOP) == 0);
+    before_deadline(refuse_paths, NULL);
+    before_deadline(refuse_paths_by_fstatfs, NULL);
+    end(server);
+}
+
+SITUATION(unkillable_proc_path, IN_SANDBOX, "the server has read the request and does not answer")
+{
+    pid_t server = start(start_swallowing, NULL);
+
+    before_deadline(refuse_paths, NULL);
+    before_deadline(refuse_paths_by_fstatfs, NULL);
+    end(server);
+}
