@@ -445,7 +445,7 @@ const char *userns_strerror(int error);
  *     -EACCES, -EPERM   the caller may not open or read proc_path
  *     -ENOSYS           a security policy, such as a seccomp filter, refuses a system call on
  *                       proc_path
- *     -EIO              proc_path could not be read
+ *     -EIO              proc_path could not be read, or a file system on it does not answer
  *     -ELOOP            proc_path contains too many symbolic links
  *     -ENAMETOOLONG     proc_path is too long
  *     -ENODEV           proc_path is not the root directory of a procfs
