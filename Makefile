@@ -31,7 +31,19 @@ SOURCES := Cargo.toml $(wildcard Cargo.lock) build.rs $(shell find src -name '*.
 OUT  := $(or $(CARGO_TARGET_DIR),target)/install
 RUST := $(OUT)/$(addsuffix /,$(CARGO_BUILD_TARGET))release/libuserns.a
 
-build: $(OUT)/libuserns.so $(OUT)/libuserns.a $(PROGRAMS:%=$(OUT)/%)
+# A compiler for musl on a host with another libc has no libgcc_s, which a shared library needs. Then
+# make builds the static library and static programs, with the unwinder that comes with Rust.
+ifeq ($(and $(findstring musl,$(CARGO_BUILD_TARGET)),$(shell $(CC) -shared -x c /dev/null -o /dev/null -lgcc_s 2>/dev/null || echo no)),no)
+LIBRARY  = $(OUT)/libuserns.a
+LINK     = -static $(LIBRARY)
+UNWINDER = $(wildcard $(shell rustc --print target-libdir --target $(CARGO_BUILD_TARGET))/self-contained/libunwind.a)
+$(info libuserns.so is not built: $(CC) cannot link a shared library with libgcc_s)
+else
+LIBRARY  = $(OUT)/libuserns.so
+LINK     = -L$(OUT) -luserns
+endif
+
+build: $(sort $(LIBRARY) $(OUT)/libuserns.a) $(PROGRAMS:%=$(OUT)/%)
 
 # Files that depend on these are built again if the flags are not those of the last time.
 $(OUT)/c-flags: export FLAGS = $(CC) $(AR) $(OBJCOPY) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)
@@ -49,7 +61,7 @@ $(RUST): $(SOURCES) $(OUT)/rust-flags
 # Rust's standard library would collide with those of other static libraries in Rust.
 $(OUT)/userns.o: $(RUST) include/libuserns.map $(OUT)/c-flags
 	$(CC) -r -nostdlib -Wl,--force-group-allocation -o $@ \
-	    $$(sed -n 's/^ *\(userns_[a-z0-9_]*\);$$/-Wl,-u,\1/p' include/libuserns.map) $(RUST)
+	    $$(sed -n 's/^ *\(userns_[a-z0-9_]*\);$$/-Wl,-u,\1/p' include/libuserns.map) $(RUST) $(UNWINDER)
 	$(OBJCOPY) --strip-debug --wildcard --keep-global-symbol='userns_*' $@
 
 $(OUT)/libuserns.a: $(OUT)/userns.o
@@ -68,9 +80,9 @@ $(OUT)/libuserns.so: $(OUT)/userns.o include/libuserns.map
 # userns_inspect has more source files than the one with its name.
 $(OUT)/userns_inspect: $(wildcard examples-c/inspect/*)
 
-$(OUT)/%: examples-c/%.c $(OUT)/libuserns.so
+$(OUT)/%: examples-c/%.c $(LIBRARY)
 	$(CC) -std=c99 -D_POSIX_C_SOURCE=200809L $(CPPFLAGS) $(CFLAGS) -Iinclude -o $@ \
-	    $(filter %.c,$^) $(LDFLAGS) -L$(OUT) -luserns
+	    $(filter %.c,$^) $(LDFLAGS) $(LINK)
 
 check:
 	$(CARGO) test
@@ -94,9 +106,11 @@ install: build
 	for section in $(notdir $(wildcard man/man[1-9])); do \
 	    $(INSTALL) -m 644 man/$$section/* $(DESTDIR)$(MANDIR)/$$section || exit; done
 	$(INSTALL) -m 644 $(OUT)/libuserns.a $(DESTDIR)$(LIBDIR)
+ifeq ($(LIBRARY),$(OUT)/libuserns.so)
 	$(INSTALL) $(OUT)/libuserns.so $(DESTDIR)$(LIBDIR)/$(SHARED)
 	ln -sf $(SHARED) $(DESTDIR)$(LIBDIR)/$(SONAME)
 	ln -sf $(SHARED) $(DESTDIR)$(LIBDIR)/libuserns.so
+endif
 	for file in $(TEMPLATES); do \
 	    sed -e 's|@VERSION@|$(VERSION)|' -e 's|@SONAME@|$(SONAME)|' -e 's|@PREFIX@|$(PREFIX)|' \
 	        -e 's|@LIBDIR@|$(LIBDIR:$(PREFIX)/%=$${prefix}/%)|' \

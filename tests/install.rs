@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Situation, cc, header, root, scratch, skip};
+use common::{Situation, cc, expect_success, header, root, scratch, skip};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
@@ -392,4 +392,22 @@ fn beside_another_static_library_in_rust() {
     command.arg(prefix.join("lib/libuserns.a")).arg(other).args(["-lpthread", "-ldl", "-lm"]);
     output("two libraries", &mut command).unwrap();
     output("two libraries", &mut Command::new(program)).unwrap();
+}
+
+/// Of musl there is no shared library on other hosts. make says so, and builds the rest.
+#[test]
+fn make_for_musl_builds_static_programs() {
+    let target = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+    let libraries = Command::new("rustc").args(["--print", "target-libdir", "--target", &target]).output();
+    let has_target = libraries.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).exists());
+    if !has_target || Command::new("musl-gcc").arg("--version").output().is_err() {
+        return skip("make for musl", &format!("needs musl-gcc and the Rust target {target}"));
+    }
+    let directory = scratch("musl");
+    let mut command = make(&["CC=musl-gcc", &format!("CARGO_BUILD_TARGET={target}")]);
+    let program = directory.join("install/userns_tree");
+    command.arg(&program).env("CARGO_TARGET_DIR", &directory);
+    let Some(messages) = output("make for musl", &mut command) else { return };
+    assert!(messages.contains("libuserns.so is not built"), "{messages}");
+    expect_success("userns_tree with musl", &mut Command::new(program));
 }
