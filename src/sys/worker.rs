@@ -321,6 +321,23 @@ mod tests {
         assert_eq!(pid == pidfd::own_pid(), !is_available());
     }
 
+    /// As on a busy host, where a call takes long because the worker does not get a processor.
+    #[test]
+    fn a_worker_that_does_not_sleep_is_left_alone() {
+        let mut is_over = false;
+        let ended = run(
+            &mut is_over,
+            |is_over| {
+                show_state(file::open(c"/proc/thread-self/stat", libc::O_RDONLY).unwrap());
+                let start = Start::now();
+                guarded(|| while start.elapsed_microseconds() < 10_000 * u64::from(PATIENCE) {});
+                *is_over = true;
+            },
+            PATIENCE,
+        );
+        assert_eq!((ended, is_over), (Ok(Ended::Returned), true));
+    }
+
     /// A FIFO without a writer blocks open(2).
     #[test]
     fn a_stuck_worker_is_ended_and_leaves_nothing() {
