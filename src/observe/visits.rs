@@ -66,7 +66,7 @@ fn run_for_a_while<V: Visits>(state: &mut State<V>) {
     let start = Start::now();
     if worker::is_running() {
         if let Ok(file) = state.visits.procfs().open_here_or_in_proc(c"thread-self/stat") {
-            worker::show_state(file);
+            file.show_state_of_worker();
         }
     }
     let has_work = |state: &State<V>| {

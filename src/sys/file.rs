@@ -2,7 +2,7 @@
 
 use super::{Errno, check, worker};
 use std::ffi::{CStr, c_int, c_long, c_uint};
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
 
 /// An open descriptor, closed when dropped.
 ///
@@ -24,6 +24,13 @@ impl Fd {
 
     pub(super) fn raw(&self) -> c_int {
         self.0
+    }
+
+    /// Keeps this file, `thread-self/stat` of a procfs, open for the caller of the worker that calls this.
+    pub fn show_state_of_worker(self) {
+        if worker::show_state(self.0) {
+            mem::forget(self);
+        }
     }
 }
 

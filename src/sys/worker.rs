@@ -13,7 +13,6 @@
 //! destructors run on its stack.
 
 use super::clock::Start;
-use super::file::Fd;
 use super::{Errno, check, child, signal};
 use std::cell::Cell;
 use std::ffi::{c_int, c_long, c_void};
@@ -263,13 +262,14 @@ pub fn is_running() -> bool {
     !SHARED.get().is_null()
 }
 
-/// Names a file that shows the state of the worker which calls this: `thread-self/stat` of a procfs.
-pub fn show_state(file: Fd) {
+/// Names a descriptor that shows the state of the worker which calls this. False if the caller is no worker; otherwise the
+/// descriptor is closed when the worker has ended.
+pub(super) fn show_state(number: c_int) -> bool {
     // SAFETY: not NULL only in a worker, whose caller waits until it ends.
-    let Some(shared) = (unsafe { SHARED.get().as_ref() }) else { return };
-    closing(file.number()); // but by the caller
-    shared.state.store(file.number(), Ordering::Release);
-    mem::forget(file);
+    let Some(shared) = (unsafe { SHARED.get().as_ref() }) else { return false };
+    closing(number); // but by the caller
+    shared.state.store(number, Ordering::Release);
+    true
 }
 
 /// Runs a system call that can block without end. In a worker, the caller can end it. If it can ask a file server, it writes
@@ -328,7 +328,7 @@ mod tests {
         let ended = run(
             &mut is_over,
             |is_over| {
-                show_state(file::open(c"/proc/thread-self/stat", libc::O_RDONLY).unwrap());
+                file::open(c"/proc/thread-self/stat", libc::O_RDONLY).unwrap().show_state_of_worker();
                 let start = Start::now();
                 guarded(|| while start.elapsed_microseconds() < 10_000 * u64::from(PATIENCE) {});
                 *is_over = true;
