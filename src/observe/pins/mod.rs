@@ -5,7 +5,9 @@ mod links;
 mod lookup;
 mod mounts;
 mod overmounts;
+mod repeated;
 mod sockets;
+mod tables;
 mod threads;
 mod view;
 
