@@ -10,7 +10,7 @@ use crate::facts::{Gap, Holder, NamespaceType, Target, parse_link};
 use crate::observe::Context;
 use crate::sys::file::{self, Fd, Place};
 use crate::sys::{Errno, if_any, worker};
-use crate::util::arrays::{Groups, push};
+use crate::util::arrays::{Groups, index, push};
 use crate::util::hash::IntMap;
 
 /// So many mounts of namespaces are recorded in a scan. The others are counted.
@@ -117,10 +117,10 @@ impl Mounts {
     ) -> Result<bool, Error> {
         let View { is_proved, begins_at_mount, is_whole } = read;
         let Some(place) = if_any(context.procfs.place_of(root))? else { return Ok(false) };
-        let view = self.kinds.len() as u32;
+        let view = index(self.kinds.len())?;
         push(&mut self.kinds, Kind { root: place, is_whole, is_tried: false })?;
         push(&mut self.viewers, Viewer { view, pid: thread.pid, tid: thread.tid })?;
-        self.find_chroot(context, mount_namespace, (root, place), begins_at_mount)?;
+        self.find_chroot(context, (mount_namespace, view), (root, place), begins_at_mount)?;
         for index in 0..self.reader.mounts.len() {
             let mount = self.reader.mounts[index];
             self.record_mount(context, root, Unopened { view, mount, pid: thread.pid })?;
@@ -182,7 +182,7 @@ impl Mounts {
     fn find_chroot(
         &mut self,
         context: &Context,
-        namespace: u64,
+        (namespace, view): (u64, u32),
         (root, place): (&Fd, Place),
         begins_at_mount: bool,
     ) -> Result<(), Error> {
@@ -201,7 +201,7 @@ impl Mounts {
         }
         if top == Some(place) || (top.is_none() && begins_at_mount) {
             self.complete.try_reserve(1)?;
-            self.complete.insert(namespace, self.kinds.len() as u32 - 1);
+            self.complete.insert(namespace, view);
         } else {
             push(&mut self.chroots, Chroot { namespace, top })?;
         }
