@@ -58,7 +58,7 @@ impl Descriptors {
     }
 
     /// Visits the descriptors of a thread, unless it shares its table with a thread of the same process that was read
-    /// before. False if the kernel refuses to show the descriptors.
+    /// before. False if not all descriptors can be read, since the kernel refuses to show them, or there are too many.
     pub fn read(&mut self, context: &mut Context, thread: &Thread, visit: &mut Visit) -> Result<bool, Error> {
         let candidates = self.candidates_of(thread);
         // A table without candidates need not be compared with others.
@@ -100,7 +100,9 @@ impl Descriptors {
         };
         if let Some((candidates, range)) = self.candidates.as_ref().zip(candidates) {
             for descriptor in &candidates[range] {
-                if !read_descriptor(context, thread, &table, descriptor.number, visit)? {
+                if !context.limits.descriptors.take()
+                    || !read_descriptor(context, thread, &table, descriptor.number, visit)?
+                {
                     return Ok(false);
                 }
             }
@@ -114,7 +116,7 @@ impl Descriptors {
                 Answer::Refused(_) => return Ok(false),
             };
             let Some(number) = parse::number(name) else { continue };
-            if !read_descriptor(context, thread, &table, number as i32, visit)? {
+            if !context.limits.descriptors.take() || !read_descriptor(context, thread, &table, number as i32, visit)? {
                 return Ok(false);
             }
         }

@@ -158,6 +158,10 @@ impl Search<'_, '_> {
             if tid == leader.pid {
                 continue;
             }
+            if !self.context.limits.threads.take() {
+                self.miss_thread(leader.pid, missed);
+                return Ok(());
+            }
             let thread = match Thread::in_directory(self.context.procfs, &tasks, leader.pid, tid)? {
                 Answer::Is(thread) => thread,
                 Answer::Gone => continue,

@@ -4,7 +4,7 @@ use super::super::answer::Answer;
 use super::lookup::{Effort, Lookup};
 use super::overmounts::Overmounts;
 use super::threads::Thread;
-use super::view::{Mount, Reader, View};
+use super::view::{KnownMounts, Mount, Reader, View};
 use crate::error::Error;
 use crate::facts::{Gap, Holder, NamespaceType, Target, parse_link};
 use crate::observe::Context;
@@ -13,8 +13,6 @@ use crate::sys::{Errno, if_any, worker};
 use crate::util::arrays::{Groups, index, push};
 use crate::util::hash::IntMap;
 
-/// So many mounts of namespaces are recorded in a scan. The others are counted.
-const MOST_MOUNTS: usize = 1_000_000;
 /// How long a thread may block those who open its mount namespace, in milliseconds.
 const PATIENCE: u32 = 250;
 /// So many directories are climbed to leave a chroot(2).
@@ -31,9 +29,7 @@ pub struct Mounts {
     /// A view that begins at a mount, by mount namespace.
     complete: IntMap<u64, u32>,
     chroots: Vec<Chroot>,
-    /// A mount can be in many views. These are recorded, by id and inode number; ids are reused, but not while the mount
-    /// exists. The value is whether the namespace was opened.
-    known: IntMap<(u64, u64), bool>,
+    known: KnownMounts,
     /// Mounts of namespaces that were not met before, and that are not at their path.
     unopened: Vec<Unopened>,
     lookup: Lookup,
@@ -91,7 +87,7 @@ impl Mounts {
             Answer::Gone => return Ok(true),
             Answer::Refused(_) => return Ok(false),
         };
-        match self.reader.read(context, &mut self.lookup, thread, &root)? {
+        match self.reader.read(context, &mut self.lookup, thread, &root, &self.known)? {
             // If the thread has ended meanwhile, the next one with this view shows the mounts.
             Answer::Is(_) if procfs.status_at(&thread.directory, c"root").is_err_and(Errno::is_gone) => Ok(true),
             Answer::Is(view) => self.record(context, thread, mount_namespace, &root, view),
@@ -143,7 +139,7 @@ impl Mounts {
         if known == Some(true) {
             return Ok(());
         }
-        if known.is_none() && self.known.len() == MOST_MOUNTS {
+        if known.is_none() && self.known.len() >= context.limits.pins {
             context.miss(Gap::UnopenedMounts, 1);
             return Ok(());
         }
