@@ -1,6 +1,7 @@
 //! Source: bind mounts of namespaces.
 
 use super::super::answer::Answer;
+use super::super::visits;
 use super::lookup::{Effort, Lookup};
 use super::overmounts::Overmounts;
 use super::threads::Thread;
@@ -9,12 +10,11 @@ use crate::error::Error;
 use crate::facts::{Gap, Holder, NamespaceType, Target, parse_link};
 use crate::observe::Context;
 use crate::sys::file::{self, Fd, Place};
-use crate::sys::{Errno, if_any, worker};
+use crate::sys::worker::{self, Ended};
+use crate::sys::{Errno, if_any};
 use crate::util::arrays::{Groups, index, push};
 use crate::util::hash::IntMap;
 
-/// How long a thread may block those who open its mount namespace, in milliseconds.
-const PATIENCE: u32 = 250;
 /// So many directories are climbed to leave a chroot(2).
 const MOST_LEVELS: usize = 1000;
 
@@ -32,6 +32,8 @@ pub struct Mounts {
     known: KnownMounts,
     /// Mounts of namespaces that were not met before, and that are not at their path.
     unopened: Vec<Unopened>,
+    /// The number of threads that blocked those who opened their mount namespace.
+    stuck: usize,
     lookup: Lookup,
     reader: Reader,
 }
@@ -261,7 +263,7 @@ impl Mounts {
         Viewer { view, pid, tid }: Viewer,
         mounts: &mut [Option<Unopened>],
     ) -> Result<(), Error> {
-        let Some(Opened { root, namespace }) = open_view(context, pid, tid)? else { return Ok(()) };
+        let Some(Opened { root, namespace }) = open_view(context, pid, tid, &mut self.stuck)? else { return Ok(()) };
         let kind = &mut self.kinds[view as usize];
         if !if_any(context.procfs.place_of(&root))?.is_some_and(|place| place.may_be(&kind.root)) {
             return Ok(());
@@ -336,7 +338,7 @@ struct Opened {
 }
 
 /// Opens what a thread has, unless it has ended, or blocks its readers.
-fn open_view(context: &Context, pid: i32, tid: i32) -> Result<Option<Opened>, Error> {
+fn open_view(context: &Context, pid: i32, tid: i32, stuck: &mut usize) -> Result<Option<Opened>, Error> {
     struct Task<'t, 'p> {
         context: &'t Context<'p>,
         pid: i32,
@@ -345,7 +347,9 @@ fn open_view(context: &Context, pid: i32, tid: i32) -> Result<Option<Opened>, Er
     }
     let mut task = Task { context, pid, tid, result: Ok(None) };
     // The result is set when the work is done. If the worker is ended before, its descriptors are closed and none is kept.
-    worker::run(&mut task, |task| task.result = open_directly(task.context, task.pid, task.tid), PATIENCE)?;
+    let open = |task: &mut Task| task.result = open_directly(task.context, task.pid, task.tid);
+    let ended = worker::run(&mut task, open, visits::patience(*stuck))?;
+    *stuck += usize::from(ended == Ended::Stuck);
     task.result
 }
 
