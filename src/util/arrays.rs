@@ -110,7 +110,7 @@ mod tests {
         assert_eq!((index(0), index(MOST)), (Ok(0), Ok(u32::MAX)));
         assert!(index(MOST + 1).is_err() && index(usize::MAX).is_err());
         // A unit takes no memory, so an array of units can be as long.
-        assert!(Groups::new(1, &vec![(); MOST + 1], |()| Some((0, 0))).is_err());
+        assert!(Groups::new(1, &[(); MOST + 1], |()| Some((0, 0))).is_err());
     }
 
     proptest! {

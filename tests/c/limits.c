@@ -2,8 +2,13 @@
 #include "situation.h"
 #include "pins.h"
 
-/* The option `limit` permits to read so many times more things than to record pins. */
-enum { READ_PER_PIN = 4 };
+enum {
+    /* The option `limit` permits to read so many times more things than to record pins. */
+    READ_PER_PIN = 4,
+    /* A limit that is enough for the mounts and descriptors of the host, and the pins beyond. */
+    LIMIT = 300,
+    MORE = 400,
+};
 
 static struct userns_snapshot *scan_limited(uint64_t flags, uint64_t limit)
 {
@@ -52,26 +57,24 @@ static size_t count_limited_pins(const struct userns_snapshot *snapshot)
 /* For start(): many descriptors hold one namespace, a mount another one. */
 static void hold_by_many(void *argument)
 {
-    enum { DESCRIPTORS = 100 };
     struct held *held = argument;
 
     hold_by_mount(&held[1]);
     hold_descriptor(&held[0]);
-    for (int i = 1; i < DESCRIPTORS; i++)
+    for (int i = 1; i < MORE; i++)
         CHECK(fcntl(held[0].fd, F_DUPFD_CLOEXEC, 0) >= 0);
 }
 
 SITUATION(pins, IN_SANDBOX | BY_BPF,
           "there are more pins than the limit: all namespaces are found, the rest is counted")
 {
-    enum { LIMIT = 50 };
     struct held *held = shared(2 * sizeof *held);
     struct userns_snapshot *all, *some;
 
     start(hold_by_many, held);
     all = scan_with(USERNS_SCAN_PINNED);
     CHECK_EQ(userns_gap_count(all, USERNS_GAP_PINS), 0);
-    CHECK_EQ(pin_count(all, held[0].inode), 100);
+    CHECK_EQ(pin_count(all, held[0].inode), MORE);
 
     some = scan_limited(USERNS_SCAN_PINNED, LIMIT);
     CHECK(userns_gap_count(some, USERNS_GAP_PINS) > 0);
@@ -87,6 +90,41 @@ SITUATION(pins, IN_SANDBOX | BY_BPF,
     userns_free(all);
 }
 
+/* For start(): many mounts hold one namespace; the last one holds another. */
+static void mount_many_namespaces(void *argument)
+{
+    struct held *held = argument;
+
+    hold_by_mount(&held[0]);
+    for (int i = 1; i < MORE; i++) {
+        char path[64];
+
+        snprintf(path, sizeof path, "/mnt/%d", i);
+        make_file(path);
+        CHECK(mount("/mnt/ns", path, "none", MS_BIND, NULL) == 0);
+    }
+    held[1].inode = mount_left_user("/mnt/last");
+}
+
+SITUATION(mounted_namespaces, IN_SANDBOX | BY_BPF,
+          "more mounts of namespaces than the limit: the namespace of the last one is found")
+{
+    struct held *held = shared(2 * sizeof *held);
+    struct userns_snapshot *snapshot;
+
+    start(mount_many_namespaces, held);
+    for (int i = 0; i < 2; i++) {
+        snapshot = scan_limited(USERNS_SCAN_PINNED, LIMIT);
+        CHECK_EQ(pin_count(snapshot, held[1].inode), 1);
+        CHECK(pin_count(snapshot, held[0].inode) <= LIMIT);
+        CHECK(userns_gap_count(snapshot, USERNS_GAP_PINS) >= MORE - LIMIT);
+        CHECK(!(userns_gaps(snapshot) & USERNS_GAP_UNOPENED_MOUNTS));
+        check_place(snapshot, held[1].inode);
+        userns_free(snapshot);
+        deny_listmount();
+    }
+}
+
 SITUATION(huge, IN_SANDBOX, "the largest limit, and the default")
 {
     struct held *held = shared(2 * sizeof *held);
@@ -96,7 +134,7 @@ SITUATION(huge, IN_SANDBOX, "the largest limit, and the default")
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
         struct userns_snapshot *snapshot = scan_limited(USERNS_SCAN_PINNED, limits[i]);
 
-        CHECK_EQ(pin_count(snapshot, held[0].inode), 100);
+        CHECK_EQ(pin_count(snapshot, held[0].inode), MORE);
         CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_PINS), 0);
         userns_free(snapshot);
     }
@@ -180,31 +218,33 @@ SITUATION(mounts, IN_SANDBOX, "a process sees more mounts than the limit permits
 
 /* ---- Processes that share ---- */
 
+enum { PROCESSES = 100 };
+
 /* For start(): the process forks with its descriptors. */
 static void share_by_fork(void *argument)
 {
     struct held *held = argument;
 
     hold_by_many(held);
-    for (int i = 1; i < 100; i++)
+    for (int i = 1; i < PROCESSES; i++)
         if (fork_child() == 0)
             wait_forever(NULL);
 }
 
-SITUATION(forked, IN_SANDBOX | BY_BPF, "100 processes share 100 descriptors of a namespace")
+SITUATION(forked, IN_SANDBOX | BY_BPF, "100 processes share 400 descriptors of a namespace")
 {
     struct held *held = shared(2 * sizeof *held);
     struct userns_snapshot *snapshot;
 
     start(share_by_fork, held);
     snapshot = scan_with(USERNS_SCAN_PINNED);
-    CHECK_EQ(pin_count(snapshot, held[0].inode), 100 * 100);
+    CHECK_EQ(pin_count(snapshot, held[0].inode), PROCESSES * MORE);
     CHECK_EQ(pin_count(snapshot, held[1].inode), 1);
     CHECK(!(userns_gaps(snapshot) & USERNS_GAP_PINS));
     userns_free(snapshot);
-    snapshot = scan_limited(USERNS_SCAN_PINNED, 100 * 100 / READ_PER_PIN * 2);
-    CHECK(pin_count(snapshot, held[0].inode) <= 100 * 100 / 2);
-    CHECK(userns_gap_count(snapshot, USERNS_GAP_PINS) >= 100 * 100 / 2);
+    snapshot = scan_limited(USERNS_SCAN_PINNED, PROCESSES * MORE / 2);
+    CHECK(pin_count(snapshot, held[0].inode) <= PROCESSES * MORE / 2);
+    CHECK(userns_gap_count(snapshot, USERNS_GAP_PINS) >= PROCESSES * MORE / 2);
     CHECK_EQ(pin_count(snapshot, held[1].inode), 1);
     userns_free(snapshot);
 }

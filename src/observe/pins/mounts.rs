@@ -141,15 +141,16 @@ impl Mounts {
         if known == Some(true) {
             return Ok(());
         }
-        if known.is_none() && self.known.len() >= context.limits.pins {
-            context.miss(Gap::UnopenedMounts, 1);
-            return Ok(());
-        }
         let target = self.open_at_path(context, Effort::Quick, root, mount)?;
+        let is_beyond = known.is_none() && self.known.len() >= context.limits.pins;
         match target {
             Some(target) => context.hold(target, Holder::Mount { pid, path: mount.path })?,
+            None if is_beyond => context.miss(Gap::UnopenedMounts, 1),
             None if known.is_none() => push(&mut self.unopened, seen)?,
             None => (),
+        }
+        if is_beyond {
+            return Ok(());
         }
         self.known.try_reserve(1)?;
         self.known.insert(key, target.is_some());
