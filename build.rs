@@ -95,7 +95,7 @@ mod header {
 /**
  * The initial value of a struct userns_options: a plain scan of /proc.
  */
-#define USERNS_OPTIONS_INIT {{ sizeof(struct userns_options), NULL, 0 }}
+#define USERNS_OPTIONS_INIT {{ sizeof(struct userns_options), NULL, 0, 0 }}
 
 /**
  * Makes the compiler warn if the result of a function is ignored.

@@ -87,7 +87,7 @@
 /**
  * The initial value of a struct userns_options: a plain scan of /proc.
  */
-#define USERNS_OPTIONS_INIT { sizeof(struct userns_options), NULL, 0 }
+#define USERNS_OPTIONS_INIT { sizeof(struct userns_options), NULL, 0, 0 }
 
 /**
  * Makes the compiler warn if the result of a function is ignored.
@@ -189,13 +189,15 @@
  * userns_gaps(), with USERNS_SCAN_OWNED: some references to namespaces could not be read or
  * opened, so that namespaces and their owners can be missing. Counts references: links in
  * /proc/PID/task/TID/ns, descriptors of namespaces, and one for all links of a process that
- * blocks its readers, or that BPF shows but procfs hides.
+ * blocks its readers, or that BPF shows but procfs hides, and one for all threads of a process
+ * that are beyond options->limit.
  */
 #define USERNS_GAP_LINKS 0x10u
 
 /**
  * userns_gaps(), with USERNS_SCAN_PINNED: the descriptors of some processes could not be
- * read. Counts processes, including those of USERNS_GAP_UNREADABLE.
+ * read, or are more than options->limit permits to read. Counts processes, including those of
+ * USERNS_GAP_UNREADABLE.
  */
 #define USERNS_GAP_DESCRIPTORS 0x20u
 
@@ -244,6 +246,13 @@
  * are empty. Counts processes.
  */
 #define USERNS_GAP_NAMES 0x1000u
+
+/**
+ * userns_gaps(), with USERNS_SCAN_OWNED or USERNS_SCAN_PINNED: there are more pins than
+ * options->limit, so that some are not recorded. The namespaces that they keep are in the
+ * snapshot, each with at least one pin. Counts pins.
+ */
+#define USERNS_GAP_PINS 0x2000u
 
 /**
  * userns_flags(): this is the initial user namespace, which has no parent.
@@ -375,6 +384,13 @@ struct userns_options {
      * USERNS_SCAN_ bits; 0 is a plain scan.
      */
     uint64_t flags;
+    /**
+     * The scan records at most so many pins, and reads at most four times as many threads,
+     * descriptors and mounts each; 0 means 1,000,000. What is beyond is counted in gaps, such
+     * as USERNS_GAP_PINS. The first pin of each namespace is recorded whatever the limit.
+     * Processes and namespaces themselves are not limited. A pin takes some 40 bytes.
+     */
+    uint64_t limit;
 };
 
 #ifdef __cplusplus

@@ -67,6 +67,7 @@ enum gap : std::uint32_t {
     gap_unopened_mounts = USERNS_GAP_UNOPENED_MOUNTS,
     gap_relations = USERNS_GAP_RELATIONS,
     gap_names = USERNS_GAP_NAMES,
+    gap_pins = USERNS_GAP_PINS,
 };
 
 /** Bits of node::flags(). A newer library can return more. */
@@ -101,6 +102,7 @@ enum class pin_kind : std::uint32_t {
 struct options {
     const char *proc_path = nullptr; /**< null means "/proc" */
     std::uint64_t flags = 0;         /**< bits of scan_flag */
+    std::uint64_t limit = 0;         /**< the largest number of pins; 0 means 1,000,000 */
 };
 
 /** A time of the system clock, as exact as the library reports it. */
@@ -355,6 +357,7 @@ private:
 
     c_options.proc_path = wanted.proc_path;
     c_options.flags = wanted.flags;
+    c_options.limit = wanted.limit;
     if (const int error = userns_scan(&c_options, &scanned); error < 0) {
         const char *path = wanted.proc_path != nullptr ? wanted.proc_path : "/proc";
         throw std::system_error(-error, category(), path);

@@ -30,6 +30,8 @@ pub(crate) struct Wanted {
     pub names: bool,
     /// Use BPF if possible.
     pub bpf: bool,
+    /// The largest number of pins; 0 stands for the default.
+    pub limit: u64,
 }
 
 impl Options {
@@ -90,6 +92,21 @@ impl Options {
     /// ```
     pub fn bpf(mut self) -> Options {
         self.wanted.bpf = true;
+        self
+    }
+
+    /// Records at most so many pins, and reads at most four times as many threads, descriptors and mounts each. The default
+    /// is 1,000,000, for which 0 stands. What is beyond is counted, see [`Gap::Pins`](crate::Gap::Pins). `limit` in C.
+    ///
+    /// ```
+    /// let snapshot = userns::Options::new().pinned().limit(10_000).scan()?;
+    /// if snapshot.gaps().has(userns::Gap::Pins) {
+    ///     eprintln!("{} pins more", snapshot.gaps().count(userns::Gap::Pins));
+    /// }
+    /// # Ok::<(), userns::Error>(())
+    /// ```
+    pub fn limit(mut self, limit: u64) -> Options {
+        self.wanted.limit = limit;
         self
     }
 }

@@ -29,7 +29,7 @@ impl Options {
 /// Scans the procfs at `proc_path`.
 pub(crate) fn scan_procfs(proc_path: &CStr, wanted: Wanted) -> Result<Snapshot, Error> {
     let procfs = Procfs::open(proc_path)?;
-    let mut context = Context::new(&procfs);
+    let mut context = Context::new(&procfs, wanted.limit);
     host::record(&mut context)?;
     caller::record(&mut context)?;
     find_processes(&mut context, wanted)?;

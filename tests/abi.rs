@@ -76,6 +76,7 @@ fn the_record_accepts_only_additions() {
         ("    size_t size;", "    int size;"),
         ("    const char *proc_path;", "    uint64_t between;\n    const char *proc_path;"),
         ("    uint64_t flags;\n", ""),
+        ("    uint64_t limit;\n", "    uint32_t limit;\n"),
         ("#define USERNS_SCAN_NAMES UINT64_C(0x8)", "#define USERNS_SCAN_NAMES UINT64_C(0x20)"),
         ("#define USERNS_SCAN_NAMES UINT64_C(0x8)", "#define USERNS_SCAN_NAMES 0x8"),
         ("#define USERNS_GAP_HIDEPID 0x2u\n", ""),
@@ -89,7 +90,7 @@ fn the_record_accepts_only_additions() {
     }
     for (before, after) in [
         ("void userns_free(", "int userns_added(const char *name);\nvoid userns_free("),
-        ("    uint64_t flags;\n", "    uint64_t flags;\n    uint64_t added;\n"),
+        ("    uint64_t limit;\n", "    uint64_t limit;\n    uint64_t added;\n"),
         ("#define USERNS_SCAN_NAMES", "#define USERNS_SCAN_ADDED UINT64_C(0x400)\n#define USERNS_SCAN_NAMES"),
         ("    USERNS_PIN_MOUNT = 4,\n", "    USERNS_PIN_MOUNT = 4,\n    USERNS_PIN_ADDED = 8,\n"),
     ] {

@@ -38,6 +38,7 @@ const (
 	GapUnopenedMounts  Gaps = C.USERNS_GAP_UNOPENED_MOUNTS
 	GapRelations       Gaps = C.USERNS_GAP_RELATIONS
 	GapNames           Gaps = C.USERNS_GAP_NAMES
+	GapPins            Gaps = C.USERNS_GAP_PINS
 )
 
 // Has reports whether all bits of gap are set.
@@ -59,6 +60,7 @@ func (g Gaps) String() string {
 		{uint32(GapUnopenedMounts), "unopened mounts"},
 		{uint32(GapRelations), "relations"},
 		{uint32(GapNames), "names"},
+		{uint32(GapPins), "pins"},
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 type Options struct {
 	ProcPath string // the root directory of the procfs; "" means "/proc"
 	Flags    ScanFlags
+	Limit    uint64 // the largest number of pins, see userns_scan(3); 0 means 1,000,000
 }
 
 // Error is an error of a scan, or the reason why it did not use BPF. It unwraps to the Errno.
@@ -52,6 +53,7 @@ func Scan(options *Options) (*Snapshot, error) {
 		size:      C.sizeof_struct_userns_options,
 		proc_path: cPath,
 		flags:     C.uint64_t(options.Flags),
+		limit:     C.uint64_t(options.Limit),
 	}
 	var scanned *C.struct_userns_snapshot
 	if err := C.userns_scan(&cOptions, &scanned); err < 0 {

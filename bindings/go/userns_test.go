@@ -100,6 +100,34 @@ func TestClose(t *testing.T) {
 	}
 }
 
+func TestLimit(t *testing.T) {
+	for i := 0; i < 10; i++ {
+		file, err := os.Open("/proc/self/ns/user")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+	}
+	countOwn := func(limit uint64) (count int) {
+		snapshot := scan(t, &userns.Options{Flags: userns.ScanPinned, Limit: limit})
+		defer snapshot.Close()
+		for _, node := range snapshot.Nodes() {
+			for _, pin := range node.Pins() {
+				if pin.Kind() == userns.PinDescriptor && pin.PID() == os.Getpid() {
+					count++
+				}
+			}
+		}
+		return
+	}
+	if count := countOwn(0); count != 10 {
+		t.Error(count, "pins without a limit")
+	}
+	if count := countOwn(1); count >= 5 {
+		t.Error(count, "pins with a limit")
+	}
+}
+
 func TestCloseInAnotherGoroutine(t *testing.T) {
 	for i := 0; i < 50; i++ {
 		snapshot := scan(t, &userns.Options{Flags: userns.ScanOwned | userns.ScanNames})

@@ -20,6 +20,7 @@ static const struct {
     { USERNS_GAP_UNOPENED_MOUNTS, true, "mounted namespaces that could not be opened" },
     { USERNS_GAP_RELATIONS, true, "namespaces whose parent, owner or id could not be read" },
     { USERNS_GAP_NAMES, true, "processes whose names could not be read" },
+    { USERNS_GAP_PINS, true, "more pins than a scan records" },
 };
 
 /* In a container nobody can mend these two gaps, so they share a line. */

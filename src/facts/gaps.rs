@@ -19,7 +19,7 @@ pub enum Gap {
     /// Some references to namespaces could not be read or opened; namespaces and their owners can be missing. Counts
     /// references, as the C header says.
     Links,
-    /// The descriptors of some processes could not be read. Counts processes.
+    /// The descriptors of some processes could not be read, or are more than a scan reads. Counts processes.
     Descriptors,
     /// The network namespace of some sockets could not be determined. Counts descriptors.
     Sockets,
@@ -36,11 +36,13 @@ pub enum Gap {
     Relations,
     /// The names of some processes could not be read. Counts processes.
     Names,
+    /// There are more pins than a scan records, see [`Options::limit`](crate::Options::limit). Counts pins.
+    Pins,
 }
 
 impl Gap {
     /// All gaps, in the order of their bits in C.
-    pub const ALL: [Gap; 13] = [
+    pub const ALL: [Gap; 14] = [
         Gap::Unreadable,
         Gap::Hidepid,
         Gap::Pidns,
@@ -54,6 +56,7 @@ impl Gap {
         Gap::UnopenedMounts,
         Gap::Relations,
         Gap::Names,
+        Gap::Pins,
     ];
 }
 

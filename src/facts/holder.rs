@@ -3,7 +3,7 @@
 use super::TextRef;
 
 /// A namespace, by its index in the facts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Target {
     User(u32),
     Nonuser(u32),

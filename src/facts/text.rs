@@ -1,5 +1,6 @@
 //! A string arena.
 
+use crate::util::arrays::index;
 use crate::util::hash::{IntHasher, IntMap};
 use std::collections::TryReserveError;
 use std::ffi::CStr;
@@ -82,9 +83,8 @@ impl Text {
     /// Reserves memory for a string of this length, and for the empty string at 0.
     fn start(&mut self, length: usize) -> Result<TextRef, TryReserveError> {
         let needed = length.saturating_add(2);
-        // Beyond the largest offset there is no room, whatever memory there is.
-        let fits = u32::try_from(self.0.len().saturating_add(needed)).is_ok();
-        self.0.try_reserve(if fits { needed } else { usize::MAX })?;
+        index(self.0.len().saturating_add(needed))?;
+        self.0.try_reserve(needed)?;
         if self.0.is_empty() {
             self.0.push(0);
         }

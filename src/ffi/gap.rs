@@ -21,10 +21,12 @@ pub const USERNS_GAP_NESTED: u32 = 0x8;
 /// userns_gaps(), with USERNS_SCAN_OWNED: some references to namespaces could not be read or
 /// opened, so that namespaces and their owners can be missing. Counts references: links in
 /// /proc/PID/task/TID/ns, descriptors of namespaces, and one for all links of a process that
-/// blocks its readers, or that BPF shows but procfs hides.
+/// blocks its readers, or that BPF shows but procfs hides, and one for all threads of a process
+/// that are beyond options->limit.
 pub const USERNS_GAP_LINKS: u32 = 0x10;
 /// userns_gaps(), with USERNS_SCAN_PINNED: the descriptors of some processes could not be
-/// read. Counts processes, including those of USERNS_GAP_UNREADABLE.
+/// read, or are more than options->limit permits to read. Counts processes, including those of
+/// USERNS_GAP_UNREADABLE.
 pub const USERNS_GAP_DESCRIPTORS: u32 = 0x20;
 /// userns_gaps(), with USERNS_SCAN_SOCKETS: the network namespace of some sockets could not
 /// be determined. Counts descriptors.
@@ -52,6 +54,11 @@ pub const USERNS_GAP_RELATIONS: u32 = 0x800;
 /// are empty. Counts processes.
 pub const USERNS_GAP_NAMES: u32 = 0x1000;
 
+/// userns_gaps(), with USERNS_SCAN_OWNED or USERNS_SCAN_PINNED: there are more pins than
+/// options->limit, so that some are not recorded. The namespaces that they keep are in the
+/// snapshot, each with at least one pin. Counts pins.
+pub const USERNS_GAP_PINS: u32 = 0x2000;
+
 fn gap_bit(gap: Gap) -> u32 {
     match gap {
         Gap::Unreadable => USERNS_GAP_UNREADABLE,
@@ -67,6 +74,7 @@ fn gap_bit(gap: Gap) -> u32 {
         Gap::UnopenedMounts => USERNS_GAP_UNOPENED_MOUNTS,
         Gap::Relations => USERNS_GAP_RELATIONS,
         Gap::Names => USERNS_GAP_NAMES,
+        Gap::Pins => USERNS_GAP_PINS,
     }
 }
 

@@ -70,10 +70,15 @@ pub struct userns_options {
     pub proc_path: *const c_char,
     /// USERNS_SCAN_ bits; 0 is a plain scan.
     pub flags: u64,
+    /// The scan records at most so many pins, and reads at most four times as many threads,
+    /// descriptors and mounts each; 0 means 1,000,000. What is beyond is counted in gaps, such
+    /// as USERNS_GAP_PINS. The first pin of each namespace is recorded whatever the limit.
+    /// Processes and namespaces themselves are not limited. A pin takes some 40 bytes.
+    pub limit: u64,
 }
 
 /// The size that struct userns_options had in version 0.1.
-const FIRST_SIZE: usize = size_of::<usize>() + size_of::<*const c_char>() + size_of::<u64>();
+const FIRST_SIZE: usize = size_of::<usize>() + size_of::<*const c_char>() + 2 * size_of::<u64>();
 /// No version has larger options. A larger size is garbage, and the memory is not read.
 const SIZE_LIMIT: usize = 4096;
 
@@ -178,6 +183,7 @@ unsafe fn parse_options<'a>(options: *const userns_options) -> Result<(&'a CStr,
         owned: options.flags & USERNS_SCAN_OWNED != 0,
         names: options.flags & USERNS_SCAN_NAMES != 0,
         bpf: options.flags & USERNS_SCAN_BPF != 0,
+        limit: options.limit,
     };
     if options.proc_path.is_null() {
         return Ok((c"/proc", wanted));
@@ -191,7 +197,7 @@ unsafe fn parse_options<'a>(options: *const userns_options) -> Result<(&'a CStr,
 /// `options` is NULL or points to as many bytes as its first field says.
 unsafe fn read_options(options: *const userns_options) -> Result<userns_options, Error> {
     const KNOWN: usize = size_of::<userns_options>();
-    let mut known = userns_options { size: KNOWN, proc_path: ptr::null(), flags: 0 };
+    let mut known = userns_options { size: KNOWN, proc_path: ptr::null(), flags: 0, limit: 0 };
     if options.is_null() {
         return Ok(known);
     }

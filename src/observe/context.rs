@@ -1,6 +1,7 @@
 //! The state of one scan, through which all sources write.
 
 use super::answer::Answer;
+use super::limits::Limits;
 use super::nonusers::Nonusers;
 use super::pid_namespace::PidNamespaces;
 use super::procfs::Procfs;
@@ -21,12 +22,14 @@ pub struct Context<'p> {
     /// The processes of which the kernel does not tell the namespaces without waiting.
     pub stuck: Vec<i32>,
     pub pid_namespaces: PidNamespaces,
+    pub limits: Limits,
     /// Without the namespaces, until the scan ends.
     facts: Facts,
 }
 
 impl<'p> Context<'p> {
-    pub fn new(procfs: &'p Procfs) -> Context<'p> {
+    /// `limit` is that of the options.
+    pub fn new(procfs: &'p Procfs, limit: u64) -> Context<'p> {
         Context {
             procfs,
             users: Users::default(),
@@ -34,6 +37,7 @@ impl<'p> Context<'p> {
             listing: Listing::default(),
             stuck: Vec::new(),
             pid_namespaces: PidNamespaces::default(),
+            limits: Limits::new(limit),
             facts: Facts::default(),
         }
     }
@@ -57,9 +61,14 @@ impl<'p> Context<'p> {
         self.facts.gaps.add(gap, count);
     }
 
-    /// Records what keeps a namespace alive.
+    /// Records what keeps a namespace alive, within the limits.
     pub fn hold(&mut self, target: Target, holder: Holder) -> Result<(), Error> {
-        Ok(push(&mut self.facts.holds, Hold { target, holder })?)
+        let holds = &mut self.facts.holds;
+        match self.limits.may_hold(target, &holder, holds.len())? {
+            true => push(holds, Hold { target, holder })?,
+            false => self.miss(Gap::Pins, 1),
+        }
+        Ok(())
     }
 
     /// The caller's PID in the procfs.

@@ -8,6 +8,7 @@ mod context;
 mod covers;
 mod files;
 mod hidden;
+mod limits;
 mod mountinfo;
 mod nonusers;
 mod pid_namespace;

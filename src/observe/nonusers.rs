@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::facts::{NamespaceType, Nonuser};
 use crate::sys::file::{self, Fd};
 use crate::sys::{Errno, if_any, nsfs};
-use crate::util::arrays::push;
+use crate::util::arrays::{index, push};
 use crate::util::hash::IntMap;
 
 /// The nonuser namespaces found so far.
@@ -108,7 +108,7 @@ impl Nonusers {
     }
 
     fn push(&mut self, nonuser: Nonuser) -> Result<u32, Error> {
-        let index = self.entries.len() as u32;
+        let index = index(self.entries.len())?;
         self.by_inode.try_reserve(1)?;
         self.by_inode.insert(nonuser.inode, index);
         push(&mut self.entries, nonuser)?;

@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::facts::UserNamespace;
 use crate::sys::file::{self, Fd, Identity};
 use crate::sys::{Errno, if_any, nsfs};
-use crate::util::arrays::reserved;
+use crate::util::arrays::{index, reserved};
 use crate::util::hash::IntMap;
 
 /// The user namespaces found so far, each with all its visible ancestors.
@@ -272,7 +272,7 @@ impl Users {
     }
 
     fn insert(&mut self, entry: UserNamespace) -> Result<u32, Error> {
-        let index = self.entries.len() as u32;
+        let index = index(self.entries.len())?;
         self.entries.try_reserve(1)?;
         self.by_inode.try_reserve(1)?;
         self.by_inode.insert(entry.inode, index);

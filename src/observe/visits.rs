@@ -13,6 +13,11 @@ const FIRST: usize = 3;
 /// How long the caller's signals may be blocked, in microseconds.
 const TIME_SLICE: u64 = 10_000;
 
+/// How long a system call may block, in milliseconds, after so many processes that were stuck.
+pub fn patience(stuck: usize) -> u32 {
+    if stuck < FIRST { PATIENCE } else { LESS_PATIENCE }
+}
+
 /// A sequence of visits.
 pub trait Visits {
     /// The procfs that is visited.
@@ -49,8 +54,7 @@ pub fn run<V: Visits>(visits: &mut V) -> Result<(), Error> {
             state.next += 1;
             continue;
         }
-        let patience = if stuck < FIRST { PATIENCE } else { LESS_PATIENCE };
-        match worker::run(&mut state, run_for_a_while, patience)? {
+        match worker::run(&mut state, run_for_a_while, patience(stuck))? {
             Ended::Returned => state.result?,
             Ended::Stuck => {
                 stuck += 1;

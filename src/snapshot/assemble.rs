@@ -27,7 +27,7 @@ impl Snapshot {
         children.items.iter_mut().for_each(renumber);
         members.iter_mut().for_each(|member| renumber(&mut member.namespace));
 
-        let pins = Pins::assemble(&nonusers, &holds, &text, &node_of)?;
+        let pins = Pins::assemble(&nonusers, holds, &text, &node_of)?;
         complete_subtrees(&mut entries, &pins);
 
         let mut by_inode = numbers(entries.len())?;

@@ -2,7 +2,7 @@
 
 use super::nonuser::Entry;
 use crate::facts::{Hold, Holder, Nonuser, Target, Text};
-use crate::util::arrays::{numbers, reserved, sort_by_number, starts, zeros};
+use crate::util::arrays::{index, numbers, push, reserved, sort_by_number, starts, zeros};
 use std::cmp::Ordering;
 use std::collections::TryReserveError;
 use std::ops::Range;
@@ -22,32 +22,42 @@ pub struct Pins {
 }
 
 impl Pins {
-    /// Sorts the facts. `node_of` maps the index of a user namespace in the facts to its node.
+    /// Sorts the facts. `node_of` maps the index of a user namespace in the facts to its node. There can be a million holds,
+    /// so they are sorted where they are.
     pub fn assemble(
         nonusers: &[Nonuser],
-        holds: &[Hold],
+        mut holds: Vec<Hold>,
         text: &Text,
         node_of: &[u32],
     ) -> Result<Pins, TryReserveError> {
         let (nonusers, nonuser_of) = sort_nonusers(nonusers, node_of)?;
         let node_count = node_of.len() as u32;
-        let mut all: Vec<(u32, Holder)> = reserved(holds.len() + 2 * nonusers.len())?;
-        all.extend(holds.iter().map(|hold| {
-            let target = match hold.target {
-                Target::User(index) => node_of[index as usize],
-                Target::Nonuser(index) => node_count + nonuser_of[index as usize],
-            };
-            (target, hold.holder)
-        }));
-        for (nonuser, entry) in (0..).zip(&nonusers) {
-            all.extend(entry.facts.owner.map(|owner| (owner, Holder::Owned { nonuser })));
-            all.extend(entry.facts.parent.map(|parent| (node_count + parent, Holder::ChildNamespace { nonuser })));
+        index(node_of.len() + nonusers.len())?;
+        for Hold { target, .. } in &mut holds {
+            match target {
+                Target::User(index) => *index = node_of[*index as usize],
+                Target::Nonuser(index) => *index = nonuser_of[*index as usize],
+            }
         }
-        all.sort_unstable_by(|(a_target, a), (b_target, b)| a_target.cmp(b_target).then_with(|| compare(a, b, text)));
-        let starts = starts(node_count as usize + nonusers.len(), all.iter().map(|&(target, _)| target))?;
+        for (nonuser, entry) in (0..).zip(&nonusers) {
+            if let Some(owner) = entry.facts.owner {
+                push(&mut holds, Hold { target: Target::User(owner), holder: Holder::Owned { nonuser } })?;
+            }
+            if let Some(parent) = entry.facts.parent {
+                push(&mut holds, Hold { target: Target::Nonuser(parent), holder: Holder::ChildNamespace { nonuser } })?;
+            }
+        }
+        index(holds.len())?;
+        holds.sort_unstable_by(|a, b| a.target.cmp(&b.target).then_with(|| compare(&a.holder, &b.holder, text)));
+        let number_of = |hold: &Hold| match hold.target {
+            Target::User(node) => node,
+            Target::Nonuser(nonuser) => node_count + nonuser,
+        };
+        let starts = starts(node_of.len() + nonusers.len(), holds.iter().map(number_of))?;
         let owned = starts_of_owned(node_count, &nonusers)?;
-        let mut pins = Pins { nonusers, owned, holders: reserved(all.len())?, starts, node_count };
-        pins.holders.extend(all.into_iter().map(|(_, holder)| holder));
+        let mut pins = Pins { nonusers, owned, holders: reserved(holds.len())?, starts, node_count };
+        pins.holders.extend(holds.iter().map(|hold| hold.holder));
+        drop(holds);
         pins.count_members();
         Ok(pins)
     }
@@ -114,7 +124,8 @@ fn starts_of_owned(node_count: u32, nonusers: &[Entry]) -> Result<Vec<u32>, TryR
 #[inline(never)] // It would be inlined several times.
 fn compare(a: &Holder, b: &Holder, text: &Text) -> Ordering {
     match (a, b) {
-        (&Holder::Mount { pid: a, path: p }, &Holder::Mount { pid: b, path: q }) => {
+        // Paths are long, and each is stored once.
+        (&Holder::Mount { pid: a, path: p }, &Holder::Mount { pid: b, path: q }) if p != q => {
             text.get(p).cmp(text.get(q)).then(a.cmp(&b))
         }
         _ => a.cmp(b),

@@ -2,6 +2,7 @@
 
 use super::file::Fd;
 use super::{Errno, check, worker};
+use std::cmp::Ordering;
 use std::ffi::{c_int, c_long};
 
 /// `PIDFD_GET_USER_NAMESPACE` (Linux 6.11).
@@ -47,10 +48,15 @@ pub fn network_namespace(socket: &Fd) -> Result<Fd, Errno> {
     check(unsafe { libc::ioctl(socket.raw(), SIOCGSKNS) }.into()).map(Fd::from_call)
 }
 
-/// Whether two threads share their descriptor table, see kcmp(2). The TIDs are those of the caller's PID namespace.
-pub fn share_descriptors(one: i32, other: i32) -> Result<bool, Errno> {
+/// Compares the descriptor tables of two threads, see kcmp(2). The TIDs are those of the caller's PID namespace.
+pub fn compare_descriptors(one: i32, other: i32) -> Result<Ordering, Errno> {
     let (one, other) = (c_long::from(one), c_long::from(other));
     // SAFETY: the call takes no pointer.
     let compare = || check(unsafe { libc::syscall(libc::SYS_kcmp, one, other, KCMP_FILES, 0 as c_long, 0 as c_long) });
-    worker::guarded(compare).map(|order| order as c_int == 0)
+    match worker::guarded(compare)? {
+        0 => Ok(Ordering::Equal),
+        1 => Ok(Ordering::Less),
+        2 => Ok(Ordering::Greater),
+        _ => Err(Errno(libc::ENOSYS)), // not equal, and without an order
+    }
 }

@@ -17,10 +17,17 @@ pub fn zeros<T: Copy + Default>(length: usize) -> Result<Vec<T>, TryReserveError
     Ok(array)
 }
 
+/// A position in an array, as a number of 32 bits. Beyond these there is no room, whatever memory there is.
+pub fn index(position: usize) -> Result<u32, TryReserveError> {
+    let index = u32::try_from(position);
+    Vec::<u8>::new().try_reserve(if index.is_ok() { 0 } else { usize::MAX })?;
+    Ok(index.unwrap_or(u32::MAX))
+}
+
 /// 0, 1, 2, …
 pub fn numbers(length: usize) -> Result<Vec<u32>, TryReserveError> {
     let mut array = reserved(length)?;
-    array.extend(0..length as u32);
+    array.extend(0..index(length)?);
     Ok(array)
 }
 
@@ -31,7 +38,8 @@ pub fn push<T>(array: &mut Vec<T>, item: T) -> Result<(), TryReserveError> {
     Ok(())
 }
 
-/// Prefix sums: the start of each group in an array that is sorted by group, plus a final end.
+/// Prefix sums: the start of each group in an array that is sorted by group, plus a final end. For arrays in which each
+/// position is an [`index`].
 pub fn starts(groups: usize, of: impl Iterator<Item = u32>) -> Result<Vec<u32>, TryReserveError> {
     let mut starts: Vec<u32> = zeros(groups + 1)?;
     for group in of {
@@ -53,6 +61,7 @@ pub struct Groups<T> {
 impl<T: Copy + Default> Groups<T> {
     /// Bucket sort: `of` maps an element of `source` to its group and item. Stable within a group.
     pub fn new<S>(groups: usize, source: &[S], of: impl Fn(&S) -> Option<(u32, T)>) -> Result<Self, TryReserveError> {
+        index(source.len())?;
         let mut starts = starts(groups, source.iter().filter_map(|item| of(item).map(|(group, _)| group)))?;
         let mut items = zeros(starts[groups] as usize)?;
         for (group, item) in source.iter().filter_map(&of) {
@@ -93,6 +102,16 @@ pub fn sort_by_number<T: Copy + Default>(
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn there_is_an_end_to_indices() {
+        const MOST: usize = u32::MAX as usize;
+        assert_eq!((index(0), index(MOST)), (Ok(0), Ok(u32::MAX)));
+        assert!(index(MOST + 1).is_err() && index(usize::MAX).is_err());
+        // A unit takes no memory, so an array of units can be as long.
+        assert!(Groups::new(1, &[(); MOST + 1], |()| Some((0, 0))).is_err());
+    }
 
     proptest! {
         /// The standard library's stable sort is the model.

@@ -77,6 +77,7 @@
     C(unsigned int, USERNS_GAP_UNOPENED_MOUNTS, 0x400) \
     C(unsigned int, USERNS_GAP_RELATIONS, 0x800) \
     C(unsigned int, USERNS_GAP_NAMES, 0x1000) \
+    C(unsigned int, USERNS_GAP_PINS, 0x2000) \
     C(unsigned int, USERNS_NODE_INITIAL, 0x1) \
     C(unsigned int, USERNS_NODE_PARENT_HIDDEN, 0x2) \
     C(unsigned int, USERNS_NODE_EMPTY, 0x4) \
@@ -101,7 +102,8 @@
 #define FIELDS(F) \
     F(struct userns_options, size_t, size, 0) \
     F(struct userns_options, const char *, proc_path, sizeof(size_t)) \
-    F(struct userns_options, uint64_t, flags, sizeof(size_t) + sizeof(void *))
+    F(struct userns_options, uint64_t, flags, sizeof(size_t) + sizeof(void *)) \
+    F(struct userns_options, uint64_t, limit, sizeof(size_t) + sizeof(void *) + sizeof(uint64_t))
 
 /* clang-format off */
 #define SAME_TYPE(expression, type) _Generic((expression), type: 1, default: 0)
@@ -136,5 +138,6 @@ int main(void)
     for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
         if (functions[i] == NULL)
             return 1;
-    return options.size != sizeof(options) || options.proc_path != NULL || options.flags != 0;
+    return options.size != sizeof(options) || options.proc_path != NULL || options.flags != 0 ||
+           options.limit != 0;
 }

@@ -144,6 +144,57 @@ SITUATION(exited_leader, IN_SANDBOX | BY_BPF,
     CHECK(!finds(USERNS_SCAN_PINNED, held->inode));
 }
 
+/* Threads with a table each; the last one holds a namespace. */
+static void *have_own_table(void *ready)
+{
+    CHECK(unshare(CLONE_FILES) == 0 && write(*(int *)ready, "", 1) == 1);
+    return wait_forever(NULL);
+}
+
+static void hold_in_last_of_many(void *held)
+{
+    enum { THREADS = 2000, STACK = 64 * 1024 };
+    pthread_attr_t small;
+    pthread_t thread;
+    int ready[2];
+
+    CHECK(pipe2(ready, O_CLOEXEC) == 0);
+    CHECK(pthread_attr_init(&small) == 0 && pthread_attr_setstacksize(&small, STACK) == 0);
+    for (int i = 0; i < THREADS; i++) {
+        char byte;
+        int error = pthread_create(&thread, &small, have_own_table, &ready[1]);
+
+        if (error == EAGAIN)
+            skip("no more than %d threads are permitted", i);
+        CHECK(error == 0 && read(ready[0], &byte, 1) == 1);
+    }
+    in_thread(hold_privately, held);
+}
+
+SITUATION(many_tables, IN_SANDBOX | BY_BPF,
+          "2,000 threads have a table each; another one holds the namespace")
+{
+    check_held_by_descriptor(hold_in_last_of_many);
+}
+
+/* The process opens the descriptor before it starts a thread, so both share it. */
+static void hold_and_start_threads(void *argument)
+{
+    struct held *held = argument, other;
+
+    hold_descriptor(held);
+    for (int i = 0; i < 3; i++)
+        in_thread(do_nothing, &other);
+}
+
+SITUATION(unknown_tables, IN_SANDBOX | BY_BPF,
+          "kcmp(2) is denied; a table is read through each thread, and counts once")
+{
+    deny_syscall(__NR_kcmp, ANY_ARGUMENT, 0, EPERM);
+    check_held_by_descriptor(hold_and_start_threads);
+    check_held_by_descriptor(hold_descriptor_in_thread);
+}
+
 /* ---- Parents ---- */
 
 SITUATION(chain, IN_SANDBOX | BY_BPF, "a descriptor holds a namespace, which holds its parent")

@@ -25,20 +25,28 @@ static UNUSED void expect_bpf(const struct userns_snapshot *snapshot)
         fail("BPF was not used: %d: %s", error, userns_strerror(error));
 }
 
-static UNUSED struct userns_snapshot *scan_as(const char *proc_path, uint64_t flags)
+static UNUSED struct userns_snapshot *scan_with_options(struct userns_options options)
 {
-    struct userns_options options = USERNS_OPTIONS_INIT;
     struct userns_snapshot *snapshot;
     int error;
 
-    options.proc_path = proc_path;
-    options.flags = flags | (is_by_bpf() ? USERNS_SCAN_BPF : 0);
+    if (is_by_bpf())
+        options.flags |= USERNS_SCAN_BPF;
     error = userns_scan(&options, &snapshot);
     if (error != 0)
         fail("userns_scan: %d: %s", error, userns_strerror(error));
     if (is_by_bpf())
         expect_bpf(snapshot);
     return snapshot;
+}
+
+static UNUSED struct userns_snapshot *scan_as(const char *proc_path, uint64_t flags)
+{
+    struct userns_options options = USERNS_OPTIONS_INIT;
+
+    options.proc_path = proc_path;
+    options.flags = flags;
+    return scan_with_options(options);
 }
 
 static UNUSED struct userns_snapshot *scan(void)

@@ -122,7 +122,7 @@ static UNUSED char *pins_of(const struct userns_snapshot *snapshot)
 
     CHECK(out != NULL);
     fprintf(out, "gap counts");
-    for (uint32_t gap = 1; gap <= USERNS_GAP_NAMES; gap <<= 1)
+    for (uint32_t gap = 1; gap <= USERNS_GAP_PINS; gap <<= 1)
         fprintf(out, " %zu", userns_gap_count(snapshot, gap));
     fputc('\n', out);
     for (size_t i = 0; i < count; i++) {

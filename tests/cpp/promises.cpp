@@ -3,7 +3,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
 #include <type_traits>
+#include <unistd.h>
 #include <userns.hpp>
 #include <utility>
 #include <vector>
@@ -100,6 +102,28 @@ static void errors()
     CHECK(!userns::scan().source_error());
 }
 
+static std::size_t count_own_descriptors(std::uint64_t limit)
+{
+    const userns::snapshot snapshot = userns::scan({nullptr, userns::scan_pinned, limit});
+    std::size_t count = 0;
+
+    for (userns::node node : snapshot.nodes())
+        for (userns::pin pin : node.pins())
+            count += pin.kind() == userns::pin_kind::descriptor && pin.pid() == getpid();
+    return count;
+}
+
+static void limits()
+{
+    std::vector<int> fds;
+
+    for (int i = 0; i < 10; i++)
+        fds.push_back(open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC));
+    CHECK(count_own_descriptors(0) == 10 && count_own_descriptors(1) < 5);
+    for (int fd : fds)
+        close(fd);
+}
+
 static void ranges()
 {
     const userns::snapshot snapshot = userns::scan();
@@ -129,5 +153,6 @@ int main()
     nodes_stay_when_the_snapshot_moves();
     together_with_c();
     errors();
+    limits();
     ranges();
 }

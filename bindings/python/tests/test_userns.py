@@ -106,6 +106,21 @@ class Values(unittest.TestCase):
         for gap in userns.Gap:
             self.assertEqual(gap in snapshot.gaps, snapshot.gap_count(gap) > 0)
 
+    def test_limit(self) -> None:
+        def count_own(limit: int) -> int:
+            all_pins = (pin for node in userns.scan(pinned=True, limit=limit) for pin in node.pins)
+            kind = userns.PinKind.DESCRIPTOR
+            return sum(pin.kind == kind and pin.pid == os.getpid() for pin in all_pins)
+
+        opened = [open("/proc/self/ns/user") for _ in range(10)]
+        self.assertEqual(count_own(0), 10)
+        self.assertLess(count_own(1), 5)
+        for limit in (-1, 2**64):
+            with self.assertRaises(ValueError):
+                userns.scan(limit=limit)
+        for file in opened:
+            file.close()
+
     def test_repr(self) -> None:
         snapshot = userns.scan(pinned=True)
         node = snapshot.nodes[0]

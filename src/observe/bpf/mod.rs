@@ -118,6 +118,9 @@ pub fn find_descriptors(context: &Context, sockets: bool) -> Result<Vec<Candidat
         if scope.correct_level(&header) {
             continue;
         }
+        if !context.limits.descriptors.has(header.count) {
+            return Err(Error::NO_MEMORY);
+        }
         match layout.grown_for(&header)? {
             None => return records::descriptors(array.bytes(), layout),
             Some(larger) => layout = larger,

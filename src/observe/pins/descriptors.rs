@@ -2,14 +2,15 @@
 
 use super::super::answer::Answer;
 use super::super::candidate::Candidate;
+use super::repeated::Repeated;
+use super::tables::{Table, Tables};
 use super::threads::{Thread, open_directory};
 use crate::error::Error;
-use crate::facts::{Gap, Hold, Holder, NamespaceType, Target, parse_link};
+use crate::facts::{Gap, Holder, NamespaceType, Target, parse_link};
 use crate::observe::Context;
 use crate::sys::dir::Directory;
 use crate::sys::file::{self, Fd};
-use crate::sys::{Errno, nsfs, pidfd};
-use crate::util::arrays::push;
+use crate::sys::{Errno, nsfs};
 use crate::util::parse;
 use crate::util::path::ShortPath;
 use std::ffi::CStr;
@@ -19,12 +20,10 @@ use std::ops::Range;
 pub struct Descriptors {
     /// The descriptors to read, in ascending order, if BPF has found them; else all are read.
     candidates: Option<Vec<Candidate>>,
-    /// Whether the procfs numbers threads as the caller's PID namespace does, so that kcmp(2) knows their TIDs.
-    same_pids: bool,
-    /// The threads of the current process whose tables were read, each with a table of its own.
-    tables: Vec<i32>,
-    /// The first hold of the current process in the facts.
-    process_start: usize,
+    /// The tables of the current process that were read.
+    tables: Tables,
+    /// The descriptors of the current process, if its tables cannot be told apart.
+    repeated: Repeated,
     /// For reading directories.
     buffer: Vec<u8>,
 }
@@ -42,13 +41,14 @@ pub type Visit<'v> = dyn FnMut(&mut Context, &Thread, Entry) -> Result<(), Error
 
 impl Descriptors {
     pub fn new(candidates: Option<Vec<Candidate>>, same_pids: bool) -> Descriptors {
-        Descriptors { candidates, same_pids, tables: Vec::new(), process_start: 0, buffer: Vec::new() }
+        let (tables, repeated) = (Tables::new(same_pids), Repeated::default());
+        Descriptors { candidates, tables, repeated, buffer: Vec::new() }
     }
 
     /// Begins with another process.
     pub fn enter_process(&mut self, context: &Context) {
-        self.process_start = context.facts().holds.len();
         self.tables.clear();
+        self.repeated.clear(context.facts().holds.len());
     }
 
     /// Whether a process may have a descriptor to read.
@@ -58,35 +58,24 @@ impl Descriptors {
     }
 
     /// Visits the descriptors of a thread, unless it shares its table with a thread of the same process that was read
-    /// before. False if the kernel refuses to show the descriptors.
+    /// before. False if not all descriptors can be read, since the kernel refuses to show them, or there are too many.
     pub fn read(&mut self, context: &mut Context, thread: &Thread, visit: &mut Visit) -> Result<bool, Error> {
         let candidates = self.candidates_of(thread);
         // A table without candidates need not be compared with others.
-        let shared =
-            if candidates.as_ref().is_some_and(Range::is_empty) { Ok(true) } else { self.shares_table(thread) };
-        if shared == Ok(true) {
+        if candidates.as_ref().is_some_and(Range::is_empty) {
+            return Ok(true);
+        }
+        let table = self.tables.find(thread.tid);
+        if table == Table::Read {
             return Ok(true);
         }
         let before = context.facts().holds.len();
         let is_shown = self.read_table(context, thread, candidates, visit)?;
-        if shared.is_err() {
-            forget_repeated(&mut context.facts_mut().holds, self.process_start, before);
+        match table {
+            Table::New(place) => self.tables.insert(place, thread.tid)?,
+            _ => self.repeated.forget(&mut context.facts_mut().holds, before)?,
         }
-        push(&mut self.tables, thread.tid)?;
         Ok(is_shown)
-    }
-
-    /// Whether the table of a thread was read before, through another thread; an error if the kernel does not tell.
-    fn shares_table(&self, thread: &Thread) -> Result<bool, Errno> {
-        for &other in &self.tables {
-            if !self.same_pids {
-                return Err(Errno(libc::ENOSYS));
-            }
-            if pidfd::share_descriptors(other, thread.tid)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     /// The range of a thread's descriptors in `candidates`.
@@ -111,7 +100,9 @@ impl Descriptors {
         };
         if let Some((candidates, range)) = self.candidates.as_ref().zip(candidates) {
             for descriptor in &candidates[range] {
-                if !read_descriptor(context, thread, &table, descriptor.number, visit)? {
+                if !context.limits.descriptors.take()
+                    || !read_descriptor(context, thread, &table, descriptor.number, visit)?
+                {
                     return Ok(false);
                 }
             }
@@ -125,7 +116,7 @@ impl Descriptors {
                 Answer::Refused(_) => return Ok(false),
             };
             let Some(number) = parse::number(name) else { continue };
-            if !read_descriptor(context, thread, &table, number as i32, visit)? {
+            if !context.limits.descriptors.take() || !read_descriptor(context, thread, &table, number as i32, visit)? {
                 return Ok(false);
             }
         }
@@ -206,27 +197,4 @@ fn hold(context: &mut Context, thread: &Thread, entry: &Entry, target: Option<Ta
         context.hold(target, Holder::Descriptor { pid, tid, number: entry.number })?;
     }
     Ok(true)
-}
-
-/// If kcmp(2) is denied, it is unknown whether a thread has a table of its own. Then equal entries in the tables of one
-/// process, which begins at `process_start`, count once.
-fn forget_repeated(holds: &mut Vec<Hold>, process_start: usize, from: usize) {
-    let mut kept = from;
-    for index in from..holds.len() {
-        let new = holds[index];
-        if !holds[process_start..from].iter().any(|old| is_same_number(old, &new)) {
-            holds[kept] = new;
-            kept += 1;
-        }
-    }
-    holds.truncate(kept);
-}
-
-/// Whether two descriptors have the same number and the same namespace.
-fn is_same_number(one: &Hold, other: &Hold) -> bool {
-    let number = |hold: &Hold| match hold.holder {
-        Holder::Descriptor { number, .. } | Holder::Socket { number, .. } => Some(number),
-        _ => None,
-    };
-    one.target == other.target && number(one).is_some() && number(one) == number(other)
 }

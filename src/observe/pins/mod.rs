@@ -5,7 +5,9 @@ mod links;
 mod lookup;
 mod mounts;
 mod overmounts;
+mod repeated;
 mod sockets;
+mod tables;
 mod threads;
 mod view;
 
@@ -159,6 +161,10 @@ impl Search<'_, '_> {
             let tid = self.tids[index];
             if tid == leader.pid {
                 continue;
+            }
+            if !self.context.limits.threads.take() {
+                self.miss_thread(leader.pid, missed);
+                return Ok(());
             }
             let thread = match Thread::in_directory(self.context.procfs, &tasks, leader.pid, tid)? {
                 Answer::Is(thread) => thread,

@@ -1,22 +1,20 @@
 //! Source: bind mounts of namespaces.
 
 use super::super::answer::Answer;
+use super::super::visits;
 use super::lookup::{Effort, Lookup};
 use super::overmounts::Overmounts;
 use super::threads::Thread;
-use super::view::{Mount, Reader, View};
+use super::view::{KnownMounts, Mount, Reader, View};
 use crate::error::Error;
 use crate::facts::{Gap, Holder, NamespaceType, Target, parse_link};
 use crate::observe::Context;
 use crate::sys::file::{self, Fd, Place};
-use crate::sys::{Errno, if_any, worker};
-use crate::util::arrays::{Groups, push};
+use crate::sys::worker::{self, Ended};
+use crate::sys::{Errno, if_any};
+use crate::util::arrays::{Groups, index, push};
 use crate::util::hash::IntMap;
 
-/// So many mounts of namespaces are recorded in a scan. The others are counted.
-const MOST_MOUNTS: usize = 1_000_000;
-/// How long a thread may block those who open its mount namespace, in milliseconds.
-const PATIENCE: u32 = 250;
 /// So many directories are climbed to leave a chroot(2).
 const MOST_LEVELS: usize = 1000;
 
@@ -31,11 +29,11 @@ pub struct Mounts {
     /// A view that begins at a mount, by mount namespace.
     complete: IntMap<u64, u32>,
     chroots: Vec<Chroot>,
-    /// A mount can be in many views. These are recorded, by id and inode number; ids are reused, but not while the mount
-    /// exists. The value is whether the namespace was opened.
-    known: IntMap<(u64, u64), bool>,
+    known: KnownMounts,
     /// Mounts of namespaces that were not met before, and that are not at their path.
     unopened: Vec<Unopened>,
+    /// The number of threads that blocked those who opened their mount namespace.
+    stuck: usize,
     lookup: Lookup,
     reader: Reader,
 }
@@ -91,7 +89,7 @@ impl Mounts {
             Answer::Gone => return Ok(true),
             Answer::Refused(_) => return Ok(false),
         };
-        match self.reader.read(context, &mut self.lookup, thread, &root)? {
+        match self.reader.read(context, &mut self.lookup, thread, &root, &self.known)? {
             // If the thread has ended meanwhile, the next one with this view shows the mounts.
             Answer::Is(_) if procfs.status_at(&thread.directory, c"root").is_err_and(Errno::is_gone) => Ok(true),
             Answer::Is(view) => self.record(context, thread, mount_namespace, &root, view),
@@ -117,10 +115,10 @@ impl Mounts {
     ) -> Result<bool, Error> {
         let View { is_proved, begins_at_mount, is_whole } = read;
         let Some(place) = if_any(context.procfs.place_of(root))? else { return Ok(false) };
-        let view = self.kinds.len() as u32;
+        let view = index(self.kinds.len())?;
         push(&mut self.kinds, Kind { root: place, is_whole, is_tried: false })?;
         push(&mut self.viewers, Viewer { view, pid: thread.pid, tid: thread.tid })?;
-        self.find_chroot(context, mount_namespace, (root, place), begins_at_mount)?;
+        self.find_chroot(context, (mount_namespace, view), (root, place), begins_at_mount)?;
         for index in 0..self.reader.mounts.len() {
             let mount = self.reader.mounts[index];
             self.record_mount(context, root, Unopened { view, mount, pid: thread.pid })?;
@@ -143,15 +141,16 @@ impl Mounts {
         if known == Some(true) {
             return Ok(());
         }
-        if known.is_none() && self.known.len() == MOST_MOUNTS {
-            context.miss(Gap::UnopenedMounts, 1);
-            return Ok(());
-        }
         let target = self.open_at_path(context, Effort::Quick, root, mount)?;
+        let is_beyond = known.is_none() && self.known.len() >= context.limits.pins;
         match target {
             Some(target) => context.hold(target, Holder::Mount { pid, path: mount.path })?,
+            None if is_beyond => context.miss(Gap::UnopenedMounts, 1),
             None if known.is_none() => push(&mut self.unopened, seen)?,
             None => (),
+        }
+        if is_beyond {
+            return Ok(());
         }
         self.known.try_reserve(1)?;
         self.known.insert(key, target.is_some());
@@ -182,7 +181,7 @@ impl Mounts {
     fn find_chroot(
         &mut self,
         context: &Context,
-        namespace: u64,
+        (namespace, view): (u64, u32),
         (root, place): (&Fd, Place),
         begins_at_mount: bool,
     ) -> Result<(), Error> {
@@ -201,7 +200,7 @@ impl Mounts {
         }
         if top == Some(place) || (top.is_none() && begins_at_mount) {
             self.complete.try_reserve(1)?;
-            self.complete.insert(namespace, self.kinds.len() as u32 - 1);
+            self.complete.insert(namespace, view);
         } else {
             push(&mut self.chroots, Chroot { namespace, top })?;
         }
@@ -265,7 +264,7 @@ impl Mounts {
         Viewer { view, pid, tid }: Viewer,
         mounts: &mut [Option<Unopened>],
     ) -> Result<(), Error> {
-        let Some(Opened { root, namespace }) = open_view(context, pid, tid)? else { return Ok(()) };
+        let Some(Opened { root, namespace }) = open_view(context, pid, tid, &mut self.stuck)? else { return Ok(()) };
         let kind = &mut self.kinds[view as usize];
         if !if_any(context.procfs.place_of(&root))?.is_some_and(|place| place.may_be(&kind.root)) {
             return Ok(());
@@ -340,7 +339,7 @@ struct Opened {
 }
 
 /// Opens what a thread has, unless it has ended, or blocks its readers.
-fn open_view(context: &Context, pid: i32, tid: i32) -> Result<Option<Opened>, Error> {
+fn open_view(context: &Context, pid: i32, tid: i32, stuck: &mut usize) -> Result<Option<Opened>, Error> {
     struct Task<'t, 'p> {
         context: &'t Context<'p>,
         pid: i32,
@@ -349,7 +348,9 @@ fn open_view(context: &Context, pid: i32, tid: i32) -> Result<Option<Opened>, Er
     }
     let mut task = Task { context, pid, tid, result: Ok(None) };
     // The result is set when the work is done. If the worker is ended before, its descriptors are closed and none is kept.
-    worker::run(&mut task, |task| task.result = open_directly(task.context, task.pid, task.tid), PATIENCE)?;
+    let open = |task: &mut Task| task.result = open_directly(task.context, task.pid, task.tid);
+    let ended = worker::run(&mut task, open, visits::patience(*stuck))?;
+    *stuck += usize::from(ended == Ended::Stuck);
     task.result
 }
 

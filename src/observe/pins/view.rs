@@ -29,9 +29,8 @@ use crate::sys::file::{self, Fd, Status};
 use crate::sys::statmount::{self, Buffer, Details};
 use crate::sys::{Errno, if_any, nsfs};
 use crate::util::arrays::push;
+use crate::util::hash::IntMap;
 
-/// So many mounts are read in a scan. The kernel has at most 100,000 in a mount namespace (proc_sys_fs(5), `mount-max`).
-const MOST_MOUNTS: usize = 4_000_000;
 /// So many bytes of mountinfo are read in a scan, and so many for one view.
 const MOST_BYTES: usize = 256 << 20;
 const MOST_BYTES_OF_VIEW: usize = 32 << 20;
@@ -56,6 +55,10 @@ pub struct Mount {
     pub path: TextRef,
 }
 
+/// A mount can be in many views. These were recorded, by id and inode number; ids are reused, but not while the mount exists.
+/// The value is whether the namespace was opened.
+pub type KnownMounts = IntMap<(u64, u64), bool>;
+
 /// What a thread sees.
 pub struct View {
     /// Whether the mounts are proved to be those below the root directory.
@@ -69,7 +72,6 @@ pub struct View {
 /// Reads views, within limits for all of them together.
 #[derive(Default)]
 pub struct Reader {
-    read_mounts: usize,
     read_bytes: usize,
     /// The time for paths that were too long.
     time: u64,
@@ -84,13 +86,14 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Reads the mounts that a thread sees. `root` is its root directory.
+    /// Reads the mounts of namespaces that a thread sees, without those that were opened. `root` is its root directory.
     pub fn read(
         &mut self,
         context: &mut Context,
         lookup: &mut Lookup,
         thread: &Thread,
         root: &Fd,
+        known: &KnownMounts,
     ) -> Result<Answer<View>, Error> {
         self.mounts.clear();
         let status = match Answer::of(file::status(root))? {
@@ -99,14 +102,14 @@ impl Reader {
             Answer::Refused(errno) => return Ok(Answer::Refused(errno)),
         };
         if status.is_mount_root {
-            if let Some(view) = self.list(context, thread, root)? {
+            if let Some(view) = self.list(context, thread, root, known)? {
                 return Ok(Answer::Is(view));
             }
             self.mounts.clear();
         }
         let procfs = context.procfs;
         match Answer::settle(|| procfs.open_file(&thread.directory, c"mountinfo"))? {
-            Answer::Is(file) => self.read_mountinfo(context, lookup, &file, (root, status)),
+            Answer::Is(file) => self.read_mountinfo(context, lookup, &file, (root, status), known),
             Answer::Gone => Ok(Answer::Gone),
             // A process that ends has no mount namespace.
             Answer::Refused(Errno(libc::EINVAL)) => Ok(Answer::Gone),
@@ -116,7 +119,13 @@ impl Reader {
 
     /// Asks listmount(2). `None`: it does not serve, for example because the root directory is not that of the mount
     /// namespace, from which the kernel counts paths.
-    fn list(&mut self, context: &mut Context, thread: &Thread, root: &Fd) -> Result<Option<View>, Error> {
+    fn list(
+        &mut self,
+        context: &mut Context,
+        thread: &Thread,
+        root: &Fd,
+        known: &KnownMounts,
+    ) -> Result<Option<View>, Error> {
         if self.lacks_list {
             return Ok(None);
         }
@@ -137,12 +146,11 @@ impl Reader {
         loop {
             let Some(count) = if_any(statmount::below(namespace, top, last, &mut self.ids))? else { return Ok(None) };
             for index in 0..count {
-                if self.read_mounts == MOST_MOUNTS {
+                if !context.limits.mounts.take() {
                     view.is_whole = false;
                     return Ok(Some(view));
                 }
-                self.read_mounts += 1;
-                match self.ask(context, namespace, self.ids[index], &mut long_paths)? {
+                match self.ask(context, (namespace, self.ids[index]), &mut long_paths, known)? {
                     Answer::Is(mount) => push(&mut self.mounts, mount)?,
                     Answer::Gone => (),
                     Answer::Refused(_) => return Ok(None),
@@ -155,13 +163,13 @@ impl Reader {
         }
     }
 
-    /// Asks statmount(2) about a mount. `Gone` if it is not of a namespace, or is no more.
+    /// Asks statmount(2) about a mount. `Gone` if it is not of a namespace, or is no more, or was opened.
     fn ask(
         &mut self,
         context: &mut Context,
-        namespace: u64,
-        id: u64,
+        (namespace, id): (u64, u64),
         long_paths: &mut usize,
+        known: &KnownMounts,
     ) -> Result<Answer<Mount>, Error> {
         match Answer::of(statmount::file_system(&mut self.buffer, namespace, id))? {
             Answer::Is(nsfs::MAGIC) => (),
@@ -183,6 +191,9 @@ impl Reader {
         }
         let Details { old_id, root, point } = self.buffer.details();
         let Some((namespace_type, inode)) = parse_link(root.to_bytes()) else { return Ok(Answer::Gone) };
+        if known.get(&(old_id, inode)) == Some(&true) {
+            return Ok(Answer::Gone);
+        }
         let text = &mut context.facts_mut().text;
         let path = match point.to_bytes() {
             path if fits(text, path.len()) => text.add_once(path, &mut self.paths)?,
@@ -197,6 +208,7 @@ impl Reader {
         lookup: &mut Lookup,
         file: &Fd,
         (root, status): (&Fd, Status),
+        known: &KnownMounts,
     ) -> Result<Answer<View>, Error> {
         let mut view = View { is_proved: false, begins_at_mount: false, is_whole: true };
         if self.time >= MOST_TIME {
@@ -218,9 +230,8 @@ impl Reader {
                 Err(errno) if errno.is_exhaustion() => return Err(errno.into()),
                 Err(errno) => return Ok(Answer::Refused(errno)),
             };
-            (bytes, self.read_bytes, self.read_mounts) =
-                (bytes + length, self.read_bytes + length, self.read_mounts + 1);
-            if bytes > MOST_BYTES_OF_VIEW || self.read_bytes > MOST_BYTES || self.read_mounts > MOST_MOUNTS {
+            (bytes, self.read_bytes) = (bytes + length, self.read_bytes + length);
+            if bytes > MOST_BYTES_OF_VIEW || self.read_bytes > MOST_BYTES || !context.limits.mounts.take() {
                 view.is_whole = false;
                 return Ok(Answer::Is(view));
             }
@@ -238,6 +249,9 @@ impl Reader {
                 continue;
             }
             let Some((namespace_type, inode)) = parse_link(mount.root) else { continue };
+            if known.get(&(mount.id, inode)) == Some(&true) {
+                continue;
+            }
             let text = &mut context.facts_mut().text;
             let path = match fits(text, mount.path.len()) {
                 true => text.add_unescaped_once(mount.path, &mut self.paths)?,

@@ -33,6 +33,7 @@ class Gap(IntFlag):
     UNOPENED_MOUNTS = 0x400
     RELATIONS = 0x800
     NAMES = 0x1000
+    PINS = 0x2000
 
 
 class NodeFlag(IntFlag):

@@ -17,6 +17,7 @@ class Options(ctypes.Structure):
         ("size", c_size_t),
         ("proc_path", c_char_p),
         ("flags", c_uint64),
+        ("limit", c_uint64),
     ]
 
 

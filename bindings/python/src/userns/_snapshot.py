@@ -433,15 +433,19 @@ def scan(
     owned: bool = False,
     names: bool = False,
     bpf: bool = False,
+    limit: int = 0,
 ) -> Snapshot:
     """Scan the user namespaces of the host.
 
-    The keywords are the flags USERNS_SCAN_PINNED, _SOCKETS, _OWNED, _NAMES and _BPF of userns.h.
+    The keywords are the flags USERNS_SCAN_PINNED, _SOCKETS, _OWNED, _NAMES and _BPF of userns.h,
+    and the field limit of struct userns_options: the largest number of pins; 0 means 1,000,000.
     Raises OSError, with the path, for the errors of userns_scan().
     """
     path = os.fsencode(proc_path)
     if b"\0" in path:
         raise ValueError("embedded null byte")
+    if not 0 <= limit < 1 << 64:
+        raise ValueError("limit is not a number of 64 bits")
     flags = ScanFlag(0)
     if pinned:
         flags |= ScanFlag.PINNED
@@ -453,7 +457,7 @@ def scan(
         flags |= ScanFlag.NAMES
     if bpf:
         flags |= ScanFlag.BPF
-    options = Options(size=ctypes.sizeof(Options), proc_path=path, flags=flags)
+    options = Options(size=ctypes.sizeof(Options), proc_path=path, flags=flags, limit=limit)
     address = c_void_p()
     error = library.userns_scan(byref(options), byref(address))
     if error < 0 or address.value is None:
