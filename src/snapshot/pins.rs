@@ -37,7 +37,11 @@ impl Pins {
                 Target::User(index) => node_of[index as usize],
                 Target::Nonuser(index) => node_count + nonuser_of[index as usize],
             };
-            (target, hold.holder)
+            let mut holder = hold.holder;
+            if let Holder::Mount { namespace: Some(namespace), .. } = &mut holder {
+                *namespace = nonuser_of[*namespace as usize];
+            }
+            (target, holder)
         }));
         for (nonuser, entry) in (0..).zip(&nonusers) {
             all.extend(entry.facts.owner.map(|owner| (owner, Holder::Owned { nonuser })));
@@ -60,6 +64,16 @@ impl Pins {
     /// The range of a nonuser namespace's pins.
     pub fn of_nonuser(&self, nonuser: u32) -> Range<usize> {
         range(&self.starts, self.node_count + nonuser)
+    }
+
+    /// What a pin keeps: a node or a nonuser namespace.
+    pub fn target(&self, pin: u32) -> Target {
+        let after = self.starts.partition_point(|&start| start <= pin) as u32;
+        let namespace = after.saturating_sub(1);
+        match namespace.checked_sub(self.node_count) {
+            None => Target::User(namespace),
+            Some(nonuser) => Target::Nonuser(nonuser),
+        }
     }
 
     /// The range of the nonuser namespaces that a node owns.
@@ -114,8 +128,8 @@ fn starts_of_owned(node_count: u32, nonusers: &[Entry]) -> Result<Vec<u32>, TryR
 #[inline(never)] // It would be inlined several times.
 fn compare(a: &Holder, b: &Holder, text: &Text) -> Ordering {
     match (a, b) {
-        (&Holder::Mount { pid: a, path: p }, &Holder::Mount { pid: b, path: q }) => {
-            text.get(p).cmp(text.get(q)).then(a.cmp(&b))
+        (&Holder::Mount { path: p, .. }, &Holder::Mount { path: q, .. }) => {
+            text.get(p).cmp(text.get(q)).then_with(|| a.cmp(b))
         }
         _ => a.cmp(b),
     }

@@ -56,6 +56,13 @@ pub struct Mount {
     pub path: TextRef,
 }
 
+impl Mount {
+    /// Whether a file can be the root of this mount. Before Linux 5.8 it is not if it is another namespace.
+    pub fn may_be_at(&self, found: &Status) -> bool {
+        if found.mount != 0 { found.mount == self.id } else { found.inode == self.inode }
+    }
+}
+
 /// What a thread sees.
 pub struct View {
     /// Whether the mounts are proved to be those below the root directory.
@@ -64,6 +71,8 @@ pub struct View {
     pub begins_at_mount: bool,
     /// False if the limits were reached.
     pub is_whole: bool,
+    /// The inode number of the mount namespace, if it is proved.
+    pub namespace: Option<u64>,
 }
 
 /// Reads views, within limits for all of them together.
@@ -121,16 +130,16 @@ impl Reader {
             return Ok(None);
         }
         let nsfs = context.users.device();
-        let ids = context
-            .procfs
-            .open_namespace(&thread.directory, c"ns/mnt", nsfs)
-            .and_then(|namespace| Ok((statmount::id_of_namespace(&namespace)?, statmount::id_of(root)?)));
+        let ids = context.procfs.open_namespace(&thread.directory, c"ns/mnt", nsfs).and_then(|namespace| {
+            let id = statmount::id_of_namespace(&namespace)?;
+            Ok((id, statmount::id_of(root)?, file::status(&namespace)?.inode))
+        });
         self.lacks_list = matches!(ids, Err(Errno(libc::ENOTTY | libc::ENOSYS)));
-        let Some((namespace, top)) = if_any(ids)? else { return Ok(None) };
+        let Some((namespace, top, inode)) = if_any(ids)? else { return Ok(None) };
         if if_any(self.buffer.ask(namespace, top, true))?.is_none() || self.buffer.details().point != c"/" {
             return Ok(None);
         }
-        let mut view = View { is_proved: true, begins_at_mount: true, is_whole: true };
+        let mut view = View { is_proved: true, begins_at_mount: true, is_whole: true, namespace: Some(inode) };
         self.ids.try_reserve_exact(LISTED)?;
         self.ids.resize(LISTED, 0);
         let (mut last, mut long_paths) = (0, 0);
@@ -198,7 +207,7 @@ impl Reader {
         file: &Fd,
         (root, status): (&Fd, Status),
     ) -> Result<Answer<View>, Error> {
-        let mut view = View { is_proved: false, begins_at_mount: false, is_whole: true };
+        let mut view = View { is_proved: false, begins_at_mount: false, is_whole: true, namespace: None };
         if self.time >= MOST_TIME {
             view.is_whole = false;
             return Ok(Answer::Is(view));
