@@ -598,14 +598,27 @@ enum userns_source userns_source(const struct userns_snapshot *snapshot);
  *     -EOPNOTSUPP                the kernel has no BPF, no type information (BTF, in
  *                                /sys/kernel/btf/vmlinux), or lacks a feature that the
  *                                program needs
- *     -ENOEXEC                   the kernel's verifier rejects the program; in a nested
- *                                PID namespace also because the kernel is locked down, see
- *                                kernel_lockdown(7)
+ *     -ENOEXEC                   the kernel's verifier rejects the program, see
+ *                                userns_source_log(); in a nested PID namespace also because
+ *                                the kernel is locked down, see kernel_lockdown(7)
  *     -ENOMEM, -EMFILE, -ENFILE  not enough memory or descriptors
  *
  * Since 0.1.
  */
 int userns_source_error(const struct userns_snapshot *snapshot);
+
+/**
+ * Get what the kernel's verifier said about the BPF programs, if it rejected them
+ * (userns_source_error() is -ENOEXEC). Attach it to a report of the problem, with the version
+ * of the kernel: the library builds the programs for each kernel, and this one is new to it.
+ *
+ * Returns lines of printable ASCII text: the end of the verifier's log of each rejected
+ * program, at most 17 KiB in all. NULL if the verifier rejected nothing or said nothing, as in
+ * all other cases of userns_source_error().
+ *
+ * Since 0.1.
+ */
+const char *userns_source_log(const struct userns_snapshot *snapshot);
 
 /**
  * Get the time at which a scan began: CLOCK_REALTIME (clock_gettime(2)) in nanoseconds since

@@ -71,7 +71,7 @@ impl Files {
 /// The server of a file system answers fstatfs(2), so the kernel is asked about the mount first (Linux 6.8). It tells of
 /// mounts in the caller's mount namespace.
 fn file_system(file: &Fd) -> Result<u32, Errno> {
-    let ask = |mount| statmount::file_system(&mut Buffer::default(), statmount::OWN, mount);
+    let ask = |mount| Ok(statmount::basics(&mut Buffer::default(), statmount::OWN, mount)?.file_system);
     match statmount::id_of(file).and_then(ask) {
         Ok(magic) => Ok(magic),
         Err(errno) if errno.is_exhaustion() => Err(errno),

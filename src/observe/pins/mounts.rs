@@ -3,7 +3,7 @@
 use super::super::answer::Answer;
 use super::kernel_threads;
 use super::lookup::{Effort, Lookup};
-use super::overmounts::Overmounts;
+use super::overmounts::{self, Overmounts};
 use super::threads::{Opened, Thread, open_view};
 use super::view::{Mount, Reader, View};
 use crate::error::Error;
@@ -176,7 +176,9 @@ impl Mounts {
             context.miss(Gap::UnopenedMounts, 1);
             return Ok(());
         }
-        let target = self.open_at_path(context, Effort::Quick, root, &mut seen)?;
+        let found = self.look(context, Effort::Quick, root, seen.mount);
+        seen.is_overmounted = self.is_overmounted(context, root, seen.mount, &found);
+        let target = record(context, seen.mount, found)?;
         if !hold(context, target, &seen)? && known.is_none() {
             push(&mut self.unopened, seen)?;
         }
@@ -185,30 +187,28 @@ impl Mounts {
         Ok(())
     }
 
-    /// The mounted namespace, if it was met before, or if it is at its path and nothing on the way can block. Also finds out
-    /// whether something else is at the path.
-    fn open_at_path(
-        &mut self,
-        context: &mut Context,
-        effort: Effort,
-        root: &Fd,
-        seen: &mut Seen,
-    ) -> Result<Option<Target>, Error> {
-        let mount = seen.mount;
-        let known = context.known(mount.namespace_type, mount.inode);
+    /// Opens (O_PATH) what is at the path of a mount, if nothing on the way can block.
+    fn look(&mut self, context: &Context, effort: Effort, root: &Fd, mount: Mount) -> Result<Fd, Errno> {
         let path = context.facts().text.get(mount.path).to_bytes();
         if path.is_empty() {
-            return Ok(known);
+            return Err(Errno(libc::ENAMETOOLONG));
         }
-        let lookup = if known.is_some() { &mut self.second_lookup } else { &mut self.lookup };
-        let found = lookup.find(effort, context.procfs.root(), root, path);
-        seen.is_overmounted = match &found {
+        match context.known(mount.namespace_type, mount.inode) {
+            None => self.lookup.find(effort, context.procfs.root(), root, path),
+            Some(_) => self.second_lookup.find(Effort::Thorough, context.procfs.root(), root, path),
+        }
+    }
+
+    /// Whether something else than a mount of the last view is at its path, as far as is known.
+    fn is_overmounted(&mut self, context: &Context, root: &Fd, mount: Mount, found: &Result<Fd, Errno>) -> bool {
+        let path = context.facts().text.get(mount.path).to_bytes();
+        match found {
             Ok(file) => file::status(file).is_ok_and(|status| !mount.may_be_at(&status)),
-            // What leads to a mount point exists, and has no symbolic links.
-            Err(errno) => matches!(errno.0, libc::ENOENT | libc::ENOTDIR | libc::ELOOP),
-        };
-        let (None, Some(wanted)) = (known, context.identity(mount.inode)) else { return Ok(known) };
-        record(context, mount, if_any(found.and_then(|file| context.procfs.reopen(&file, wanted)))?)
+            Err(_) if path.is_empty() => false,
+            // While nothing else is on the way, the path leads only through mounts that this one is on.
+            Err(_) => overmounts::last_mount(&mut self.second_lookup, context.procfs.root(), root, path)
+                .is_ok_and(|reached| reached != 0 && !self.reader.is_on(mount.id, reached)),
+        }
     }
 
     /// Notes whether a view begins below the root directory of its mount namespace: then mounts elsewhere are not visible.
@@ -309,7 +309,8 @@ impl Mounts {
         let place = kind.root;
         // If something was mounted in the moment of the first lookup.
         take_out(mounts, |seen| {
-            let target = self.open_at_path(context, Effort::Thorough, &root, seen)?;
+            let found = self.look(context, Effort::Thorough, &root, seen.mount);
+            let target = record(context, seen.mount, found)?;
             hold(context, target, seen)
         })?;
         // One copy of the mount namespace serves for all its mounts. In it a mount can be lost that is below one that was
@@ -325,8 +326,7 @@ impl Mounts {
                 let Some(wanted) = context.identity(mount.inode) else { return Ok(false) };
                 let path = context.facts().text.get(mount.path).to_bytes();
                 let found = overmounts.find(context, &mut self.lookup, &copy, path, wanted);
-                let opened = if_any(found.and_then(|file| context.procfs.reopen(&file, wanted)))?;
-                let target = record(context, mount, opened)?;
+                let target = record(context, mount, found)?;
                 hold(context, target, seen)
             })?;
             if found == 0 {
@@ -363,8 +363,13 @@ fn hold(context: &mut Context, target: Option<Target>, seen: &Seen) -> Result<bo
     Ok(target.is_some())
 }
 
-fn record(context: &mut Context, mount: Mount, opened: Option<Fd>) -> Result<Option<Target>, Error> {
-    match opened {
+/// The mounted namespace, if it was met before, or if it is what was found.
+fn record(context: &mut Context, mount: Mount, found: Result<Fd, Errno>) -> Result<Option<Target>, Error> {
+    if let Some(known) = context.known(mount.namespace_type, mount.inode) {
+        return Ok(Some(known));
+    }
+    let Some(wanted) = context.identity(mount.inode) else { return Ok(None) };
+    match if_any(found.and_then(|file| context.procfs.reopen(&file, wanted)))? {
         Some(namespace) => context.target(mount.namespace_type, mount.inode, || Ok(namespace)),
         None => Ok(None),
     }

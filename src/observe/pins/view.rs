@@ -26,7 +26,7 @@ use crate::facts::{Known, NamespaceType, Text, TextRef, parse_link};
 use crate::observe::Context;
 use crate::sys::clock::Start;
 use crate::sys::file::{self, Fd, Status};
-use crate::sys::statmount::{self, Buffer, Details};
+use crate::sys::statmount::{self, Basics, Buffer, Details};
 use crate::sys::{Errno, if_any, nsfs};
 use crate::util::arrays::push;
 
@@ -86,6 +86,8 @@ pub struct Reader {
     lacks_list: bool,
     /// The mounts of namespaces in the last view. Here and not in the view, since a visit can end at any system call.
     pub mounts: Vec<Mount>,
+    /// The ids of all mounts in the last view and of their parents, ascending.
+    parents: Vec<(u64, u64)>,
     /// For statmount(2), listmount(2) and mountinfo.
     buffer: Buffer,
     ids: Vec<u64>,
@@ -101,7 +103,7 @@ impl Reader {
         thread: &Thread,
         root: &Fd,
     ) -> Result<Answer<View>, Error> {
-        self.mounts.clear();
+        self.clear();
         let status = match Answer::of(file::status(root))? {
             Answer::Is(status) => status,
             Answer::Gone => return Ok(Answer::Gone),
@@ -111,7 +113,7 @@ impl Reader {
             if let Some(view) = self.list(context, thread, root)? {
                 return Ok(Answer::Is(view));
             }
-            self.mounts.clear();
+            self.clear();
         }
         let procfs = context.procfs;
         match Answer::settle(|| procfs.open_file(&thread.directory, c"mountinfo"))? {
@@ -121,6 +123,25 @@ impl Reader {
             Answer::Refused(Errno(libc::EINVAL)) => Ok(Answer::Gone),
             Answer::Refused(errno) => Ok(Answer::Refused(errno)),
         }
+    }
+
+    fn clear(&mut self) {
+        self.mounts.clear();
+        self.parents.clear();
+    }
+
+    /// Whether a mount is, in the last view, on another one, or on one that is on that, and so on.
+    pub fn is_on(&mut self, mount: u64, below: u64) -> bool {
+        if !self.parents.is_sorted() {
+            self.parents.sort_unstable();
+        }
+        let parent_of = |mount| {
+            let at = self.parents.binary_search_by_key(&mount, |&(id, _)| id).ok()?;
+            Some(self.parents[at].1).filter(|&parent| parent != mount)
+        };
+        // Not more steps than mounts: the list can change while it is read, and ids can be reused.
+        let chain = std::iter::successors(parent_of(mount), |&mount| parent_of(mount));
+        chain.take(self.parents.len()).any(|mount| mount == below)
     }
 
     /// Asks listmount(2). `None`: it does not serve, for example because the root directory is not that of the mount
@@ -172,9 +193,14 @@ impl Reader {
         id: u64,
         long_paths: &mut usize,
     ) -> Result<Answer<Mount>, Error> {
-        match Answer::of(statmount::file_system(&mut self.buffer, namespace, id))? {
-            Answer::Is(nsfs::MAGIC) => (),
-            Answer::Is(_) | Answer::Gone => return Ok(Answer::Gone),
+        match Answer::of(statmount::basics(&mut self.buffer, namespace, id))? {
+            Answer::Is(Basics { file_system, old_id, old_parent }) => {
+                push(&mut self.parents, (old_id, old_parent))?;
+                if file_system != nsfs::MAGIC {
+                    return Ok(Answer::Gone);
+                }
+            }
+            Answer::Gone => return Ok(Answer::Gone),
             Answer::Refused(errno) => return Ok(Answer::Refused(errno)),
         }
         let start = Start::now();
@@ -233,6 +259,7 @@ impl Reader {
                 view.is_whole = false;
                 return Ok(Answer::Is(view));
             }
+            push(&mut self.parents, (mount.id, mount.parent))?;
             let begins = mount.path == b"/";
             view.begins_at_mount |= begins;
             if !view.is_proved && status.mount != 0 {
