@@ -132,7 +132,7 @@ pub unsafe extern "C" fn userns_pin_is_overmounted(pin: *const userns_pin) -> bo
 /// Whether a USERNS_PIN_MOUNT can be locked, see mount_namespaces(7): if a mount namespace is
 /// created in a new user namespace, the mounts that are copied into it cannot be unmounted
 /// there (umount(2) fails with EINVAL). The end of the mount namespace removes them, that is
-/// the end of its processes; so does umount(2) of the original, if it is shared.
+/// the end of its processes; so does umount(2) of the original, if mount namespaces share it.
 ///
 /// The kernel does not tell which mounts are locked. This function follows from owners: a
 /// mount can be locked unless the owner of the mount namespace is the initial user namespace,
