@@ -291,7 +291,7 @@ pub unsafe extern "C" fn userns_source_error(snapshot: *const userns_snapshot) -
 /// of the kernel: the library builds the programs for each kernel, and this one is new to it.
 ///
 /// Returns lines of printable ASCII text: the end of the verifier's log of each rejected
-/// program, at most 17 KiB in all. NULL if the verifier rejected nothing or said nothing, as in
+/// program, at most 17 KiB in all. It can contain addresses of the kernel's memory. NULL if the verifier rejected nothing or said nothing, as in
 /// all other cases of userns_source_error().
 ///
 /// Since 0.1.
