@@ -298,3 +298,19 @@ fn leads_to(context: &Context, lookup: &mut Lookup, root: &Fd, mount: &mountinfo
     let found = if_any(lookup.find(Effort::Quick, context.procfs.root(), root, mount.path))?;
     Ok(found.is_some_and(|found| file::status(&found).is_ok_and(|found| found.mount == mount.id)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mount_is_on_its_parents() {
+        // 1 is below the root directory of the process; 5 and 6 are a circle, of ids that were reused.
+        let mut reader = Reader { parents: vec![(4, 3), (2, 1), (3, 2), (6, 5), (5, 6), (7, 7)], ..Reader::default() };
+        for (mount, below, is_on) in
+            [(4, 3, true), (4, 1, true), (2, 4, false), (4, 7, false), (5, 1, false), (7, 7, false), (9, 1, false)]
+        {
+            assert_eq!(reader.is_on(mount, below), is_on, "{mount} {below}");
+        }
+    }
+}
