@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static const struct userns_node *find(const struct request *request)
@@ -61,6 +62,18 @@ static bool show(const struct request *request)
     return one != NULL || nonuser != NULL;
 }
 
+/* The last lines, which say what the kernel rejects. */
+static const char *end_of_log(const char *log)
+{
+    enum { LINES = 20 };
+    const char *end = log + strlen(log);
+
+    for (int lines = 0; end > log; end--)
+        if (end[-1] == '\n' && ++lines > LINES)
+            break;
+    return end;
+}
+
 int main(int argc, char *argv[])
 {
     struct request request = { .options = USERNS_OPTIONS_INIT, .view.pids = true, .show = ALL };
@@ -85,6 +98,9 @@ int main(int argc, char *argv[])
     if (userns_source_error(snapshot) < 0)
         report(NULL, "processes were found without BPF: %s",
                userns_strerror(userns_source_error(snapshot)));
+    if (userns_source_log(snapshot) != NULL)
+        report(NULL, "what the kernel says about the BPF program, for the report:\n%s",
+               end_of_log(userns_source_log(snapshot)));
     print_gaps(snapshot);
     userns_free(snapshot);
     return status;

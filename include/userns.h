@@ -318,7 +318,8 @@ enum userns_pin_kind {
      */
     USERNS_PIN_DESCRIPTOR = 3,
     /**
-     * The namespace is bind-mounted. See userns_pin_path() and userns_pin_pid().
+     * The namespace is bind-mounted. See userns_pin_path(), userns_pin_pid(),
+     * userns_pin_nonuser(), userns_pin_is_overmounted() and userns_pin_may_be_locked().
      */
     USERNS_PIN_MOUNT = 4,
     /**
@@ -613,14 +614,27 @@ enum userns_source userns_source(const struct userns_snapshot *snapshot);
  *     -EOPNOTSUPP                the kernel has no BPF, no type information (BTF, in
  *                                /sys/kernel/btf/vmlinux), or lacks a feature that the
  *                                program needs
- *     -ENOEXEC                   the kernel's verifier rejects the program; in a nested
- *                                PID namespace also because the kernel is locked down, see
- *                                kernel_lockdown(7)
+ *     -ENOEXEC                   the kernel's verifier rejects the program, see
+ *                                userns_source_log(); in a nested PID namespace also because
+ *                                the kernel is locked down, see kernel_lockdown(7)
  *     -ENOMEM, -EMFILE, -ENFILE  not enough memory or descriptors
  *
  * Since 0.1.
  */
 int userns_source_error(const struct userns_snapshot *snapshot);
+
+/**
+ * Get what the kernel's verifier said about the BPF programs, if it rejected them
+ * (userns_source_error() is -ENOEXEC). Attach it to a report of the problem, with the version
+ * of the kernel: the library builds the programs for each kernel, and this one is new to it.
+ *
+ * Returns lines of printable ASCII text: the end of the verifier's log of each rejected
+ * program, at most 17 KiB in all. It can contain addresses of the kernel's memory. NULL if the verifier rejected nothing or said nothing, as in
+ * all other cases of userns_source_error().
+ *
+ * Since 0.1.
+ */
+const char *userns_source_log(const struct userns_snapshot *snapshot);
 
 /**
  * Get the time at which a scan began: CLOCK_REALTIME (clock_gettime(2)) in nanoseconds since
@@ -920,7 +934,8 @@ enum userns_pin_kind userns_pin_kind(const struct userns_pin *pin);
 
 /**
  * Get the process of a pin: the member, the process whose thread will create children, the
- * holder of the descriptor or socket, or a process that sees the mount.
+ * holder of the descriptor or socket, or the process with the smallest PID that sees the
+ * mount. A kernel thread stands for a mount only if no other process sees it.
  *
  * Returns a PID as the scanned procfs numbers it; 0 for the other kinds.
  *
@@ -951,7 +966,7 @@ int userns_pin_descriptor(const struct userns_pin *pin);
 
 /**
  * Get the path of a USERNS_PIN_MOUNT, from the root directory of the process
- * userns_pin_pid() (/proc/PID/root). Another mount can cover it. The path can contain any
+ * userns_pin_pid() (/proc/PID/root). See userns_pin_is_overmounted(). The path can contain any
  * byte except NUL. Escape it before printing. It is empty if it is longer than PATH_MAX
  * (4,096 bytes), or beyond 64 MiB of paths in one snapshot.
  *
@@ -962,10 +977,42 @@ int userns_pin_descriptor(const struct userns_pin *pin);
 const char *userns_pin_path(const struct userns_pin *pin);
 
 /**
- * Get the namespace of a USERNS_PIN_OWNED or USERNS_PIN_CHILD_NAMESPACE.
+ * Whether a USERNS_PIN_MOUNT is known to be overmounted: its path leads to something else,
+ * because another mount is on the same path or on a directory above it. umount(2) then removes
+ * that other mount.
+ *
+ * Returns false for the other kinds, and if that is unknown: the path is empty or could block,
+ * or the limits of a scan are reached.
+ *
+ * Since 0.1.
+ */
+bool userns_pin_is_overmounted(const struct userns_pin *pin);
+
+/**
+ * Whether a USERNS_PIN_MOUNT can be locked, see mount_namespaces(7): if a mount namespace is
+ * created in a new user namespace, the mounts that are copied into it cannot be unmounted
+ * there (umount(2) fails with EINVAL). The end of the mount namespace removes them, that is
+ * the end of its processes; so does umount(2) of the original, if mount namespaces share it.
+ *
+ * The kernel does not tell which mounts are locked. This function follows from owners: a
+ * mount can be locked unless the owner of the mount namespace is the initial user namespace,
+ * or is the owner of the mounted namespace (of a user namespace: its parent) or an ancestor
+ * of that, and so probably made the mount itself. A mount that came by propagation is not
+ * locked. To know it, try umount(2).
+ *
+ * Returns false for the other kinds; true if the mount namespace or its owner is unknown.
+ *
+ * Since 0.1.
+ */
+bool userns_pin_may_be_locked(const struct userns_pin *pin);
+
+/**
+ * Get the namespace of a pin: the mount namespace of a USERNS_PIN_MOUNT, which setns(2)
+ * enters to unmount it; the namespace of a USERNS_PIN_OWNED or USERNS_PIN_CHILD_NAMESPACE.
  * userns_nonuser_pins() lists what keeps that namespace alive.
  *
- * Returns NULL for the other kinds.
+ * Returns NULL for the other kinds, and if the mount namespace is unknown: it could not be
+ * opened, or the process changed it during the scan.
  *
  * Since 0.1.
  */

@@ -235,6 +235,8 @@ public:
     [[nodiscard]] pid_t tid() const noexcept { return userns_pin_tid(get()); }
     [[nodiscard]] int descriptor() const noexcept { return userns_pin_descriptor(get()); }
     [[nodiscard]] const char *path() const noexcept { return userns_pin_path(get()); }
+    [[nodiscard]] bool is_overmounted() const noexcept { return userns_pin_is_overmounted(get()); }
+    [[nodiscard]] bool may_be_locked() const noexcept { return userns_pin_may_be_locked(get()); }
     /* "class", since a function of this name hides the type. */
     [[nodiscard]] class nonuser nonuser() const noexcept { return userns::nonuser(userns_pin_nonuser(get())); }
 };
@@ -302,6 +304,10 @@ public:
     {
         return userns_process_name(get(), pid);
     }
+    [[nodiscard]] const char *source_log() const & noexcept [[clang::lifetimebound]]
+    {
+        return userns_source_log(get());
+    }
     [[nodiscard]] const char *boot_id() const & noexcept [[clang::lifetimebound]]
     {
         return userns_boot_id(get());
@@ -338,6 +344,7 @@ public:
     void find_id(std::uint64_t) const && = delete;
     void find_pid(pid_t) const && = delete;
     void process_name(pid_t) const && = delete;
+    void source_log() const && = delete;
     void boot_id() const && = delete;
 
 private:

@@ -264,6 +264,7 @@ mod cpp {
             "find_id(1)",
             "find_pid(1)",
             "process_name(1)",
+            "source_log()",
             "boot_id()",
         ];
         let calls = || calls.iter().enumerate();

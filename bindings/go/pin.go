@@ -44,7 +44,22 @@ func (p Pin) Path() string {
 	return C.GoString(C.userns_pin_path(p.c))
 }
 
-// Nonuser returns the owned namespace, or the child namespace; false for the other kinds.
+// IsOvermounted tells whether the path of a mount is known to lead to something else.
+func (p Pin) IsOvermounted() bool {
+	p.m.acquire()
+	defer p.m.release()
+	return bool(C.userns_pin_is_overmounted(p.c))
+}
+
+// MayBeLocked tells whether a mount can be locked, so that only the end of its mount namespace removes it.
+func (p Pin) MayBeLocked() bool {
+	p.m.acquire()
+	defer p.m.release()
+	return bool(C.userns_pin_may_be_locked(p.c))
+}
+
+// Nonuser returns the mount namespace of a mount, the owned namespace, or the child namespace; false for the other kinds,
+// and for a mount whose mount namespace is unknown.
 func (p Pin) Nonuser() (Nonuser, bool) {
 	p.m.acquire()
 	defer p.m.release()

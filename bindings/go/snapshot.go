@@ -127,6 +127,14 @@ func (s *Snapshot) SourceError() error {
 	return nil
 }
 
+// SourceLog returns what the kernel's verifier said about the BPF programs if it rejected them, for a report; "" if it did
+// not.
+func (s *Snapshot) SourceLog() string {
+	s.m.acquire()
+	defer s.m.release()
+	return C.GoString(C.userns_source_log(s.m.snapshot))
+}
+
 // Time returns the time at which the scan began.
 func (s *Snapshot) Time() time.Time {
 	s.m.acquire()

@@ -1,18 +1,53 @@
 /* The pins of a namespace: what keeps it alive. */
 #include "inspect.h"
 #include <string.h>
+#include <sys/stat.h>
 
-/* "bash 12 fd 7,": the process of a pin, with its thread and descriptor. */
+/* The inode number of the mount namespace of this program, in which umount(8) works as it is. */
+static uint64_t own_mount_namespace(void)
+{
+    static struct stat status; /* it does not change */
+
+    if (status.st_ino == 0 && stat("/proc/self/ns/mnt", &status) != 0)
+        status.st_ino = 1; /* of no namespace */
+    return status.st_ino;
+}
+
+/* "mnt 4026532190 (overmounted)": the mount namespace, if it is another one, and the state. */
+static void describe_mount(const struct userns_pin *pin, char *text, size_t size)
+{
+    uint64_t inode = userns_nonuser_inode(userns_pin_nonuser(pin));
+    const char *state = "";
+    char namespace[32] = "";
+
+    if (inode != 0 && inode != own_mount_namespace())
+        snprintf(namespace, sizeof namespace, "mnt %" PRIu64, inode);
+    if (userns_pin_is_overmounted(pin) && userns_pin_may_be_locked(pin))
+        state = "(overmounted, may be locked)";
+    else if (userns_pin_is_overmounted(pin))
+        state = "(overmounted)";
+    else if (userns_pin_may_be_locked(pin))
+        state = "(may be locked)";
+    snprintf(text, size, "%s%s%s", namespace, *namespace != '\0' && *state != '\0' ? " " : "",
+             state);
+}
+
+/* "bash 12 fd 7,": the process of a pin, with its thread and descriptor or mount. */
 static void put_holder(const struct view *view, const struct userns_pin *pin, const char *comma)
 {
     pid_t pid = userns_pin_pid(pin), tid = userns_pin_tid(pin);
-    char thread[32] = "", descriptor[32] = "";
+    char thread[32] = "", descriptor[32] = "", mount[80] = "";
 
     if (tid != 0 && tid != pid) /* a thread other than the thread-group leader */
         snprintf(thread, sizeof thread, " thread %ld", (long)tid);
     if (userns_pin_descriptor(pin) >= 0)
         snprintf(descriptor, sizeof descriptor, " fd %d", userns_pin_descriptor(pin));
-    put_named(name_of(view, pid), " %ld%s%s%s", (long)pid, thread, descriptor, comma);
+    if (userns_pin_kind(pin) == USERNS_PIN_MOUNT)
+        describe_mount(pin, mount, sizeof mount);
+    put_named(name_of(view, pid), " %ld%s%s%s", (long)pid, thread, descriptor,
+              *mount == '\0' ? comma : "");
+    if (*mount != '\0')
+        put("%s%s", mount, comma);
 }
 
 /* Only if each descriptor is closed does the namespace end, so descriptors are all listed. */

@@ -18,8 +18,8 @@ pub enum Holder {
     ForChildren { pid: i32, tid: i32 },
     /// A descriptor in the table of a thread.
     Descriptor { pid: i32, tid: i32, number: i32 },
-    /// A bind mount on a path, as a process sees it.
-    Mount { pid: i32, path: TextRef },
+    /// A bind mount on a path, as a process sees it. `namespace` is the mount namespace, a nonuser namespace.
+    Mount { pid: i32, path: TextRef, namespace: Option<u32>, is_overmounted: bool },
     /// A socket in the table of a thread.
     Socket { pid: i32, tid: i32, number: i32 },
     /// It owns a nonuser namespace. Sources do not write this: it follows from the facts about that namespace.

@@ -34,6 +34,8 @@ pub struct Facts {
     pub source: Source,
     /// The errno value for which another source was not used; 0 for none.
     pub source_error: i32,
+    /// What the kernel's verifier said about that, if anything.
+    pub source_log: Option<TextRef>,
     /// CLOCK_REALTIME in nanoseconds when the scan began.
     pub time: u64,
     /// The boot id in text form, if known.

@@ -20,7 +20,8 @@ pub enum userns_pin_kind {
     /// A descriptor of the namespace is open. See userns_pin_pid(), userns_pin_tid() and
     /// userns_pin_descriptor().
     USERNS_PIN_DESCRIPTOR = 3,
-    /// The namespace is bind-mounted. See userns_pin_path() and userns_pin_pid().
+    /// The namespace is bind-mounted. See userns_pin_path(), userns_pin_pid(),
+    /// userns_pin_nonuser(), userns_pin_is_overmounted() and userns_pin_may_be_locked().
     USERNS_PIN_MOUNT = 4,
     /// A socket of the network namespace is open. See userns_pin_pid(), userns_pin_tid() and
     /// userns_pin_descriptor().
@@ -63,7 +64,8 @@ pub unsafe extern "C" fn userns_pin_kind(pin: *const userns_pin) -> MaybeUninit<
 }
 
 /// Get the process of a pin: the member, the process whose thread will create children, the
-/// holder of the descriptor or socket, or a process that sees the mount.
+/// holder of the descriptor or socket, or the process with the smallest PID that sees the
+/// mount. A kernel thread stands for a mount only if no other process sees it.
 ///
 /// Returns a PID as the scanned procfs numbers it; 0 for the other kinds.
 ///
@@ -100,7 +102,7 @@ pub unsafe extern "C" fn userns_pin_descriptor(pin: *const userns_pin) -> c_int 
 }
 
 /// Get the path of a USERNS_PIN_MOUNT, from the root directory of the process
-/// userns_pin_pid() (/proc/PID/root). Another mount can cover it. The path can contain any
+/// userns_pin_pid() (/proc/PID/root). See userns_pin_is_overmounted(). The path can contain any
 /// byte except NUL. Escape it before printing. It is empty if it is longer than PATH_MAX
 /// (4,096 bytes), or beyond 64 MiB of paths in one snapshot.
 ///
@@ -113,10 +115,46 @@ pub unsafe extern "C" fn userns_pin_path(pin: *const userns_pin) -> *const c_cha
     unsafe { pin.as_ref() }.and_then(|pin| pin.pin().path()).map_or(ptr::null(), CStr::as_ptr)
 }
 
-/// Get the namespace of a USERNS_PIN_OWNED or USERNS_PIN_CHILD_NAMESPACE.
+/// Whether a USERNS_PIN_MOUNT is known to be overmounted: its path leads to something else,
+/// because another mount is on the same path or on a directory above it. umount(2) then removes
+/// that other mount.
+///
+/// Returns false for the other kinds, and if that is unknown: the path is empty or could block,
+/// or the limits of a scan are reached.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_pin_is_overmounted(pin: *const userns_pin) -> bool {
+    // SAFETY: the caller passes NULL or a pin.
+    unsafe { pin.as_ref() }.is_some_and(|pin| pin.pin().is_overmounted())
+}
+
+/// Whether a USERNS_PIN_MOUNT can be locked, see mount_namespaces(7): if a mount namespace is
+/// created in a new user namespace, the mounts that are copied into it cannot be unmounted
+/// there (umount(2) fails with EINVAL). The end of the mount namespace removes them, that is
+/// the end of its processes; so does umount(2) of the original, if mount namespaces share it.
+///
+/// The kernel does not tell which mounts are locked. This function follows from owners: a
+/// mount can be locked unless the owner of the mount namespace is the initial user namespace,
+/// or is the owner of the mounted namespace (of a user namespace: its parent) or an ancestor
+/// of that, and so probably made the mount itself. A mount that came by propagation is not
+/// locked. To know it, try umount(2).
+///
+/// Returns false for the other kinds; true if the mount namespace or its owner is unknown.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_pin_may_be_locked(pin: *const userns_pin) -> bool {
+    // SAFETY: the caller passes NULL or a pin.
+    unsafe { pin.as_ref() }.is_some_and(|pin| pin.pin().may_be_locked())
+}
+
+/// Get the namespace of a pin: the mount namespace of a USERNS_PIN_MOUNT, which setns(2)
+/// enters to unmount it; the namespace of a USERNS_PIN_OWNED or USERNS_PIN_CHILD_NAMESPACE.
 /// userns_nonuser_pins() lists what keeps that namespace alive.
 ///
-/// Returns NULL for the other kinds.
+/// Returns NULL for the other kinds, and if the mount namespace is unknown: it could not be
+/// opened, or the process changed it during the scan.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]

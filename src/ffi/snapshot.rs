@@ -273,9 +273,9 @@ pub unsafe extern "C" fn userns_source(snapshot: *const userns_snapshot) -> Mayb
 ///     -EOPNOTSUPP                the kernel has no BPF, no type information (BTF, in
 ///                                /sys/kernel/btf/vmlinux), or lacks a feature that the
 ///                                program needs
-///     -ENOEXEC                   the kernel's verifier rejects the program; in a nested
-///                                PID namespace also because the kernel is locked down, see
-///                                kernel_lockdown(7)
+///     -ENOEXEC                   the kernel's verifier rejects the program, see
+///                                userns_source_log(); in a nested PID namespace also because
+///                                the kernel is locked down, see kernel_lockdown(7)
 ///     -ENOMEM, -EMFILE, -ENFILE  not enough memory or descriptors
 ///
 /// Since 0.1.
@@ -284,6 +284,21 @@ pub unsafe extern "C" fn userns_source_error(snapshot: *const userns_snapshot) -
     // SAFETY: the caller passes NULL or a snapshot.
     let error = unsafe { snapshot.as_ref() }.and_then(|snapshot| snapshot.tree.source_error());
     error.map_or(0, |error| -error.errno())
+}
+
+/// Get what the kernel's verifier said about the BPF programs, if it rejected them
+/// (userns_source_error() is -ENOEXEC). Attach it to a report of the problem, with the version
+/// of the kernel: the library builds the programs for each kernel, and this one is new to it.
+///
+/// Returns lines of printable ASCII text: the end of the verifier's log of each rejected
+/// program, at most 17 KiB in all. It can contain addresses of the kernel's memory. NULL if the verifier rejected nothing or said nothing, as in
+/// all other cases of userns_source_error().
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_source_log(snapshot: *const userns_snapshot) -> *const c_char {
+    // SAFETY: the caller passes NULL or a snapshot.
+    unsafe { snapshot.as_ref() }.and_then(|snapshot| snapshot.tree.source_log()).map_or(ptr::null(), CStr::as_ptr)
 }
 
 /// Get the time at which a scan began: CLOCK_REALTIME (clock_gettime(2)) in nanoseconds since

@@ -113,7 +113,7 @@ fn look_up(path: &CStr) -> Result<Found, Error> {
 
 /// The magic number of the file system of a mount in the caller's mount namespace (Linux 6.8), without asking its server.
 fn ask_mount(directory: &Fd) -> Result<u32, Errno> {
-    statmount::file_system(&mut Buffer::default(), statmount::OWN, statmount::id_of(directory)?)
+    Ok(statmount::basics(&mut Buffer::default(), statmount::OWN, statmount::id_of(directory)?)?.file_system)
 }
 
 /// Like `file::open_on_mount`.

@@ -10,6 +10,8 @@ use std::ops::Range;
 pub struct Mount<'t> {
     /// The id, as statx(2) returns it.
     pub id: u64,
+    /// The id of the mount that it is on.
+    pub parent: u64,
     /// Major and minor number of the device.
     pub device: (u32, u32),
     /// The root of the mount in its file system.
@@ -91,7 +93,8 @@ pub fn option<'t>(options: &'t [u8], name: &[u8]) -> Option<&'t [u8]> {
 fn parse_line(line: &[u8]) -> Option<Mount<'_>> {
     let mut fields = line.split(|&byte| byte == b' ');
     let id = parse::number(fields.next()?)?;
-    let mut numbers = fields.nth(1)?.splitn(2, |&byte| byte == b':').map(parse::number);
+    let parent = parse::number(fields.next()?)?;
+    let mut numbers = fields.next()?.splitn(2, |&byte| byte == b':').map(parse::number);
     let mut number = || u32::try_from(numbers.next()??).ok();
     let device = (number()?, number()?);
     let (root, path) = (fields.next()?, fields.next()?);
@@ -99,7 +102,7 @@ fn parse_line(line: &[u8]) -> Option<Mount<'_>> {
     fields.find(|&field| field == b"-");
     let file_system = fields.next().unwrap_or_default();
     let super_options = fields.nth(1).unwrap_or_default();
-    Some(Mount { id, device, root, path, file_system, super_options })
+    Some(Mount { id, parent, device, root, path, file_system, super_options })
 }
 
 #[cfg(test)]
@@ -116,6 +119,7 @@ mod tests {
         let all: Vec<Mount> = mounts(MOUNTINFO).collect();
         let expected = Mount {
             id: 22,
+            parent: 27,
             device: (0, 21),
             root: b"/",
             path: b"/proc",

@@ -50,6 +50,7 @@ impl Snapshot {
             gaps: facts.gaps,
             source: facts.source,
             source_error: facts.source_error,
+            source_log: facts.source_log,
             time: facts.time,
             boot_id: facts.boot_id,
             pid_namespace: facts.pid_namespace,

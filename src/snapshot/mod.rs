@@ -48,6 +48,7 @@ pub struct Snapshot {
     gaps: Gaps,
     source: Source,
     source_error: i32,
+    source_log: Option<TextRef>,
     time: u64,
     boot_id: Option<TextRef>,
     pid_namespace: Option<u64>,
@@ -144,6 +145,11 @@ impl Snapshot {
     /// Why a scan with [BPF](crate::Options::bpf) used procfs.
     pub fn source_error(&self) -> Option<Error> {
         Error::from_errno(self.source_error)
+    }
+
+    /// What the kernel's verifier said about the BPF programs, if it refused them: lines of ASCII text.
+    pub fn source_log(&self) -> Option<&CStr> {
+        self.source_log.map(|log| self.text.get(log))
     }
 
     /// When the scan began: CLOCK_REALTIME in nanoseconds since the Epoch.

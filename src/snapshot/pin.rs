@@ -1,7 +1,7 @@
 //! The attributes of a pin.
 
 use super::{Nonuser, Snapshot};
-use crate::facts::Holder;
+use crate::facts::{Holder, Target};
 use std::ffi::CStr;
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ use std::ops::Range;
 /// for pin in snapshot.nodes().flat_map(|node| node.pins()) {
 ///     match pin {
 ///         Pin::Descriptor { pid, tid, number } => println!("/proc/{pid}/task/{tid}/fd/{number}"),
-///         Pin::Mount { pid, path } => println!("/proc/{pid}/root{}", path.to_string_lossy().escape_debug()),
+///         Pin::Mount { pid, path, .. } => println!("/proc/{pid}/root{}", path.to_string_lossy().escape_debug()),
 ///         Pin::Owned(nonuser) => println!("{nonuser:?}"),
 ///         _ => {}
 ///     }
@@ -54,6 +54,13 @@ pub enum Pin<'s> {
         pid: i32,
         /// The path, from the root directory of that process.
         path: &'s CStr,
+        /// The mount namespace, if it is known.
+        namespace: Option<Nonuser<'s>>,
+        /// Whether the path is known to lead to something else: another mount is on it, or on a directory above it.
+        is_overmounted: bool,
+        /// Whether the mount can be locked, see mount_namespaces(7), so that only the end of the mount namespace removes
+        /// it. The kernel does not tell; see `userns_pin_may_be_locked()` in the C header.
+        may_be_locked: bool,
     },
     /// A socket of the network namespace is open: `/proc/PID/task/TID/fd/NUMBER`.
     Socket {
@@ -102,9 +109,18 @@ impl<'s> Pin<'s> {
         }
     }
 
+    pub(crate) fn is_overmounted(self) -> bool {
+        matches!(self, Pin::Mount { is_overmounted: true, .. })
+    }
+
+    pub(crate) fn may_be_locked(self) -> bool {
+        matches!(self, Pin::Mount { may_be_locked: true, .. })
+    }
+
     pub(crate) fn nonuser(self) -> Option<Nonuser<'s>> {
         match self {
             Pin::Owned(nonuser) | Pin::ChildNamespace(nonuser) => Some(nonuser),
+            Pin::Mount { namespace, .. } => namespace,
             _ => None,
         }
     }
@@ -116,11 +132,29 @@ impl Snapshot {
             Holder::Member { pid, tid } => Pin::Member { pid, tid },
             Holder::ForChildren { pid, tid } => Pin::ForChildren { pid, tid },
             Holder::Descriptor { pid, tid, number } => Pin::Descriptor { pid, tid, number },
-            Holder::Mount { pid, path } => Pin::Mount { pid, path: self.text.get(path) },
+            Holder::Mount { pid, path, namespace, is_overmounted } => Pin::Mount {
+                pid,
+                path: self.text.get(path),
+                namespace: namespace.map(|namespace| self.nonuser(namespace)),
+                is_overmounted,
+                may_be_locked: self.may_be_locked(index, namespace),
+            },
             Holder::Socket { pid, tid, number } => Pin::Socket { pid, tid, number },
             Holder::Owned { nonuser } => Pin::Owned(self.nonuser(nonuser)),
             Holder::ChildNamespace { nonuser } => Pin::ChildNamespace(self.nonuser(nonuser)),
         }
+    }
+
+    /// Whether a mount can be a copy that came with the mount namespace from another user namespace. Those who have the
+    /// capabilities for a mount namespace can make mounts of what was created below its owner, and hardly others.
+    fn may_be_locked(&self, pin: u32, mount_namespace: Option<u32>) -> bool {
+        let Some(owner) = mount_namespace.and_then(|namespace| self.nonuser(namespace).owner()) else { return true };
+        let creator = match self.pins.target(pin) {
+            Target::User(node) => self.node(node).parent(),
+            Target::Nonuser(nonuser) => self.nonuser(nonuser).owner(),
+        };
+        let is_at_home = creator.is_some_and(|creator| owner == creator || owner.is_ancestor_of(creator));
+        !owner.is_initial() && !is_at_home
     }
 
     pub(super) fn pins_in(&self, range: Range<usize>) -> impl ExactSizeIterator<Item = Pin<'_>> {

@@ -33,10 +33,13 @@ impl Pins {
         let (nonusers, nonuser_of) = sort_nonusers(nonusers, node_of)?;
         let node_count = node_of.len() as u32;
         index(node_of.len() + nonusers.len())?;
-        for Hold { target, .. } in &mut holds {
+        for Hold { target, holder } in &mut holds {
             match target {
                 Target::User(index) => *index = node_of[*index as usize],
                 Target::Nonuser(index) => *index = nonuser_of[*index as usize],
+            }
+            if let Holder::Mount { namespace: Some(namespace), .. } = holder {
+                *namespace = nonuser_of[*namespace as usize];
             }
         }
         for (nonuser, entry) in (0..).zip(&nonusers) {
@@ -70,6 +73,16 @@ impl Pins {
     /// The range of a nonuser namespace's pins.
     pub fn of_nonuser(&self, nonuser: u32) -> Range<usize> {
         range(&self.starts, self.node_count + nonuser)
+    }
+
+    /// What a pin keeps: a node or a nonuser namespace.
+    pub fn target(&self, pin: u32) -> Target {
+        let after = self.starts.partition_point(|&start| start <= pin) as u32;
+        let namespace = after.saturating_sub(1);
+        match namespace.checked_sub(self.node_count) {
+            None => Target::User(namespace),
+            Some(nonuser) => Target::Nonuser(nonuser),
+        }
     }
 
     /// The range of the nonuser namespaces that a node owns.
@@ -125,8 +138,8 @@ fn starts_of_owned(node_count: u32, nonusers: &[Entry]) -> Result<Vec<u32>, TryR
 fn compare(a: &Holder, b: &Holder, text: &Text) -> Ordering {
     match (a, b) {
         // Paths are long, and each is stored once.
-        (&Holder::Mount { pid: a, path: p }, &Holder::Mount { pid: b, path: q }) if p != q => {
-            text.get(p).cmp(text.get(q)).then(a.cmp(&b))
+        (&Holder::Mount { path: p, .. }, &Holder::Mount { path: q, .. }) if p != q => {
+            text.get(p).cmp(text.get(q)).then_with(|| a.cmp(b))
         }
         _ => a.cmp(b),
     }

@@ -131,10 +131,20 @@ pub fn below(namespace: u64, top: u64, last: u64, ids: &mut [u64]) -> Result<usi
     check(unsafe { libc::syscall(SYS_LISTMOUNT, &raw const request, ids.as_mut_ptr(), ids.len(), 0 as c_long) })
 }
 
-/// The magic number of the file system of a mount. ENOENT: there is no such mount (any more).
-pub fn file_system(buffer: &mut Buffer, namespace: u64, mount: u64) -> Result<u32, Errno> {
-    buffer.fill(namespace, mount, SB_BASIC, size_of::<Answer>())?;
-    Ok(buffer.answer.magic as u32)
+/// What most mounts are asked for.
+pub struct Basics {
+    /// The magic number of the file system.
+    pub file_system: u32,
+    /// As mountinfo gives them.
+    pub old_id: u64,
+    pub old_parent: u64,
+}
+
+/// ENOENT: there is no such mount (any more).
+pub fn basics(buffer: &mut Buffer, namespace: u64, mount: u64) -> Result<Basics, Errno> {
+    buffer.fill(namespace, mount, SB_BASIC | MNT_BASIC, size_of::<Answer>())?;
+    let Answer { magic, old_id, old_parent, .. } = buffer.answer;
+    Ok(Basics { file_system: magic as u32, old_id: old_id.into(), old_parent: old_parent.into() })
 }
 
 /// About a mount.

@@ -24,6 +24,7 @@
       (const struct userns_snapshot *, size_t *)) \
     F(enum userns_source, userns_source, (const struct userns_snapshot *)) \
     F(int, userns_source_error, (const struct userns_snapshot *)) \
+    F(const char *, userns_source_log, (const struct userns_snapshot *)) \
     F(uint64_t, userns_time, (const struct userns_snapshot *)) \
     F(const char *, userns_boot_id, (const struct userns_snapshot *)) \
     F(uint64_t, userns_pid_namespace, (const struct userns_snapshot *)) \
@@ -56,6 +57,8 @@
     F(pid_t, userns_pin_tid, (const struct userns_pin *)) \
     F(int, userns_pin_descriptor, (const struct userns_pin *)) \
     F(const char *, userns_pin_path, (const struct userns_pin *)) \
+    F(bool, userns_pin_is_overmounted, (const struct userns_pin *)) \
+    F(bool, userns_pin_may_be_locked, (const struct userns_pin *)) \
     F(const struct userns_nonuser *, userns_pin_nonuser, (const struct userns_pin *))
 
 #define CONSTANTS(C) \

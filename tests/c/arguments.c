@@ -24,6 +24,7 @@ static void check_null_snapshot(void)
         CHECK_EQ(userns_gap_count(NULL, UINT32_C(1) << bit), 0);
     CHECK_EQ(userns_source(NULL), 0);
     CHECK_EQ(userns_source_error(NULL), 0);
+    CHECK(userns_source_log(NULL) == NULL);
     CHECK_EQ(userns_time(NULL), 0);
     CHECK(userns_boot_id(NULL) == NULL);
     CHECK_EQ(userns_pid_namespace(NULL), 0);
@@ -78,6 +79,7 @@ SITUATION(null_nonusers_and_pins, 0, "functions of nonuser namespaces and pins a
     CHECK(userns_owned(NULL, NULL) == NULL && userns_nonuser_pins(NULL, NULL) == NULL);
     CHECK(userns_pin_kind(NULL) == 0 && userns_pin_pid(NULL) == 0 && userns_pin_tid(NULL) == 0);
     CHECK(userns_pin_path(NULL) == NULL && userns_pin_nonuser(NULL) == NULL);
+    CHECK(!userns_pin_is_overmounted(NULL) && !userns_pin_may_be_locked(NULL));
     CHECK_EQ(userns_pin_descriptor(NULL), -1);
     CHECK(userns_nonuser_type(NULL) == 0 && userns_nonuser_type_name(NULL) == NULL);
     CHECK(userns_nonuser_inode(NULL) == 0 && userns_nonuser_id(NULL) == 0);

@@ -78,6 +78,7 @@ static void scan_refused(void *argument)
     else
         deny_syscall(__NR_bpf, 0, (uint32_t)refusal->command, refusal->error);
     after = scan_without(NULL, refusal->expected);
+    CHECK(userns_source_log(after) == NULL); /* the verifier said nothing */
     CHECK(same_snapshot(before, after));
     userns_free(before);
     userns_free(after);

@@ -55,7 +55,8 @@ static void print_pins(const struct userns_pin *const *pins, size_t count)
                userns_pin_descriptor(pins[i]));
         print_nonuser("nonuser", userns_pin_nonuser(pins[i]));
         print_text("path", userns_pin_path(pins[i]));
-        printf("\n");
+        printf(" overmounted %d locked %d\n", userns_pin_is_overmounted(pins[i]),
+               userns_pin_may_be_locked(pins[i]));
     }
 }
 
@@ -134,8 +135,10 @@ static void dump_host(const struct userns_snapshot *snapshot, const struct times
 
     printf("host: time %d", earliest <= time && time <= earliest + UINT64_C(60000000000));
     print_text("boot", userns_boot_id(snapshot));
-    printf(" PID namespace %" PRIu64 " source %d error %d\n", userns_pid_namespace(snapshot),
+    printf(" PID namespace %" PRIu64 " source %d error %d", userns_pid_namespace(snapshot),
            (int)userns_source(snapshot), userns_source_error(snapshot));
+    print_text("log", userns_source_log(snapshot));
+    printf("\n");
 }
 
 static void dump(const struct userns_snapshot *snapshot)

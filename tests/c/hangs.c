@@ -165,6 +165,7 @@ static void scan_past_server(void *argument)
     CHECK_EQ(userns_flags(node),
              USERNS_NODE_PARENT_HIDDEN | USERNS_NODE_EMPTY | USERNS_NODE_ONLY_PINNED);
     CHECK_EQ(userns_pin_kind(userns_pins(node, &count)[0]), USERNS_PIN_MOUNT);
+    CHECK(!userns_pin_is_overmounted(userns_pins(node, &count)[0])); /* as far as is known */
     CHECK(count >= 1);
     CHECK(userns_gaps(snapshot) & USERNS_GAP_UNOPENED_MOUNTS);
     CHECK(userns_gap_count(snapshot, USERNS_GAP_UNOPENED_MOUNTS) >= 1);

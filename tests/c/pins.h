@@ -228,7 +228,8 @@ static UNUSED void check_mount(const struct userns_pin *pin, pid_t pid, const ch
     CHECK_EQ(userns_pin_pid(pin), pid);
     CHECK(strcmp(userns_pin_path(pin), path) == 0);
     CHECK(userns_pin_tid(pin) == 0 && userns_pin_descriptor(pin) == -1);
-    CHECK(userns_pin_nonuser(pin) == NULL);
+    CHECK_EQ(userns_nonuser_type(userns_pin_nonuser(pin)), CLONE_NEWNS);
+    CHECK_EQ(userns_nonuser_inode(userns_pin_nonuser(pin)), inode_of_link(pid, "mnt"));
 }
 
 /* A pin by an owned nonuser namespace; returns the only pin of that namespace. */

@@ -12,13 +12,15 @@ SITUATION(here, IN_SANDBOX | BY_BPF, "a bind mount in the mount namespace of the
     snapshot = scan_with(USERNS_SCAN_PINNED);
     check_place(snapshot, inode);
     check_mount(only_pin(snapshot, inode), getpid(), "/mnt/ns");
+    CHECK(!userns_pin_is_overmounted(only_pin(snapshot, inode)));
+    CHECK(!userns_pin_may_be_locked(only_pin(snapshot, inode)));
     userns_free(snapshot);
     CHECK(umount("/mnt/ns") == 0);
     CHECK(!finds(USERNS_SCAN_PINNED, inode));
 }
 
 /* Starts a process that mounts a user namespace, checks what a scan says, ends it. */
-static void check_held_by_mount(void (*hold)(void *), const char *path)
+static void check_held_by_mount(void (*hold)(void *), const char *path, bool is_overmounted)
 {
     struct held *held = shared(sizeof *held);
     uint32_t gaps_before = pinned_gaps(); /* namespaces can be mounted on the host */
@@ -27,6 +29,8 @@ static void check_held_by_mount(void (*hold)(void *), const char *path)
 
     check_place(snapshot, held->inode);
     check_mount(only_pin(snapshot, held->inode), pid, path);
+    CHECK_EQ(userns_pin_is_overmounted(only_pin(snapshot, held->inode)), is_overmounted);
+    CHECK(!userns_pin_may_be_locked(only_pin(snapshot, held->inode)));
     CHECK_EQ(userns_gaps(snapshot), gaps_before);
     userns_free(snapshot);
     end(pid);
@@ -35,7 +39,7 @@ static void check_held_by_mount(void (*hold)(void *), const char *path)
 
 SITUATION(elsewhere, IN_SANDBOX | BY_BPF, "a bind mount in another mount namespace")
 {
-    check_held_by_mount(hold_by_mount, "/mnt/ns");
+    check_held_by_mount(hold_by_mount, "/mnt/ns", false);
 }
 
 /* ---- Overmounts ---- */
@@ -52,15 +56,174 @@ static void hold_by_mount_in_overmounted_directory(void *held)
     mount_tmpfs("/mnt");
 }
 
-SITUATION(overmounted, IN_SANDBOX | BY_BPF, "one or two other mounts are on the same path")
+static void hold_far_below(struct held *held)
 {
-    check_held_by_mount(hold_by_overmounted_mount, "/mnt/ns");
-    check_held_by_mount(hold_by_twice_overmounted_mount, "/mnt/ns");
+    new_mount_namespace();
+    mount_tmpfs("/mnt");
+    CHECK(mkdir("/mnt/a", 0700) == 0);
+    mount_tmpfs("/mnt/a");
+    CHECK(mkdir("/mnt/a/b", 0700) == 0 && mkdir("/mnt/a/b/c", 0700) == 0);
+    CHECK(mkdir("/mnt/a/b/c/other", 0700) == 0);
+    held->inode = mount_left_user("/mnt/a/b/c/ns");
 }
 
-SITUATION(overmounted_directory, IN_SANDBOX, "another mount is on the directory of the mount")
+static void hold_by_mount_far_below_overmount(void *held)
 {
-    check_held_by_mount(hold_by_mount_in_overmounted_directory, "/mnt/ns");
+    hold_far_below(held);
+    mount_tmpfs("/mnt/a");
+}
+
+static void hold_by_mount_beside_overmount(void *held)
+{
+    hold_far_below(held);
+    mount_tmpfs("/mnt/a/b/c/other");
+}
+
+SITUATION(overmounted, IN_SANDBOX | BY_BPF, "one or two other mounts are on the same path")
+{
+    check_held_by_mount(hold_by_overmounted_mount, "/mnt/ns", true);
+    check_held_by_mount(hold_by_twice_overmounted_mount, "/mnt/ns", true);
+}
+
+SITUATION(overmounted_directory, IN_SANDBOX | BY_BPF, "another mount is on the directory of the mount")
+{
+    check_held_by_mount(hold_by_mount_in_overmounted_directory, "/mnt/ns", true);
+    check_held_by_mount(hold_by_mount_far_below_overmount, "/mnt/a/b/c/ns", true);
+    check_held_by_mount(hold_by_mount_beside_overmount, "/mnt/a/b/c/ns", false);
+}
+
+SITUATION(overmounted_by_itself, IN_SANDBOX | BY_BPF, "a namespace is mounted twice on one path")
+{
+    struct userns_snapshot *snapshot;
+    const struct userns_pin *const *pins;
+    uint64_t inode;
+    size_t count;
+
+    mount_tmpfs("/mnt");
+    inode = mount_left_user("/mnt/ns");
+    CHECK(mount("/mnt/ns", "/mnt/ns", "none", MS_BIND, NULL) == 0);
+    snapshot = scan_with(USERNS_SCAN_PINNED);
+    check_place(snapshot, inode);
+    pins = userns_pins(userns_find_inode(snapshot, inode), &count);
+    CHECK_EQ(count, 2);
+    check_mount(pins[0], getpid(), "/mnt/ns");
+    check_mount(pins[1], getpid(), "/mnt/ns");
+    CHECK_EQ(userns_pin_is_overmounted(pins[0]) + userns_pin_is_overmounted(pins[1]), 1);
+    userns_free(snapshot);
+}
+
+/* ---- Copies in other mount namespaces ---- */
+
+/* What umount(2) of a process says about its mount: 0, or an errno value. */
+struct unmounted {
+    const char *path;
+    int error;
+    bool asked, done;
+};
+
+static void unmount_when_asked(struct unmounted *unmounted)
+{
+    if (fork_child() != 0)
+        return;
+    while (!*(volatile bool *)&unmounted->asked)
+        sched_yield();
+    unmounted->error = umount(unmounted->path) == 0 ? 0 : errno;
+    *(volatile bool *)&unmounted->done = true;
+    wait_forever(NULL);
+}
+
+static int unmount(struct unmounted *unmounted)
+{
+    unmounted->asked = true;
+    while (!*(volatile bool *)&unmounted->done)
+        sched_yield();
+    return unmounted->error;
+}
+
+static void copy_in_same_user_namespace(void *unmounted)
+{
+    new_mount_namespace();
+    unmount_when_asked(unmounted);
+}
+
+static void copy_in_new_user_namespace(void *unmounted)
+{
+    new_user_namespace();
+    copy_in_same_user_namespace(unmounted);
+}
+
+SITUATION(copies, IN_SANDBOX | BY_BPF,
+          "each pin names its mount namespace, and whether the mount can be locked")
+{
+    struct unmounted *same = shared(2 * sizeof *same), *other = same + 1;
+    struct userns_snapshot *snapshot;
+    const struct userns_pin *const *pins;
+    uint64_t inode;
+    pid_t processes[2];
+    size_t count;
+
+    mount_tmpfs("/mnt");
+    inode = mount_left_user("/mnt/ns");
+    same->path = other->path = "/mnt/ns";
+    processes[0] = start(copy_in_same_user_namespace, same);
+    processes[1] = start(copy_in_new_user_namespace, other);
+    snapshot = scan_with(USERNS_SCAN_PINNED);
+    check_place(snapshot, inode);
+    pins = userns_pins(userns_find_inode(snapshot, inode), &count);
+    CHECK_EQ(count, 3);
+    check_mount(pins[0], getpid(), "/mnt/ns");
+    check_mount(pins[1], processes[0], "/mnt/ns");
+    check_mount(pins[2], processes[1], "/mnt/ns");
+    CHECK(userns_nonuser_owner(userns_pin_nonuser(pins[1])) == userns_self(snapshot));
+    CHECK(userns_nonuser_owner(userns_pin_nonuser(pins[2])) ==
+          userns_find_pid(snapshot, processes[1]));
+    CHECK(!userns_pin_may_be_locked(pins[0]) && !userns_pin_may_be_locked(pins[1]));
+    CHECK(userns_pin_may_be_locked(pins[2]));
+    userns_free(snapshot);
+    CHECK_EQ(unmount(same), 0);
+    CHECK_EQ(unmount(other), EINVAL);
+}
+
+struct maker {
+    struct held user, network;
+    struct unmounted unmounted;
+};
+
+/* In a user namespace and a mount namespace of its own, mounts what is created there. */
+static void mount_in_new_user_namespace(void *argument)
+{
+    struct maker *maker = argument;
+
+    new_user_namespace();
+    hold_by_mount(&maker->user);
+    make_file("/mnt/net");
+    mount_namespace(open_left_network(&maker->network), "/mnt/net");
+    unmount_when_asked(&maker->unmounted);
+}
+
+SITUATION(made_there, IN_SANDBOX | BY_BPF, "mounts that a container makes are not locked")
+{
+    struct maker *maker = shared(sizeof *maker);
+    struct userns_snapshot *snapshot;
+    const struct userns_pin *const *pins;
+    size_t count, network_count;
+    pid_t pid;
+
+    maker->unmounted.path = "/mnt/ns";
+    pid = start(mount_in_new_user_namespace, maker);
+    snapshot = scan_with(USERNS_SCAN_PINNED);
+    pins = userns_pins(userns_find_inode(snapshot, maker->user.inode), &count);
+    CHECK_EQ(count, 1);
+    check_mount(pins[0], pid, "/mnt/ns");
+    CHECK(!userns_pin_may_be_locked(pins[0]));
+    pins = userns_pins(userns_find_inode(snapshot, maker->network.inode), &count);
+    CHECK_EQ(count, 1);
+    pins = userns_nonuser_pins(userns_pin_nonuser(pins[0]), &network_count);
+    CHECK_EQ(network_count, 1);
+    check_mount(pins[0], pid, "/mnt/net");
+    CHECK(!userns_pin_may_be_locked(pins[0]));
+    userns_free(snapshot);
+    CHECK_EQ(unmount(&maker->unmounted), 0);
 }
 
 /* ---- chroot(2) ---- */
@@ -122,5 +285,5 @@ static void hold_on_odd_path(void *argument)
 
 SITUATION(escaped_path, IN_SANDBOX, "a path with bytes that proc_pid_mountinfo(5) escapes")
 {
-    check_held_by_mount(hold_on_odd_path, ODD_PATH);
+    check_held_by_mount(hold_on_odd_path, ODD_PATH, false);
 }

@@ -89,10 +89,13 @@ static UNUSED bool same_text(char *one, char *other)
 static UNUSED void print_pins(FILE *out, const struct userns_pin *const *pins, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        fprintf(out, "  kind %d pid %d tid %d descriptor %d path %s namespace %" PRIu64 "\n",
+        fprintf(out,
+                "  kind %d pid %d tid %d descriptor %d path %s overmounted %d locked %d"
+                " namespace %" PRIu64 "\n",
                 (int)userns_pin_kind(pins[i]), (int)userns_pin_pid(pins[i]),
                 (int)userns_pin_tid(pins[i]), userns_pin_descriptor(pins[i]),
                 userns_pin_path(pins[i]) == NULL ? "" : userns_pin_path(pins[i]),
+                userns_pin_is_overmounted(pins[i]), userns_pin_may_be_locked(pins[i]),
                 userns_nonuser_inode(userns_pin_nonuser(pins[i])));
 }
 

@@ -30,7 +30,8 @@ static void print_pins(userns::range<userns::pin> pins)
     for (userns::pin pin : pins)
         std::cout << "  pin: kind " << static_cast<unsigned>(pin.kind()) << " pid " << pin.pid()
                   << " tid " << pin.tid() << " descriptor " << pin.descriptor() << " nonuser "
-                  << number(pin.nonuser()) << " path " << text(pin.path()) << '\n';
+                  << number(pin.nonuser()) << " path " << text(pin.path()) << " overmounted "
+                  << pin.is_overmounted() << " locked " << pin.may_be_locked() << '\n';
 }
 
 static void dump_node(const userns::snapshot &snapshot, userns::node node)
@@ -72,7 +73,7 @@ static void dump_host(const userns::snapshot &snapshot, userns::time_point befor
     std::cout << "host: time " << is_now << " boot " << text(snapshot.boot_id())
               << " PID namespace " << snapshot.pid_namespace().value_or(0) << " source "
               << static_cast<unsigned>(snapshot.source()) << " error "
-              << -snapshot.source_error().value() << '\n';
+              << -snapshot.source_error().value() << " log " << text(snapshot.source_log()) << '\n';
 }
 
 static void dump(const userns::snapshot &snapshot)

@@ -6,9 +6,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 /// What happened before the commands of each section.
-const SCENES: [(&str, &str); 8] = [
+const SCENES: [(&str, &str); 9] = [
     ("A descriptor", "container 10; at 20 monitor /run/monitor infinity 7</proc/10/ns/user; end 10"),
     ("A bind mount", "container 10; : >/run/saved; mount --bind /proc/10/ns/user /run/saved; end 10"),
+    (
+        "A bind mount below another mount",
+        "container 10; : >/run/saved; mount --bind /proc/10/ns/user /run/saved; end 10
+         mount --bind /dev/null /run/saved",
+    ),
     (
         "A bind mount in another mount namespace",
         "container 10; : >/run/saved; mount --bind /proc/10/ns/user /run/saved; end 10
@@ -79,7 +84,7 @@ fn comparable(text: &str) -> String {
     let is_root = |line: &&str| line.starts_with("40265");
     let line = |line: &str| {
         let words: Vec<&str> = line.split(' ').collect();
-        let is_number = |word: &str| word.len() == 10 && word.starts_with("40265");
+        let is_number = |word: &str| word.trim_end_matches(',').len() == 10 && word.starts_with("40265");
         let mut kept = Vec::new();
         for (i, word) in words.iter().enumerate() {
             let is_id = *word == "id" || i > 0 && words[i - 1] == "id";
@@ -120,7 +125,9 @@ fn examples_of_the_manual() {
         }
         let mut script = format!("{PRELUDE}\n{scene}\nnext 100\nPATH={}:$PATH\n", programs.display());
         for command in text.lines().filter_map(|line| line.strip_prefix("# ")) {
-            script += &format!("echo '# {command}'\n{command} || :\n");
+            // Of umount(8) the page also shows what it says.
+            let errors = if command.contains("umount ") { "2>&1" } else { "" };
+            script += &format!("echo '# {command}'\n{command} {errors} || :\n");
             if let Some(pid) = command.strip_prefix("kill ") {
                 script += &format!("wait {pid} || :\n");
             }

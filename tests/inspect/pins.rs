@@ -56,7 +56,9 @@ fn held_by_a_mount() {
     parent.wait_until_cat();
     let output = shown(&["--pinned", "--pid", &parent.pid()]);
     let path = format!("{}/a b\\x1b[1m", fs::canonicalize(&directory).unwrap().display());
-    assert!(output.contains(&format!("held by  mount \"{path}\" seen by cat {}\n", parent.pid())), "{output}");
+    let namespace = parent.inode("mnt");
+    let expected = format!("held by  mount \"{path}\" seen by cat {} mnt {namespace}\n", parent.pid());
+    assert!(output.contains(&expected), "{expected}{output}");
     assert!(output.contains("      held by") && output.contains(" [known only through a pin]\n"), "{output}");
     // A path that is longer than the width has a line of its own.
     let narrow = result(inspect(&["--pinned", "--pid", &parent.pid()]).env("COLUMNS", "40").output().unwrap()).1;

@@ -32,6 +32,7 @@ def put_pins(pins: Sequence[userns.Pin]) -> None:
             *("  pin: kind", int(pin.kind), "pid", pin.pid or 0, "tid", pin.tid or 0),
             *("descriptor", text(pin.descriptor), "nonuser", number(pin.nonuser)),
             *("path", text(pin.path)),
+            *("overmounted", int(pin.is_overmounted), "locked", int(pin.may_be_locked)),
         )
 
 
@@ -68,6 +69,7 @@ def dump_host(snapshot: userns.Snapshot, before: int) -> None:
         *("host: time", int(is_now), "boot", text(snapshot.boot_id)),
         *("PID namespace", snapshot.pid_namespace or 0, "source", int(snapshot.source)),
         *("error", -error.errno if error and error.errno else 0),
+        *("log", text(snapshot.source_log)),
     )
 
 

@@ -10,6 +10,7 @@
 //! | `btf.rs`, `kernel.rs` | the layout of the running kernel's structs |
 //! | `layout.rs`, `records.rs` | the shared array |
 //! | `preflight.rs` | the number of threads, for the size of the array |
+//! | `refusal.rs` | the verifier's log, if it refuses programs |
 //! | `listing.rs` | a disassembler for the tests |
 
 mod assembler;
@@ -25,6 +26,7 @@ mod preflight;
 mod processes;
 mod program;
 mod records;
+mod refusal;
 mod registers;
 mod schema;
 mod tables;
@@ -66,7 +68,13 @@ const MAX_RETRIES: u32 = 10;
 ///
 /// Only those of `userns_source_error()` in the C header.
 pub fn walk(context: &mut Context) -> Result<Source, Error> {
-    let (members, source) = try_walk(context).map_err(|error| match error.errno() {
+    let mut log = Vec::new();
+    let walked = try_walk(context, &mut log);
+    if !log.is_empty() {
+        let facts = context.facts_mut();
+        facts.source_log = Some(facts.text.add(&log)?);
+    }
+    let (members, source) = walked.map_err(|error| match error.errno() {
         libc::EPERM | libc::EXDEV | libc::EOPNOTSUPP | libc::ENOEXEC | libc::ENOMEM | libc::EMFILE | libc::ENFILE => {
             error
         }
@@ -77,7 +85,8 @@ pub fn walk(context: &mut Context) -> Result<Source, Error> {
     Ok(source)
 }
 
-fn try_walk(context: &mut Context) -> Result<(Vec<Member>, Source), Error> {
+/// If the verifier refuses the programs, `log` receives what it says.
+fn try_walk(context: &mut Context, log: &mut Vec<u8>) -> Result<(Vec<Member>, Source), Error> {
     if !context.pid_namespaces.are_equal() {
         return Err(Error::OTHER_PROCFS);
     }
@@ -86,7 +95,7 @@ fn try_walk(context: &mut Context) -> Result<(Vec<Member>, Source), Error> {
     let mut layout = Layout { capacity: with_spare(threads), namespaces: with_spare(threads / 8) };
     let mut ancestors = Ancestors::Few;
     loop {
-        let (array, source) = scope.walk(layout, ancestors)?;
+        let (array, source) = scope.walk(layout, ancestors, log)?;
         let header = records::header(array.bytes())?;
         if scope.correct_level(&header) {
             continue;
@@ -152,23 +161,29 @@ impl Scope {
     }
 
     /// Runs the fastest program that this kernel accepts.
-    fn walk(&self, layout: Layout, ancestors: Ancestors) -> Result<(Memory, Source), Error> {
+    fn walk(&self, layout: Layout, ancestors: Ancestors, log: &mut Vec<u8>) -> Result<(Memory, Source), Error> {
         // First, because it fails without privileges. It fails too if arrays cannot be mapped (before Linux 5.5), or
         // none as large (some kernels before 6.1 have a limit of 4 MB).
         let (map, array) = bpf::make_array(layout.size())?;
         let kernel = running_kernel()?;
         let target = Target { kernel, level: self.level, array: map.number(), layout, ancestors };
-        let run = || -> Result<(), Error> { Ok(bpf::run(&load(&processes::program(target)?, Trigger::Call)?)?) };
+        let run =
+            || -> Result<(), Error> { Ok(bpf::run(&load(&processes::program(target)?, Trigger::Call, &mut [])?)?) };
         let refusal = match run() {
             Ok(()) => return Ok((array, Source::BpfProcesses)),
             Err(error) if error.is_exhaustion() => return Err(error),
             Err(error) => error,
         };
-        visit(target, Function::bpf_iter_task, tasks::program).map_err(|error| match error {
-            Error::NO_BPF => refusal,
-            error => error,
-        })?;
-        Ok((array, Source::BpfTasks))
+        let error = match visit(target, Function::bpf_iter_task, tasks::program) {
+            Ok(()) => return Ok((array, Source::BpfTasks)),
+            Err(Error::NO_BPF) => refusal,
+            Err(error) => error,
+        };
+        if error == Error::REFUSED_BPF {
+            // Without a log, for which there may be no memory, procfs is read too.
+            *log = refusal::explain(target).unwrap_or_default();
+        }
+        Err(error)
     }
 
     fn visit_descriptors(&self, layout: Layout, magics: &[u32]) -> Result<Memory, Error> {
@@ -192,22 +207,32 @@ fn running_kernel() -> Result<&'static Kernel, Error> {
     Ok(kernel)
 }
 
-/// Runs a program for each object of an iterator of the kernel. Without a JIT compiler the kernel refuses programs that call
-/// its functions, but interprets the same program without such calls.
+/// Runs a program for each object of an iterator of the kernel.
 fn visit(target: Target, iterator: Function, build: impl Fn(Target) -> Result<Program, Error>) -> Result<(), Error> {
-    let trigger = Trigger::Visit(target.kernel.function(iterator).ok_or(Error::NO_BPF)?);
-    let program = match load(&build(target)?, trigger) {
-        Err(error) if error.errno() == ENOTSUPP => {
-            let kernel = target.kernel.without_functions();
-            load(&build(Target { kernel: &kernel, ..target })?, trigger)?
-        }
-        loaded => loaded?,
-    };
-    Ok(bpf::visit(&program)?)
+    Ok(bpf::visit(&load_visitor(target, iterator, build, &mut [])?)?)
 }
 
-fn load(program: &Program, trigger: Trigger) -> Result<Fd, Error> {
-    let mut loaded = bpf::load(&program.instructions, trigger, &mut []);
+/// Loads a program for an iterator. Without a JIT compiler the kernel refuses programs that call its functions, but
+/// interprets the same program without such calls.
+fn load_visitor(
+    target: Target,
+    iterator: Function,
+    build: impl Fn(Target) -> Result<Program, Error>,
+    log: &mut [u8],
+) -> Result<Fd, Error> {
+    let trigger = Trigger::Visit(target.kernel.function(iterator).ok_or(Error::NO_BPF)?);
+    match load(&build(target)?, trigger, log) {
+        Err(error) if error.errno() == ENOTSUPP => {
+            let kernel = target.kernel.without_functions();
+            load(&build(Target { kernel: &kernel, ..target })?, trigger, log)
+        }
+        loaded => loaded,
+    }
+}
+
+/// Loads a program; see [`bpf::load`] about `log`.
+fn load(program: &Program, trigger: Trigger, log: &mut [u8]) -> Result<Fd, Error> {
+    let mut loaded = bpf::load(&program.instructions, trigger, log);
     for _ in 0..MAX_RETRIES {
         if loaded.as_ref().err() != Some(&Errno(libc::EAGAIN)) {
             break;
@@ -215,7 +240,7 @@ fn load(program: &Program, trigger: Trigger) -> Result<Fd, Error> {
         // The verifier gives up when a signal is pending. Signals can wait for a millisecond. Those that cannot be
         // blocked stop or freeze this thread, which continues afterwards.
         let _blocked = signal::block_all();
-        loaded = bpf::load(&program.instructions, trigger, &mut []);
+        loaded = bpf::load(&program.instructions, trigger, log);
     }
     match loaded {
         // From the verifier or a security module. Missing privileges are EPERM; a missing JIT compiler, without which

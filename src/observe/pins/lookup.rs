@@ -63,6 +63,11 @@ impl Default for Lookup {
 }
 
 impl Lookup {
+    /// With smaller limits, for what matters less.
+    pub fn brief() -> Lookup {
+        Lookup { patience: PATIENCE / 4, time: MOST_TIME / 4, is_lacking: false }
+    }
+
     /// Opens (O_PATH) what is at `path`, which begins at the directory `root`. `calm` is a directory of a procfs.
     ///
     /// EAGAIN: it is not in memory, or the limits are reached.

@@ -1,6 +1,7 @@
 //! The driver for pins: visits all threads of all members and runs the sources of pins on each.
 
 mod descriptors;
+mod kernel_threads;
 mod links;
 mod lookup;
 mod mounts;

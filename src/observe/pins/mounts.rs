@@ -1,16 +1,15 @@
 //! Source: bind mounts of namespaces.
 
 use super::super::answer::Answer;
-use super::super::visits;
+use super::kernel_threads;
 use super::lookup::{Effort, Lookup};
-use super::overmounts::Overmounts;
-use super::threads::Thread;
+use super::overmounts::{self, Overmounts};
+use super::threads::{Opened, Thread, open_view};
 use super::view::{KnownMounts, Mount, Reader, View};
 use crate::error::Error;
-use crate::facts::{Gap, Holder, NamespaceType, Target, parse_link};
+use crate::facts::{Gap, Holder, NamespaceType, Target};
 use crate::observe::Context;
 use crate::sys::file::{self, Fd, Place};
-use crate::sys::worker::{self, Ended};
 use crate::sys::{Errno, if_any};
 use crate::util::arrays::{Groups, index, push};
 use crate::util::hash::IntMap;
@@ -19,7 +18,6 @@ use crate::util::hash::IntMap;
 const MOST_LEVELS: usize = 1000;
 
 /// The mounts met so far.
-#[derive(Default)]
 pub struct Mounts {
     /// The views that need not be read again, by mount namespace and root directory.
     views: IntMap<(u64, Place), u32>,
@@ -31,10 +29,12 @@ pub struct Mounts {
     chroots: Vec<Chroot>,
     known: KnownMounts,
     /// Mounts of namespaces that were not met before, and that are not at their path.
-    unopened: Vec<Unopened>,
+    unopened: Vec<Seen>,
     /// The number of threads that blocked those who opened their mount namespace.
     stuck: usize,
     lookup: Lookup,
+    /// For mounts of namespaces that need not be opened: whether they are overmounted.
+    second_lookup: Lookup,
     reader: Reader,
 }
 
@@ -62,12 +62,35 @@ struct Chroot {
     top: Option<Place>,
 }
 
+/// A mount in a view.
 #[derive(Clone, Copy)]
-struct Unopened {
+struct Seen {
     view: u32,
     mount: Mount,
     /// The process that showed it.
     pid: i32,
+    /// The mount namespace.
+    namespace: Option<u32>,
+    /// Whether its path leads to another mount, as far as is known.
+    is_overmounted: bool,
+}
+
+impl Default for Mounts {
+    fn default() -> Mounts {
+        Mounts {
+            views: IntMap::default(),
+            kinds: Vec::new(),
+            viewers: Vec::new(),
+            complete: IntMap::default(),
+            chroots: Vec::new(),
+            known: IntMap::default(),
+            unopened: Vec::new(),
+            stuck: 0,
+            lookup: Lookup::default(),
+            second_lookup: Lookup::brief(),
+            reader: Reader::default(),
+        }
+    }
 }
 
 impl Mounts {
@@ -113,18 +136,26 @@ impl Mounts {
         root: &Fd,
         read: View,
     ) -> Result<bool, Error> {
-        let View { is_proved, begins_at_mount, is_whole } = read;
+        let View { is_proved, begins_at_mount, is_whole, namespace } = read;
         let Some(place) = if_any(context.procfs.place_of(root))? else { return Ok(false) };
         let view = index(self.kinds.len())?;
         push(&mut self.kinds, Kind { root: place, is_whole, is_tried: false })?;
         push(&mut self.viewers, Viewer { view, pid: thread.pid, tid: thread.tid })?;
         self.find_chroot(context, (mount_namespace, view), (root, place), begins_at_mount)?;
+        // Without proof a process counts as one that has not changed its view if it has it again.
+        let is_same = || thread.has_view(context.procfs, mount_namespace, place);
+        let namespace = match namespace {
+            None if is_same()? => Some(mount_namespace),
+            proved => proved,
+        };
+        // Before Linux 5.8 there is no proof of the root directory either.
+        let is_proved = is_proved || (lacks_ids(root) && namespace.is_some());
+        let namespace = namespace.and_then(|inode| context.nonusers.find(NamespaceType::Mnt, inode));
         for index in 0..self.reader.mounts.len() {
             let mount = self.reader.mounts[index];
-            self.record_mount(context, root, Unopened { view, mount, pid: thread.pid })?;
+            let seen = Seen { view, mount, pid: thread.pid, namespace, is_overmounted: false };
+            self.record_mount(context, root, seen)?;
         }
-        // Before Linux 5.8 there is no proof: a process counts as one that has not changed its view if it has it again.
-        let is_proved = is_proved || (lacks_ids(root) && has_view(context, thread, mount_namespace, place)?);
         // A view that is not whole is not read again: each process with it is counted. This is last, since a visit can end
         // at any system call; then the next process with this view is read.
         if is_proved || !is_whole {
@@ -134,47 +165,51 @@ impl Mounts {
         Ok(is_whole)
     }
 
-    fn record_mount(&mut self, context: &mut Context, root: &Fd, seen: Unopened) -> Result<(), Error> {
-        let Unopened { mount, pid, .. } = seen;
-        let key = (mount.id, mount.inode);
+    fn record_mount(&mut self, context: &mut Context, root: &Fd, mut seen: Seen) -> Result<(), Error> {
+        let key = (seen.mount.id, seen.mount.inode);
         let known = self.known.get(&key).copied();
         if known == Some(true) {
             return Ok(());
         }
-        let target = self.open_at_path(context, Effort::Quick, root, mount)?;
+        let found = self.look(context, Effort::Quick, root, seen.mount);
+        seen.is_overmounted = self.is_overmounted(context, root, seen.mount, &found);
+        let target = record(context, seen.mount, found)?;
         let is_beyond = known.is_none() && self.known.len() >= context.limits.pins;
-        match target {
-            Some(target) => context.hold(target, Holder::Mount { pid, path: mount.path })?,
-            None if is_beyond => context.miss(Gap::UnopenedMounts, 1),
-            None if known.is_none() => push(&mut self.unopened, seen)?,
-            None => (),
-        }
+        let is_held = hold(context, target, &seen)?;
         if is_beyond {
+            context.miss(Gap::UnopenedMounts, (!is_held).into());
             return Ok(());
+        }
+        if !is_held && known.is_none() {
+            push(&mut self.unopened, seen)?;
         }
         self.known.try_reserve(1)?;
         self.known.insert(key, target.is_some());
         Ok(())
     }
 
-    /// The mounted namespace, if it was met before, or if it is at its path and nothing on the way can block.
-    fn open_at_path(
-        &mut self,
-        context: &mut Context,
-        effort: Effort,
-        root: &Fd,
-        mount: Mount,
-    ) -> Result<Option<Target>, Error> {
-        if let Some(known) = context.known(mount.namespace_type, mount.inode) {
-            return Ok(Some(known));
-        }
-        let Some(wanted) = context.identity(mount.inode) else { return Ok(None) };
+    /// Opens (O_PATH) what is at the path of a mount, if nothing on the way can block.
+    fn look(&mut self, context: &Context, effort: Effort, root: &Fd, mount: Mount) -> Result<Fd, Errno> {
         let path = context.facts().text.get(mount.path).to_bytes();
         if path.is_empty() {
-            return Ok(None);
+            return Err(Errno(libc::ENAMETOOLONG));
         }
-        let found = self.lookup.find(effort, context.procfs.root(), root, path);
-        record(context, mount, if_any(found.and_then(|file| context.procfs.reopen(&file, wanted)))?)
+        match context.known(mount.namespace_type, mount.inode) {
+            None => self.lookup.find(effort, context.procfs.root(), root, path),
+            Some(_) => self.second_lookup.find(Effort::Thorough, context.procfs.root(), root, path),
+        }
+    }
+
+    /// Whether something else than a mount of the last view is at its path, as far as is known.
+    fn is_overmounted(&mut self, context: &Context, root: &Fd, mount: Mount, found: &Result<Fd, Errno>) -> bool {
+        let path = context.facts().text.get(mount.path).to_bytes();
+        match found {
+            Ok(file) => file::status(file).is_ok_and(|status| !mount.may_be_at(&status)),
+            Err(_) if path.is_empty() => false,
+            // While nothing else is on the way, the path leads only through mounts that this one is on.
+            Err(_) => overmounts::last_mount(&mut self.second_lookup, context.procfs.root(), root, path)
+                .is_ok_and(|reached| reached != 0 && !self.reader.is_on(mount.id, reached)),
+        }
     }
 
     /// Notes whether a view begins below the root directory of its mount namespace: then mounts elsewhere are not visible.
@@ -237,7 +272,8 @@ impl Mounts {
         self.unopened.retain(|seen| !known[&(seen.mount.id, seen.mount.inode)]);
         let mut pending = Groups::new(self.kinds.len(), &self.unopened, |seen| Some((seen.view, Some(*seen))))?;
         let mut overmounts = Overmounts::default();
-        for viewer in std::mem::take(&mut self.viewers) {
+        let viewers = std::mem::take(&mut self.viewers);
+        for &viewer in &viewers {
             let range = pending.range(viewer.view);
             let mounts = &mut pending.items[range.start as usize..range.end as usize];
             if !mounts.is_empty() && !self.kinds[viewer.view as usize].is_tried {
@@ -245,15 +281,16 @@ impl Mounts {
             }
         }
         // Last, since another mount or a descriptor may have shown the same namespace.
-        for Unopened { mount, pid, .. } in pending.items.into_iter().flatten() {
+        for seen in pending.items.into_iter().flatten() {
+            let mount = seen.mount;
             let target = match context.known(mount.namespace_type, mount.inode) {
                 Some(known) => known,
                 None => context.record_unopened(mount.namespace_type, mount.inode)?,
             };
             context.miss(Gap::UnopenedMounts, 1);
-            context.hold(target, Holder::Mount { pid, path: mount.path })?;
+            hold(context, Some(target), &seen)?;
         }
-        Ok(())
+        kernel_threads::replace(context, viewers.iter().map(|viewer| (viewer.view, viewer.pid)))
     }
 
     /// Opens what it can of the mounts of a view, through a thread that still has the view, and takes these mounts out.
@@ -262,7 +299,7 @@ impl Mounts {
         context: &mut Context,
         overmounts: &mut Overmounts,
         Viewer { view, pid, tid }: Viewer,
-        mounts: &mut [Option<Unopened>],
+        mounts: &mut [Option<Seen>],
     ) -> Result<(), Error> {
         let Some(Opened { root, namespace }) = open_view(context, pid, tid, &mut self.stuck)? else { return Ok(()) };
         let kind = &mut self.kinds[view as usize];
@@ -271,44 +308,45 @@ impl Mounts {
         }
         kind.is_tried = true;
         let place = kind.root;
+        // If something was mounted in the moment of the first lookup.
+        take_out(mounts, |seen| {
+            let found = self.look(context, Effort::Thorough, &root, seen.mount);
+            let target = record(context, seen.mount, found)?;
+            hold(context, target, seen)
+        })?;
         // One copy of the mount namespace serves for all its mounts. In it a mount can be lost that is below one that was
         // unmounted; it is found in the next copy. The latest mount is first, since it is on top.
         mounts.reverse();
         while self.lookup.is_possible() && mounts.iter().any(Option::is_some) {
             let Some(copy) = if_any(overmounts.copy(context, &namespace, place))? else { break };
-            let found = take_out(mounts, |mount| {
+            let found = take_out(mounts, |seen| {
+                let mount = seen.mount;
                 if let Some(known) = context.known(mount.namespace_type, mount.inode) {
-                    return hold(context, Some(known), pid, mount);
+                    return hold(context, Some(known), seen);
                 }
                 let Some(wanted) = context.identity(mount.inode) else { return Ok(false) };
                 let path = context.facts().text.get(mount.path).to_bytes();
                 let found = overmounts.find(context, &mut self.lookup, &copy, path, wanted);
-                let opened = if_any(found.and_then(|file| context.procfs.reopen(&file, wanted)))?;
-                let target = record(context, mount, opened)?;
-                hold(context, target, pid, mount)
+                let target = record(context, mount, found)?;
+                hold(context, target, seen)
             })?;
             if found == 0 {
                 break;
             }
         }
-        // Without the privilege for a copy, and if something was mounted in the moment of the first lookup.
-        take_out(mounts, |mount| {
-            let target = self.open_at_path(context, Effort::Thorough, &root, mount)?;
-            hold(context, target, pid, mount)
-        })?;
         Ok(())
     }
 }
 
 /// Takes out the mounts for which `open` returns true, and returns how many.
 fn take_out(
-    mounts: &mut [Option<Unopened>],
-    mut open: impl FnMut(Mount) -> Result<bool, Error>,
+    mounts: &mut [Option<Seen>],
+    mut open: impl FnMut(&mut Seen) -> Result<bool, Error>,
 ) -> Result<usize, Error> {
     let mut count = 0;
     for slot in mounts {
-        if let Some(Unopened { mount, .. }) = *slot {
-            if open(mount)? {
+        if let Some(seen) = slot {
+            if open(seen)? {
                 *slot = None;
                 count += 1;
             }
@@ -318,59 +356,27 @@ fn take_out(
 }
 
 /// Records a mount if its namespace was opened.
-fn hold(context: &mut Context, target: Option<Target>, pid: i32, mount: Mount) -> Result<bool, Error> {
+fn hold(context: &mut Context, target: Option<Target>, seen: &Seen) -> Result<bool, Error> {
+    let Seen { mount, pid, namespace, is_overmounted, .. } = *seen;
     if let Some(target) = target {
-        context.hold(target, Holder::Mount { pid, path: mount.path })?;
+        context.hold(target, Holder::Mount { pid, path: mount.path, namespace, is_overmounted })?;
     }
     Ok(target.is_some())
 }
 
-fn record(context: &mut Context, mount: Mount, opened: Option<Fd>) -> Result<Option<Target>, Error> {
-    match opened {
+/// The mounted namespace, if it was met before, or if it is what was found.
+fn record(context: &mut Context, mount: Mount, found: Result<Fd, Errno>) -> Result<Option<Target>, Error> {
+    if let Some(known) = context.known(mount.namespace_type, mount.inode) {
+        return Ok(Some(known));
+    }
+    let Some(wanted) = context.identity(mount.inode) else { return Ok(None) };
+    match if_any(found.and_then(|file| context.procfs.reopen(&file, wanted)))? {
         Some(namespace) => context.target(mount.namespace_type, mount.inode, || Ok(namespace)),
         None => Ok(None),
     }
 }
 
-/// What a thread has: its root directory and its mount namespace.
-struct Opened {
-    root: Fd,
-    namespace: Fd,
-}
-
-/// Opens what a thread has, unless it has ended, or blocks its readers.
-fn open_view(context: &Context, pid: i32, tid: i32, stuck: &mut usize) -> Result<Option<Opened>, Error> {
-    struct Task<'t, 'p> {
-        context: &'t Context<'p>,
-        pid: i32,
-        tid: i32,
-        result: Result<Option<Opened>, Error>,
-    }
-    let mut task = Task { context, pid, tid, result: Ok(None) };
-    // The result is set when the work is done. If the worker is ended before, its descriptors are closed and none is kept.
-    let open = |task: &mut Task| task.result = open_directly(task.context, task.pid, task.tid);
-    let ended = worker::run(&mut task, open, visits::patience(*stuck))?;
-    *stuck += usize::from(ended == Ended::Stuck);
-    task.result
-}
-
-fn open_directly(context: &Context, pid: i32, tid: i32) -> Result<Option<Opened>, Error> {
-    let procfs = context.procfs;
-    let Some(thread) = Thread::find(procfs, pid, tid)? else { return Ok(None) };
-    let Some(root) = if_any(procfs.find_target(&thread.directory, c"root"))? else { return Ok(None) };
-    let namespace = procfs.open_namespace(&thread.directory, c"ns/mnt", context.users.device());
-    Ok(if_any(namespace)?.map(|namespace| Opened { root, namespace }))
-}
-
 /// Whether the kernel lacks the ids of mounts in statx(2), or it is refused.
 fn lacks_ids(root: &Fd) -> bool {
     file::status(root).is_ok_and(|status| status.mount == 0)
-}
-
-/// Whether a thread has this mount namespace and root directory.
-fn has_view(context: &Context, thread: &Thread, mount_namespace: u64, root: Place) -> Result<bool, Error> {
-    let (procfs, mut text) = (context.procfs, [0; 48]);
-    let link = if_any(procfs.read_link(&thread.directory, c"ns/mnt", &mut text))?;
-    let is_in = link.and_then(parse_link) == Some((NamespaceType::Mnt, mount_namespace));
-    Ok(is_in && if_any(procfs.place_at(&thread.directory, c"root"))? == Some(root))
 }

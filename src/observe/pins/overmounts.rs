@@ -95,7 +95,7 @@ impl Overmounts {
         wanted: Identity,
     ) -> Result<Fd, Errno> {
         self.in_time(|overmounts| {
-            let mut search = Search { lookup, calm: context.procfs.root(), copy, path, ends: ends(path)? };
+            let mut search = Search { lookup, calm: context.procfs.root(), root: &copy.root, path, ends: ends(path)? };
             for _ in 0..MOST_OVERMOUNTS {
                 match search.find(search.ends.len() - 1) {
                     Ok(file) if file::status(&file)?.identity() == wanted => return Ok(file),
@@ -161,7 +161,7 @@ fn unmount(copy: &Copy, procfs: &Fd, root: &Fd) -> Result<(), Errno> {
 struct Search<'s> {
     lookup: &'s mut Lookup,
     calm: &'s Fd,
-    copy: &'s Copy,
+    root: &'s Fd,
     path: &'s [u8],
     /// Where each component of the path ends, after a first 0 for the root directory.
     ends: Vec<usize>,
@@ -171,15 +171,20 @@ impl Search<'_> {
     /// Looks up the first components of the path.
     fn find(&mut self, components: usize) -> Result<Fd, Errno> {
         let end = *self.ends.get(components).ok_or(Errno(libc::ENOENT))?;
-        self.lookup.find(Effort::Thorough, self.calm, &self.copy.root, &self.path[..end])
+        self.lookup.find(Effort::Thorough, self.calm, self.root, &self.path[..end])
+    }
+
+    /// How many components lead anywhere, and the mount there.
+    fn reached(&mut self) -> Result<(usize, u64), Errno> {
+        let end = last(self.ends.len(), |count| Ok(self.find(count).is_ok()))?;
+        Ok((end, file::status(&self.find(end)?)?.mount))
     }
 
     /// The root of the last mount that the path leads to, as far as it leads anywhere. While the path does not lead to what
     /// is looked for, this mount is an overmount: if the path led only through mounts that this one is mounted on, it would
     /// go on.
     fn overmount(&mut self) -> Result<Fd, Errno> {
-        let end = last(self.ends.len(), |count| Ok(self.find(count).is_ok()))?;
-        let mount = file::status(&self.find(end)?)?.mount;
+        let (end, mount) = self.reached()?;
         // A path that has left a mount does not come back to it.
         let before = last(end + 1, |count| Ok(file::status(&self.find(count)?)?.mount != mount))?;
         match self.find(before + 1) {
@@ -201,6 +206,11 @@ fn last(count: usize, mut is_true: impl FnMut(usize) -> Result<bool, Errno>) -> 
         }
     }
     Ok(low)
+}
+
+/// The last mount that a path leads to, as far as it leads anywhere. 0 if that is unknown.
+pub fn last_mount(lookup: &mut Lookup, calm: &Fd, root: &Fd, path: &[u8]) -> Result<u64, Errno> {
+    Ok(Search { lookup, calm, root, path, ends: ends(path)? }.reached()?.1)
 }
 
 fn ends(path: &[u8]) -> Result<Vec<usize>, Errno> {

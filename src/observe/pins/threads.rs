@@ -1,9 +1,13 @@
 //! The threads of a process: `/proc/PID/task`, proc_pid_task(5).
 
 use super::super::answer::Answer;
+use super::super::visits;
 use crate::error::Error;
-use crate::observe::Procfs;
-use crate::sys::file::Fd;
+use crate::facts::{NamespaceType, parse_link};
+use crate::observe::{Context, Procfs};
+use crate::sys::file::{Fd, Place};
+use crate::sys::if_any;
+use crate::sys::worker::{self, Ended};
 use crate::util::path::ShortPath;
 use std::ffi::CStr;
 
@@ -44,6 +48,44 @@ impl Thread {
     pub fn is_only_one(&self, procfs: &Procfs) -> bool {
         procfs.status_at(&self.directory, c"task").is_ok_and(|task| task.links == 3)
     }
+
+    /// Whether the thread has this mount namespace and root directory.
+    pub fn has_view(&self, procfs: &Procfs, mount_namespace: u64, root: Place) -> Result<bool, Error> {
+        let mut text = [0; 48];
+        let link = if_any(procfs.read_link(&self.directory, c"ns/mnt", &mut text))?;
+        let is_in = link.and_then(parse_link) == Some((NamespaceType::Mnt, mount_namespace));
+        Ok(is_in && if_any(procfs.place_at(&self.directory, c"root"))? == Some(root))
+    }
+}
+
+/// What a thread has: its root directory and its mount namespace.
+pub struct Opened {
+    pub root: Fd,
+    pub namespace: Fd,
+}
+
+/// Opens what a thread has, unless it has ended, or blocks its readers. `stuck`: the number of threads that did so before.
+pub fn open_view(context: &Context, pid: i32, tid: i32, stuck: &mut usize) -> Result<Option<Opened>, Error> {
+    struct Task<'t, 'p> {
+        context: &'t Context<'p>,
+        pid: i32,
+        tid: i32,
+        result: Result<Option<Opened>, Error>,
+    }
+    let mut task = Task { context, pid, tid, result: Ok(None) };
+    // The result is set when the work is done. If the worker is ended before, its descriptors are closed and none is kept.
+    let open = |task: &mut Task| task.result = open_directly(task.context, task.pid, task.tid);
+    let ended = worker::run(&mut task, open, visits::patience(*stuck))?;
+    *stuck += usize::from(ended == Ended::Stuck);
+    task.result
+}
+
+fn open_directly(context: &Context, pid: i32, tid: i32) -> Result<Option<Opened>, Error> {
+    let procfs = context.procfs;
+    let Some(thread) = Thread::find(procfs, pid, tid)? else { return Ok(None) };
+    let Some(root) = if_any(procfs.find_target(&thread.directory, c"root"))? else { return Ok(None) };
+    let namespace = procfs.open_namespace(&thread.directory, c"ns/mnt", context.users.device());
+    Ok(if_any(namespace)?.map(|namespace| Opened { root, namespace }))
 }
 
 /// Opens a directory of a process for reading.

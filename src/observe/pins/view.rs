@@ -26,7 +26,7 @@ use crate::facts::{Known, NamespaceType, Text, TextRef, parse_link};
 use crate::observe::Context;
 use crate::sys::clock::Start;
 use crate::sys::file::{self, Fd, Status};
-use crate::sys::statmount::{self, Buffer, Details};
+use crate::sys::statmount::{self, Basics, Buffer, Details};
 use crate::sys::{Errno, if_any, nsfs};
 use crate::util::arrays::push;
 use crate::util::hash::IntMap;
@@ -59,6 +59,13 @@ pub struct Mount {
 /// The value is whether the namespace was opened.
 pub type KnownMounts = IntMap<(u64, u64), bool>;
 
+impl Mount {
+    /// Whether a file can be the root of this mount. Before Linux 5.8 it is not if it is another namespace.
+    pub fn may_be_at(&self, found: &Status) -> bool {
+        if found.mount != 0 { found.mount == self.id } else { found.inode == self.inode }
+    }
+}
+
 /// What a thread sees.
 pub struct View {
     /// Whether the mounts are proved to be those below the root directory.
@@ -67,6 +74,8 @@ pub struct View {
     pub begins_at_mount: bool,
     /// False if the limits were reached.
     pub is_whole: bool,
+    /// The inode number of the mount namespace, if it is proved.
+    pub namespace: Option<u64>,
 }
 
 /// Reads views, within limits for all of them together.
@@ -79,6 +88,8 @@ pub struct Reader {
     lacks_list: bool,
     /// The mounts of namespaces in the last view. Here and not in the view, since a visit can end at any system call.
     pub mounts: Vec<Mount>,
+    /// The ids of all mounts in the last view and of their parents, ascending.
+    parents: Vec<(u64, u64)>,
     /// For statmount(2), listmount(2) and mountinfo.
     buffer: Buffer,
     ids: Vec<u64>,
@@ -95,7 +106,7 @@ impl Reader {
         root: &Fd,
         known: &KnownMounts,
     ) -> Result<Answer<View>, Error> {
-        self.mounts.clear();
+        self.clear();
         let status = match Answer::of(file::status(root))? {
             Answer::Is(status) => status,
             Answer::Gone => return Ok(Answer::Gone),
@@ -105,7 +116,7 @@ impl Reader {
             if let Some(view) = self.list(context, thread, root, known)? {
                 return Ok(Answer::Is(view));
             }
-            self.mounts.clear();
+            self.clear();
         }
         let procfs = context.procfs;
         match Answer::settle(|| procfs.open_file(&thread.directory, c"mountinfo"))? {
@@ -115,6 +126,25 @@ impl Reader {
             Answer::Refused(Errno(libc::EINVAL)) => Ok(Answer::Gone),
             Answer::Refused(errno) => Ok(Answer::Refused(errno)),
         }
+    }
+
+    fn clear(&mut self) {
+        self.mounts.clear();
+        self.parents.clear();
+    }
+
+    /// Whether a mount is, in the last view, on another one, or on one that is on that, and so on.
+    pub fn is_on(&mut self, mount: u64, below: u64) -> bool {
+        if !self.parents.is_sorted() {
+            self.parents.sort_unstable();
+        }
+        let parent_of = |mount| {
+            let at = self.parents.binary_search_by_key(&mount, |&(id, _)| id).ok()?;
+            Some(self.parents[at].1).filter(|&parent| parent != mount)
+        };
+        // Not more steps than mounts: the list can change while it is read, and ids can be reused.
+        let chain = std::iter::successors(parent_of(mount), |&mount| parent_of(mount));
+        chain.take(self.parents.len()).any(|mount| mount == below)
     }
 
     /// Asks listmount(2). `None`: it does not serve, for example because the root directory is not that of the mount
@@ -130,16 +160,16 @@ impl Reader {
             return Ok(None);
         }
         let nsfs = context.users.device();
-        let ids = context
-            .procfs
-            .open_namespace(&thread.directory, c"ns/mnt", nsfs)
-            .and_then(|namespace| Ok((statmount::id_of_namespace(&namespace)?, statmount::id_of(root)?)));
+        let ids = context.procfs.open_namespace(&thread.directory, c"ns/mnt", nsfs).and_then(|namespace| {
+            let id = statmount::id_of_namespace(&namespace)?;
+            Ok((id, statmount::id_of(root)?, file::status(&namespace)?.inode))
+        });
         self.lacks_list = matches!(ids, Err(Errno(libc::ENOTTY | libc::ENOSYS)));
-        let Some((namespace, top)) = if_any(ids)? else { return Ok(None) };
+        let Some((namespace, top, inode)) = if_any(ids)? else { return Ok(None) };
         if if_any(self.buffer.ask(namespace, top, true))?.is_none() || self.buffer.details().point != c"/" {
             return Ok(None);
         }
-        let mut view = View { is_proved: true, begins_at_mount: true, is_whole: true };
+        let mut view = View { is_proved: true, begins_at_mount: true, is_whole: true, namespace: Some(inode) };
         self.ids.try_reserve_exact(LISTED)?;
         self.ids.resize(LISTED, 0);
         let (mut last, mut long_paths) = (0, 0);
@@ -171,9 +201,14 @@ impl Reader {
         long_paths: &mut usize,
         known: &KnownMounts,
     ) -> Result<Answer<Mount>, Error> {
-        match Answer::of(statmount::file_system(&mut self.buffer, namespace, id))? {
-            Answer::Is(nsfs::MAGIC) => (),
-            Answer::Is(_) | Answer::Gone => return Ok(Answer::Gone),
+        match Answer::of(statmount::basics(&mut self.buffer, namespace, id))? {
+            Answer::Is(Basics { file_system, old_id, old_parent }) => {
+                push(&mut self.parents, (old_id, old_parent))?;
+                if file_system != nsfs::MAGIC {
+                    return Ok(Answer::Gone);
+                }
+            }
+            Answer::Gone => return Ok(Answer::Gone),
             Answer::Refused(errno) => return Ok(Answer::Refused(errno)),
         }
         let start = Start::now();
@@ -210,7 +245,7 @@ impl Reader {
         (root, status): (&Fd, Status),
         known: &KnownMounts,
     ) -> Result<Answer<View>, Error> {
-        let mut view = View { is_proved: false, begins_at_mount: false, is_whole: true };
+        let mut view = View { is_proved: false, begins_at_mount: false, is_whole: true, namespace: None };
         if self.time >= MOST_TIME {
             view.is_whole = false;
             return Ok(Answer::Is(view));
@@ -235,6 +270,7 @@ impl Reader {
                 view.is_whole = false;
                 return Ok(Answer::Is(view));
             }
+            push(&mut self.parents, (mount.id, mount.parent))?;
             let begins = mount.path == b"/";
             view.begins_at_mount |= begins;
             if !view.is_proved && status.mount != 0 {
@@ -275,4 +311,20 @@ fn leads_to(context: &Context, lookup: &mut Lookup, root: &Fd, mount: &mountinfo
     }
     let found = if_any(lookup.find(Effort::Quick, context.procfs.root(), root, mount.path))?;
     Ok(found.is_some_and(|found| file::status(&found).is_ok_and(|found| found.mount == mount.id)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mount_is_on_its_parents() {
+        // 1 is below the root directory of the process; 5 and 6 are a circle, of ids that were reused.
+        let mut reader = Reader { parents: vec![(4, 3), (2, 1), (3, 2), (6, 5), (5, 6), (7, 7)], ..Reader::default() };
+        for (mount, below, is_on) in
+            [(4, 3, true), (4, 1, true), (2, 4, false), (4, 7, false), (5, 1, false), (7, 7, false), (9, 1, false)]
+        {
+            assert_eq!(reader.is_on(mount, below), is_on, "{mount} {below}");
+        }
+    }
 }

@@ -48,10 +48,18 @@ func printNonusers(what string, nonusers []userns.Nonuser) {
 	fmt.Println()
 }
 
+func bit(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
+}
+
 func printPins(pins []userns.Pin) {
 	for _, pin := range pins {
-		fmt.Printf("  pin: kind %d pid %d tid %d descriptor %d nonuser %d path %s\n", pin.Kind(), pin.PID(), pin.TID(),
+		fmt.Printf("  pin: kind %d pid %d tid %d descriptor %d nonuser %d path %s", pin.Kind(), pin.PID(), pin.TID(),
 			pin.Descriptor(), nonuserInode(pin.Nonuser()), text(pin.Path(), pin.Path() != ""))
+		fmt.Printf(" overmounted %d locked %d\n", bit(pin.IsOvermounted()), bit(pin.MayBeLocked()))
 	}
 }
 
@@ -99,9 +107,9 @@ func dumpHost(snapshot *userns.Snapshot, before time.Time) {
 	if errors.As(snapshot.SourceError(), &reason) {
 		errno = -int(reason.Errno)
 	}
-	bootID := snapshot.BootID()
-	fmt.Printf("host: time %d boot %s PID namespace %d source %d error %d\n", isNow, text(bootID, bootID != ""),
-		snapshot.PIDNamespace(), snapshot.Source(), errno)
+	bootID, log := snapshot.BootID(), snapshot.SourceLog()
+	fmt.Printf("host: time %d boot %s PID namespace %d source %d error %d log %s\n", isNow, text(bootID, bootID != ""),
+		snapshot.PIDNamespace(), snapshot.Source(), errno, text(log, log != ""))
 }
 
 func dump(snapshot *userns.Snapshot) {

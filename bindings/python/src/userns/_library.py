@@ -50,6 +50,7 @@ _PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "userns_nonusers": (_handles, _handle, _count),
     "userns_source": (_enum, _handle),
     "userns_source_error": (c_int, _handle),
+    "userns_source_log": (_string, _handle),
     "userns_time": (c_uint64, _handle),
     "userns_boot_id": (_string, _handle),
     "userns_pid_namespace": (c_uint64, _handle),
@@ -84,6 +85,8 @@ _PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "userns_pin_tid": (_pid, _handle),
     "userns_pin_descriptor": (c_int, _handle),
     "userns_pin_path": (_string, _handle),
+    "userns_pin_is_overmounted": (_bool, _handle),
+    "userns_pin_may_be_locked": (_bool, _handle),
     "userns_pin_nonuser": (_handle, _handle),
 }
 

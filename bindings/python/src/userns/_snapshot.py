@@ -274,8 +274,18 @@ class Pin(_Handle):
         return _text(library.userns_pin_path(self))
 
     @property
+    def is_overmounted(self) -> bool:
+        """Whether the path of the mount is known to lead to something else."""
+        return bool(library.userns_pin_is_overmounted(self))
+
+    @property
+    def may_be_locked(self) -> bool:
+        """Whether the mount can be locked, so that only the end of its mount namespace removes it."""
+        return bool(library.userns_pin_may_be_locked(self))
+
+    @property
     def nonuser(self) -> Optional[Nonuser]:
-        """The owned namespace, or the child namespace."""
+        """The mount namespace of a mount, the owned namespace, or the child namespace."""
         return _one(Nonuser, self._memory, library.userns_pin_nonuser(self))
 
 
@@ -403,6 +413,11 @@ class Snapshot:
         """Why scan(bpf=True) used procfs; None if it did not."""
         error = library.userns_source_error(self._open())
         return _error(error) if error else None
+
+    @property
+    def source_log(self) -> Optional[str]:
+        """What the kernel's verifier said about the BPF programs if it rejected them, for a report."""
+        return _text(library.userns_source_log(self._open()))
 
     @property
     def time(self) -> datetime:

@@ -1,0 +1,114 @@
+/*
+ * The verifier of the kernel rejects programs. This program defines syscall(), which the library then
+ * calls, to break programs before they are loaded: what the verifier says is real.
+ */
+#include "situation.h"
+#include "bpf.h"
+#include <dlfcn.h>
+
+enum { NONE, OF_PROCESSES, ALL } broken;
+static int loads, logs;
+
+/* Loads a copy of a program whose first instruction reads a register that nothing has written. */
+static long load_broken(long (*real)(long, ...), union bpf_attr *attributes, long size)
+{
+    size_t length = attributes->insn_cnt * sizeof(struct bpf_insn);
+    struct bpf_insn *code = malloc(length);
+    uint64_t original = attributes->insns;
+    long result;
+    int error;
+
+    CHECK(code != NULL);
+    memcpy(code, (const void *)(uintptr_t)original, length);
+    for (int i = code[0].code == (BPF_LD | BPF_DW | BPF_IMM); i >= 0; i--) /* that has two parts */
+        code[i] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV | BPF_X, .src_reg = 9 };
+    attributes->insns = (uintptr_t)code;
+    result = real(SYS_bpf, (long)BPF_PROG_LOAD, (long)attributes, size);
+    error = errno;
+    attributes->insns = original;
+    free(code);
+    errno = error;
+    return result;
+}
+
+long syscall(long number, ...)
+{
+    long (*real)(long, ...), argument[6];
+    va_list arguments;
+
+    *(void **)&real = dlsym(RTLD_NEXT, "syscall");
+    CHECK(real != NULL);
+    va_start(arguments, number);
+    for (int i = 0; i < 6; i++)
+        argument[i] = va_arg(arguments, long);
+    va_end(arguments);
+    if (number == SYS_bpf && argument[0] == BPF_PROG_LOAD) {
+        union bpf_attr *attributes = (union bpf_attr *)argument[1];
+
+        loads++;
+        logs += attributes->log_level != 0;
+        if (broken == ALL ||
+            (broken == OF_PROCESSES && attributes->prog_type == BPF_PROG_TYPE_SYSCALL))
+            return load_broken(real, attributes, argument[2]);
+    }
+    return real(number, argument[0], argument[1], argument[2], argument[3], argument[4],
+                argument[5]);
+}
+
+static void check_plain_text(const char *text)
+{
+    CHECK(strlen(text) > 0 && strlen(text) < 17 * 1024);
+    for (; *text != '\0'; text++)
+        CHECK(*text == '\n' || *text == '\t' || (*text >= ' ' && *text <= '~'));
+}
+
+SITUATION(all_programs, IN_SANDBOX, "the verifier rejects all programs; its log says why")
+{
+    struct userns_snapshot *snapshot;
+    const char *log, *first;
+
+    need_bpf();
+    broken = ALL;
+    snapshot = scan_as(NULL, USERNS_SCAN_BPF);
+    CHECK_EQ(userns_source(snapshot), USERNS_SOURCE_PROCFS);
+    CHECK_EQ(userns_source_error(snapshot), -ENOEXEC);
+    CHECK(userns_find_pid(snapshot, getpid()) == userns_self(snapshot));
+    log = userns_source_log(snapshot);
+    CHECK(log != NULL);
+    check_plain_text(log);
+    first = strstr(log, "R9 !read_ok");
+    CHECK(first != NULL && strstr(log, "program of threads:\n") != NULL);
+    /* Before Linux 6.7 there is only one. */
+    CHECK(strstr(log, "program of processes:\n") == NULL ||
+          strstr(first + 1, "R9 !read_ok") != NULL);
+    CHECK(logs > 0);
+    userns_free(snapshot);
+}
+
+SITUATION(one_program, IN_SANDBOX,
+          "the verifier rejects one program: another one serves, without a log")
+{
+    struct userns_snapshot *snapshot;
+
+    need_bpf();
+    broken = OF_PROCESSES;
+    snapshot = scan_by(USERNS_SCAN_BPF, USERNS_SOURCE_BPF_TASKS);
+    CHECK(userns_source_log(snapshot) == NULL);
+    CHECK(loads > 0 && logs == 0);
+    userns_free(snapshot);
+}
+
+SITUATION(no_program, IN_SANDBOX, "there is no log where BPF works, or is not wanted")
+{
+    static const uint64_t flags[] = { 0, USERNS_SCAN_BPF, USERNS_SCAN_BPF | USERNS_SCAN_PINNED };
+
+    need_bpf();
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        struct userns_snapshot *snapshot = scan_as(NULL, flags[i]);
+
+        CHECK_EQ(userns_source_error(snapshot), 0);
+        CHECK(userns_source_log(snapshot) == NULL);
+        userns_free(snapshot);
+    }
+    CHECK(loads > 0 && logs == 0);
+}
