@@ -313,8 +313,8 @@ enum userns_pin_kind {
      */
     USERNS_PIN_MOUNT = 4,
     /**
-     * A socket of the network namespace is open. See userns_pin_pid(), userns_pin_tid() and
-     * userns_pin_descriptor().
+     * A socket of the network namespace, or a tun or tap device, is open. See
+     * userns_pin_pid(), userns_pin_tid() and userns_pin_descriptor().
      */
     USERNS_PIN_SOCKET = 5,
     /**
@@ -325,6 +325,13 @@ enum userns_pin_kind {
      * The PID namespace has a child PID namespace. See userns_pin_nonuser().
      */
     USERNS_PIN_CHILD_NAMESPACE = 7,
+    /**
+     * A file of the namespace, or a socket of the network namespace, is registered with an
+     * io_uring (io_uring_register(2)). See userns_pin_pid(), userns_pin_tid() and
+     * userns_pin_descriptor(), which is the descriptor of the io_uring. Before Linux 6.16 the
+     * kernel does not tell.
+     */
+    USERNS_PIN_IO_URING = 8,
 };
 
 /**
@@ -904,7 +911,7 @@ enum userns_pin_kind userns_pin_kind(const struct userns_pin *pin);
 
 /**
  * Get the process of a pin: the member, the process whose thread will create children, the
- * holder of the descriptor or socket, or a process that sees the mount.
+ * holder of the descriptor, socket or io_uring, or a process that sees the mount.
  *
  * Returns a PID as the scanned procfs numbers it; 0 for the other kinds.
  *
@@ -914,7 +921,7 @@ pid_t userns_pin_pid(const struct userns_pin *pin);
 
 /**
  * Get the thread of a pin, for USERNS_PIN_MEMBER, USERNS_PIN_FOR_CHILDREN,
- * USERNS_PIN_DESCRIPTOR and USERNS_PIN_SOCKET. It differs from userns_pin_pid() if the
+ * USERNS_PIN_DESCRIPTOR, USERNS_PIN_SOCKET and USERNS_PIN_IO_URING. It differs from userns_pin_pid() if the
  * thread has namespaces or a descriptor table of its own.
  *
  * Returns a TID as the scanned procfs numbers it; 0 for the other kinds.
@@ -924,8 +931,8 @@ pid_t userns_pin_pid(const struct userns_pin *pin);
 pid_t userns_pin_tid(const struct userns_pin *pin);
 
 /**
- * Get the descriptor number of a USERNS_PIN_DESCRIPTOR or USERNS_PIN_SOCKET. The descriptor
- * is /proc/PID/task/TID/fd/NUMBER.
+ * Get the descriptor number of a USERNS_PIN_DESCRIPTOR, USERNS_PIN_SOCKET or
+ * USERNS_PIN_IO_URING. The descriptor is /proc/PID/task/TID/fd/NUMBER.
  *
  * Returns -1 for the other kinds and for NULL.
  *
