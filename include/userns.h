@@ -39,7 +39,7 @@
  * at the same time; only userns_free() needs exclusive access to its snapshot. The library
  * takes no locks and keeps no state between calls, except for facts about the running
  * kernel, which are read once: its boot id and, with USERNS_SCAN_BPF, the layout of its
- * structures. All functions work in a child of fork(2), even if another thread forked it in
+ * structures; and for child processes that cannot end, see USERNS_SCAN_SOCKETS. All functions work in a child of fork(2), even if another thread forked it in
  * the middle of a scan. No function is a cancellation point (pthreads(7)), none may be
  * called with asynchronous cancellation enabled, and none is async-signal-safe
  * (signal-safety(7)).
@@ -51,7 +51,8 @@
  * USERNS_GAP_UNREADABLE. A child shares memory and descriptors with the caller, sends no
  * SIGCHLD, and is not reported by wait(2). Signals of the calling thread are blocked while it
  * runs, mostly for less than 10 milliseconds. Where clone3(2) is denied or missing (before
- * Linux 5.3) and under valgrind, the calling thread reads procfs itself. USERNS_SCAN_BPF maps
+ * Linux 5.3) and under valgrind, the calling thread reads procfs itself, and duplicates no
+ * sockets of others. Only a child of USERNS_SCAN_SOCKETS can outlive the scan. USERNS_SCAN_BPF maps
  * memory and loads a BPF program, which the kernel frees shortly after the scan; if a signal
  * interrupts the load, the scan blocks signals and retries.
  *
@@ -115,13 +116,25 @@
 #define USERNS_SCAN_PINNED UINT64_C(0x1)
 
 /**
- * options->flags: USERNS_SCAN_PINNED, and also find network namespaces that only a socket
- * keeps alive. The scan briefly duplicates every socket of every process. This needs
- * permission for PTRACE_MODE_ATTACH_REALCREDS (ptrace(2)), CAP_NET_ADMIN in the user namespace
- * that owns the network namespace, Linux 5.6, and a procfs of the caller's own PID namespace.
- * If the process closes its socket while the scan has the duplicate, the scan closes the last
- * reference. This can block: on SO_LINGER (socket(7)), or, if the process has put a file in
- * place of the socket, on a file server.
+ * options->flags: USERNS_SCAN_PINNED, and also find network namespaces that only a socket, or
+ * a tun or tap device, keeps alive. The scan briefly duplicates every socket of every process.
+ * This needs permission for PTRACE_MODE_ATTACH_REALCREDS (ptrace(2)), CAP_NET_ADMIN in the
+ * user namespace that owns the network namespace, Linux 5.9, and a procfs of the caller's own
+ * PID namespace.
+ *
+ * A duplicate would give the socket the network class of the caller. So the scan duplicates
+ * nothing if a cgroup controller for these, net_cls or net_prio, is in use (cgroups(7)).
+ *
+ * The process can put a file of a file server in place of its socket. If the server does not
+ * answer, to close the duplicate blocks, and no signal ends that. So a child process makes the
+ * duplicates. If it does not answer, the scan goes on without it after half a second at most,
+ * and spends about two seconds on this altogether. The child remains until the server answers
+ * or ends, without memory and descriptors of the caller; it delays the end of a PID namespace.
+ * It is then a zombie until a later call with this flag. With four such children, a scan
+ * duplicates nothing.
+ *
+ * The scan can be the last to close a socket. Its owner does not wait then, if it has set
+ * SO_LINGER (socket(7)).
  */
 #define USERNS_SCAN_SOCKETS UINT64_C(0x2)
 
@@ -188,8 +201,10 @@
 /**
  * userns_gaps(), with USERNS_SCAN_OWNED: some references to namespaces could not be read or
  * opened, so that namespaces and their owners can be missing. Counts references: links in
- * /proc/PID/task/TID/ns, descriptors of namespaces, and one for all links of a process that
- * blocks its readers, or that BPF shows but procfs hides.
+ * /proc/PID/task/TID/ns, descriptors of namespaces, namespaces registered with an io_uring
+ * (of which only the inode number is known, unless the scan found them elsewhere), and one for
+ * all files of an io_uring that is busy, and for all links of a process that blocks its
+ * readers, or that BPF shows but procfs hides.
  */
 #define USERNS_GAP_LINKS 0x10u
 
@@ -200,8 +215,9 @@
 #define USERNS_GAP_DESCRIPTORS 0x20u
 
 /**
- * userns_gaps(), with USERNS_SCAN_SOCKETS: the network namespace of some sockets could not
- * be determined. Counts descriptors.
+ * userns_gaps(), with USERNS_SCAN_SOCKETS: the network namespace of some sockets, or of tun,
+ * tap, macvtap or ipvtap devices, could not be determined. Counts descriptors, and sockets
+ * that are registered with an io_uring.
  */
 #define USERNS_GAP_SOCKETS 0x40u
 
