@@ -116,9 +116,9 @@
 #define USERNS_SCAN_PINNED UINT64_C(0x1)
 
 /**
- * options->flags: USERNS_SCAN_PINNED, and also find network namespaces that only a socket, or
- * a tun or tap device, keeps alive. The scan briefly duplicates every socket of every process.
- * This needs permission for PTRACE_MODE_ATTACH_REALCREDS (ptrace(2)), CAP_NET_ADMIN in the
+ * options->flags: USERNS_SCAN_PINNED, and also find network namespaces that only a socket
+ * keeps alive. The scan briefly duplicates every socket of every process, as USERNS_SCAN_PINNED
+ * does only with descriptors of tun and tap devices. This needs permission for PTRACE_MODE_ATTACH_REALCREDS (ptrace(2)), CAP_NET_ADMIN in the
  * user namespace that owns the network namespace, Linux 5.9, and a procfs of the caller's own
  * PID namespace.
  *
@@ -130,7 +130,7 @@
  * duplicates. If it does not answer, the scan goes on without it after half a second at most,
  * and spends about two seconds on this altogether. The child remains until the server answers
  * or ends, without memory and descriptors of the caller; it delays the end of a PID namespace.
- * It is then a zombie until a later call with this flag. With four such children, a scan
+ * It is then a zombie until a later scan needs a child for this. With four such children, a scan
  * duplicates nothing.
  *
  * The scan can be the last to close a socket. Its owner does not wait then, if it has set
@@ -215,9 +215,9 @@
 #define USERNS_GAP_DESCRIPTORS 0x20u
 
 /**
- * userns_gaps(), with USERNS_SCAN_SOCKETS: the network namespace of some sockets, or of tun,
- * tap, macvtap or ipvtap devices, could not be determined. Counts descriptors, and sockets
- * that are registered with an io_uring.
+ * userns_gaps(), with USERNS_SCAN_PINNED: the network namespace of some descriptors of tun,
+ * tap, macvtap or ipvtap devices or, with USERNS_SCAN_SOCKETS, of sockets could not be
+ * determined. Counts descriptors, and sockets that are registered with an io_uring.
  */
 #define USERNS_GAP_SOCKETS 0x40u
 
@@ -329,8 +329,8 @@ enum userns_pin_kind {
      */
     USERNS_PIN_MOUNT = 4,
     /**
-     * A socket of the network namespace, or a tun or tap device, is open. See
-     * userns_pin_pid(), userns_pin_tid() and userns_pin_descriptor().
+     * A socket of the network namespace (USERNS_SCAN_SOCKETS), or a tun or tap device, is
+     * open. See userns_pin_pid(), userns_pin_tid() and userns_pin_descriptor().
      */
     USERNS_PIN_SOCKET = 5,
     /**

@@ -28,9 +28,9 @@ pub const USERNS_GAP_LINKS: u32 = 0x10;
 /// userns_gaps(), with USERNS_SCAN_PINNED: the descriptors of some processes could not be
 /// read. Counts processes, including those of USERNS_GAP_UNREADABLE.
 pub const USERNS_GAP_DESCRIPTORS: u32 = 0x20;
-/// userns_gaps(), with USERNS_SCAN_SOCKETS: the network namespace of some sockets, or of tun,
-/// tap, macvtap or ipvtap devices, could not be determined. Counts descriptors, and sockets
-/// that are registered with an io_uring.
+/// userns_gaps(), with USERNS_SCAN_PINNED: the network namespace of some descriptors of tun,
+/// tap, macvtap or ipvtap devices or, with USERNS_SCAN_SOCKETS, of sockets could not be
+/// determined. Counts descriptors, and sockets that are registered with an io_uring.
 pub const USERNS_GAP_SOCKETS: u32 = 0x40;
 /// userns_gaps(), with USERNS_SCAN_PINNED: the mounts of some processes could not be read, or
 /// are more than a scan reads. Counts processes, including those of USERNS_GAP_UNREADABLE.

@@ -22,8 +22,8 @@ pub enum userns_pin_kind {
     USERNS_PIN_DESCRIPTOR = 3,
     /// The namespace is bind-mounted. See userns_pin_path() and userns_pin_pid().
     USERNS_PIN_MOUNT = 4,
-    /// A socket of the network namespace, or a tun or tap device, is open. See
-    /// userns_pin_pid(), userns_pin_tid() and userns_pin_descriptor().
+    /// A socket of the network namespace (USERNS_SCAN_SOCKETS), or a tun or tap device, is
+    /// open. See userns_pin_pid(), userns_pin_tid() and userns_pin_descriptor().
     USERNS_PIN_SOCKET = 5,
     /// The user namespace owns a nonuser namespace. See userns_pin_nonuser().
     USERNS_PIN_OWNED = 6,

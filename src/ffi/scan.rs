@@ -19,9 +19,9 @@ use std::ptr;
 /// caller's own user namespace owns; a short-lived child process does it in a copy of the
 /// mount namespace.
 pub const USERNS_SCAN_PINNED: u64 = 0x1;
-/// options->flags: USERNS_SCAN_PINNED, and also find network namespaces that only a socket, or
-/// a tun or tap device, keeps alive. The scan briefly duplicates every socket of every process.
-/// This needs permission for PTRACE_MODE_ATTACH_REALCREDS (ptrace(2)), CAP_NET_ADMIN in the
+/// options->flags: USERNS_SCAN_PINNED, and also find network namespaces that only a socket
+/// keeps alive. The scan briefly duplicates every socket of every process, as USERNS_SCAN_PINNED
+/// does only with descriptors of tun and tap devices. This needs permission for PTRACE_MODE_ATTACH_REALCREDS (ptrace(2)), CAP_NET_ADMIN in the
 /// user namespace that owns the network namespace, Linux 5.9, and a procfs of the caller's own
 /// PID namespace.
 ///
@@ -33,7 +33,7 @@ pub const USERNS_SCAN_PINNED: u64 = 0x1;
 /// duplicates. If it does not answer, the scan goes on without it after half a second at most,
 /// and spends about two seconds on this altogether. The child remains until the server answers
 /// or ends, without memory and descriptors of the caller; it delays the end of a PID namespace.
-/// It is then a zombie until a later call with this flag. With four such children, a scan
+/// It is then a zombie until a later scan needs a child for this. With four such children, a scan
 /// duplicates nothing.
 ///
 /// The scan can be the last to close a socket. Its owner does not wait then, if it has set

@@ -78,21 +78,21 @@ SITUATION(tun_device, IN_SANDBOX, "a network namespace that only /dev/net/tun ho
 
     if (held->fd < 0)
         skip("cannot open /dev/net/tun");
-    snapshot = scan_with(USERNS_SCAN_SOCKETS);
+    snapshot = scan_with(USERNS_SCAN_PINNED);
     check_place(snapshot, held->inode);
     pin = check_owned(only_pin(snapshot, held->inode), CLONE_NEWNET, held->other);
     CHECK_EQ(userns_pin_kind(pin), USERNS_PIN_SOCKET);
     CHECK(userns_pin_pid(pin) == pid && userns_pin_tid(pin) == pid);
     CHECK_EQ(userns_pin_descriptor(pin), held->fd);
     userns_free(snapshot);
-    CHECK(!finds(USERNS_SCAN_PINNED, held->inode));
+    CHECK(finds(USERNS_SCAN_SOCKETS, held->inode));
     end(pid);
     CHECK(!finds(USERNS_SCAN_SOCKETS, held->inode));
 }
 
-static size_t sockets_gap(void)
+static size_t sockets_gap(uint64_t flags)
 {
-    struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_SOCKETS);
+    struct userns_snapshot *snapshot = scan_with(flags);
     size_t count = userns_gap_count(snapshot, USERNS_GAP_SOCKETS);
 
     userns_free(snapshot);
@@ -101,11 +101,11 @@ static size_t sockets_gap(void)
 
 SITUATION(unused_tun_device, IN_SANDBOX, "an O_PATH descriptor of /dev/net/tun holds nothing")
 {
-    size_t before = sockets_gap();
+    size_t before = sockets_gap(USERNS_SCAN_PINNED);
 
     if (open("/dev/net/tun", O_PATH | O_CLOEXEC) < 0)
         skip("there is no /dev/net/tun");
-    CHECK_EQ(sockets_gap(), before);
+    CHECK_EQ(sockets_gap(USERNS_SCAN_PINNED), before);
 }
 
 /* Makes a macvtap interface and its device file; returns a descriptor of that. */
@@ -125,13 +125,13 @@ static int open_macvtap(void)
 
 SITUATION(macvtap_device, IN_SANDBOX | AS_ROOT, "a macvtap device is counted")
 {
-    size_t before = sockets_gap();
+    size_t before = sockets_gap(USERNS_SCAN_PINNED);
     int fd = open_macvtap();
 
     CHECK(fd >= 0);
-    CHECK_EQ(sockets_gap(), before + 1);
+    CHECK_EQ(sockets_gap(USERNS_SCAN_PINNED), before + 1);
     CHECK(close(fd) == 0);
-    CHECK_EQ(sockets_gap(), before);
+    CHECK_EQ(sockets_gap(USERNS_SCAN_PINNED), before);
 }
 
 /* ---- Sockets that a scan must not touch ---- */
@@ -145,10 +145,10 @@ SITUATION(
     size_t before;
 
     start(hold_socket, held);
-    before = sockets_gap();
+    before = sockets_gap(USERNS_SCAN_SOCKETS);
     CHECK(finds(USERNS_SCAN_SOCKETS, held->inode));
     snprintf(path, sizeof path, "/proc/%d/task/%d/cgroup", (int)getpid(), (int)getpid());
     CHECK(mount("/dev/null", path, NULL, MS_BIND, NULL) == 0);
     CHECK(!finds(USERNS_SCAN_SOCKETS, held->inode));
-    CHECK(sockets_gap() > before);
+    CHECK(sockets_gap(USERNS_SCAN_SOCKETS) > before);
 }

@@ -257,11 +257,8 @@ fn read_other(
             false => Ok(()),
         });
     }
-    if !with_sockets {
-        return Ok(());
-    }
     if let Some(socket) = parse_socket_link(entry.link) {
-        return sockets.add(thread, entry, socket);
+        return if with_sockets { sockets.add(thread, entry, socket) } else { Ok(()) };
     }
     match device {
         Some(TUN) => sockets.add(thread, entry, 0),
