@@ -39,7 +39,7 @@
  * at the same time; only userns_free() needs exclusive access to its snapshot. The library
  * takes no locks and keeps no state between calls, except for facts about the running
  * kernel, which are read once: its boot id and, with USERNS_SCAN_BPF, the layout of its
- * structures. All functions work in a child of fork(2), even if another thread forked it in
+ * structures; and for child processes that cannot end, see USERNS_SCAN_SOCKETS. All functions work in a child of fork(2), even if another thread forked it in
  * the middle of a scan. No function is a cancellation point (pthreads(7)), none may be
  * called with asynchronous cancellation enabled, and none is async-signal-safe
  * (signal-safety(7)).
@@ -51,7 +51,8 @@
  * USERNS_GAP_UNREADABLE. A child shares memory and descriptors with the caller, sends no
  * SIGCHLD, and is not reported by wait(2). Signals of the calling thread are blocked while it
  * runs, mostly for less than 10 milliseconds. Where clone3(2) is denied or missing (before
- * Linux 5.3) and under valgrind, the calling thread reads procfs itself. USERNS_SCAN_BPF maps
+ * Linux 5.3) and under valgrind, the calling thread reads procfs itself, and duplicates no
+ * sockets of others. Only a child of USERNS_SCAN_SOCKETS can outlive the scan. USERNS_SCAN_BPF maps
  * memory and loads a BPF program, which the kernel frees shortly after the scan; if a signal
  * interrupts the load, the scan blocks signals and retries.
  *
@@ -116,12 +117,24 @@
 
 /**
  * options->flags: USERNS_SCAN_PINNED, and also find network namespaces that only a socket
- * keeps alive. The scan briefly duplicates every socket of every process. This needs
- * permission for PTRACE_MODE_ATTACH_REALCREDS (ptrace(2)), CAP_NET_ADMIN in the user namespace
- * that owns the network namespace, Linux 5.6, and a procfs of the caller's own PID namespace.
- * If the process closes its socket while the scan has the duplicate, the scan closes the last
- * reference. This can block: on SO_LINGER (socket(7)), or, if the process has put a file in
- * place of the socket, on a file server.
+ * keeps alive. The scan briefly duplicates every socket of every process, as USERNS_SCAN_PINNED
+ * does only with descriptors of tun and tap devices. This needs permission for PTRACE_MODE_ATTACH_REALCREDS (ptrace(2)), CAP_NET_ADMIN in the
+ * user namespace that owns the network namespace, Linux 5.9, and a procfs of the caller's own
+ * PID namespace.
+ *
+ * A duplicate would give the socket the network class of the caller. So the scan duplicates
+ * nothing if a cgroup controller for these, net_cls or net_prio, is in use (cgroups(7)).
+ *
+ * The process can put a file of a file server in place of its socket. If the server does not
+ * answer, to close the duplicate blocks, and no signal ends that. So a child process makes the
+ * duplicates. If it does not answer, the scan goes on without it after half a second at most,
+ * and spends about two seconds on this altogether. The child remains until the server answers
+ * or ends, without memory and descriptors of the caller; it delays the end of a PID namespace.
+ * It is then a zombie until a later scan needs a child for this. With four such children, a scan
+ * duplicates nothing.
+ *
+ * The scan can be the last to close a socket. Its owner does not wait then, if it has set
+ * SO_LINGER (socket(7)).
  */
 #define USERNS_SCAN_SOCKETS UINT64_C(0x2)
 
@@ -188,9 +201,11 @@
 /**
  * userns_gaps(), with USERNS_SCAN_OWNED: some references to namespaces could not be read or
  * opened, so that namespaces and their owners can be missing. Counts references: links in
- * /proc/PID/task/TID/ns, descriptors of namespaces, and one for all links of a process that
- * blocks its readers, or that BPF shows but procfs hides, and one for all threads of a process
- * that are beyond options->limit.
+ * /proc/PID/task/TID/ns, descriptors of namespaces, namespaces registered with an io_uring
+ * (of which only the inode number is known, unless the scan found them elsewhere), one for
+ * all files of an io_uring that is busy, one for all links of a process that blocks its
+ * readers, or that BPF shows but procfs hides, and one for all threads of a process that are
+ * beyond options->limit.
  */
 #define USERNS_GAP_LINKS 0x10u
 
@@ -202,8 +217,9 @@
 #define USERNS_GAP_DESCRIPTORS 0x20u
 
 /**
- * userns_gaps(), with USERNS_SCAN_SOCKETS: the network namespace of some sockets could not
- * be determined. Counts descriptors.
+ * userns_gaps(), with USERNS_SCAN_PINNED: the network namespace of some descriptors of tun,
+ * tap, macvtap or ipvtap devices or, with USERNS_SCAN_SOCKETS, of sockets could not be
+ * determined. Counts descriptors, and sockets that are registered with an io_uring.
  */
 #define USERNS_GAP_SOCKETS 0x40u
 
@@ -323,8 +339,8 @@ enum userns_pin_kind {
      */
     USERNS_PIN_MOUNT = 4,
     /**
-     * A socket of the network namespace is open. See userns_pin_pid(), userns_pin_tid() and
-     * userns_pin_descriptor().
+     * A socket of the network namespace (USERNS_SCAN_SOCKETS), or a tun or tap device, is
+     * open. See userns_pin_pid(), userns_pin_tid() and userns_pin_descriptor().
      */
     USERNS_PIN_SOCKET = 5,
     /**
@@ -335,6 +351,13 @@ enum userns_pin_kind {
      * The PID namespace has a child PID namespace. See userns_pin_nonuser().
      */
     USERNS_PIN_CHILD_NAMESPACE = 7,
+    /**
+     * A file of the namespace, or a socket of the network namespace, is registered with an
+     * io_uring (io_uring_register(2)). See userns_pin_pid(), userns_pin_tid() and
+     * userns_pin_descriptor(), which is the descriptor of the io_uring. Before Linux 6.16 the
+     * kernel does not tell.
+     */
+    USERNS_PIN_IO_URING = 8,
 };
 
 /**
@@ -934,8 +957,8 @@ enum userns_pin_kind userns_pin_kind(const struct userns_pin *pin);
 
 /**
  * Get the process of a pin: the member, the process whose thread will create children, the
- * holder of the descriptor or socket, or the process with the smallest PID that sees the
- * mount. A kernel thread stands for a mount only if no other process sees it.
+ * holder of the descriptor, socket or io_uring, or the process with the smallest PID that
+ * sees the mount. A kernel thread stands for a mount only if no other process sees it.
  *
  * Returns a PID as the scanned procfs numbers it; 0 for the other kinds.
  *
@@ -945,7 +968,7 @@ pid_t userns_pin_pid(const struct userns_pin *pin);
 
 /**
  * Get the thread of a pin, for USERNS_PIN_MEMBER, USERNS_PIN_FOR_CHILDREN,
- * USERNS_PIN_DESCRIPTOR and USERNS_PIN_SOCKET. It differs from userns_pin_pid() if the
+ * USERNS_PIN_DESCRIPTOR, USERNS_PIN_SOCKET and USERNS_PIN_IO_URING. It differs from userns_pin_pid() if the
  * thread has namespaces or a descriptor table of its own.
  *
  * Returns a TID as the scanned procfs numbers it; 0 for the other kinds.
@@ -955,8 +978,8 @@ pid_t userns_pin_pid(const struct userns_pin *pin);
 pid_t userns_pin_tid(const struct userns_pin *pin);
 
 /**
- * Get the descriptor number of a USERNS_PIN_DESCRIPTOR or USERNS_PIN_SOCKET. The descriptor
- * is /proc/PID/task/TID/fd/NUMBER.
+ * Get the descriptor number of a USERNS_PIN_DESCRIPTOR, USERNS_PIN_SOCKET or
+ * USERNS_PIN_IO_URING. The descriptor is /proc/PID/task/TID/fd/NUMBER.
  *
  * Returns -1 for the other kinds and for NULL.
  *

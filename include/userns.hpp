@@ -94,6 +94,7 @@ enum class pin_kind : std::uint32_t {
     socket = USERNS_PIN_SOCKET,
     owned = USERNS_PIN_OWNED,
     child_namespace = USERNS_PIN_CHILD_NAMESPACE,
+    io_uring = USERNS_PIN_IO_URING,
 };
 
 /* ---- Types ---- */

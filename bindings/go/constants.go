@@ -120,6 +120,7 @@ const (
 	PinSocket         PinKind = C.USERNS_PIN_SOCKET
 	PinOwned          PinKind = C.USERNS_PIN_OWNED
 	PinChildNamespace PinKind = C.USERNS_PIN_CHILD_NAMESPACE
+	PinIoUring        PinKind = C.USERNS_PIN_IO_URING
 )
 
 // String returns the name of the kind.
@@ -139,6 +140,8 @@ func (k PinKind) String() string {
 		return "owned"
 	case PinChildNamespace:
 		return "child namespace"
+	case PinIoUring:
+		return "io_uring"
 	}
 	return fmt.Sprintf("pin kind %d", uint32(k))
 }

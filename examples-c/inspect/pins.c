@@ -109,6 +109,9 @@ static void put_group(const struct view *view, const struct userns_pin *const *p
         put("%s %" PRIu64 " below it", userns_nonuser_type_name(child),
             userns_nonuser_inode(child));
         return;
+    case USERNS_PIN_IO_URING:
+        put("registered with io_uring:");
+        break;
     default: /* of a newer library than this program was compiled for */
         put("unknown:");
     }

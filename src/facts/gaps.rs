@@ -21,7 +21,8 @@ pub enum Gap {
     Links,
     /// The descriptors of some processes could not be read, or are more than a scan reads. Counts processes.
     Descriptors,
-    /// The network namespace of some sockets could not be determined. Counts descriptors.
+    /// The network namespace of some sockets or network devices could not be determined. Counts descriptors, and sockets
+    /// that are registered with an io_uring.
     Sockets,
     /// The mounts of some processes could not be read, or are more than a scan reads. Counts processes.
     Mounts,

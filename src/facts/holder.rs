@@ -26,6 +26,8 @@ pub enum Holder {
     Owned { nonuser: u32 },
     /// It is the parent of a nonuser namespace. Follows from the facts about that namespace, too.
     ChildNamespace { nonuser: u32 },
+    /// A file that is registered with an io_uring, whose descriptor is in the table of a thread.
+    IoUring { pid: i32, tid: i32, number: i32 },
 }
 
 /// A holder and the namespace that it keeps.

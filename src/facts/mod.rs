@@ -9,7 +9,7 @@ mod text;
 
 pub use gaps::{Gap, Gaps};
 pub use holder::{Hold, Holder, Target};
-pub use namespace::{NamespaceType, Nonuser, UserNamespace, parse_link};
+pub use namespace::{NamespaceType, Nonuser, UserNamespace, parse_link, parse_socket_link};
 pub use process::Member;
 pub use source::Source;
 pub use text::{Known, Text, TextRef};

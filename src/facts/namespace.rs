@@ -113,6 +113,11 @@ pub fn parse_link(text: &[u8]) -> Option<(NamespaceType, u64)> {
     Some((namespace_type, parse::number(number.strip_prefix(b":[")?.strip_suffix(b"]")?)?))
 }
 
+/// The inode number in `socket:[26]`, the text of a link to a socket.
+pub fn parse_socket_link(text: &[u8]) -> Option<u64> {
+    parse::number(text.strip_prefix(b"socket:[")?.strip_suffix(b"]")?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -20,16 +20,19 @@ pub const USERNS_GAP_PIDNS: u32 = 0x4;
 pub const USERNS_GAP_NESTED: u32 = 0x8;
 /// userns_gaps(), with USERNS_SCAN_OWNED: some references to namespaces could not be read or
 /// opened, so that namespaces and their owners can be missing. Counts references: links in
-/// /proc/PID/task/TID/ns, descriptors of namespaces, and one for all links of a process that
-/// blocks its readers, or that BPF shows but procfs hides, and one for all threads of a process
-/// that are beyond options->limit.
+/// /proc/PID/task/TID/ns, descriptors of namespaces, namespaces registered with an io_uring
+/// (of which only the inode number is known, unless the scan found them elsewhere), one for
+/// all files of an io_uring that is busy, one for all links of a process that blocks its
+/// readers, or that BPF shows but procfs hides, and one for all threads of a process that are
+/// beyond options->limit.
 pub const USERNS_GAP_LINKS: u32 = 0x10;
 /// userns_gaps(), with USERNS_SCAN_PINNED: the descriptors of some processes could not be
 /// read, or are more than options->limit permits to read. Counts processes, including those of
 /// USERNS_GAP_UNREADABLE.
 pub const USERNS_GAP_DESCRIPTORS: u32 = 0x20;
-/// userns_gaps(), with USERNS_SCAN_SOCKETS: the network namespace of some sockets could not
-/// be determined. Counts descriptors.
+/// userns_gaps(), with USERNS_SCAN_PINNED: the network namespace of some descriptors of tun,
+/// tap, macvtap or ipvtap devices or, with USERNS_SCAN_SOCKETS, of sockets could not be
+/// determined. Counts descriptors, and sockets that are registered with an io_uring.
 pub const USERNS_GAP_SOCKETS: u32 = 0x40;
 /// userns_gaps(), with USERNS_SCAN_PINNED: the mounts of some processes could not be read, or
 /// are more than a scan reads. Counts processes, including those of USERNS_GAP_UNREADABLE.

@@ -38,7 +38,7 @@
 //! at the same time; only userns_free() needs exclusive access to its snapshot. The library
 //! takes no locks and keeps no state between calls, except for facts about the running
 //! kernel, which are read once: its boot id and, with USERNS_SCAN_BPF, the layout of its
-//! structures. All functions work in a child of fork(2), even if another thread forked it in
+//! structures; and for child processes that cannot end, see USERNS_SCAN_SOCKETS. All functions work in a child of fork(2), even if another thread forked it in
 //! the middle of a scan. No function is a cancellation point (pthreads(7)), none may be
 //! called with asynchronous cancellation enabled, and none is async-signal-safe
 //! (signal-safety(7)).
@@ -50,7 +50,8 @@
 //! USERNS_GAP_UNREADABLE. A child shares memory and descriptors with the caller, sends no
 //! SIGCHLD, and is not reported by wait(2). Signals of the calling thread are blocked while it
 //! runs, mostly for less than 10 milliseconds. Where clone3(2) is denied or missing (before
-//! Linux 5.3) and under valgrind, the calling thread reads procfs itself. USERNS_SCAN_BPF maps
+//! Linux 5.3) and under valgrind, the calling thread reads procfs itself, and duplicates no
+//! sockets of others. Only a child of USERNS_SCAN_SOCKETS can outlive the scan. USERNS_SCAN_BPF maps
 //! memory and loads a BPF program, which the kernel frees shortly after the scan; if a signal
 //! interrupts the load, the scan blocks signals and retries.
 //!

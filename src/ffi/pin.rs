@@ -23,13 +23,18 @@ pub enum userns_pin_kind {
     /// The namespace is bind-mounted. See userns_pin_path(), userns_pin_pid(),
     /// userns_pin_nonuser(), userns_pin_is_overmounted() and userns_pin_may_be_locked().
     USERNS_PIN_MOUNT = 4,
-    /// A socket of the network namespace is open. See userns_pin_pid(), userns_pin_tid() and
-    /// userns_pin_descriptor().
+    /// A socket of the network namespace (USERNS_SCAN_SOCKETS), or a tun or tap device, is
+    /// open. See userns_pin_pid(), userns_pin_tid() and userns_pin_descriptor().
     USERNS_PIN_SOCKET = 5,
     /// The user namespace owns a nonuser namespace. See userns_pin_nonuser().
     USERNS_PIN_OWNED = 6,
     /// The PID namespace has a child PID namespace. See userns_pin_nonuser().
     USERNS_PIN_CHILD_NAMESPACE = 7,
+    /// A file of the namespace, or a socket of the network namespace, is registered with an
+    /// io_uring (io_uring_register(2)). See userns_pin_pid(), userns_pin_tid() and
+    /// userns_pin_descriptor(), which is the descriptor of the io_uring. Before Linux 6.16 the
+    /// kernel does not tell.
+    USERNS_PIN_IO_URING = 8,
 }
 
 /// A reason why the kernel keeps a namespace.
@@ -60,12 +65,13 @@ pub unsafe extern "C" fn userns_pin_kind(pin: *const userns_pin) -> MaybeUninit<
         Pin::Socket { .. } => userns_pin_kind::USERNS_PIN_SOCKET,
         Pin::Owned(_) => userns_pin_kind::USERNS_PIN_OWNED,
         Pin::ChildNamespace(_) => userns_pin_kind::USERNS_PIN_CHILD_NAMESPACE,
+        Pin::IoUring { .. } => userns_pin_kind::USERNS_PIN_IO_URING,
     }))
 }
 
 /// Get the process of a pin: the member, the process whose thread will create children, the
-/// holder of the descriptor or socket, or the process with the smallest PID that sees the
-/// mount. A kernel thread stands for a mount only if no other process sees it.
+/// holder of the descriptor, socket or io_uring, or the process with the smallest PID that
+/// sees the mount. A kernel thread stands for a mount only if no other process sees it.
 ///
 /// Returns a PID as the scanned procfs numbers it; 0 for the other kinds.
 ///
@@ -77,7 +83,7 @@ pub unsafe extern "C" fn userns_pin_pid(pin: *const userns_pin) -> libc::pid_t {
 }
 
 /// Get the thread of a pin, for USERNS_PIN_MEMBER, USERNS_PIN_FOR_CHILDREN,
-/// USERNS_PIN_DESCRIPTOR and USERNS_PIN_SOCKET. It differs from userns_pin_pid() if the
+/// USERNS_PIN_DESCRIPTOR, USERNS_PIN_SOCKET and USERNS_PIN_IO_URING. It differs from userns_pin_pid() if the
 /// thread has namespaces or a descriptor table of its own.
 ///
 /// Returns a TID as the scanned procfs numbers it; 0 for the other kinds.
@@ -89,8 +95,8 @@ pub unsafe extern "C" fn userns_pin_tid(pin: *const userns_pin) -> libc::pid_t {
     unsafe { pin.as_ref() }.and_then(|pin| pin.pin().tid()).unwrap_or(0)
 }
 
-/// Get the descriptor number of a USERNS_PIN_DESCRIPTOR or USERNS_PIN_SOCKET. The descriptor
-/// is /proc/PID/task/TID/fd/NUMBER.
+/// Get the descriptor number of a USERNS_PIN_DESCRIPTOR, USERNS_PIN_SOCKET or
+/// USERNS_PIN_IO_URING. The descriptor is /proc/PID/task/TID/fd/NUMBER.
 ///
 /// Returns -1 for the other kinds and for NULL.
 ///

@@ -20,12 +20,24 @@ use std::ptr;
 /// mount namespace.
 pub const USERNS_SCAN_PINNED: u64 = 0x1;
 /// options->flags: USERNS_SCAN_PINNED, and also find network namespaces that only a socket
-/// keeps alive. The scan briefly duplicates every socket of every process. This needs
-/// permission for PTRACE_MODE_ATTACH_REALCREDS (ptrace(2)), CAP_NET_ADMIN in the user namespace
-/// that owns the network namespace, Linux 5.6, and a procfs of the caller's own PID namespace.
-/// If the process closes its socket while the scan has the duplicate, the scan closes the last
-/// reference. This can block: on SO_LINGER (socket(7)), or, if the process has put a file in
-/// place of the socket, on a file server.
+/// keeps alive. The scan briefly duplicates every socket of every process, as USERNS_SCAN_PINNED
+/// does only with descriptors of tun and tap devices. This needs permission for PTRACE_MODE_ATTACH_REALCREDS (ptrace(2)), CAP_NET_ADMIN in the
+/// user namespace that owns the network namespace, Linux 5.9, and a procfs of the caller's own
+/// PID namespace.
+///
+/// A duplicate would give the socket the network class of the caller. So the scan duplicates
+/// nothing if a cgroup controller for these, net_cls or net_prio, is in use (cgroups(7)).
+///
+/// The process can put a file of a file server in place of its socket. If the server does not
+/// answer, to close the duplicate blocks, and no signal ends that. So a child process makes the
+/// duplicates. If it does not answer, the scan goes on without it after half a second at most,
+/// and spends about two seconds on this altogether. The child remains until the server answers
+/// or ends, without memory and descriptors of the caller; it delays the end of a PID namespace.
+/// It is then a zombie until a later scan needs a child for this. With four such children, a scan
+/// duplicates nothing.
+///
+/// The scan can be the last to close a socket. Its owner does not wait then, if it has set
+/// SO_LINGER (socket(7)).
 pub const USERNS_SCAN_SOCKETS: u64 = 0x2;
 /// options->flags: also find the nonuser namespaces that each user namespace owns, see
 /// userns_owned(), and user namespaces without processes that own a namespace of a process.

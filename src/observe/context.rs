@@ -71,6 +71,20 @@ impl<'p> Context<'p> {
         Ok(())
     }
 
+    /// Leaves one of equal holds, of those recorded after the first so many.
+    pub fn forget_repeated_holds(&mut self, start: usize) {
+        let holds = &mut self.facts.holds;
+        holds[start..].sort_unstable_by_key(|hold| (hold.holder, hold.target));
+        let mut kept = start;
+        for index in start..holds.len() {
+            if kept == start || holds[kept - 1] != holds[index] {
+                holds[kept] = holds[index];
+                kept += 1;
+            }
+        }
+        holds.truncate(kept);
+    }
+
     /// The caller's PID in the procfs.
     pub fn own_pid(&self) -> Option<i32> {
         if self.pid_namespaces.are_equal() {

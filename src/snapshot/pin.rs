@@ -75,6 +75,16 @@ pub enum Pin<'s> {
     Owned(Nonuser<'s>),
     /// The PID namespace has a child.
     ChildNamespace(Nonuser<'s>),
+    /// A file is registered with an io_uring, which has the descriptor `/proc/PID/task/TID/fd/NUMBER`: a file of the
+    /// namespace, or a socket of the network namespace.
+    IoUring {
+        /// The process.
+        pid: i32,
+        /// The thread with the descriptor table; equal to `pid` unless that thread has a table of its own.
+        tid: i32,
+        /// The number of the descriptor.
+        number: i32,
+    },
 }
 
 #[cfg(feature = "capi")]
@@ -83,6 +93,7 @@ impl<'s> Pin<'s> {
         match self {
             Pin::Member { pid, .. } | Pin::ForChildren { pid, .. } => Some(pid),
             Pin::Descriptor { pid, .. } | Pin::Mount { pid, .. } | Pin::Socket { pid, .. } => Some(pid),
+            Pin::IoUring { pid, .. } => Some(pid),
             Pin::Owned(_) | Pin::ChildNamespace(_) => None,
         }
     }
@@ -90,14 +101,14 @@ impl<'s> Pin<'s> {
     pub(crate) fn tid(self) -> Option<i32> {
         match self {
             Pin::Member { tid, .. } | Pin::ForChildren { tid, .. } => Some(tid),
-            Pin::Descriptor { tid, .. } | Pin::Socket { tid, .. } => Some(tid),
+            Pin::Descriptor { tid, .. } | Pin::Socket { tid, .. } | Pin::IoUring { tid, .. } => Some(tid),
             Pin::Mount { .. } | Pin::Owned(_) | Pin::ChildNamespace(_) => None,
         }
     }
 
     pub(crate) fn descriptor(self) -> Option<i32> {
         match self {
-            Pin::Descriptor { number, .. } | Pin::Socket { number, .. } => Some(number),
+            Pin::Descriptor { number, .. } | Pin::Socket { number, .. } | Pin::IoUring { number, .. } => Some(number),
             _ => None,
         }
     }
@@ -142,6 +153,7 @@ impl Snapshot {
             Holder::Socket { pid, tid, number } => Pin::Socket { pid, tid, number },
             Holder::Owned { nonuser } => Pin::Owned(self.nonuser(nonuser)),
             Holder::ChildNamespace { nonuser } => Pin::ChildNamespace(self.nonuser(nonuser)),
+            Holder::IoUring { pid, tid, number } => Pin::IoUring { pid, tid, number },
         }
     }
 

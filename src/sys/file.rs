@@ -245,6 +245,8 @@ pub fn status_at(directory: &Fd, path: &CStr) -> Result<Status, Errno> {
         uid: stat.st_uid,
         gid: stat.st_gid,
         mode: stat.st_mode,
+        #[allow(clippy::unnecessary_cast, reason = "the type of st_rdev differs between architectures")]
+        special: stat.st_rdev as u64,
     })
 }
 
@@ -268,6 +270,7 @@ fn statx_at(directory: &Fd, path: &CStr) -> Result<Status, Errno> {
         uid: statx.stx_uid,
         gid: statx.stx_gid,
         mode: statx.stx_mode.into(),
+        special: libc::makedev(statx.stx_rdev_major, statx.stx_rdev_minor),
     })
 }
 
@@ -290,6 +293,8 @@ pub struct Status {
     pub gid: libc::gid_t,
     /// The file type and permissions, see inode(7).
     pub mode: u32,
+    /// The device that a special file stands for.
+    special: u64,
 }
 
 impl Status {
@@ -309,6 +314,11 @@ impl Status {
 
     pub fn is_socket(&self) -> bool {
         self.mode & libc::S_IFMT == libc::S_IFSOCK
+    }
+
+    /// The device, if this is the special file of a character device.
+    pub fn character_device(&self) -> Option<u64> {
+        (self.mode & libc::S_IFMT == libc::S_IFCHR).then_some(self.special)
     }
 
     pub fn is_link(&self) -> bool {

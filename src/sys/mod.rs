@@ -9,6 +9,7 @@ pub mod child;
 pub mod clock;
 pub mod dir;
 pub mod file;
+pub mod helper;
 pub mod memory;
 pub mod mount;
 pub mod nsfs;

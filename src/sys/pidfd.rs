@@ -4,6 +4,7 @@ use super::file::Fd;
 use super::{Errno, check, worker};
 use std::cmp::Ordering;
 use std::ffi::{c_int, c_long};
+use std::mem::MaybeUninit;
 
 /// `PIDFD_GET_USER_NAMESPACE` (Linux 6.11).
 const PIDFD_GET_USER_NAMESPACE: libc::Ioctl = libc::_IO(0xff, 9);
@@ -42,10 +43,12 @@ pub fn duplicate(process: &Fd, number: i32) -> Result<Fd, Errno> {
     worker::guarded(duplicate).map(Fd::from_call)
 }
 
-/// The network namespace of a socket, close-on-exec; needs CAP_NET_ADMIN there.
+/// The network namespace of a socket, or of a tun or tap device, close-on-exec; needs CAP_NET_ADMIN there.
 pub fn network_namespace(socket: &Fd) -> Result<Fd, Errno> {
-    // SAFETY: the operation takes no argument.
-    check(unsafe { libc::ioctl(socket.raw(), SIOCGSKNS) }.into()).map(Fd::from_call)
+    // The driver of tun and tap devices reads a `struct ifreq`, whatever the operation.
+    let request = MaybeUninit::<libc::ifreq>::zeroed();
+    // SAFETY: the kernel reads at most the structure.
+    check(unsafe { libc::ioctl(socket.raw(), SIOCGSKNS, request.as_ptr()) }.into()).map(Fd::from_call)
 }
 
 /// Compares the descriptor tables of two threads, see kcmp(2). The TIDs are those of the caller's PID namespace.

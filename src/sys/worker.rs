@@ -113,7 +113,7 @@ pub fn run<T>(argument: &mut T, function: fn(&mut T), patience: u32) -> Result<E
 }
 
 /// Whether the kernel has clone3(2), and so CLONE_PIDFD. Valgrind has neither.
-fn is_available() -> bool {
+pub(super) fn is_available() -> bool {
     // SAFETY: the kernel reads nothing from a structure without a size, and refuses it.
     let refusal = check(unsafe { libc::syscall(libc::SYS_clone3, ptr::null::<c_void>(), 0 as c_long) });
     refusal == Err(Errno(libc::EINVAL))
@@ -230,7 +230,7 @@ pub fn are_many_left() -> bool {
 /// Waits for some microseconds; true if the worker has ended, or if the caller may only wait without a limit, since a
 /// security policy refuses ppoll(2). Must not change errno, which the worker uses: it is thread-local data. ppoll(2) does
 /// not if the time is over, and no signal can interrupt it.
-fn has_ended(pidfd: c_int, microseconds: u64) -> bool {
+pub(super) fn has_ended(pidfd: c_int, microseconds: u64) -> bool {
     let mut poll = libc::pollfd { fd: pidfd, events: libc::POLLIN, revents: 0 };
     // Seconds and nanoseconds, as the system call has them; `libc::timespec` can have 64 bits on 32-bit machines.
     let mut time: [c_long; 2] = [(microseconds / 1_000_000) as c_long, (microseconds % 1_000_000 * 1000) as c_long];
@@ -239,7 +239,7 @@ fn has_ended(pidfd: c_int, microseconds: u64) -> bool {
     unsafe { libc::syscall(libc::SYS_ppoll, &raw mut poll, 1 as c_long, time.as_mut_ptr(), no_mask, 0 as c_long) != 0 }
 }
 
-fn kill(pid: c_int, pidfd: c_int) {
+pub(super) fn kill(pid: c_int, pidfd: c_int) {
     let (number, none) = (c_long::from(libc::SIGKILL), ptr::null::<c_void>());
     // SAFETY: the call takes no other pointer.
     let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, c_long::from(pidfd), number, none, 0 as c_long) };

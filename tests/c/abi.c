@@ -94,7 +94,8 @@
     C(int, USERNS_PIN_MOUNT, 4) \
     C(int, USERNS_PIN_SOCKET, 5) \
     C(int, USERNS_PIN_OWNED, 6) \
-    C(int, USERNS_PIN_CHILD_NAMESPACE, 7)
+    C(int, USERNS_PIN_CHILD_NAMESPACE, 7) \
+    C(int, USERNS_PIN_IO_URING, 8)
 
 /* The enums, each of which is an unsigned integer of 32 bits. */
 #define ENUMS(E) \

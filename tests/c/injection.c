@@ -43,6 +43,7 @@ static const struct call {
     { CALL(lseek), { EINVAL, ESPIPE } },
     { CALL(pidfd_open), { EPERM, ESRCH, EINVAL, EMFILE, ENFILE, ENOMEM, ENOSYS } },
     { CALL(pidfd_getfd), { EPERM, ESRCH, EBADF, EMFILE, ENFILE, ENOSYS } },
+    { CALL(close_range), { EPERM, EINVAL, ENOMEM, EMFILE, ENOSYS } },
     { CALL(kcmp), { EPERM, ESRCH, EBADF, ENOSYS } },
     { CALL(clone), { EAGAIN, ENOMEM, EPERM, ENOSYS } },
     { CALL(clone3), { EPERM, ENOSYS } },
@@ -414,7 +415,8 @@ static bool says_gone(const struct fault *fault)
 
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (numbers[i] == number)
-            return fault->error == ENOENT || fault->error == ESRCH;
+            return fault->error == ENOENT || fault->error == ESRCH ||
+                   (number == __NR_pidfd_getfd && fault->error == EBADF); /* it is closed */
     return false;
 }
 

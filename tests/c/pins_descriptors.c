@@ -261,6 +261,34 @@ SITUATION(several_roots, IN_SANDBOX, "descriptors hold namespaces above and besi
     in_child(check_roots, fds);
 }
 
+/* ---- Detached mounts ---- */
+
+/* Detaches a copy of the mounts below a path, as open_tree(2) does; skips without that (Linux 5.2). */
+static int detach(const char *path)
+{
+    enum { OPEN_TREE = 428, CLONE = 1, RECURSIVE = 0x8000 };
+    int tree = (int)syscall(OPEN_TREE, AT_FDCWD, path, CLONE | RECURSIVE | O_CLOEXEC);
+
+    if (tree < 0)
+        skip("cannot detach mounts: %s", strerror(errno));
+    return tree;
+}
+
+SITUATION(detached_tree, IN_SANDBOX,
+          "a namespace inside detached mounts is visible only through a descriptor of its own")
+{
+    uint64_t inode;
+    int tree;
+
+    mount_tmpfs("/mnt");
+    inode = mount_left_user("/mnt/ns");
+    tree = detach("/mnt");
+    CHECK(umount2("/mnt/ns", MNT_DETACH) == 0);
+    CHECK(!finds(USERNS_SCAN_PINNED, inode)); /* as docs/visibility.md says */
+    CHECK(openat(tree, "ns", O_PATH | O_CLOEXEC) >= 0);
+    CHECK(finds(USERNS_SCAN_PINNED, inode));
+}
+
 /* ---- In flight ---- */
 
 static void send_descriptor(int socket, int fd)

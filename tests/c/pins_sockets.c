@@ -2,27 +2,6 @@
 #include "situation.h"
 #include "pins.h"
 
-static void *open_socket(void *argument)
-{
-    struct held *held = argument;
-    int network = open_left_network(held);
-
-    CHECK(setns(network, CLONE_NEWNET) == 0);
-    held->fd = socket(AF_INET, SOCK_DGRAM, 0);
-    CHECK(held->fd >= 0);
-    close(network);
-    return NULL;
-}
-
-/* For start(). In a thread that ends, because an ordinary user cannot leave the namespace again. */
-static void hold_socket(void *held)
-{
-    pthread_t thread;
-
-    CHECK(pthread_create(&thread, NULL, open_socket, held) == 0);
-    CHECK(pthread_join(thread, NULL) == 0);
-}
-
 SITUATION(socket_alone, IN_SANDBOX | BY_BPF, "a network namespace that only a socket holds")
 {
     struct held *held = shared(sizeof *held);
@@ -66,4 +45,110 @@ SITUATION(shared_socket, IN_SANDBOX | BY_BPF, "two processes have the same socke
         CHECK_EQ(userns_pin_descriptor(pins[i]), held->fd);
     }
     userns_free(snapshot);
+}
+
+/* ---- Devices of network interfaces ---- */
+
+static void *open_tun(void *argument)
+{
+    struct held *held = argument;
+    int network = open_left_network(held);
+
+    CHECK(setns(network, CLONE_NEWNET) == 0);
+    held->fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+    close(network);
+    return NULL;
+}
+
+/* For start(), like hold_socket(). */
+static void hold_tun(void *held)
+{
+    pthread_t thread;
+
+    CHECK(pthread_create(&thread, NULL, open_tun, held) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+}
+
+SITUATION(tun_device, IN_SANDBOX, "a network namespace that only /dev/net/tun holds")
+{
+    struct held *held = shared(sizeof *held);
+    pid_t pid = start(hold_tun, held);
+    struct userns_snapshot *snapshot;
+    const struct userns_pin *pin;
+
+    if (held->fd < 0)
+        skip("cannot open /dev/net/tun");
+    snapshot = scan_with(USERNS_SCAN_PINNED);
+    check_place(snapshot, held->inode);
+    pin = check_owned(only_pin(snapshot, held->inode), CLONE_NEWNET, held->other);
+    CHECK_EQ(userns_pin_kind(pin), USERNS_PIN_SOCKET);
+    CHECK(userns_pin_pid(pin) == pid && userns_pin_tid(pin) == pid);
+    CHECK_EQ(userns_pin_descriptor(pin), held->fd);
+    userns_free(snapshot);
+    CHECK(finds(USERNS_SCAN_SOCKETS, held->inode));
+    end(pid);
+    CHECK(!finds(USERNS_SCAN_SOCKETS, held->inode));
+}
+
+static size_t sockets_gap(uint64_t flags)
+{
+    struct userns_snapshot *snapshot = scan_with(flags);
+    size_t count = userns_gap_count(snapshot, USERNS_GAP_SOCKETS);
+
+    userns_free(snapshot);
+    return count;
+}
+
+SITUATION(unused_tun_device, IN_SANDBOX, "an O_PATH descriptor of /dev/net/tun holds nothing")
+{
+    size_t before = sockets_gap(USERNS_SCAN_PINNED);
+
+    if (open("/dev/net/tun", O_PATH | O_CLOEXEC) < 0)
+        skip("there is no /dev/net/tun");
+    CHECK_EQ(sockets_gap(USERNS_SCAN_PINNED), before);
+}
+
+/* Makes a macvtap interface and its device file; returns a descriptor of that. */
+static int open_macvtap(void)
+{
+    static const char make[] =
+        "exec 2>/dev/null; ip tuntap add userns0 mode tap && ip link set userns0 up &&"
+        " ip link add link userns0 name userns1 type macvtap && mount -t sysfs none /mnt &&"
+        " device=$(cat /mnt/class/net/userns1/tap*/dev) && umount /mnt && mount -t tmpfs none /mnt"
+        " && mknod /mnt/tap c ${device%:*} ${device#*:}";
+
+    CHECK(unshare(CLONE_NEWNET) == 0);
+    if (system(make) != 0)
+        skip("cannot make a macvtap interface");
+    return open("/mnt/tap", O_RDWR | O_CLOEXEC);
+}
+
+SITUATION(macvtap_device, IN_SANDBOX | AS_ROOT, "a macvtap device is counted")
+{
+    size_t before = sockets_gap(USERNS_SCAN_PINNED);
+    int fd = open_macvtap();
+
+    CHECK(fd >= 0);
+    CHECK_EQ(sockets_gap(USERNS_SCAN_PINNED), before + 1);
+    CHECK(close(fd) == 0);
+    CHECK_EQ(sockets_gap(USERNS_SCAN_PINNED), before);
+}
+
+/* ---- Sockets that a scan must not touch ---- */
+
+SITUATION(
+    unknown_classes, IN_SANDBOX,
+    "a duplicate would change the class of a socket, unless the cgroups tell that none has one")
+{
+    struct held *held = shared(sizeof *held);
+    char path[64];
+    size_t before;
+
+    start(hold_socket, held);
+    before = sockets_gap(USERNS_SCAN_SOCKETS);
+    CHECK(finds(USERNS_SCAN_SOCKETS, held->inode));
+    snprintf(path, sizeof path, "/proc/%d/task/%d/cgroup", (int)getpid(), (int)getpid());
+    CHECK(mount("/dev/null", path, NULL, MS_BIND, NULL) == 0);
+    CHECK(!finds(USERNS_SCAN_SOCKETS, held->inode));
+    CHECK(sockets_gap(USERNS_SCAN_SOCKETS) > before);
 }

@@ -4,7 +4,7 @@ use super::super::answer::Answer;
 use super::super::candidate::Candidate;
 use super::repeated::Repeated;
 use super::tables::{Table, Tables};
-use super::threads::{Thread, open_directory};
+use super::threads::{Entry, Thread, open_directory};
 use crate::error::Error;
 use crate::facts::{Gap, Holder, NamespaceType, Target, parse_link};
 use crate::observe::Context;
@@ -28,12 +28,12 @@ pub struct Descriptors {
     buffer: Vec<u8>,
 }
 
-/// A descriptor, and the text of its link.
-pub struct Entry<'t> {
-    pub number: i32,
-    pub link: &'t [u8],
-    /// The directory `fd` that it is in.
-    table: &'t Fd,
+/// What a descriptor refers to.
+pub enum Kind {
+    /// A namespace, which was recorded.
+    Namespace,
+    /// Another file; with the device, if it is the special file of a character device.
+    Other(Option<u64>),
 }
 
 /// Handles a descriptor.
@@ -70,7 +70,7 @@ impl Descriptors {
             return Ok(true);
         }
         let before = context.facts().holds.len();
-        let is_shown = self.read_table(context, thread, candidates, visit)?;
+        let is_shown = self.read_table(context, thread, candidates, table == Table::Unknown, visit)?;
         match table {
             Table::New(place) => self.tables.insert(place, thread.tid)?,
             _ => self.repeated.forget(&mut context.facts_mut().holds, before)?,
@@ -91,6 +91,7 @@ impl Descriptors {
         context: &mut Context,
         thread: &Thread,
         candidates: Option<Range<usize>>,
+        may_be_repeated: bool,
         visit: &mut Visit,
     ) -> Result<bool, Error> {
         let table = match open_directory(context.procfs, &thread.directory, c"fd")? {
@@ -98,11 +99,13 @@ impl Descriptors {
             Answer::Gone => return Ok(true),
             Answer::Refused(_) => return Ok(false),
         };
+        let mut read = |number| {
+            let may_read = context.limits.descriptors.take();
+            Ok::<_, Error>(may_read && read_descriptor(context, thread, &table, number, may_be_repeated, visit)?)
+        };
         if let Some((candidates, range)) = self.candidates.as_ref().zip(candidates) {
             for descriptor in &candidates[range] {
-                if !context.limits.descriptors.take()
-                    || !read_descriptor(context, thread, &table, descriptor.number, visit)?
-                {
+                if !read(descriptor.number)? {
                     return Ok(false);
                 }
             }
@@ -116,7 +119,7 @@ impl Descriptors {
                 Answer::Refused(_) => return Ok(false),
             };
             let Some(number) = parse::number(name) else { continue };
-            if !context.limits.descriptors.take() || !read_descriptor(context, thread, &table, number as i32, visit)? {
+            if !read(number as i32)? {
                 return Ok(false);
             }
         }
@@ -129,6 +132,7 @@ fn read_descriptor(
     thread: &Thread,
     table: &Fd,
     number: i32,
+    may_be_repeated: bool,
     visit: &mut Visit,
 ) -> Result<bool, Error> {
     let name = ShortPath::new(format_args!("{number}"));
@@ -136,14 +140,17 @@ fn read_descriptor(
     let procfs = context.procfs;
     let read = || procfs.read_link(table, name.as_c_str(), &mut text).map(<[u8]>::len);
     match Answer::settle(read)? {
-        Answer::Is(length) => visit(context, thread, Entry { number, link: &text[..length], table }).map(|()| true),
+        Answer::Is(length) => {
+            let entry = Entry { number, link: &text[..length], may_be_repeated, table };
+            visit(context, thread, entry).map(|()| true)
+        }
         Answer::Gone => Ok(true),
         Answer::Refused(_) => Ok(false),
     }
 }
 
-/// Records a descriptor of a namespace; false if it is of another file.
-pub fn record(context: &mut Context, thread: &Thread, entry: &Entry) -> Result<bool, Error> {
+/// Records a descriptor if it is of a namespace.
+pub fn record(context: &mut Context, thread: &Thread, entry: &Entry) -> Result<Kind, Error> {
     let procfs = context.procfs;
     let name = ShortPath::new(format_args!("{}", entry.number));
     let Some((namespace_type, inode)) = parse_link(entry.link) else {
@@ -162,14 +169,14 @@ pub fn record(context: &mut Context, thread: &Thread, entry: &Entry) -> Result<b
 
 /// Records a descriptor that was opened through a bind mount of a namespace, as ip-netns(8) does. Its link is the path of
 /// the mount, or `/` once that is unmounted, so only its device tells that it is a namespace.
-fn record_mounted(context: &mut Context, thread: &Thread, entry: &Entry, name: &CStr) -> Result<bool, Error> {
+fn record_mounted(context: &mut Context, thread: &Thread, entry: &Entry, name: &CStr) -> Result<Kind, Error> {
     if entry.link.first() != Some(&b'/') {
-        return Ok(false);
+        return Ok(Kind::Other(None));
     }
-    let Answer::Is(status) = Answer::of(file::status_at(entry.table, name))? else { return Ok(false) };
+    let Answer::Is(status) = Answer::of(file::status_at(entry.table, name))? else { return Ok(Kind::Other(None)) };
     let wanted = status.identity();
     if context.identity(wanted.inode) != Some(wanted) {
-        return Ok(false);
+        return Ok(Kind::Other(status.character_device()));
     }
     let procfs = context.procfs;
     let opened = file::open_at(entry.table, name, libc::O_PATH).and_then(|file| {
@@ -191,10 +198,10 @@ fn record_mounted(context: &mut Context, thread: &Thread, entry: &Entry, name: &
 }
 
 /// Records what is known about a descriptor of a namespace.
-fn hold(context: &mut Context, thread: &Thread, entry: &Entry, target: Option<Target>) -> Result<bool, Error> {
+fn hold(context: &mut Context, thread: &Thread, entry: &Entry, target: Option<Target>) -> Result<Kind, Error> {
     if let Some(target) = target {
         let Thread { pid, tid, .. } = *thread;
         context.hold(target, Holder::Descriptor { pid, tid, number: entry.number })?;
     }
-    Ok(true)
+    Ok(Kind::Namespace)
 }

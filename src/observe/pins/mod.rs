@@ -1,12 +1,14 @@
 //! The driver for pins: visits all threads of all members and runs the sources of pins on each.
 
 mod descriptors;
+mod devices;
 mod kernel_threads;
 mod links;
 mod lookup;
 mod mounts;
 mod overmounts;
 mod repeated;
+mod rings;
 mod sockets;
 mod tables;
 mod threads;
@@ -16,17 +18,18 @@ use super::answer::Answer;
 use super::visits::{self, Visits};
 use super::{Context, Procfs, bpf};
 use crate::error::Error;
-use crate::facts::{Gap, Holder, NamespaceType, Source, Target};
+use crate::facts::{Gap, Holder, NamespaceType, Source, Target, parse_socket_link};
 use crate::options::Wanted;
 use crate::sys::dir::Directory;
 use crate::sys::file::{self, Fd};
 use crate::util::arrays::{push, zeros};
 use crate::util::parse;
-use descriptors::Descriptors;
+use descriptors::{Descriptors, Kind};
+use devices::{Devices, TUN};
 use links::Links;
 use mounts::Mounts;
 use sockets::Sockets;
-use threads::{Thread, open_directory};
+use threads::{Entry, Thread, open_directory};
 
 /// The parts of a process that could not be read.
 #[derive(Clone, Copy, Default)]
@@ -40,6 +43,7 @@ struct Search<'c, 'p> {
     wanted: Wanted,
     descriptors: Descriptors,
     sockets: Sockets,
+    devices: Devices,
     mounts: Mounts,
     /// The PID of the caller.
     own: Option<i32>,
@@ -61,6 +65,7 @@ pub fn find(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
         wanted,
         descriptors: Descriptors::new(candidates.flatten(), same_pids),
         sockets: Sockets::new(same_pids),
+        devices: Devices::default(),
         mounts: Mounts::default(),
         own,
         buffer: Vec::new(),
@@ -213,16 +218,12 @@ impl Search<'_, '_> {
         if !self.wanted.pinned {
             return Ok(());
         }
-        let (sockets, wanted) = (&mut self.sockets, self.wanted);
-        let mut visit = |context: &mut Context, thread: &Thread, entry: descriptors::Entry| -> Result<(), Error> {
-            if descriptors::record(context, thread, &entry)? || !wanted.sockets {
-                return Ok(());
-            }
-            if let Some(inode) = sockets::parse_link(entry.link) {
-                let is_known = sockets.record(context, thread, entry.number, inode)?;
-                context.miss(Gap::Sockets, usize::from(!is_known));
-            }
-            Ok(())
+        let Search { sockets, devices, wanted, .. } = self;
+        let mut visit = |context: &mut Context, thread: &Thread, entry: Entry| match descriptors::record(
+            context, thread, &entry,
+        )? {
+            Kind::Namespace => Ok(()),
+            Kind::Other(device) => read_other(context, sockets, devices, wanted.sockets, thread, &entry, device),
         };
         missed.descriptors |= !self.descriptors.read(self.context, thread, &mut visit)?;
         missed.mounts |= match links.mount_namespace() {
@@ -236,10 +237,11 @@ impl Search<'_, '_> {
     }
 
     fn finish(self) -> Result<(), Error> {
-        let Search { context, wanted, mounts, .. } = self;
+        let Search { context, wanted, mounts, sockets, .. } = self;
         if !wanted.pinned {
             return Ok(());
         }
+        sockets.finish(context)?;
         mounts.finish(context)?;
         let unreadable = context.facts().gaps.count(Gap::Unreadable);
         context.miss(Gap::Descriptors, unreadable);
@@ -247,6 +249,35 @@ impl Search<'_, '_> {
         let empty = empty_mount_namespaces(context)?;
         context.miss(Gap::MountNamespaces, empty);
         Ok(())
+    }
+}
+
+/// Reads what a descriptor that is of no namespace holds.
+fn read_other(
+    context: &mut Context,
+    sockets: &mut Sockets,
+    devices: &mut Devices,
+    with_sockets: bool,
+    thread: &Thread,
+    entry: &Entry,
+    device: Option<u64>,
+) -> Result<(), Error> {
+    if entry.link == rings::LINK {
+        return rings::record(context, thread, entry, &mut |socket| match with_sockets {
+            true => sockets.add_registered(thread, entry, socket),
+            false => Ok(()),
+        });
+    }
+    if let Some(socket) = parse_socket_link(entry.link) {
+        return if with_sockets { sockets.add(thread, entry, socket) } else { Ok(()) };
+    }
+    match device {
+        Some(TUN) => sockets.add(thread, entry, 0),
+        Some(device) if devices.may_be_tap(context.procfs, device)? => {
+            context.miss(Gap::Sockets, 1);
+            Ok(())
+        }
+        _ => Ok(()),
     }
 }
 

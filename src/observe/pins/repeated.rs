@@ -8,8 +8,8 @@ use std::collections::TryReserveError;
 /// of one process then count once.
 #[derive(Default)]
 pub struct Repeated {
-    /// The namespaces and numbers of the descriptors so far.
-    known: IntMap<(Target, i32), ()>,
+    /// The namespaces and numbers of the descriptors so far, and whether these are of io_urings.
+    known: IntMap<(Target, i32, bool), ()>,
     /// The first hold that is not in `known`.
     next: usize,
 }
@@ -39,12 +39,15 @@ impl Repeated {
 
     fn enter(&mut self, hold: &Hold) -> Result<bool, TryReserveError> {
         match hold.holder {
-            Holder::Descriptor { number, .. } | Holder::Socket { number, .. } => {
-                self.known.try_reserve(1)?;
-                Ok(self.known.insert((hold.target, number), ()).is_none())
-            }
+            Holder::Descriptor { number, .. } => self.enter_number(hold.target, number, false),
+            Holder::IoUring { number, .. } => self.enter_number(hold.target, number, true),
             _ => Ok(true),
         }
+    }
+
+    fn enter_number(&mut self, target: Target, number: i32, is_ring: bool) -> Result<bool, TryReserveError> {
+        self.known.try_reserve(1)?;
+        Ok(self.known.insert((target, number, is_ring), ()).is_none())
     }
 }
 

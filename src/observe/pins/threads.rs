@@ -18,6 +18,16 @@ pub struct Thread {
     pub directory: Fd,
 }
 
+/// A descriptor of a thread, and the text of its link.
+pub struct Entry<'t> {
+    pub number: i32,
+    pub link: &'t [u8],
+    /// The table may be one that was read before, through another thread of the process.
+    pub may_be_repeated: bool,
+    /// The directory `fd` that it is in.
+    pub table: &'t Fd,
+}
+
 impl Thread {
     /// The thread-group leader of a process.
     pub fn leader(procfs: &Procfs, pid: i32) -> Result<Answer<Thread>, Error> {

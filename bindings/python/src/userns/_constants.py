@@ -76,3 +76,4 @@ class PinKind(_OpenEnum):
     SOCKET = 5
     OWNED = 6
     CHILD_NAMESPACE = 7
+    IO_URING = 8

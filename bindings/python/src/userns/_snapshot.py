@@ -254,7 +254,7 @@ class Pin(_Handle):
 
     @property
     def pid(self) -> Optional[int]:
-        """The process that is a member, holds a descriptor or socket, or sees the mount."""
+        """The process that is a member, holds a descriptor, socket or io_uring, or sees the mount."""
         return library.userns_pin_pid(self) or None
 
     @property
