@@ -72,6 +72,27 @@ static UNUSED void hold_descriptor(void *argument)
     held->inode = inode_of_fd(held->fd);
 }
 
+static UNUSED void *open_socket(void *argument)
+{
+    struct held *held = argument;
+    int network = open_left_network(held);
+
+    CHECK(setns(network, CLONE_NEWNET) == 0);
+    held->fd = socket(AF_INET, SOCK_DGRAM, 0);
+    CHECK(held->fd >= 0);
+    close(network);
+    return NULL;
+}
+
+/* For start(): a socket holds a network namespace. Made in a thread that ends, because an ordinary user cannot leave the namespace again. */
+static UNUSED void hold_socket(void *held)
+{
+    pthread_t thread;
+
+    CHECK(pthread_create(&thread, NULL, open_socket, held) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+}
+
 /* The function that a second thread runs before it sleeps. */
 struct task {
     void (*act)(void *);

@@ -2,27 +2,6 @@
 #include "situation.h"
 #include "pins.h"
 
-static void *open_socket(void *argument)
-{
-    struct held *held = argument;
-    int network = open_left_network(held);
-
-    CHECK(setns(network, CLONE_NEWNET) == 0);
-    held->fd = socket(AF_INET, SOCK_DGRAM, 0);
-    CHECK(held->fd >= 0);
-    close(network);
-    return NULL;
-}
-
-/* For start(). In a thread that ends, because an ordinary user cannot leave the namespace again. */
-static void hold_socket(void *held)
-{
-    pthread_t thread;
-
-    CHECK(pthread_create(&thread, NULL, open_socket, held) == 0);
-    CHECK(pthread_join(thread, NULL) == 0);
-}
-
 SITUATION(socket_alone, IN_SANDBOX | BY_BPF, "a network namespace that only a socket holds")
 {
     struct held *held = shared(sizeof *held);
