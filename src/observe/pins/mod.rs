@@ -110,6 +110,8 @@ impl Search<'_, '_> {
             }
         };
         self.descriptors.enter_process(self.context);
+        // Before anything is read, since a thread that calls execve(2) takes the place of the leader.
+        let is_alone = self.wanted.pinned && leader.is_only_one(self.context.procfs);
         let links = links::read(self.context, &leader, &Links::default())?;
         if links.is_empty() && file::status(&leader.directory).is_err() {
             return self.miss_hidden(pid);
@@ -120,8 +122,12 @@ impl Search<'_, '_> {
         }
         let mut missed = Missed::default();
         self.read_thread(&leader, &links, &mut missed)?;
-        if !leader.is_only_one(self.context.procfs) {
+        if !is_alone {
             self.visit_threads(&leader, &links, &mut missed)?;
+            // The leader can have been read when it had ended, and the other thread after it took its place.
+            if leader.is_only_one(self.context.procfs) {
+                self.miss_thread(pid, &mut missed);
+            }
         }
         if self.wanted.pinned {
             self.context.miss(Gap::Descriptors, missed.descriptors.into());
