@@ -98,7 +98,7 @@ impl Equipment {
     }
 }
 
-fn pipe() -> io::Result<[OwnedFd; 2]> {
+pub fn pipe() -> io::Result<[OwnedFd; 2]> {
     let mut ends = [-1; 2];
     // SAFETY: the call writes two numbers.
     succeeded(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) })?;

@@ -3,7 +3,8 @@
 use crate::machine;
 use crate::population::Population;
 use crate::sandbox::Sandbox;
-use crate::sleeper::{Equipment, empty_namespace, start_sleeper};
+use crate::sleeper::{Equipment, empty_namespace, pipe, start_sleeper};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::{process, ptr};
 
@@ -44,16 +45,18 @@ impl Sandbox {
 
     /// Starts one process that makes things and then sleeps.
     pub fn make(&self, make: impl FnOnce() -> io::Result<()>) -> Result<Sleepers, String> {
-        let (mut from, to) = io::pipe().map_err(|error| error.to_string())?;
+        let [mut from, to] = pipe().map_err(|error| error.to_string())?.map(File::from);
         let sleepers = Sleepers(());
         let act = || {
             let text = make().map_or_else(|error| error.to_string(), |()| "done".to_string());
             (&to).write_all(text.as_bytes())
         };
         start_sleeper(false, act).map_err(|error| error.to_string())?;
+        drop(to);
         let mut text = [0; 256];
         match from.read(&mut text).map(|length| String::from_utf8_lossy(&text[..length]).into_owned()) {
             Ok(text) if text == "done" => Ok(sleepers),
+            Ok(text) if text.is_empty() => Err("the process ended early".to_string()),
             Ok(text) => Err(text),
             Err(error) => Err(error.to_string()),
         }
