@@ -1,10 +1,10 @@
 //! The PID namespace that a procfs belongs to: pid_namespaces(7).
 
 use super::Procfs;
+use super::visits::PATIENCE;
 use crate::error::Error;
 use crate::facts::{NamespaceType, parse_link};
-use crate::sys::file;
-use crate::sys::if_any;
+use crate::sys::{file, if_any, worker};
 use crate::util::parse;
 use std::ffi::CStr;
 
@@ -29,7 +29,8 @@ impl PidNamespaces {
         if own == Some(INITIAL_PID_NAMESPACE) {
             return Ok(PidNamespaces { own, procfs: own });
         }
-        let procfs = match link_to_pid_namespace(procfs, c"1/ns/pid") {
+        let init = ask(procfs, |procfs| link_to_pid_namespace(procfs, c"1/ns/pid"))?.flatten();
+        let procfs = match init {
             None if own.is_some() && shows_callers_pid_namespace(procfs)? => own,
             init => init,
         };
@@ -67,10 +68,28 @@ pub fn is_initial(procfs: &Procfs, known: PidNamespaces) -> Result<bool, Error> 
     if known.procfs == Some(INITIAL_PID_NAMESPACE) {
         return Ok(true);
     }
+    // A kernel thread is never inside execve(2), so it answers.
+    Ok(ask(procfs, has_kernel_thread)?.transpose()?.unwrap_or(false))
+}
+
+fn has_kernel_thread(procfs: &Procfs) -> Result<bool, Error> {
     let mut stat = [0; 512];
     let opened = procfs.open_file(procfs.root(), c"2/stat");
     let stat = if_any(opened.and_then(|file| file::read_start(&file, &mut stat)))?;
     Ok(stat.and_then(flags_of).is_some_and(|flags| flags & PF_KTHREAD != 0))
+}
+
+struct Question<'p, T> {
+    procfs: &'p Procfs,
+    read: fn(&Procfs) -> T,
+    answer: Option<T>,
+}
+
+/// Reads process 1 or 2 in a worker, since in a container that can be any process. `None`: it does not answer.
+fn ask<T>(procfs: &Procfs, read: fn(&Procfs) -> T) -> Result<Option<T>, Error> {
+    let mut question = Question { procfs, read, answer: None };
+    worker::run(&mut question, |question| question.answer = Some((question.read)(question.procfs)), PATIENCE)?;
+    Ok(question.answer)
 }
 
 /// The flags in proc_pid_stat(5). They follow the name, which is in parentheses and can contain blanks and parentheses.

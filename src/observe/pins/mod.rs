@@ -31,6 +31,9 @@ use mounts::Mounts;
 use sockets::Sockets;
 use threads::{Entry, Thread, open_directory};
 
+/// So often a process is visited whose threads call execve(2) or end meanwhile.
+const MOST_VISITS: usize = 4;
+
 /// The parts of a process that could not be read.
 #[derive(Clone, Copy, Default)]
 struct Missed {
@@ -107,41 +110,76 @@ impl Visits for Search<'_, '_> {
 impl Search<'_, '_> {
     /// Visits the threads of a process, unless it has ended.
     fn visit_process(&mut self, pid: i32) -> Result<(), Error> {
+        let start = self.context.facts().holds.len();
+        for attempt in 1..=MOST_VISITS {
+            if self.visit_once(pid, attempt == MOST_VISITS)? {
+                return Ok(());
+            }
+            self.forget(pid, start);
+        }
+        self.miss(pid);
+        Ok(())
+    }
+
+    /// Forgets what a visit found, from this hold on; but not mounts, which other processes have, too.
+    fn forget(&mut self, pid: i32, start: usize) {
+        let holds = &mut self.context.facts_mut().holds;
+        let mut kept = start;
+        for index in start..holds.len() {
+            if matches!(holds[index].holder, Holder::Mount { .. }) {
+                holds[kept] = holds[index];
+                kept += 1;
+            }
+        }
+        holds.truncate(kept);
+        self.sockets.forget(pid);
+    }
+
+    /// False if a thread may have called execve(2) meanwhile. That thread takes the place of the thread-group leader, which
+    /// can have been read after it had ended, and the thread not at all.
+    fn visit_once(&mut self, pid: i32, is_last: bool) -> Result<bool, Error> {
         let leader = match Thread::leader(self.context.procfs, pid)? {
             Answer::Is(leader) => leader,
             Answer::Gone => return self.miss_hidden(pid),
             Answer::Refused(_) => {
                 self.miss(pid);
-                return Ok(());
+                return Ok(true);
             }
         };
         self.descriptors.enter_process(self.context);
+        let is_alone = self.wanted.pinned && leader.is_only_one(self.context.procfs);
         let links = links::read(self.context, &leader, &Links::default())?;
         if links.is_empty() && file::status(&leader.directory).is_err() {
             return self.miss_hidden(pid);
         }
         // Without pins the leader stands for all threads, as long as it lives.
-        if !self.wanted.pinned && !links.is_of_exited_thread() {
-            return Ok(());
+        let has_exited = links.is_of_exited_thread();
+        if !self.wanted.pinned && !has_exited {
+            return Ok(true);
         }
         let mut missed = Missed::default();
         self.read_thread(&leader, &links, &mut missed)?;
-        if !leader.is_only_one(self.context.procfs) {
-            self.visit_threads(&leader, &links, &mut missed)?;
+        let is_settled = match is_alone {
+            // A process can also close descriptors all the time.
+            true => !has_exited && (is_last || !self.descriptors.may_be_incomplete(self.context.procfs, &leader)),
+            false => self.visit_threads(&leader, &links, &mut missed)?,
+        };
+        if !is_settled && leader.is_alive(self.context.procfs) {
+            return Ok(false);
         }
         if self.wanted.pinned {
             self.context.miss(Gap::Descriptors, missed.descriptors.into());
             self.context.miss(Gap::Mounts, missed.mounts.into());
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Counts a process that BPF shows and procfs hides, unless it has ended.
-    fn miss_hidden(&mut self, pid: i32) -> Result<(), Error> {
+    fn miss_hidden(&mut self, pid: i32) -> Result<bool, Error> {
         if self.context.is_hidden(pid)? {
             self.miss(pid);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Counts a process of which nothing can be read.
@@ -153,16 +191,18 @@ impl Search<'_, '_> {
         }
     }
 
-    fn visit_threads(&mut self, leader: &Thread, links: &Links, missed: &mut Missed) -> Result<(), Error> {
+    /// Visits the threads besides the leader. False if all have ended that were there at first.
+    fn visit_threads(&mut self, leader: &Thread, links: &Links, missed: &mut Missed) -> Result<bool, Error> {
         let tasks = match open_directory(self.context.procfs, &leader.directory, c"task")? {
             Answer::Is(tasks) => tasks,
-            Answer::Gone => return Ok(()),
+            Answer::Gone => return Ok(true),
             Answer::Refused(_) => {
                 self.miss_thread(leader.pid, missed);
-                return Ok(());
+                return Ok(true);
             }
         };
         self.list_threads(&tasks, leader.pid, missed)?;
+        let mut last = None;
         for index in 0..self.tids.len() {
             let tid = self.tids[index];
             if tid == leader.pid {
@@ -170,7 +210,7 @@ impl Search<'_, '_> {
             }
             if !self.context.limits.threads.take() {
                 self.miss_thread(leader.pid, missed);
-                return Ok(());
+                return Ok(true);
             }
             let thread = match Thread::in_directory(self.context.procfs, &tasks, leader.pid, tid)? {
                 Answer::Is(thread) => thread,
@@ -182,8 +222,9 @@ impl Search<'_, '_> {
             };
             let own = links::read(self.context, &thread, links)?;
             self.read_thread(&thread, &own, missed)?;
+            last = Some(thread);
         }
-        Ok(())
+        Ok(last.is_some_and(|thread| thread.is_alive(self.context.procfs)))
     }
 
     fn list_threads(&mut self, tasks: &Fd, pid: i32, missed: &mut Missed) -> Result<(), Error> {

@@ -59,6 +59,13 @@ impl Thread {
         procfs.status_at(&self.directory, c"task").is_ok_and(|task| task.links == 3)
     }
 
+    /// Whether the thread has not exited: it has a mount namespace.
+    pub fn is_alive(&self, procfs: &Procfs) -> bool {
+        let mut text = [0; 48];
+        let read = || procfs.read_link(&self.directory, c"ns/mnt", &mut text).map(<[u8]>::len);
+        !matches!(Answer::settle(read), Ok(Answer::Gone))
+    }
+
     /// Whether the thread has this mount namespace and root directory.
     pub fn has_view(&self, procfs: &Procfs, mount_namespace: u64, root: Place) -> Result<bool, Error> {
         let mut text = [0; 48];
