@@ -335,6 +335,31 @@ enum userns_pin_kind {
      * The PID namespace has a child PID namespace. See userns_pin_nonuser().
      */
     USERNS_PIN_CHILD_NAMESPACE = 7,
+    /**
+     * A file is open that was opened with credentials of the user namespace (the kernel's
+     * f_cred). Only BPF shows this kind and the next two (USERNS_SCAN_BPF, from Linux 6.4 on).
+     * They are listed only if the process that has the descriptor is neither in the user
+     * namespace nor in a descendant of it; otherwise it keeps the user namespace anyway. See
+     * userns_pin_pid(), userns_pin_tid() and userns_pin_descriptor().
+     */
+    USERNS_PIN_CREDENTIALS = 9,
+    /**
+     * A socket is open whose peer has, or had, credentials of the user namespace (the
+     * kernel's sk_peer_cred, see SO_PEERCRED in unix(7)). The peer can have ended. See
+     * USERNS_PIN_CREDENTIALS.
+     */
+    USERNS_PIN_PEER = 10,
+    /**
+     * A file is open on a file system that was mounted in the user namespace, such as a
+     * tmpfs, mqueue or procfs (the kernel's s_user_ns). See USERNS_PIN_CREDENTIALS.
+     */
+    USERNS_PIN_FILE_SYSTEM = 11,
+    /**
+     * A pidfd (pidfd_open(2)) is open, of a process that was in the PID namespace and has
+     * ended. Only BPF shows this kind (USERNS_SCAN_BPF, from Linux 6.9 on). See
+     * userns_pin_pid(), userns_pin_tid() and userns_pin_descriptor().
+     */
+    USERNS_PIN_PIDFD = 12,
 };
 
 /**
@@ -934,7 +959,7 @@ enum userns_pin_kind userns_pin_kind(const struct userns_pin *pin);
 
 /**
  * Get the process of a pin: the member, the process whose thread will create children, the
- * holder of the descriptor or socket, or the process with the smallest PID that sees the
+ * holder of the descriptor or file, or the process with the smallest PID that sees the
  * mount. A kernel thread stands for a mount only if no other process sees it.
  *
  * Returns a PID as the scanned procfs numbers it; 0 for the other kinds.
@@ -944,9 +969,9 @@ enum userns_pin_kind userns_pin_kind(const struct userns_pin *pin);
 pid_t userns_pin_pid(const struct userns_pin *pin);
 
 /**
- * Get the thread of a pin, for USERNS_PIN_MEMBER, USERNS_PIN_FOR_CHILDREN,
- * USERNS_PIN_DESCRIPTOR and USERNS_PIN_SOCKET. It differs from userns_pin_pid() if the
- * thread has namespaces or a descriptor table of its own.
+ * Get the thread of a pin, for USERNS_PIN_MEMBER, USERNS_PIN_FOR_CHILDREN and all kinds that
+ * have a descriptor. It differs from userns_pin_pid() if the thread has namespaces or a
+ * descriptor table of its own.
  *
  * Returns a TID as the scanned procfs numbers it; 0 for the other kinds.
  *
@@ -955,8 +980,8 @@ pid_t userns_pin_pid(const struct userns_pin *pin);
 pid_t userns_pin_tid(const struct userns_pin *pin);
 
 /**
- * Get the descriptor number of a USERNS_PIN_DESCRIPTOR or USERNS_PIN_SOCKET. The descriptor
- * is /proc/PID/task/TID/fd/NUMBER.
+ * Get the descriptor number of a pin whose kind has one, see enum userns_pin_kind. The
+ * descriptor is /proc/PID/task/TID/fd/NUMBER.
  *
  * Returns -1 for the other kinds and for NULL.
  *

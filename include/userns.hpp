@@ -94,6 +94,10 @@ enum class pin_kind : std::uint32_t {
     socket = USERNS_PIN_SOCKET,
     owned = USERNS_PIN_OWNED,
     child_namespace = USERNS_PIN_CHILD_NAMESPACE,
+    credentials = USERNS_PIN_CREDENTIALS,
+    peer = USERNS_PIN_PEER,
+    file_system = USERNS_PIN_FILE_SYSTEM,
+    pidfd = USERNS_PIN_PIDFD,
 };
 
 /* ---- Types ---- */

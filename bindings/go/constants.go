@@ -120,6 +120,10 @@ const (
 	PinSocket         PinKind = C.USERNS_PIN_SOCKET
 	PinOwned          PinKind = C.USERNS_PIN_OWNED
 	PinChildNamespace PinKind = C.USERNS_PIN_CHILD_NAMESPACE
+	PinCredentials    PinKind = C.USERNS_PIN_CREDENTIALS
+	PinPeer           PinKind = C.USERNS_PIN_PEER
+	PinFileSystem     PinKind = C.USERNS_PIN_FILE_SYSTEM
+	PinPidfd          PinKind = C.USERNS_PIN_PIDFD
 )
 
 // String returns the name of the kind.
@@ -139,6 +143,14 @@ func (k PinKind) String() string {
 		return "owned"
 	case PinChildNamespace:
 		return "child namespace"
+	case PinCredentials:
+		return "credentials"
+	case PinPeer:
+		return "peer"
+	case PinFileSystem:
+		return "file system"
+	case PinPidfd:
+		return "pidfd"
 	}
 	return fmt.Sprintf("pin kind %d", uint32(k))
 }

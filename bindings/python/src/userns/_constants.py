@@ -76,3 +76,7 @@ class PinKind(_OpenEnum):
     SOCKET = 5
     OWNED = 6
     CHILD_NAMESPACE = 7
+    CREDENTIALS = 9
+    PEER = 10
+    FILE_SYSTEM = 11
+    PIDFD = 12
