@@ -37,6 +37,8 @@
 //!         if (SOCKETS && inode->i_rdev == TUN) {          // its private_data begins with a struct sock
 //!             sock = file->private_data;
 //!             record_any_namespace(SOCKET, &sock->sk_net->ns);
+//!         } else if (SOCKETS && is_dynamic(MAJOR(inode->i_rdev))) {
+//!             record_descriptor(CANDIDATE);               // perhaps a macvtap, which has no number of its own
 //!         }
 //!     }
 //!     record_user(CREDENTIALS, file->f_cred->user_ns);
@@ -66,6 +68,7 @@ use super::schema::{btf_type, member};
 use super::tables::{Descriptor, Reason};
 use super::{NSFS_MAGIC, SOCKFS_MAGIC};
 use crate::error::Error;
+use std::ops::Range;
 
 /// `ANON_INODE_FS_MAGIC` of linux/magic.h.
 const ANON_INODE_FS_MAGIC: i32 = 0x0904_1934;
@@ -76,6 +79,10 @@ const PID_FS_MAGIC: i32 = 0x5049_4446;
 /// The number of the device /dev/net/tun, as the kernel has it: `MKDEV(MISC_MAJOR, TUN_MINOR)`.
 const TUN: i32 = 10 << 20 | 200;
 
+/// The numbers of devices with a major number that the kernel allots when a driver is loaded: `CHRDEV_MAJOR_DYN_END` and
+/// `CHRDEV_MAJOR_DYN_EXT_END` to `_START` of include/linux/fs.h.
+const DYNAMIC: [Range<i32>; 2] = [234 << 20..255 << 20, 384 << 20..512 << 20];
+
 /// The name of the file of an io_uring, and its first bytes, which no other anonymous file of that length has.
 const RING: &str = "[io_uring]";
 const RING_START: [u8; 4] = *b"[io_";
@@ -84,7 +91,7 @@ pub fn program(target: Target, sockets: bool) -> Result<Program, Error> {
     let mut code = Assembler::new(target);
     let [next, last, credentials] = code.labels(["next", "last", "credentials"]);
     let [namespace, socket, device, sock] = code.labels(["namespace", "socket", "device", "sock"]);
-    let [pidfd, any] = code.labels(["pidfd", "any"]);
+    let [pidfd, any, candidate] = code.labels(["pidfd", "any", "candidate"]);
     code.read_context(next, last);
     code.stx(FP + stack::FILE, FILE);
     code.prologue(next);
@@ -96,10 +103,19 @@ pub fn program(target: Target, sockets: bool) -> Result<Program, Error> {
     if sockets {
         code.read(R1, INODE, member!(inode.i_rdev));
         code.jeq(R1, TUN, device);
+        for Range { start, end } in DYNAMIC {
+            let [outside] = code.labels(["other_major"]);
+            code.jlt(R1, start, outside);
+            code.jlt(R1, end, candidate);
+            code.bind(outside);
+        }
     }
     code.jeq(R2, PID_FS_MAGIC, pidfd);
     code.jne(R2, ANON_INODE_FS_MAGIC, credentials);
-    code.record_ring(credentials, next);
+    code.find_ring(credentials);
+    code.bind(candidate);
+    code.record_descriptor(Reason::Candidate as i32, next);
+    code.ja(credentials);
 
     code.bind(socket);
     code.container_of(INODE, member!(socket_alloc.vfs_inode));
@@ -149,18 +165,16 @@ pub fn program(target: Target, sockets: bool) -> Result<Program, Error> {
 }
 
 impl Builder<'_> {
-    /// Records FILE if it is an io_uring, and goes to `done`.
-    fn record_ring(&mut self, done: Label, next: Label) {
+    /// Goes to `otherwise` if FILE is not an io_uring.
+    fn find_ring(&mut self, otherwise: Label) {
         self.read(R1, FILE, member!(file.f_path.dentry));
         self.read(R2, R1, member!(dentry.d_name.len));
-        self.jne(R2, RING.len() as i32, done);
+        self.jne(R2, RING.len() as i32, otherwise);
         self.read(R1, R1, member!(dentry.d_name.name));
         // The verifier knows no strings. Any struct that begins with a number lets the program read the first bytes.
         self.cast_untrusted(R1, R1, btf_type!(upid));
         self.read(R1, R1, member!(upid.nr));
-        self.jne(R1, i32::from_ne_bytes(RING_START), done);
-        self.record_descriptor(Reason::Candidate as i32, next);
-        self.ja(done);
+        self.jne(R1, i32::from_ne_bytes(RING_START), otherwise);
     }
 
     /// `NS = ` the PID namespace of the ended process of the pidfd INODE. Goes to `otherwise` if the process has not ended.
