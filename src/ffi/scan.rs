@@ -9,23 +9,23 @@ use std::ptr;
 /// options->flags: also find namespaces without processes, and what keeps each namespace
 /// alive, see userns_pins(). Includes USERNS_SCAN_OWNED.
 ///
-/// The scan reads the links of all descriptors of all threads, and the mounts of each
-/// (mount namespace, root directory) pair. With USERNS_SCAN_BPF it reads only the
-/// descriptors that refer to namespaces or, with USERNS_SCAN_SOCKETS, to sockets. It opens
-/// only files that it has already identified as namespaces, and never resolves a path that
-/// could block on an unresponsive file server. Descriptors in flight over a UNIX socket
-/// (unix(7)) are not visible. Opening mounted namespaces needs Linux 5.12. Opening an
-/// overmounted one needs CAP_SYS_ADMIN and CAP_SYS_CHROOT, and a mount namespace that the
-/// caller's own user namespace owns; a short-lived child process does it in a copy of the
-/// mount namespace.
+/// The scan reads the links of all descriptors of all threads, and the mounts of each (mount
+/// namespace, root directory) pair. With USERNS_SCAN_BPF, from Linux 6.4 on, a BPF program
+/// tells what most descriptors refer to, and only the others are read. It opens only files that
+/// it has already identified as namespaces, and never resolves a path that could block on an
+/// unresponsive file server. Descriptors in flight over a UNIX socket (unix(7)) are not visible. Opening mounted
+/// namespaces needs Linux 5.12. Opening an overmounted one needs CAP_SYS_ADMIN and
+/// CAP_SYS_CHROOT, and a mount namespace that the caller's own user namespace owns; a
+/// short-lived child process does it in a copy of the mount namespace.
 pub const USERNS_SCAN_PINNED: u64 = 0x1;
 /// options->flags: USERNS_SCAN_PINNED, and also find network namespaces that only a socket
-/// keeps alive. The scan briefly duplicates every socket of every process. This needs
-/// permission for PTRACE_MODE_ATTACH_REALCREDS (ptrace(2)), CAP_NET_ADMIN in the user namespace
-/// that owns the network namespace, Linux 5.6, and a procfs of the caller's own PID namespace.
-/// If the process closes its socket while the scan has the duplicate, the scan closes the last
-/// reference. This can block: on SO_LINGER (socket(7)), or, if the process has put a file in
-/// place of the socket, on a file server.
+/// keeps alive. With USERNS_SCAN_BPF, from Linux 6.4 on, this duplicates nothing, and needs no
+/// more than USERNS_SCAN_BPF does. Without, the scan briefly duplicates every socket of every
+/// process. This needs permission for PTRACE_MODE_ATTACH_REALCREDS (ptrace(2)), CAP_NET_ADMIN
+/// in the user namespace that owns the network namespace, Linux 5.6, and a procfs of the
+/// caller's own PID namespace. If the process closes its socket while the scan has the
+/// duplicate, the scan closes the last reference. This can block: on SO_LINGER (socket(7)), or,
+/// if the process has put a file in place of the socket, on a file server.
 pub const USERNS_SCAN_SOCKETS: u64 = 0x2;
 /// options->flags: also find the nonuser namespaces that each user namespace owns, see
 /// userns_owned(), and user namespaces without processes that own a namespace of a process.
@@ -45,10 +45,12 @@ pub const USERNS_SCAN_NAMES: u64 = 0x8;
 ///
 /// The result differs only in visibility. BPF shows processes that procfs denies or hides (hidepid,
 /// see proc(5)), so USERNS_GAP_UNREADABLE is never set. Processes that a security module
-/// hides from BPF are missing and not counted. Data for other flags still comes from procfs,
-/// with its permission checks. A process that procfs hides has an empty name and is counted
-/// in USERNS_GAP_NAMES and USERNS_GAP_MOUNTS; it is counted in USERNS_GAP_DESCRIPTORS only if
-/// it holds a descriptor of a namespace.
+/// hides from BPF are missing and not counted. From Linux 6.4 on, BPF also tells what the
+/// descriptors of all processes keep, and shows kinds of pins that procfs does not, see
+/// USERNS_PIN_CREDENTIALS. Other data for other flags still comes from procfs, with its
+/// permission checks. A process that procfs hides has an empty name and is counted in
+/// USERNS_GAP_NAMES and USERNS_GAP_MOUNTS; it is counted in USERNS_GAP_DESCRIPTORS only if it
+/// has an io_uring, or, before Linux 6.4, a descriptor of a namespace.
 pub const USERNS_SCAN_BPF: u64 = 0x10;
 
 /// The options of a scan. Initialize with USERNS_OPTIONS_INIT, then set fields:
