@@ -103,24 +103,26 @@
  * options->flags: also find namespaces without processes, and what keeps each namespace
  * alive, see userns_pins(). Includes USERNS_SCAN_OWNED.
  *
- * The scan reads the links of all descriptors of all threads, and the mounts of each
- * (mount namespace, root directory) pair. With USERNS_SCAN_BPF it reads only the
- * descriptors that refer to namespaces or, with USERNS_SCAN_SOCKETS, to sockets. It opens
- * only files that it has already identified as namespaces, and never resolves a path that
- * could block on an unresponsive file server. Descriptors in flight over a UNIX socket
- * (unix(7)) are not visible. Opening mounted namespaces needs Linux 5.12. Opening an
- * overmounted one needs CAP_SYS_ADMIN and CAP_SYS_CHROOT, and a mount namespace that the
- * caller's own user namespace owns; a short-lived child process does it in a copy of the
- * mount namespace.
+ * The scan reads the links of all descriptors of all threads, and the mounts of each (mount
+ * namespace, root directory) pair. With USERNS_SCAN_BPF, from Linux 6.4 on, a BPF program
+ * tells what most descriptors refer to, and only the others are read. It opens only files that
+ * it has already identified as namespaces, and never resolves a path that could block on an
+ * unresponsive file server. Descriptors in flight over a UNIX socket (unix(7)) are not visible. Opening mounted
+ * namespaces needs Linux 5.12. Opening an overmounted one needs CAP_SYS_ADMIN and
+ * CAP_SYS_CHROOT, and a mount namespace that the caller's own user namespace owns; a
+ * short-lived child process does it in a copy of the mount namespace.
  */
 #define USERNS_SCAN_PINNED UINT64_C(0x1)
 
 /**
  * options->flags: USERNS_SCAN_PINNED, and also find network namespaces that only a socket
- * keeps alive. The scan briefly duplicates every socket of every process, as USERNS_SCAN_PINNED
- * does only with descriptors of tun and tap devices. This needs permission for PTRACE_MODE_ATTACH_REALCREDS (ptrace(2)), CAP_NET_ADMIN in the
- * user namespace that owns the network namespace, Linux 5.9, and a procfs of the caller's own
- * PID namespace.
+ * keeps alive. With USERNS_SCAN_BPF, from Linux 6.4 on, this duplicates nothing, and needs no
+ * more than USERNS_SCAN_BPF does.
+ *
+ * Without, the scan briefly duplicates every socket of every process, as USERNS_SCAN_PINNED
+ * does only with descriptors of tun and tap devices. This needs permission for
+ * PTRACE_MODE_ATTACH_REALCREDS (ptrace(2)), CAP_NET_ADMIN in the user namespace that owns the
+ * network namespace, Linux 5.9, and a procfs of the caller's own PID namespace.
  *
  * A duplicate would give the socket the network class of the caller. So the scan duplicates
  * nothing if a cgroup controller for these, net_cls or net_prio, is in use (cgroups(7)).
@@ -130,8 +132,8 @@
  * duplicates. If it does not answer, the scan goes on without it after half a second at most,
  * and spends about two seconds on this altogether. The child remains until the server answers
  * or ends, without memory and descriptors of the caller; it delays the end of a PID namespace.
- * It is then a zombie until a later scan needs a child for this. With four such children, a scan
- * duplicates nothing.
+ * It is then a zombie until a later scan needs a child for this. With four such children, a
+ * scan duplicates nothing.
  *
  * The scan can be the last to close a socket. Its owner does not wait then, if it has set
  * SO_LINGER (socket(7)).
@@ -163,10 +165,12 @@
  *
  * The result differs only in visibility. BPF shows processes that procfs denies or hides (hidepid,
  * see proc(5)), so USERNS_GAP_UNREADABLE is never set. Processes that a security module
- * hides from BPF are missing and not counted. Data for other flags still comes from procfs,
- * with its permission checks. A process that procfs hides has an empty name and is counted
- * in USERNS_GAP_NAMES and USERNS_GAP_MOUNTS; it is counted in USERNS_GAP_DESCRIPTORS only if
- * it holds a descriptor of a namespace.
+ * hides from BPF are missing and not counted. From Linux 6.4 on, BPF also tells what the
+ * descriptors of all processes keep, and shows kinds of pins that procfs does not, see
+ * USERNS_PIN_CREDENTIALS. Other data for other flags still comes from procfs, with its
+ * permission checks. A process that procfs hides has an empty name and is counted in
+ * USERNS_GAP_NAMES and USERNS_GAP_MOUNTS; it is counted in USERNS_GAP_DESCRIPTORS only if it
+ * has an io_uring, or, before Linux 6.4, a descriptor of a namespace.
  */
 #define USERNS_SCAN_BPF UINT64_C(0x10)
 
@@ -358,6 +362,31 @@ enum userns_pin_kind {
      * kernel does not tell.
      */
     USERNS_PIN_IO_URING = 8,
+    /**
+     * A file is open that was opened with credentials of the user namespace (the kernel's
+     * f_cred). Only BPF shows this kind and the next two (USERNS_SCAN_BPF, from Linux 6.4 on).
+     * They are listed only if the process that has the descriptor is neither in the user
+     * namespace nor in a descendant of it; otherwise it keeps the user namespace anyway. See
+     * userns_pin_pid(), userns_pin_tid() and userns_pin_descriptor().
+     */
+    USERNS_PIN_CREDENTIALS = 9,
+    /**
+     * A socket is open whose peer has, or had, credentials of the user namespace (the
+     * kernel's sk_peer_cred, see SO_PEERCRED in unix(7)). The peer can have ended. See
+     * USERNS_PIN_CREDENTIALS.
+     */
+    USERNS_PIN_PEER = 10,
+    /**
+     * A file is open on a file system that was mounted in the user namespace, such as a
+     * tmpfs, mqueue or procfs (the kernel's s_user_ns). See USERNS_PIN_CREDENTIALS.
+     */
+    USERNS_PIN_FILE_SYSTEM = 11,
+    /**
+     * A pidfd (pidfd_open(2)) is open, of a process that was in the PID namespace and has
+     * ended. Only BPF shows this kind (USERNS_SCAN_BPF, from Linux 6.9 on). See
+     * userns_pin_pid(), userns_pin_tid() and userns_pin_descriptor().
+     */
+    USERNS_PIN_PIDFD = 12,
 };
 
 /**
@@ -957,8 +986,8 @@ enum userns_pin_kind userns_pin_kind(const struct userns_pin *pin);
 
 /**
  * Get the process of a pin: the member, the process whose thread will create children, the
- * holder of the descriptor, socket or io_uring, or the process with the smallest PID that
- * sees the mount. A kernel thread stands for a mount only if no other process sees it.
+ * holder of the descriptor or file, or the process with the smallest PID that sees the
+ * mount. A kernel thread stands for a mount only if no other process sees it.
  *
  * Returns a PID as the scanned procfs numbers it; 0 for the other kinds.
  *
@@ -967,9 +996,9 @@ enum userns_pin_kind userns_pin_kind(const struct userns_pin *pin);
 pid_t userns_pin_pid(const struct userns_pin *pin);
 
 /**
- * Get the thread of a pin, for USERNS_PIN_MEMBER, USERNS_PIN_FOR_CHILDREN,
- * USERNS_PIN_DESCRIPTOR, USERNS_PIN_SOCKET and USERNS_PIN_IO_URING. It differs from userns_pin_pid() if the
- * thread has namespaces or a descriptor table of its own.
+ * Get the thread of a pin, for USERNS_PIN_MEMBER, USERNS_PIN_FOR_CHILDREN and all kinds that
+ * have a descriptor. It differs from userns_pin_pid() if the thread has namespaces or a
+ * descriptor table of its own.
  *
  * Returns a TID as the scanned procfs numbers it; 0 for the other kinds.
  *
@@ -978,8 +1007,8 @@ pid_t userns_pin_pid(const struct userns_pin *pin);
 pid_t userns_pin_tid(const struct userns_pin *pin);
 
 /**
- * Get the descriptor number of a USERNS_PIN_DESCRIPTOR, USERNS_PIN_SOCKET or
- * USERNS_PIN_IO_URING. The descriptor is /proc/PID/task/TID/fd/NUMBER.
+ * Get the descriptor number of a pin whose kind has one, see enum userns_pin_kind. The
+ * descriptor is /proc/PID/task/TID/fd/NUMBER.
  *
  * Returns -1 for the other kinds and for NULL.
  *

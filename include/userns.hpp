@@ -95,6 +95,10 @@ enum class pin_kind : std::uint32_t {
     owned = USERNS_PIN_OWNED,
     child_namespace = USERNS_PIN_CHILD_NAMESPACE,
     io_uring = USERNS_PIN_IO_URING,
+    credentials = USERNS_PIN_CREDENTIALS,
+    peer = USERNS_PIN_PEER,
+    file_system = USERNS_PIN_FILE_SYSTEM,
+    pidfd = USERNS_PIN_PIDFD,
 };
 
 /* ---- Types ---- */

@@ -121,6 +121,10 @@ const (
 	PinOwned          PinKind = C.USERNS_PIN_OWNED
 	PinChildNamespace PinKind = C.USERNS_PIN_CHILD_NAMESPACE
 	PinIoUring        PinKind = C.USERNS_PIN_IO_URING
+	PinCredentials    PinKind = C.USERNS_PIN_CREDENTIALS
+	PinPeer           PinKind = C.USERNS_PIN_PEER
+	PinFileSystem     PinKind = C.USERNS_PIN_FILE_SYSTEM
+	PinPidfd          PinKind = C.USERNS_PIN_PIDFD
 )
 
 // String returns the name of the kind.
@@ -142,6 +146,14 @@ func (k PinKind) String() string {
 		return "child namespace"
 	case PinIoUring:
 		return "io_uring"
+	case PinCredentials:
+		return "credentials"
+	case PinPeer:
+		return "peer"
+	case PinFileSystem:
+		return "file system"
+	case PinPidfd:
+		return "pidfd"
 	}
 	return fmt.Sprintf("pin kind %d", uint32(k))
 }

@@ -112,6 +112,18 @@ static void put_group(const struct view *view, const struct userns_pin *const *p
     case USERNS_PIN_IO_URING:
         put("registered with io_uring:");
         break;
+    case USERNS_PIN_CREDENTIALS:
+        put("credentials of open %s:", count == 1 ? "file" : "files");
+        break;
+    case USERNS_PIN_PEER:
+        put("peer of %s:", count == 1 ? "socket" : "sockets");
+        break;
+    case USERNS_PIN_FILE_SYSTEM:
+        put("file system of open %s:", count == 1 ? "file" : "files");
+        break;
+    case USERNS_PIN_PIDFD:
+        put(count == 1 ? "pidfd of an ended process:" : "pidfds of ended processes:");
+        break;
     default: /* of a newer library than this program was compiled for */
         put("unknown:");
     }

@@ -35,6 +35,23 @@ pub enum userns_pin_kind {
     /// userns_pin_descriptor(), which is the descriptor of the io_uring. Before Linux 6.16 the
     /// kernel does not tell.
     USERNS_PIN_IO_URING = 8,
+    /// A file is open that was opened with credentials of the user namespace (the kernel's
+    /// f_cred). Only BPF shows this kind and the next two (USERNS_SCAN_BPF, from Linux 6.4 on).
+    /// They are listed only if the process that has the descriptor is neither in the user
+    /// namespace nor in a descendant of it; otherwise it keeps the user namespace anyway. See
+    /// userns_pin_pid(), userns_pin_tid() and userns_pin_descriptor().
+    USERNS_PIN_CREDENTIALS = 9,
+    /// A socket is open whose peer has, or had, credentials of the user namespace (the
+    /// kernel's sk_peer_cred, see SO_PEERCRED in unix(7)). The peer can have ended. See
+    /// USERNS_PIN_CREDENTIALS.
+    USERNS_PIN_PEER = 10,
+    /// A file is open on a file system that was mounted in the user namespace, such as a
+    /// tmpfs, mqueue or procfs (the kernel's s_user_ns). See USERNS_PIN_CREDENTIALS.
+    USERNS_PIN_FILE_SYSTEM = 11,
+    /// A pidfd (pidfd_open(2)) is open, of a process that was in the PID namespace and has
+    /// ended. Only BPF shows this kind (USERNS_SCAN_BPF, from Linux 6.9 on). See
+    /// userns_pin_pid(), userns_pin_tid() and userns_pin_descriptor().
+    USERNS_PIN_PIDFD = 12,
 }
 
 /// A reason why the kernel keeps a namespace.
@@ -66,12 +83,16 @@ pub unsafe extern "C" fn userns_pin_kind(pin: *const userns_pin) -> MaybeUninit<
         Pin::Owned(_) => userns_pin_kind::USERNS_PIN_OWNED,
         Pin::ChildNamespace(_) => userns_pin_kind::USERNS_PIN_CHILD_NAMESPACE,
         Pin::IoUring { .. } => userns_pin_kind::USERNS_PIN_IO_URING,
+        Pin::Credentials { .. } => userns_pin_kind::USERNS_PIN_CREDENTIALS,
+        Pin::Peer { .. } => userns_pin_kind::USERNS_PIN_PEER,
+        Pin::FileSystem { .. } => userns_pin_kind::USERNS_PIN_FILE_SYSTEM,
+        Pin::Pidfd { .. } => userns_pin_kind::USERNS_PIN_PIDFD,
     }))
 }
 
 /// Get the process of a pin: the member, the process whose thread will create children, the
-/// holder of the descriptor, socket or io_uring, or the process with the smallest PID that
-/// sees the mount. A kernel thread stands for a mount only if no other process sees it.
+/// holder of the descriptor or file, or the process with the smallest PID that sees the
+/// mount. A kernel thread stands for a mount only if no other process sees it.
 ///
 /// Returns a PID as the scanned procfs numbers it; 0 for the other kinds.
 ///
@@ -82,9 +103,9 @@ pub unsafe extern "C" fn userns_pin_pid(pin: *const userns_pin) -> libc::pid_t {
     unsafe { pin.as_ref() }.and_then(|pin| pin.pin().pid()).unwrap_or(0)
 }
 
-/// Get the thread of a pin, for USERNS_PIN_MEMBER, USERNS_PIN_FOR_CHILDREN,
-/// USERNS_PIN_DESCRIPTOR, USERNS_PIN_SOCKET and USERNS_PIN_IO_URING. It differs from userns_pin_pid() if the
-/// thread has namespaces or a descriptor table of its own.
+/// Get the thread of a pin, for USERNS_PIN_MEMBER, USERNS_PIN_FOR_CHILDREN and all kinds that
+/// have a descriptor. It differs from userns_pin_pid() if the thread has namespaces or a
+/// descriptor table of its own.
 ///
 /// Returns a TID as the scanned procfs numbers it; 0 for the other kinds.
 ///
@@ -95,8 +116,8 @@ pub unsafe extern "C" fn userns_pin_tid(pin: *const userns_pin) -> libc::pid_t {
     unsafe { pin.as_ref() }.and_then(|pin| pin.pin().tid()).unwrap_or(0)
 }
 
-/// Get the descriptor number of a USERNS_PIN_DESCRIPTOR, USERNS_PIN_SOCKET or
-/// USERNS_PIN_IO_URING. The descriptor is /proc/PID/task/TID/fd/NUMBER.
+/// Get the descriptor number of a pin whose kind has one, see enum userns_pin_kind. The
+/// descriptor is /proc/PID/task/TID/fd/NUMBER.
 ///
 /// Returns -1 for the other kinds and for NULL.
 ///

@@ -95,7 +95,11 @@
     C(int, USERNS_PIN_SOCKET, 5) \
     C(int, USERNS_PIN_OWNED, 6) \
     C(int, USERNS_PIN_CHILD_NAMESPACE, 7) \
-    C(int, USERNS_PIN_IO_URING, 8)
+    C(int, USERNS_PIN_IO_URING, 8) \
+    C(int, USERNS_PIN_CREDENTIALS, 9) \
+    C(int, USERNS_PIN_PEER, 10) \
+    C(int, USERNS_PIN_FILE_SYSTEM, 11) \
+    C(int, USERNS_PIN_PIDFD, 12)
 
 /* The enums, each of which is an unsigned integer of 32 bits. */
 #define ENUMS(E) \

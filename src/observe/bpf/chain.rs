@@ -40,6 +40,7 @@
 //! ```
 
 use super::assembler::{FP, Label, Location, R0, R1, R2, R3, Size};
+use super::layout::slots;
 use super::program::Builder;
 use super::registers::{ARRAY, CRED, GENERATION, INDEX, LINK, NS, NUMBER, RECORD, SLOT, TASK, stack};
 use super::schema::member;
@@ -148,7 +149,7 @@ impl Builder<'_> {
             self.or(GENERATION, R1);
         }
         self.mov(SLOT, GENERATION);
-        self.and(SLOT, self.context.layout.slots() as i32 - 1);
+        self.and(SLOT, slots(self.context.layout.namespaces) as i32 - 1);
         self.lsh(SLOT, Slot::SIZE.ilog2() as i32);
         self.add(SLOT, ARRAY);
         self.ldx(R2, SLOT + SLOT_GENERATION);

@@ -9,8 +9,7 @@ use super::kernel::Kernel;
 use super::layout::Layout;
 use super::program::{Ancestors, Target};
 use super::tables::{Function, STRUCTS};
-use super::{SOCKFS_MAGIC, btf, descriptors, processes, tasks};
-use crate::sys::nsfs;
+use super::{btf, candidates, descriptors, processes, tasks};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -199,8 +198,8 @@ fn programs_are_as_listed() {
             *offset = offset.filter(|_| member.name != "user_namespace.ns.ns_id");
         }
     }
-    let layout = Layout { capacity: 1000, namespaces: 100 };
-    let magics = [nsfs::MAGIC, SOCKFS_MAGIC];
+    let layout = Layout { capacity: 1000, namespaces: 100, ..Layout::default() };
+    let of_descriptors = Layout { capacity: 0, nonusers: 100, descriptors: 1000, ..layout };
     let mut differences = String::new();
     for level in [0, 1] {
         let target = Target { kernel: &kernel, level, array: 3, layout, ancestors: Ancestors::Few };
@@ -211,8 +210,8 @@ fn programs_are_as_listed() {
             ("processes-all-ancestors", processes::program(all)),
             ("tasks", tasks::program(target)),
             ("tasks-old-kernel", tasks::program(old)),
-            ("descriptors", descriptors::program(target, &magics)),
-            ("descriptors-old-kernel", descriptors::program(old, &magics)),
+            ("descriptors", descriptors::program(Target { layout: of_descriptors, ..all }, true)),
+            ("candidates-old-kernel", candidates::program(Target { layout: of_descriptors, ..old }, true)),
         ] {
             let found = disassemble(&program.expect(UNRECORDED), &kernel);
             let path = directory().join(format!("{name}-level-{level}.txt"));

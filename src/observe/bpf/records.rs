@@ -1,10 +1,9 @@
 //! Reads the records that the programs wrote into the shared array.
 
 use super::layout::Layout;
-use super::tables::{Descriptor, Header, Namespace, Process};
+use super::tables::{Descriptor, Header, Namespace, Nonuser, Process};
 use crate::error::Error;
 use crate::facts::Member;
-use crate::observe::candidate::Candidate;
 use crate::observe::users::{Observed, Users};
 use crate::sys::pidfd;
 use crate::util::arrays::{reserved, sort_by_number};
@@ -14,30 +13,44 @@ pub fn header(array: &[u8]) -> Result<Header, Error> {
     Header::parse(array).ok_or(Error::BUG)
 }
 
-/// The descriptors, in ascending order.
-pub fn descriptors(array: &[u8], layout: Layout) -> Result<Vec<Candidate>, Error> {
-    let count = header(array)?.count as usize;
-    let mut found = reserved(count)?;
-    let all = records(array, layout.descriptors(), count, Descriptor::parse);
-    found.extend(all.map(|Descriptor { pid, tid, number }| Candidate { pid, tid, number }));
-    sort_by_number(&mut found, &|candidate| candidate.number as u64)?;
-    sort_by_number(&mut found, &|candidate| candidate.tid as u64)?;
-    sort_by_number(&mut found, &|candidate| candidate.pid as u64)?;
-    Ok(found)
+/// What a program for descriptors told.
+pub struct Told {
+    /// In ascending order.
+    pub descriptors: Vec<Descriptor>,
+    pub users: Vec<Observed>,
+    pub nonusers: Vec<Nonuser>,
+    /// Whether the generations of the namespaces are ids.
+    pub has_ids: bool,
 }
 
-/// Records the user namespaces, and returns the processes with their namespaces. Records nothing if it fails.
-pub fn processes(array: &[u8], layout: Layout, has_ids: bool, users: &mut Users) -> Result<Vec<Member>, Error> {
-    let Header { count, namespace_count, .. } = header(array)?;
-    let (count, namespace_count) = (count as usize, namespace_count as usize);
-    let mut observed = reserved(namespace_count)?;
-    observed.extend(records(array, layout.namespaces(), namespace_count, Namespace::parse).map(|record| Observed {
+pub fn descriptors(array: &[u8], layout: Layout, has_ids: bool) -> Result<Told, Error> {
+    let Header { namespace_count, nonuser_count, descriptor_count, .. } = header(array)?;
+    let mut descriptors = reserved(descriptor_count as usize)?;
+    descriptors.extend(records(array, layout.descriptors(), descriptor_count, Descriptor::parse));
+    sort_by_number(&mut descriptors, &|descriptor| descriptor.number as u64)?;
+    sort_by_number(&mut descriptors, &|descriptor| descriptor.tid as u64)?;
+    sort_by_number(&mut descriptors, &|descriptor| descriptor.pid as u64)?;
+    let mut nonusers = reserved(nonuser_count as usize)?;
+    nonusers.extend(records(array, layout.nonusers(), nonuser_count, Nonuser::parse));
+    Ok(Told { descriptors, users: users(array, layout, namespace_count, has_ids)?, nonusers, has_ids })
+}
+
+fn users(array: &[u8], layout: Layout, count: u64, has_ids: bool) -> Result<Vec<Observed>, Error> {
+    let mut observed = reserved(count as usize)?;
+    observed.extend(records(array, layout.namespaces(), count, Namespace::parse).map(|record| Observed {
         inode: record.inode.into(),
         id: if has_ids { record.generation } else { 0 },
         generation: record.generation,
         owner_uid: record.owner,
         parent: record.parent.checked_sub(1),
     }));
+    Ok(observed)
+}
+
+/// Records the user namespaces, and returns the processes with their namespaces. Records nothing if it fails.
+pub fn processes(array: &[u8], layout: Layout, has_ids: bool, users: &mut Users) -> Result<Vec<Member>, Error> {
+    let Header { count, namespace_count, .. } = header(array)?;
+    let observed = self::users(array, layout, namespace_count, has_ids)?;
     // As large as the array, not as the count. From 128 KiB on, glibc then keeps freed memory for the next scan, see
     // mallopt(3).
     let mut members = reserved(layout.capacity as usize)?;
@@ -68,10 +81,10 @@ pub fn processes(array: &[u8], layout: Layout, has_ids: bool, users: &mut Users)
 fn records<R>(
     array: &[u8],
     part: Range<usize>,
-    count: usize,
+    count: u64,
     parse: impl Fn(&[u8]) -> Option<R>,
 ) -> impl Iterator<Item = R> {
-    array[part].chunks_exact(size_of::<R>()).take(count).filter_map(parse)
+    array[part].chunks_exact(size_of::<R>()).take(count as usize).filter_map(parse)
 }
 
 #[cfg(test)]
@@ -82,7 +95,7 @@ mod tests {
     /// Processes out of order, one PID twice, one without a namespace; and a namespace that has ended.
     #[test]
     fn only_members_of_live_namespaces_remain() {
-        let layout = Layout { capacity: 8, namespaces: 4 };
+        let layout = Layout { capacity: 8, namespaces: 4, ..Layout::default() };
         let mut array = vec![0; layout.size()];
         let mut put = |at: usize, words: &[u32]| {
             let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
@@ -110,6 +123,6 @@ mod tests {
     #[test]
     fn records_have_no_hidden_padding() {
         assert_eq!((Header::SIZE, Slot::SIZE), (64, 16));
-        assert_eq!((Process::SIZE % 4, Namespace::SIZE % 8, Descriptor::SIZE % 4), (0, 0, 0));
+        assert_eq!((Process::SIZE % 4, Namespace::SIZE % 8, Nonuser::SIZE % 8, Descriptor::SIZE % 8), (0, 0, 0, 0));
     }
 }

@@ -13,6 +13,7 @@ kernel_structs! {
         pid: u32,
         tgid: u32,
         thread_pid: *pid,
+        files: u64,
         real_cred: *cred,
         signal: *signal_struct,
     }
@@ -32,6 +33,7 @@ kernel_structs! {
         parent: *user_namespace,
         level: u32,
         owner: u32, // kuid_t
+        ns: ns_common,
         ns.inum: u32,
         ns.ns_id: u64, // Linux 6.18
     }
@@ -49,19 +51,100 @@ kernel_structs! {
         ns: *pid_namespace,
     }
 
+    /// include/linux/ns_common.h, before Linux 6.18 also include/linux/proc_ns.h: the common part of all namespaces.
+    struct ns_common {
+        inum: u32,
+        ns_id: u64, // Linux 6.18
+        ns_type: u32, // Linux 6.18
+        ops: *proc_ns_operations,
+    }
+
+    /// include/linux/proc_ns.h
+    struct proc_ns_operations {
+        type: u32, // until ns_common.ns_type took its place
+    }
+
+    /// kernel/cgroup/cgroup-internal.h and include/linux/cgroup_namespace.h
+    struct cgroup_namespace {
+        ns: ns_common,
+        user_ns: *user_namespace,
+    }
+
+    /// include/linux/ipc_namespace.h
+    struct ipc_namespace {
+        ns: ns_common,
+        user_ns: *user_namespace,
+    }
+
+    /// fs/mount.h
+    struct mnt_namespace {
+        ns: ns_common,
+        user_ns: *user_namespace,
+    }
+
+    /// include/net/net_namespace.h
+    struct net {
+        ns: ns_common,
+        user_ns: *user_namespace,
+    }
+
+    /// include/linux/pid_namespace.h
+    struct pid_namespace {
+        ns: ns_common,
+        user_ns: *user_namespace,
+        parent: *pid_namespace,
+        level: u32,
+    }
+
+    /// include/linux/time_namespace.h
+    struct time_namespace {
+        ns: ns_common,
+        user_ns: *user_namespace,
+    }
+
+    /// include/linux/uts_namespace.h
+    struct uts_namespace {
+        ns: ns_common,
+        user_ns: *user_namespace,
+    }
+
     /// include/linux/fs.h
     struct file {
         f_inode: *inode,
+        f_cred: *cred,
+        f_path.dentry: *dentry,
+        private_data: u64,
+    }
+
+    /// include/linux/dcache.h
+    struct dentry {
+        d_name.len: u32,
+        d_name.name: u64,
     }
 
     /// include/linux/fs.h
     struct inode {
         i_sb: *super_block,
+        i_rdev: u32,
+        i_private: u64,
     }
 
     /// include/linux/fs.h, from Linux 6.19 on include/linux/fs/super_types.h
     struct super_block {
         s_magic: u64,
+        s_user_ns: *user_namespace,
+    }
+
+    /// include/net/sock.h: a socket and its inode.
+    struct socket_alloc {
+        socket.sk: *sock,
+        vfs_inode: inode,
+    }
+
+    /// include/net/sock.h
+    struct sock {
+        __sk_common.skc_net: *net, // possible_net_t
+        sk_peer_cred: *cred,
     }
 }
 
@@ -87,7 +170,7 @@ kernel_functions! {
 record! {
     /// The beginning of the shared array.
     pub struct Header {
-        /// The number of processes, or of descriptors. It counts those that did not fit, too.
+        /// The number of processes. It counts those that did not fit, too.
         count: u64,
         /// The number of user namespaces. It counts those that did not fit, too.
         namespace_count: u64,
@@ -97,14 +180,15 @@ record! {
         own_pid_namespace: u64,
         /// Not 0: a process has more unknown ancestors than the program follows.
         is_cut_off: u64,
-        padding_0: u64,
-        padding_1: u64,
-        padding_2: u64,
+        /// The number of nonuser namespaces, and of descriptors. They count those that did not fit, too.
+        nonuser_count: u64,
+        descriptor_count: u64,
+        padding: u64,
     }
 }
 
 record! {
-    /// A slot of the namespace cache: the user namespace that the program found last, of those that share the slot.
+    /// A slot of a namespace cache: the namespace that the program found last, of those that share the slot.
     pub struct Slot {
         generation: u64,
         /// The index of the record, plus 1.
@@ -137,11 +221,63 @@ record! {
 }
 
 record! {
-    /// A descriptor of a namespace or socket.
+    /// A nonuser namespace.
+    pub struct Nonuser {
+        /// As in `Namespace`. In a kernel without ids: inode number and type.
+        generation: u64,
+        /// The generation of the parent of a PID namespace; 0: none, or outside of the caller's.
+        parent: u64,
+        inode: u32,
+        /// A flag `CLONE_NEW…`.
+        flag: u32,
+        /// The index of the user namespace that owns it, plus 1.
+        owner: u32,
+        padding: u32,
+    }
+}
+
+record! {
+    /// A file in a descriptor table that keeps a namespace, or that has to be read through procfs. A copied field starts at
+    /// the `task_struct`.
     pub struct Descriptor {
+        /// `struct files_struct *`: which threads of a process share a table.
+        table: u64 = task_struct.files,
         pid: i32,
         /// The thread with the descriptor table: the thread-group leader, or a thread with a table of its own.
         tid: i32,
         number: i32,
+        /// A `Reason`.
+        reason: u32,
+        /// The index of the user or nonuser namespace, plus 1; 0: none.
+        user: u32,
+        nonuser: u32,
+    }
+}
+
+/// Why a file is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Reason {
+    /// Procfs has to tell whether it keeps a namespace.
+    Candidate = 1,
+    /// It is a namespace.
+    Namespace = 2,
+    /// It is a socket of a network namespace.
+    Socket = 3,
+    /// The credentials with which it was opened.
+    Credentials = 4,
+    /// The credentials of the peer of the socket.
+    Peer = 5,
+    /// Its file system.
+    FileSystem = 6,
+    /// It is a pidfd of a process that has ended.
+    Pidfd = 7,
+}
+
+impl Reason {
+    pub fn of(number: u32) -> Option<Reason> {
+        use Reason::{Candidate, Credentials, FileSystem, Namespace, Peer, Pidfd, Socket};
+        let all = [Candidate, Namespace, Socket, Credentials, Peer, FileSystem, Pidfd];
+        all.into_iter().find(|&known| known as u32 == number)
     }
 }

@@ -60,13 +60,13 @@ struct Search<'c, 'p> {
 pub fn find(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
     let same_pids = context.pid_namespaces.are_equal();
     let by_bpf = context.facts().source != Source::Procfs;
-    // All descriptors are read if BPF cannot tell which are of namespaces.
-    let candidates = (by_bpf && wanted.pinned).then(|| bpf::find_descriptors(context, wanted.sockets).ok());
+    // All descriptors are read if BPF cannot tell what they are.
+    let candidates = if by_bpf && wanted.pinned { bpf::record_descriptors(context, wanted.sockets)? } else { None };
     let own = context.own_pid();
     let mut search = Search {
         context,
         wanted,
-        descriptors: Descriptors::new(candidates.flatten(), same_pids),
+        descriptors: Descriptors::new(candidates, same_pids),
         sockets: Sockets::new(same_pids),
         devices: Devices::default(),
         mounts: Mounts::default(),

@@ -77,3 +77,7 @@ class PinKind(_OpenEnum):
     OWNED = 6
     CHILD_NAMESPACE = 7
     IO_URING = 8
+    CREDENTIALS = 9
+    PEER = 10
+    FILE_SYSTEM = 11
+    PIDFD = 12
