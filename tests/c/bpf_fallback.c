@@ -120,13 +120,13 @@ SITUATION(without_btf, IN_SANDBOX, "a kernel that was built without type informa
     userns_free(scan_by(USERNS_SCAN_BPF, best_source())); /* it tries again */
 }
 
-/* BPF needs one or two descriptors more than procfs. */
+/* Too few for BPF can be enough for procfs; both can be too few. */
 SITUATION(few_descriptors, IN_SANDBOX, "each limit on open descriptors")
 {
     struct userns_snapshot *reference, *snapshot;
     struct userns_options options = USERNS_OPTIONS_INIT;
     struct rlimit limit, lower;
-    int sources[4] = { 0 };
+    int failed = 0, done = 0;
 
     need_bpf();
     reference = scan_by(0, USERNS_SOURCE_PROCFS);
@@ -143,16 +143,17 @@ SITUATION(few_descriptors, IN_SANDBOX, "each limit on open descriptors")
         CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
         CHECK_EQ(open_descriptors(), STDERR_FILENO + 1);
         CHECK(error == 0 || (error == -EMFILE && left < 5));
+        failed += error != 0;
+        done += error == 0;
         if (error != 0)
             continue;
         CHECK(same_snapshot(reference, snapshot));
         CHECK_EQ(userns_source_error(snapshot),
                  userns_source(snapshot) == USERNS_SOURCE_PROCFS ? -EMFILE : 0);
         CHECK(left < 5 || userns_source(snapshot) != USERNS_SOURCE_PROCFS);
-        sources[userns_source(snapshot)]++;
         userns_free(snapshot);
     }
-    CHECK(sources[USERNS_SOURCE_PROCFS] > 0); /* else this tested nothing */
+    CHECK(failed > 0 && done > 0); /* else this tested nothing */
     userns_free(reference);
 }
 
