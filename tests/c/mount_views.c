@@ -35,7 +35,7 @@ SITUATION(mounts_elsewhere, IN_SANDBOX | BY_BPF,
     start(hold_by_mount, visible);
     start(hold_by_overmounted_mount, hidden);
     start(start_mounting, NULL);
-    for (int i = 0; i < scans(200); i++) {
+    for (int i = 0; i < scan_count(200); i++) {
         check_found(visible->inode, unopened);
         check_found(hidden->inode, unopened);
     }
@@ -112,7 +112,7 @@ static void scan_beside_flips(const char *one, const char *other, void (*stay)(v
     *flip = (struct flip){ { one, other }, 0, shared(sizeof *flip->held) };
     start(wait_and_flip, flip);
     flip->holder = start(stay, flip);
-    for (int i = 0; i < scans(400); i++)
+    for (int i = 0; i < scan_count(400); i++)
         check_found(flip->held->inode, unopened);
 }
 

@@ -80,7 +80,7 @@ static UNUSED int rounds(int count)
 }
 
 /* The same, or in a long run the number in the environment variable SCANS. */
-static UNUSED int scans(int count)
+static UNUSED int scan_count(int count)
 {
     return is_long_run() ? atoi(getenv("SCANS")) : rounds(count);
 }

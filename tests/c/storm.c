@@ -350,7 +350,7 @@ SITUATION(
     populate(&disturbed);
     scan_before_storm();
     start_storm(disturbed);
-    for (int i = 0; i < scans(4); i++)
+    for (int i = 0; i < scan_count(4); i++)
         for (int way = 0; way < WAYS; way++)
             scan_once(way);
     CHECK_EQ(print_results(), 0);
