@@ -54,7 +54,7 @@ SITUATION(no_ioctls, IN_SANDBOX, "BPF tells all about user namespaces without io
     if (left == NULL)
         CHECK(userns_gap_count(pinned, USERNS_GAP_LINKS) > 0);
     else
-        CHECK(userns_parent(left) == NULL && has_relations_gap(pinned));
+        CHECK(userns_parent(left) != NULL || has_relations_gap(pinned));
     userns_free(before);
     userns_free(after);
     userns_free(owned);
