@@ -29,10 +29,9 @@ impl PidNamespaces {
         if own == Some(INITIAL_PID_NAMESPACE) {
             return Ok(PidNamespaces { own, procfs: own });
         }
-        let init = ask(procfs, |procfs| link_to_pid_namespace(procfs, c"1/ns/pid"))?.flatten();
-        let procfs = match init {
-            None if own.is_some() && shows_callers_pid_namespace(procfs)? => own,
-            init => init,
+        let procfs = match own.is_some() && shows_callers_pid_namespace(procfs)? {
+            true => own,
+            false => ask(procfs, |procfs| link_to_pid_namespace(procfs, c"1/ns/pid"))?.flatten(),
         };
         Ok(PidNamespaces { own, procfs })
     }
@@ -65,8 +64,8 @@ fn shows_callers_pid_namespace(procfs: &Procfs) -> Result<bool, Error> {
 
 /// Whether the procfs is of the initial PID namespace: only that one has kernel threads, of which kthreadd has PID 2.
 pub fn is_initial(procfs: &Procfs, known: PidNamespaces) -> Result<bool, Error> {
-    if known.procfs == Some(INITIAL_PID_NAMESPACE) {
-        return Ok(true);
+    if let Some(inode) = known.procfs {
+        return Ok(inode == INITIAL_PID_NAMESPACE);
     }
     // A kernel thread is never inside execve(2), so it answers.
     Ok(ask(procfs, has_kernel_thread)?.transpose()?.unwrap_or(false))
