@@ -6,6 +6,7 @@ mod kernel_threads;
 mod links;
 mod lookup;
 mod mounts;
+mod opener;
 mod overmounts;
 mod repeated;
 mod rings;
