@@ -5,6 +5,7 @@ mod devices;
 mod kernel_threads;
 mod links;
 mod lookup;
+mod mount_namespaces;
 mod mounts;
 mod opener;
 mod overmounts;
@@ -17,13 +18,13 @@ mod view;
 
 use super::answer::Answer;
 use super::visits::{self, Visits};
-use super::{Context, Procfs, bpf};
+use super::{Context, Procfs, bpf, listed};
 use crate::error::Error;
-use crate::facts::{Gap, Holder, NamespaceType, Source, Target, parse_socket_link};
+use crate::facts::{EmptySource, Gap, Holder, Source, parse_socket_link};
 use crate::options::Wanted;
 use crate::sys::dir::Directory;
 use crate::sys::file::{self, Fd};
-use crate::util::arrays::{push, zeros};
+use crate::util::arrays::push;
 use crate::util::parse;
 use descriptors::{Descriptors, Kind};
 use devices::{Devices, TUN};
@@ -279,17 +280,21 @@ impl Search<'_, '_> {
     }
 
     fn finish(self) -> Result<(), Error> {
-        let Search { context, wanted, mounts, sockets, .. } = self;
+        let Search { context, wanted, mut mounts, sockets, .. } = self;
         if !wanted.pinned {
             return Ok(());
         }
         sockets.finish(context)?;
+        context.found_empty_by(EmptySource::Pins);
+        let listed = listed::find(context)?;
+        mount_namespaces::find(context, &mut |context, namespace, nonuser| {
+            mounts.read_empty(context, namespace, nonuser)
+        })?;
         mounts.finish(context)?;
+        listed::explain(context, &listed)?;
         let unreadable = context.facts().gaps.count(Gap::Unreadable);
         context.miss(Gap::Descriptors, unreadable);
         context.miss(Gap::Mounts, unreadable);
-        let empty = empty_mount_namespaces(context)?;
-        context.miss(Gap::MountNamespaces, empty);
         Ok(())
     }
 }
@@ -321,17 +326,4 @@ fn read_other(
         }
         _ => Ok(()),
     }
-}
-
-/// The number of mount namespaces without a member.
-fn empty_mount_namespaces(context: &Context) -> Result<usize, Error> {
-    let nonusers = context.nonusers.entries();
-    let mut has_member: Vec<bool> = zeros(nonusers.len())?;
-    for hold in &context.facts().holds {
-        if let (Target::Nonuser(index), Holder::Member { .. }) = (hold.target, hold.holder) {
-            has_member[index as usize] = true;
-        }
-    }
-    let all = nonusers.iter().zip(has_member);
-    Ok(all.filter(|(nonuser, has_member)| nonuser.namespace_type == NamespaceType::Mnt && !has_member).count())
 }

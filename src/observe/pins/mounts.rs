@@ -11,7 +11,7 @@ use crate::facts::{Gap, NamespaceType};
 use crate::observe::Context;
 use crate::sys::file::{self, Fd, Place};
 use crate::sys::{Errno, if_any};
-use crate::util::arrays::{Groups, index, push};
+use crate::util::arrays::{Groups, index, push, reserved};
 use crate::util::hash::IntMap;
 
 /// So many directories are climbed to leave a chroot(2).
@@ -154,6 +154,33 @@ impl Mounts {
         self.known.try_reserve(1)?;
         self.known.insert(key, target.is_some());
         Ok(())
+    }
+
+    /// Reads the mounts of a mount namespace without processes. False if they could not be read, or not all. `nonuser`: its
+    /// index.
+    pub fn read_empty(&mut self, context: &mut Context, namespace: &Fd, nonuser: u32) -> Result<bool, Error> {
+        let Some((root, mountinfo)) = if_any(self.opener.overmounts.enter(context, namespace))? else {
+            return Ok(false);
+        };
+        let Some(place) = if_any(context.procfs.place_of(&root))? else { return Ok(false) };
+        let (lookup, known) = (&mut self.opener.lookup, &self.known);
+        let read = self.reader.read_empty(context, lookup, namespace, (&root, &mountinfo), known)?;
+        let Answer::Is(View { is_whole, .. }) = read else { return Ok(false) };
+        drop(mountinfo);
+        // No thread shows this view later, so what is not at its path is opened now.
+        let view = index(self.kinds.len())?;
+        push(&mut self.kinds, Kind { root: place, is_whole, is_tried: true })?;
+        let first = self.unopened.len();
+        for index in 0..self.reader.mounts.len() {
+            let mount = self.reader.mounts[index];
+            let seen = Seen { view, mount, pid: 0, namespace: Some(nonuser), is_overmounted: false };
+            self.record_mount(context, &root, seen)?;
+        }
+        let mut pending = reserved(self.unopened.len() - first)?;
+        pending.extend(self.unopened.drain(first..).map(Some));
+        self.opener.in_view(context, (&root, namespace), place, &mut pending)?;
+        self.unopened.extend(pending.into_iter().flatten());
+        Ok(is_whole)
     }
 
     /// Notes whether a view begins below the root directory of its mount namespace: then mounts elsewhere are not visible.

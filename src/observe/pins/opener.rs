@@ -14,7 +14,7 @@ use crate::sys::{Errno, if_any};
 pub struct Seen {
     pub view: u32,
     pub mount: Mount,
-    /// The process that showed it.
+    /// The process that showed it; 0 if no process sees it.
     pub pid: i32,
     /// The mount namespace.
     pub namespace: Option<u32>,
@@ -27,7 +27,7 @@ pub struct Opener {
     pub lookup: Lookup,
     /// For mounts of namespaces that need not be opened: whether they are overmounted.
     second_lookup: Lookup,
-    overmounts: Overmounts,
+    pub overmounts: Overmounts,
 }
 
 impl Default for Opener {
