@@ -18,7 +18,8 @@ pub enum userns_pin_kind {
     /// is in another one. See userns_pin_pid() and userns_pin_tid().
     USERNS_PIN_FOR_CHILDREN = 2,
     /// A descriptor of the namespace is open. See userns_pin_pid(), userns_pin_tid() and
-    /// userns_pin_descriptor().
+    /// userns_pin_descriptor(). It can be a descriptor of inotify(7) or fanotify(7) that
+    /// watches the namespace, if only USERNS_EMPTY_SOURCE_LISTNS finds the namespace.
     USERNS_PIN_DESCRIPTOR = 3,
     /// The namespace is bind-mounted. See userns_pin_path(), userns_pin_pid(),
     /// userns_pin_nonuser(), userns_pin_is_overmounted() and userns_pin_may_be_locked().
@@ -54,10 +55,11 @@ pub enum userns_pin_kind {
     USERNS_PIN_PIDFD = 12,
     /// The kernel lists the namespace as in use, and the scan has not seen why: a descriptor
     /// in flight over a UNIX socket (unix(7)); a mount in a detached mount tree
-    /// (open_tree(2)); another object of the kernel; a watch of inotify(7) or a mark of fanotify(7) on the
-    /// namespace; a process, descriptor or mount that the scan could not read, in which case
-    /// a gap is set; or a process that entered the namespace during the scan. Only with
-    /// USERNS_EMPTY_SOURCE_LISTNS, and only if there is no other pin.
+    /// (open_tree(2)); another object of the kernel; with USERNS_SCAN_BPF, a watch of
+    /// inotify(7) or a mark of fanotify(7) on the namespace; a process, descriptor or mount
+    /// that the scan could not read, in which case a gap is set; or a process that entered the
+    /// namespace during the scan. Only with USERNS_EMPTY_SOURCE_LISTNS, and only if there is no
+    /// other pin.
     USERNS_PIN_OUT_OF_SIGHT = 13,
 }
 

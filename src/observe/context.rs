@@ -163,6 +163,13 @@ impl<'p> Context<'p> {
         Ok(by_bpf && !matches!(Answer::of(pidfd::open(pid, false))?, Answer::Gone))
     }
 
+    pub fn inode_of(&self, target: Target) -> u64 {
+        match target {
+            Target::User(index) => self.users.entries()[index as usize].inode,
+            Target::Nonuser(index) => self.nonusers.entries()[index as usize].inode,
+        }
+    }
+
     /// Records a namespace of which only type and inode number are known.
     pub fn record_unopened(&mut self, namespace_type: NamespaceType, inode: u64) -> Result<Target, Error> {
         match namespace_type {

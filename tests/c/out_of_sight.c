@@ -1,12 +1,14 @@
 /*
  * Namespaces that no process, descriptor or visible mount shows, but that the kernel lists: those that
- * are mounted in a mount namespace without processes, and those that a descriptor in flight keeps.
+ * are mounted in a mount namespace without processes, and those that a descriptor in flight or a watch keeps.
  *
  * The kernel lists all namespaces only for root in the initial PID namespace. So these situations run
  * outside of a sandbox, where other namespaces come and go meanwhile.
  */
 #include "situation.h"
 #include "pins.h"
+#include <sys/fanotify.h>
+#include <sys/inotify.h>
 
 /* Skips the situation unless the kernel lists all mount namespaces for this caller. */
 static void need_list_of_mount_namespaces(void)
@@ -253,6 +255,58 @@ SITUATION(chain_in_flight, AS_ROOT, "a descriptor of a grandchild is in flight")
     CHECK(userns_pins(child, &count) == NULL && count == 0);
     userns_free(snapshot);
 }
+
+/* ---- Watches ---- */
+
+static int watch_by_inotify(const char *path)
+{
+    int fd = inotify_init1(IN_CLOEXEC);
+
+    CHECK(fd >= 0);
+    CHECK(inotify_add_watch(fd, "/", IN_ATTRIB) >= 0);
+    CHECK(inotify_add_watch(fd, path, IN_ATTRIB) >= 0);
+    return fd;
+}
+
+static int watch_by_fanotify(const char *path)
+{
+    int fd = fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC, O_RDONLY);
+
+    if (fd < 0)
+        skip("the kernel has no fanotify(7): %s", strerror(errno));
+    CHECK(fanotify_mark(fd, FAN_MARK_ADD, FAN_OPEN, AT_FDCWD, "/") == 0);
+    CHECK(fanotify_mark(fd, FAN_MARK_ADD, FAN_OPEN, AT_FDCWD, path) == 0);
+    return fd;
+}
+
+static void check_watched(int (*watch)(const char *))
+{
+    struct userns_snapshot *snapshot;
+    uint64_t inode;
+    char path[64];
+    int fd, watcher;
+
+    need_listns();
+    fd = open_left_user();
+    inode = inode_of_fd(fd);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    watcher = watch(path);
+    close(fd);
+    snapshot = scan_with(USERNS_SCAN_PINNED);
+    check_place(snapshot, inode);
+    check_descriptor(only_pin(snapshot, inode), getpid(), getpid(), watcher);
+    userns_free(snapshot);
+    close(watcher);
+    CHECK(!finds(USERNS_SCAN_PINNED, inode));
+}
+
+SITUATION(watched, AS_ROOT, "inotify(7) and fanotify(7) watch a user namespace")
+{
+    check_watched(watch_by_inotify);
+    check_watched(watch_by_fanotify);
+}
+
+/* ---- The list of the kernel ---- */
 
 /* A file that was opened in a new user namespace keeps it, which the kernel does not list. */
 static void send_opened_file(void *socket)

@@ -15,6 +15,7 @@ mod sockets;
 mod tables;
 mod threads;
 mod view;
+mod watches;
 
 use super::answer::Answer;
 use super::visits::{self, Visits};
@@ -32,6 +33,7 @@ use links::Links;
 use mounts::Mounts;
 use sockets::Sockets;
 use threads::{Entry, Thread, open_directory};
+use watches::Watches;
 
 /// So often a process is visited whose threads call execve(2) or end meanwhile.
 const MOST_VISITS: usize = 4;
@@ -50,6 +52,7 @@ struct Search<'c, 'p> {
     sockets: Sockets,
     devices: Devices,
     mounts: Mounts,
+    watches: Watches,
     /// The PID of the caller.
     own: Option<i32>,
     /// For reading `task`. Here, and not in the function that reads: a visit can end at any system call.
@@ -72,6 +75,7 @@ pub fn find(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
         sockets: Sockets::new(same_pids),
         devices: Devices::default(),
         mounts: Mounts::default(),
+        watches: Watches::default(),
         own,
         buffer: Vec::new(),
         tids: Vec::new(),
@@ -261,12 +265,15 @@ impl Search<'_, '_> {
         if !self.wanted.pinned {
             return Ok(());
         }
-        let Search { sockets, devices, wanted, .. } = self;
+        let Search { sockets, devices, watches, wanted, .. } = self;
         let mut visit = |context: &mut Context, thread: &Thread, entry: Entry| match descriptors::record(
             context, thread, &entry,
         )? {
             Kind::Namespace => Ok(()),
-            Kind::Other(device) => read_other(context, sockets, devices, wanted.sockets, thread, &entry, device),
+            Kind::Other(device) => {
+                watches.note(thread, entry.number, entry.link)?;
+                read_other(context, sockets, devices, wanted.sockets, thread, &entry, device)
+            }
         };
         missed.descriptors |= !self.descriptors.read(self.context, thread, &mut visit)?;
         missed.mounts |= match links.mount_namespace() {
@@ -280,7 +287,7 @@ impl Search<'_, '_> {
     }
 
     fn finish(self) -> Result<(), Error> {
-        let Search { context, wanted, mut mounts, sockets, .. } = self;
+        let Search { context, wanted, mut mounts, sockets, watches, .. } = self;
         if !wanted.pinned {
             return Ok(());
         }
@@ -291,6 +298,7 @@ impl Search<'_, '_> {
             mounts.read_empty(context, namespace, nonuser)
         })?;
         mounts.finish(context)?;
+        watches.find(context, &listed)?;
         listed::explain(context, &listed)?;
         let unreadable = context.facts().gaps.count(Gap::Unreadable);
         context.miss(Gap::Descriptors, unreadable);
