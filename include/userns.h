@@ -107,10 +107,16 @@
  * namespace, root directory) pair. With USERNS_SCAN_BPF, from Linux 6.4 on, a BPF program
  * tells what most descriptors refer to, and only the others are read. It opens only files that
  * it has already identified as namespaces, and never resolves a path that could block on an
- * unresponsive file server. Descriptors in flight over a UNIX socket (unix(7)) are not visible. Opening mounted
- * namespaces needs Linux 5.12. Opening an overmounted one needs CAP_SYS_ADMIN and
- * CAP_SYS_CHROOT, and a mount namespace that the caller's own user namespace owns; a
- * short-lived child process does it in a copy of the mount namespace.
+ * unresponsive file server. Opening mounted namespaces needs Linux 5.12. Opening an
+ * overmounted one needs CAP_SYS_ADMIN and CAP_SYS_CHROOT, and a mount namespace that the
+ * caller's own user namespace owns; a short-lived child process does it in a copy of the
+ * mount namespace.
+ *
+ * The kernel knows more namespaces than processes show. As root in the initial PID namespace,
+ * the scan also reads the mounts in mount namespaces without processes (Linux 6.12), which a
+ * short-lived child process enters, and finds all namespaces in use (Linux 6.19), for example
+ * those that only a descriptor in flight over a UNIX socket (unix(7)) keeps alive. See
+ * userns_empty_source().
  */
 #define USERNS_SCAN_PINNED UINT64_C(0x1)
 
@@ -206,7 +212,8 @@
  * userns_gaps(), with USERNS_SCAN_OWNED: some references to namespaces could not be read or
  * opened, so that namespaces and their owners can be missing. Counts references: links in
  * /proc/PID/task/TID/ns, descriptors of namespaces, namespaces registered with an io_uring
- * (of which only the inode number is known, unless the scan found them elsewhere), one for
+ * (of which only the inode number is known, unless the scan found them elsewhere), ids that
+ * listns(2) lists, one for
  * all files of an io_uring that is busy, one for all links of a process that blocks its
  * readers, or that BPF shows but procfs hides, and one for all threads of a process that are
  * beyond options->limit.
@@ -234,8 +241,11 @@
 #define USERNS_GAP_MOUNTS 0x80u
 
 /**
- * userns_gaps(), with USERNS_SCAN_PINNED: some mount namespaces have no process, so their
- * mounts were not read. Counts mount namespaces.
+ * userns_gaps(), with USERNS_SCAN_PINNED: some mount namespaces have no process, and their
+ * mounts could not be read. The scan reads them from Linux 6.12 on, as root in the initial
+ * PID namespace: it needs CAP_SYS_ADMIN and CAP_SYS_CHROOT in the initial user namespace, and
+ * a procfs of the initial PID namespace. Otherwise it knows and counts only those that a
+ * descriptor or mount shows. Counts mount namespaces.
  */
 #define USERNS_GAP_MOUNT_NAMESPACES 0x100u
 
@@ -316,6 +326,30 @@ enum userns_source {
 };
 
 /**
+ * How far a scan looked for namespaces without processes. Each value includes those before
+ * it. Later versions can add values.
+ */
+enum userns_empty_source {
+    /**
+     * Only the ancestors of the namespaces of processes and, with USERNS_SCAN_OWNED, the
+     * owners of nonuser namespaces.
+     */
+    USERNS_EMPTY_SOURCE_ANCESTORS = 1,
+    /**
+     * What the processes hold: descriptors, mounts and other pins (USERNS_SCAN_PINNED).
+     */
+    USERNS_EMPTY_SOURCE_PINS = 2,
+    /**
+     * The mounts in all mount namespaces, with and without processes (Linux 6.12).
+     */
+    USERNS_EMPTY_SOURCE_MOUNT_NAMESPACES = 3,
+    /**
+     * The kernel's list of all namespaces in use, listns(2) (Linux 6.19).
+     */
+    USERNS_EMPTY_SOURCE_LISTNS = 4,
+};
+
+/**
  * The kinds of pins, in the order in which userns_pins() lists them. Later versions can add
  * kinds.
  */
@@ -334,7 +368,8 @@ enum userns_pin_kind {
     USERNS_PIN_FOR_CHILDREN = 2,
     /**
      * A descriptor of the namespace is open. See userns_pin_pid(), userns_pin_tid() and
-     * userns_pin_descriptor().
+     * userns_pin_descriptor(). It can be a descriptor of inotify(7) or fanotify(7) that
+     * watches the namespace, if only USERNS_EMPTY_SOURCE_LISTNS finds the namespace.
      */
     USERNS_PIN_DESCRIPTOR = 3,
     /**
@@ -387,6 +422,16 @@ enum userns_pin_kind {
      * userns_pin_pid(), userns_pin_tid() and userns_pin_descriptor().
      */
     USERNS_PIN_PIDFD = 12,
+    /**
+     * The kernel lists the namespace as in use, and the scan has not seen why: a descriptor
+     * in flight over a UNIX socket (unix(7)); a mount in a detached mount tree
+     * (open_tree(2)); another object of the kernel; with USERNS_SCAN_BPF, a watch of
+     * inotify(7) or a mark of fanotify(7) on the namespace; a process, descriptor or mount
+     * that the scan could not read, in which case a gap is set; or a process that entered the
+     * namespace during the scan. Only with USERNS_EMPTY_SOURCE_LISTNS, and only if there is no
+     * other pin.
+     */
+    USERNS_PIN_OUT_OF_SIGHT = 13,
 };
 
 /**
@@ -689,6 +734,18 @@ int userns_source_error(const struct userns_snapshot *snapshot);
 const char *userns_source_log(const struct userns_snapshot *snapshot);
 
 /**
+ * Get how far a scan looked for namespaces without processes. With USERNS_SCAN_PINNED it
+ * looks as far as the kernel permits: USERNS_EMPTY_SOURCE_MOUNT_NAMESPACES and
+ * USERNS_EMPTY_SOURCE_LISTNS need CAP_SYS_ADMIN in the initial user namespace, and a caller
+ * and a procfs of the initial PID namespace.
+ *
+ * Returns 0 only for NULL.
+ *
+ * Since 0.1.
+ */
+enum userns_empty_source userns_empty_source(const struct userns_snapshot *snapshot);
+
+/**
  * Get the time at which a scan began: CLOCK_REALTIME (clock_gettime(2)) in nanoseconds since
  * the Epoch.
  *
@@ -725,8 +782,9 @@ uint64_t userns_pid_namespace(const struct userns_snapshot *snapshot);
  * Get the reasons why a snapshot can be incomplete.
  *
  * Returns USERNS_GAP_ bits; 0 if the scan noticed no gap. Some things cannot be noticed:
- * descriptors in flight over a UNIX socket, for example, and processes that a security module
- * hides from BPF.
+ * processes that a security module hides from BPF, for example, and, unless
+ * userns_empty_source() is USERNS_EMPTY_SOURCE_LISTNS, descriptors in flight over a UNIX
+ * socket.
  *
  * Since 0.1.
  */
@@ -989,7 +1047,8 @@ enum userns_pin_kind userns_pin_kind(const struct userns_pin *pin);
  * holder of the descriptor or file, or the process with the smallest PID that sees the
  * mount. A kernel thread stands for a mount only if no other process sees it.
  *
- * Returns a PID as the scanned procfs numbers it; 0 for the other kinds.
+ * Returns a PID as the scanned procfs numbers it; 0 for the other kinds, and for a mount in
+ * a mount namespace without processes.
  *
  * Since 0.1.
  */
@@ -1018,7 +1077,8 @@ int userns_pin_descriptor(const struct userns_pin *pin);
 
 /**
  * Get the path of a USERNS_PIN_MOUNT, from the root directory of the process
- * userns_pin_pid() (/proc/PID/root). See userns_pin_is_overmounted(). The path can contain any
+ * userns_pin_pid() (/proc/PID/root), or from that of the mount namespace if no process sees
+ * the mount. See userns_pin_is_overmounted(). The path can contain any
  * byte except NUL. Escape it before printing. It is empty if it is longer than PATH_MAX
  * (4,096 bytes), or beyond 64 MiB of paths in one snapshot.
  *

@@ -36,6 +36,8 @@ pub enum Holder {
     FileSystem { pid: i32, tid: i32, number: i32 },
     /// A pidfd in the table of a thread; its process was in the namespace and has ended.
     Pidfd { pid: i32, tid: i32, number: i32 },
+    /// The kernel lists it as in use, and the scan has not seen why.
+    OutOfSight,
 }
 
 /// A holder and the namespace that it keeps.

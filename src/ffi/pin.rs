@@ -18,7 +18,8 @@ pub enum userns_pin_kind {
     /// is in another one. See userns_pin_pid() and userns_pin_tid().
     USERNS_PIN_FOR_CHILDREN = 2,
     /// A descriptor of the namespace is open. See userns_pin_pid(), userns_pin_tid() and
-    /// userns_pin_descriptor().
+    /// userns_pin_descriptor(). It can be a descriptor of inotify(7) or fanotify(7) that
+    /// watches the namespace, if only USERNS_EMPTY_SOURCE_LISTNS finds the namespace.
     USERNS_PIN_DESCRIPTOR = 3,
     /// The namespace is bind-mounted. See userns_pin_path(), userns_pin_pid(),
     /// userns_pin_nonuser(), userns_pin_is_overmounted() and userns_pin_may_be_locked().
@@ -52,6 +53,14 @@ pub enum userns_pin_kind {
     /// ended. Only BPF shows this kind (USERNS_SCAN_BPF, from Linux 6.9 on). See
     /// userns_pin_pid(), userns_pin_tid() and userns_pin_descriptor().
     USERNS_PIN_PIDFD = 12,
+    /// The kernel lists the namespace as in use, and the scan has not seen why: a descriptor
+    /// in flight over a UNIX socket (unix(7)); a mount in a detached mount tree
+    /// (open_tree(2)); another object of the kernel; with USERNS_SCAN_BPF, a watch of
+    /// inotify(7) or a mark of fanotify(7) on the namespace; a process, descriptor or mount
+    /// that the scan could not read, in which case a gap is set; or a process that entered the
+    /// namespace during the scan. Only with USERNS_EMPTY_SOURCE_LISTNS, and only if there is no
+    /// other pin.
+    USERNS_PIN_OUT_OF_SIGHT = 13,
 }
 
 /// A reason why the kernel keeps a namespace.
@@ -87,6 +96,7 @@ pub unsafe extern "C" fn userns_pin_kind(pin: *const userns_pin) -> MaybeUninit<
         Pin::Peer { .. } => userns_pin_kind::USERNS_PIN_PEER,
         Pin::FileSystem { .. } => userns_pin_kind::USERNS_PIN_FILE_SYSTEM,
         Pin::Pidfd { .. } => userns_pin_kind::USERNS_PIN_PIDFD,
+        Pin::OutOfSight => userns_pin_kind::USERNS_PIN_OUT_OF_SIGHT,
     }))
 }
 
@@ -94,7 +104,8 @@ pub unsafe extern "C" fn userns_pin_kind(pin: *const userns_pin) -> MaybeUninit<
 /// holder of the descriptor or file, or the process with the smallest PID that sees the
 /// mount. A kernel thread stands for a mount only if no other process sees it.
 ///
-/// Returns a PID as the scanned procfs numbers it; 0 for the other kinds.
+/// Returns a PID as the scanned procfs numbers it; 0 for the other kinds, and for a mount in
+/// a mount namespace without processes.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
@@ -129,7 +140,8 @@ pub unsafe extern "C" fn userns_pin_descriptor(pin: *const userns_pin) -> c_int 
 }
 
 /// Get the path of a USERNS_PIN_MOUNT, from the root directory of the process
-/// userns_pin_pid() (/proc/PID/root). See userns_pin_is_overmounted(). The path can contain any
+/// userns_pin_pid() (/proc/PID/root), or from that of the mount namespace if no process sees
+/// the mount. See userns_pin_is_overmounted(). The path can contain any
 /// byte except NUL. Escape it before printing. It is empty if it is longer than PATH_MAX
 /// (4,096 bytes), or beyond 64 MiB of paths in one snapshot.
 ///

@@ -13,10 +13,16 @@ use std::ptr;
 /// namespace, root directory) pair. With USERNS_SCAN_BPF, from Linux 6.4 on, a BPF program
 /// tells what most descriptors refer to, and only the others are read. It opens only files that
 /// it has already identified as namespaces, and never resolves a path that could block on an
-/// unresponsive file server. Descriptors in flight over a UNIX socket (unix(7)) are not visible. Opening mounted
-/// namespaces needs Linux 5.12. Opening an overmounted one needs CAP_SYS_ADMIN and
-/// CAP_SYS_CHROOT, and a mount namespace that the caller's own user namespace owns; a
-/// short-lived child process does it in a copy of the mount namespace.
+/// unresponsive file server. Opening mounted namespaces needs Linux 5.12. Opening an
+/// overmounted one needs CAP_SYS_ADMIN and CAP_SYS_CHROOT, and a mount namespace that the
+/// caller's own user namespace owns; a short-lived child process does it in a copy of the
+/// mount namespace.
+///
+/// The kernel knows more namespaces than processes show. As root in the initial PID namespace,
+/// the scan also reads the mounts in mount namespaces without processes (Linux 6.12), which a
+/// short-lived child process enters, and finds all namespaces in use (Linux 6.19), for example
+/// those that only a descriptor in flight over a UNIX socket (unix(7)) keeps alive. See
+/// userns_empty_source().
 pub const USERNS_SCAN_PINNED: u64 = 0x1;
 /// options->flags: USERNS_SCAN_PINNED, and also find network namespaces that only a socket
 /// keeps alive. With USERNS_SCAN_BPF, from Linux 6.4 on, this duplicates nothing, and needs no

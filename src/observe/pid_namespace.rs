@@ -41,6 +41,11 @@ impl PidNamespaces {
         self.own == Some(INITIAL_PID_NAMESPACE)
     }
 
+    /// Whether both are the initial PID namespace, so that the procfs can show all processes.
+    pub fn are_initial(self) -> bool {
+        self.own == Some(INITIAL_PID_NAMESPACE) && self.procfs == self.own
+    }
+
     /// Whether the procfs is of the caller's PID namespace.
     pub fn are_equal(self) -> bool {
         self.own.is_some() && self.own == self.procfs

@@ -99,6 +99,10 @@ impl Users {
         self.entries[index as usize].is_initial()
     }
 
+    pub fn entries(&self) -> &[UserNamespace] {
+        &self.entries
+    }
+
     /// Records a namespace and its ancestors. `None`: the file is not a namespace, since something was mounted over the link,
     /// or the kernel does not tell which one it is. To be counted by the caller.
     pub fn record(&mut self, namespace: Fd) -> Result<Option<u32>, Error> {

@@ -50,9 +50,9 @@ pub enum Pin<'s> {
     },
     /// The namespace is bind-mounted.
     Mount {
-        /// A process that sees the mount.
+        /// A process that sees the mount; 0 if it is in a mount namespace without processes.
         pid: i32,
-        /// The path, from the root directory of that process.
+        /// The path, from the root directory of that process, or of the mount namespace.
         path: &'s CStr,
         /// The mount namespace, if it is known.
         namespace: Option<Nonuser<'s>>,
@@ -121,6 +121,8 @@ pub enum Pin<'s> {
         /// The number of the descriptor.
         number: i32,
     },
+    /// The kernel lists the namespace as in use, and the scan has not seen why: `USERNS_PIN_OUT_OF_SIGHT` in C.
+    OutOfSight,
 }
 
 #[cfg(feature = "capi")]
@@ -134,7 +136,7 @@ impl<'s> Pin<'s> {
             | Pin::Peer { pid, .. }
             | Pin::FileSystem { pid, .. }
             | Pin::Pidfd { pid, .. } => Some(pid),
-            Pin::Owned(_) | Pin::ChildNamespace(_) => None,
+            Pin::Owned(_) | Pin::ChildNamespace(_) | Pin::OutOfSight => None,
         }
     }
 
@@ -146,7 +148,7 @@ impl<'s> Pin<'s> {
             | Pin::Peer { tid, .. }
             | Pin::FileSystem { tid, .. }
             | Pin::Pidfd { tid, .. } => Some(tid),
-            Pin::Mount { .. } | Pin::Owned(_) | Pin::ChildNamespace(_) => None,
+            Pin::Mount { .. } | Pin::Owned(_) | Pin::ChildNamespace(_) | Pin::OutOfSight => None,
         }
     }
 
@@ -206,6 +208,7 @@ impl Snapshot {
             Holder::Peer { pid, tid, number } => Pin::Peer { pid, tid, number },
             Holder::FileSystem { pid, tid, number } => Pin::FileSystem { pid, tid, number },
             Holder::Pidfd { pid, tid, number } => Pin::Pidfd { pid, tid, number },
+            Holder::OutOfSight => Pin::OutOfSight,
         }
     }
 

@@ -5,7 +5,9 @@ mod devices;
 mod kernel_threads;
 mod links;
 mod lookup;
+mod mount_namespaces;
 mod mounts;
+mod opener;
 mod overmounts;
 mod repeated;
 mod rings;
@@ -13,16 +15,17 @@ mod sockets;
 mod tables;
 mod threads;
 mod view;
+mod watches;
 
 use super::answer::Answer;
 use super::visits::{self, Visits};
-use super::{Context, Procfs, bpf};
+use super::{Context, Procfs, bpf, listed};
 use crate::error::Error;
-use crate::facts::{Gap, Holder, NamespaceType, Source, Target, parse_socket_link};
+use crate::facts::{EmptySource, Gap, Holder, Source, parse_socket_link};
 use crate::options::Wanted;
 use crate::sys::dir::Directory;
 use crate::sys::file::{self, Fd};
-use crate::util::arrays::{push, zeros};
+use crate::util::arrays::push;
 use crate::util::parse;
 use descriptors::{Descriptors, Kind};
 use devices::{Devices, TUN};
@@ -30,6 +33,7 @@ use links::Links;
 use mounts::Mounts;
 use sockets::Sockets;
 use threads::{Entry, Thread, open_directory};
+use watches::Watches;
 
 /// So often a process is visited whose threads call execve(2) or end meanwhile.
 const MOST_VISITS: usize = 4;
@@ -48,6 +52,7 @@ struct Search<'c, 'p> {
     sockets: Sockets,
     devices: Devices,
     mounts: Mounts,
+    watches: Watches,
     /// The PID of the caller.
     own: Option<i32>,
     /// For reading `task`. Here, and not in the function that reads: a visit can end at any system call.
@@ -70,6 +75,7 @@ pub fn find(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
         sockets: Sockets::new(same_pids),
         devices: Devices::default(),
         mounts: Mounts::default(),
+        watches: Watches::default(),
         own,
         buffer: Vec::new(),
         tids: Vec::new(),
@@ -259,12 +265,15 @@ impl Search<'_, '_> {
         if !self.wanted.pinned {
             return Ok(());
         }
-        let Search { sockets, devices, wanted, .. } = self;
+        let Search { sockets, devices, watches, wanted, .. } = self;
         let mut visit = |context: &mut Context, thread: &Thread, entry: Entry| match descriptors::record(
             context, thread, &entry,
         )? {
             Kind::Namespace => Ok(()),
-            Kind::Other(device) => read_other(context, sockets, devices, wanted.sockets, thread, &entry, device),
+            Kind::Other(device) => {
+                watches.note(thread, entry.number, entry.link)?;
+                read_other(context, sockets, devices, wanted.sockets, thread, &entry, device)
+            }
         };
         missed.descriptors |= !self.descriptors.read(self.context, thread, &mut visit)?;
         missed.mounts |= match links.mount_namespace() {
@@ -278,17 +287,22 @@ impl Search<'_, '_> {
     }
 
     fn finish(self) -> Result<(), Error> {
-        let Search { context, wanted, mounts, sockets, .. } = self;
+        let Search { context, wanted, mut mounts, sockets, watches, .. } = self;
         if !wanted.pinned {
             return Ok(());
         }
         sockets.finish(context)?;
+        context.found_empty_by(EmptySource::Pins);
+        let listed = listed::find(context)?;
+        mount_namespaces::find(context, &mut |context, namespace, nonuser| {
+            mounts.read_empty(context, namespace, nonuser)
+        })?;
         mounts.finish(context)?;
+        watches.find(context, &listed)?;
+        listed::explain(context, &listed)?;
         let unreadable = context.facts().gaps.count(Gap::Unreadable);
         context.miss(Gap::Descriptors, unreadable);
         context.miss(Gap::Mounts, unreadable);
-        let empty = empty_mount_namespaces(context)?;
-        context.miss(Gap::MountNamespaces, empty);
         Ok(())
     }
 }
@@ -320,17 +334,4 @@ fn read_other(
         }
         _ => Ok(()),
     }
-}
-
-/// The number of mount namespaces without a member.
-fn empty_mount_namespaces(context: &Context) -> Result<usize, Error> {
-    let nonusers = context.nonusers.entries();
-    let mut has_member: Vec<bool> = zeros(nonusers.len())?;
-    for hold in &context.facts().holds {
-        if let (Target::Nonuser(index), Holder::Member { .. }) = (hold.target, hold.holder) {
-            has_member[index as usize] = true;
-        }
-    }
-    let all = nonusers.iter().zip(has_member);
-    Ok(all.filter(|(nonuser, has_member)| nonuser.namespace_type == NamespaceType::Mnt && !has_member).count())
 }
