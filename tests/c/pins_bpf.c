@@ -295,8 +295,8 @@ static void scan_sockets(void *argument)
     userns_free(snapshot);
 }
 
-/* The scan has neither the right to trace the process nor CAP_NET_ADMIN, and duplicates nothing. */
-static void check_network_kept(void (*open)(void *))
+/* The scan has neither the right to trace the process nor CAP_NET_ADMIN, and duplicates nothing. `flags` suffice to see the file. */
+static void check_network_kept(void (*open)(void *), uint64_t flags)
 {
     struct opened *opened = shared(sizeof *opened);
     struct expected expected = { &opened->held, 0 };
@@ -305,19 +305,19 @@ static void check_network_kept(void (*open)(void *))
     opened->open = open;
     expected.pid = start(keep_network, opened);
     in_child(scan_sockets, &expected);
-    CHECK(!finds(USERNS_SCAN_PINNED | USERNS_SCAN_BPF, opened->held.inode));
+    CHECK_EQ(finds(USERNS_SCAN_PINNED | USERNS_SCAN_BPF, opened->held.inode), flags == USERNS_SCAN_PINNED);
     end(expected.pid);
     CHECK(!finds(USERNS_SCAN_SOCKETS | USERNS_SCAN_BPF, opened->held.inode));
 }
 
 SITUATION(socket_untouched, IN_SANDBOX, "a socket's network namespace, without a duplicate")
 {
-    check_network_kept(open_socket);
+    check_network_kept(open_socket, USERNS_SCAN_SOCKETS);
 }
 
 SITUATION(tun_untouched, IN_SANDBOX, "the same for a descriptor of /dev/net/tun")
 {
-    check_network_kept(open_tun);
+    check_network_kept(open_tun, USERNS_SCAN_PINNED);
 }
 
 /* ---- Descriptors of namespaces ---- */

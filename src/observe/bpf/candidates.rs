@@ -12,9 +12,19 @@
 //!     if (!file)
 //!         return 0;
 //!     number = ctx->fd;
-//!     magic = file->f_inode->i_sb->s_magic;
-//!     if (magic != NSFS_MAGIC && magic != SOCKFS_MAGIC)
-//!         return 0;
+//!     inode = file->f_inode;
+//!     switch (inode->i_sb->s_magic) {
+//!     case NSFS_MAGIC:
+//!     case SOCKFS_MAGIC:                          // if SOCKETS
+//!         break;
+//!     case ANON_INODE_FS_MAGIC:                   // perhaps an io_uring
+//!         if (file->f_path.dentry->d_name.len != strlen("[io_uring]"))
+//!             return 0;
+//!         break;
+//!     default:                                    // perhaps a macvtap
+//!         if (inode->i_rdev != TUN && !is_dynamic(MAJOR(inode->i_rdev)))
+//!             return 0;
+//!     }
 //!     keep_own_pid_namespace();                   // pid.rs
 //!     record_descriptor(CANDIDATE);
 //!     return 0;
@@ -37,29 +47,46 @@
 //!
 //! If the thread or process has no number in the caller's PID namespace, the record keeps TID or PID 0.
 
-use super::assembler::{Assembler, FP, Label, Location, Operand, Program, R1, R2, Size};
+use super::assembler::{Assembler, FP, Label, Location, Operand, Program, R1, R2, Register, Size};
 use super::program::{Builder, Target};
-use super::registers::{DESCRIPTOR, FILE, NUMBER, RECORD, TASK, stack};
+use super::registers::{DESCRIPTOR, FILE, INODE, NUMBER, RECORD, TASK, stack};
 use super::schema::{btf_type, member};
 use super::tables::{Descriptor, Header, Reason};
 use super::{NSFS_MAGIC, SOCKFS_MAGIC};
 use crate::error::Error;
+use std::ops::Range;
 
 // `struct bpf_iter__task_file` of kernel/bpf/task_iter.c.
 const CTX_TASK: Location = Location::new(8, Size::DW, "bpf_iter__task_file.task");
 const CTX_FD: Location = Location::new(16, Size::W, "bpf_iter__task_file.fd");
 const CTX_FILE: Location = Location::new(24, Size::DW, "bpf_iter__task_file.file");
 
+/// `ANON_INODE_FS_MAGIC` of linux/magic.h.
+pub const ANON_INODE_FS_MAGIC: i32 = 0x0904_1934;
+
+/// The number of the device /dev/net/tun, as the kernel has it: `MKDEV(MISC_MAJOR, TUN_MINOR)`.
+const TUN: i32 = 10 << 20 | 200;
+
+/// The numbers of devices with a major number that the kernel allots when a driver is loaded: `CHRDEV_MAJOR_DYN_END` and
+/// `CHRDEV_MAJOR_DYN_EXT_END` to `_START` of include/linux/fs.h.
+const DYNAMIC: [Range<i32>; 2] = [234 << 20..255 << 20, 384 << 20..512 << 20];
+
+/// The name of the file of an io_uring.
+const RING: &str = "[io_uring]";
+
 pub fn program(target: Target, sockets: bool) -> Result<Program, Error> {
     let mut code = Assembler::new(target);
     let [next, candidate, last] = code.labels(["next", "candidate", "last"]);
     code.read_context(next, last);
-    code.read(R2, FILE, member!(file.f_inode -> inode.i_sb -> super_block.s_magic));
+    code.read(INODE, FILE, member!(file.f_inode));
+    code.read(R2, INODE, member!(inode.i_sb -> super_block.s_magic));
     code.jeq(R2, NSFS_MAGIC, candidate);
     if sockets {
         code.jeq(R2, SOCKFS_MAGIC, candidate);
     }
-    code.ja(next);
+    code.find_device(INODE, candidate, candidate);
+    code.jne(R2, ANON_INODE_FS_MAGIC, next);
+    code.may_be_ring(next);
     code.bind(candidate);
     code.prologue(next);
     code.record_descriptor(Reason::Candidate as i32, next);
@@ -77,6 +104,27 @@ impl Builder<'_> {
         self.ldx(R2, R1 + CTX_FD);
         self.stx(FP + stack::DESCRIPTOR_NUMBER, R2);
         self.cast_untrusted(FILE, FILE, btf_type!(file));
+    }
+
+    /// Goes to `tun` if the inode is the device /dev/net/tun, and to `dynamic` if it is a device with a major number that the
+    /// kernel allots when a driver is loaded, such as a macvtap.
+    pub fn find_device(&mut self, inode: Register, tun: Label, dynamic: Label) {
+        self.read(R1, inode, member!(inode.i_rdev));
+        self.jeq(R1, TUN, tun);
+        for Range { start, end } in DYNAMIC {
+            let [outside] = self.labels(["other_major"]);
+            self.jlt(R1, start, outside);
+            self.jlt(R1, end, dynamic);
+            self.bind(outside);
+        }
+    }
+
+    /// `R1 = ` the dentry of FILE, an anonymous file. Goes to `otherwise` if its name is not as long
+    /// as that of an io_uring.
+    pub fn may_be_ring(&mut self, otherwise: Label) {
+        self.read(R1, FILE, member!(file.f_path.dentry));
+        self.read(R2, R1, member!(dentry.d_name.len));
+        self.jne(R2, RING.len() as i32, otherwise);
     }
 
     /// Records the descriptor, in DESCRIPTOR. Goes to `next` if the process has no number in the caller's PID namespace, or

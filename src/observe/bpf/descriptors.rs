@@ -34,10 +34,10 @@
 //!             record_descriptor(CANDIDATE);               // candidates.rs; its fdinfo names files
 //!         break;
 //!     default:
-//!         if (SOCKETS && inode->i_rdev == TUN) {          // its private_data begins with a struct sock
+//!         if (inode->i_rdev == TUN) {                     // its private_data begins with a struct sock
 //!             sock = file->private_data;
 //!             record_any_namespace(SOCKET, &sock->sk_net->ns);
-//!         } else if (SOCKETS && is_dynamic(MAJOR(inode->i_rdev))) {
+//!         } else if (is_dynamic(MAJOR(inode->i_rdev))) {
 //!             record_descriptor(CANDIDATE);               // perhaps a macvtap, which has no number of its own
 //!         }
 //!     }
@@ -61,6 +61,7 @@
 //! ```
 
 use super::assembler::{Assembler, FP, Label, Program, R1, R2, R3};
+use super::candidates::ANON_INODE_FS_MAGIC;
 use super::kernel::UPID_SIZE;
 use super::program::{Builder, Target};
 use super::registers::{DESCRIPTOR, FILE, INODE, LINK, NS, REASON, TASK, stack};
@@ -68,23 +69,11 @@ use super::schema::{btf_type, member};
 use super::tables::{Descriptor, Reason};
 use super::{NSFS_MAGIC, SOCKFS_MAGIC};
 use crate::error::Error;
-use std::ops::Range;
-
-/// `ANON_INODE_FS_MAGIC` of linux/magic.h.
-const ANON_INODE_FS_MAGIC: i32 = 0x0904_1934;
 
 /// `PID_FS_MAGIC` of linux/magic.h: the file system of pidfds (Linux 6.9).
 const PID_FS_MAGIC: i32 = 0x5049_4446;
 
-/// The number of the device /dev/net/tun, as the kernel has it: `MKDEV(MISC_MAJOR, TUN_MINOR)`.
-const TUN: i32 = 10 << 20 | 200;
-
-/// The numbers of devices with a major number that the kernel allots when a driver is loaded: `CHRDEV_MAJOR_DYN_END` and
-/// `CHRDEV_MAJOR_DYN_EXT_END` to `_START` of include/linux/fs.h.
-const DYNAMIC: [Range<i32>; 2] = [234 << 20..255 << 20, 384 << 20..512 << 20];
-
-/// The name of the file of an io_uring, and its first bytes, which no other anonymous file of that length has.
-const RING: &str = "[io_uring]";
+/// The first bytes of the name of the file of an io_uring, which no other anonymous file of that length has.
 const RING_START: [u8; 4] = *b"[io_";
 
 pub fn program(target: Target, sockets: bool) -> Result<Program, Error> {
@@ -100,16 +89,7 @@ pub fn program(target: Target, sockets: bool) -> Result<Program, Error> {
     code.read(R2, INODE, member!(inode.i_sb -> super_block.s_magic));
     code.jeq(R2, NSFS_MAGIC, namespace);
     code.jeq(R2, SOCKFS_MAGIC, socket);
-    if sockets {
-        code.read(R1, INODE, member!(inode.i_rdev));
-        code.jeq(R1, TUN, device);
-        for Range { start, end } in DYNAMIC {
-            let [outside] = code.labels(["other_major"]);
-            code.jlt(R1, start, outside);
-            code.jlt(R1, end, candidate);
-            code.bind(outside);
-        }
-    }
+    code.find_device(INODE, device, candidate);
     code.jeq(R2, PID_FS_MAGIC, pidfd);
     code.jne(R2, ANON_INODE_FS_MAGIC, credentials);
     code.find_ring(credentials);
@@ -127,20 +107,20 @@ pub fn program(target: Target, sockets: bool) -> Result<Program, Error> {
     if sockets {
         code.ldx(R1, FP + stack::SOCK);
         code.ja(sock);
-        code.bind(device);
-        code.read(R1, FILE, member!(file.private_data));
-        code.cast_untrusted(R1, R1, btf_type!(sock));
-        code.bind(sock);
-        code.read(R1, R1, member!(sock.__sk_common.skc_net));
-        code.jeq(R1, 0, credentials);
-        let ns = code.location(member!(net.ns)[0]);
-        code.add_location(R1, ns);
-        code.cast_untrusted(NS, R1, btf_type!(ns_common));
-        code.mov(REASON, Reason::Socket as i32);
-        code.ja(any);
     } else {
         code.ja(credentials);
     }
+    code.bind(device);
+    code.read(R1, FILE, member!(file.private_data));
+    code.cast_untrusted(R1, R1, btf_type!(sock));
+    code.bind(sock);
+    code.read(R1, R1, member!(sock.__sk_common.skc_net));
+    code.jeq(R1, 0, credentials);
+    let ns = code.location(member!(net.ns)[0]);
+    code.add_location(R1, ns);
+    code.cast_untrusted(NS, R1, btf_type!(ns_common));
+    code.mov(REASON, Reason::Socket as i32);
+    code.ja(any);
 
     code.bind(pidfd);
     code.find_pid_namespace(credentials);
@@ -167,9 +147,7 @@ pub fn program(target: Target, sockets: bool) -> Result<Program, Error> {
 impl Builder<'_> {
     /// Goes to `otherwise` if FILE is not an io_uring.
     fn find_ring(&mut self, otherwise: Label) {
-        self.read(R1, FILE, member!(file.f_path.dentry));
-        self.read(R2, R1, member!(dentry.d_name.len));
-        self.jne(R2, RING.len() as i32, otherwise);
+        self.may_be_ring(otherwise); // R1 is the dentry
         self.read(R1, R1, member!(dentry.d_name.name));
         // The verifier knows no strings. Any struct that begins with a number lets the program read the first bytes.
         self.cast_untrusted(R1, R1, btf_type!(upid));

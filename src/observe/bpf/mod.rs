@@ -147,7 +147,7 @@ fn find_descriptors(context: &Context, sockets: bool) -> Result<Told, Error> {
         if scope.correct_level(&header) {
             continue;
         }
-        if !context.limits.descriptors.has(header.count) {
+        if !context.limits.descriptors.has(header.descriptor_count) {
             return Err(Error::NO_MEMORY);
         }
         match layout.grown_for(&header)? {
