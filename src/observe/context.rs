@@ -87,6 +87,22 @@ impl<'p> Context<'p> {
         Ok(())
     }
 
+    /// Forgets the holds after the first so many; but not mounts, which other processes have, too.
+    pub fn forget_holds(&mut self, start: usize) {
+        let holds = &mut self.facts.holds;
+        let mut kept = start;
+        for index in start..holds.len() {
+            let Hold { target, holder } = holds[index];
+            if matches!(holder, Holder::Mount { .. }) {
+                holds[kept] = holds[index];
+                kept += 1;
+            } else {
+                self.limits.forget(target, &holder);
+            }
+        }
+        holds.truncate(kept);
+    }
+
     /// Leaves one of equal holds, of those recorded after the first so many.
     pub fn forget_repeated_holds(&mut self, start: usize) {
         let holds = &mut self.facts.holds;

@@ -64,22 +64,40 @@ impl Limits {
     /// processes themselves.
     pub fn may_hold(&mut self, target: Target, holder: &Holder, recorded: usize) -> Result<bool, TryReserveError> {
         let is_first = self.is_first(target)?;
-        let is_own = matches!(*holder, Holder::Member { pid, tid } | Holder::ForChildren { pid, tid } if pid == tid);
+        let is_own = is_own(holder);
         self.own = self.own.saturating_add(is_own.into());
         Ok(is_first || is_own || recorded.saturating_sub(self.own) < self.pins)
     }
 
-    fn is_first(&mut self, target: Target) -> Result<bool, TryReserveError> {
-        let (held, index) = match target {
+    /// Takes back that a pin was recorded. The next one of its namespace counts as the first.
+    pub fn forget(&mut self, target: Target, holder: &Holder) {
+        let (held, index) = self.held(target);
+        if let Some(held) = held.get_mut(index) {
+            *held = false;
+        }
+        self.own -= usize::from(is_own(holder)).min(self.own);
+    }
+
+    fn held(&mut self, target: Target) -> (&mut Vec<bool>, usize) {
+        match target {
             Target::User(index) => (&mut self.held_users, index as usize),
             Target::Nonuser(index) => (&mut self.held_nonusers, index as usize),
-        };
+        }
+    }
+
+    fn is_first(&mut self, target: Target) -> Result<bool, TryReserveError> {
+        let (held, index) = self.held(target);
         if index >= held.len() {
             held.try_reserve(index - held.len() + 1)?;
             held.resize(index + 1, false);
         }
         Ok(!std::mem::replace(&mut held[index], true))
     }
+}
+
+/// Whether a pin is one of a process itself.
+fn is_own(holder: &Holder) -> bool {
+    matches!(*holder, Holder::Member { pid, tid } | Holder::ForChildren { pid, tid } if pid == tid)
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use super::answer::Answer;
 use super::visits::{self, Visits};
 use super::{Context, Procfs, bpf, listed};
 use crate::error::Error;
-use crate::facts::{EmptySource, Gap, Holder, Source, parse_socket_link};
+use crate::facts::{EmptySource, Gap, Source, parse_socket_link};
 use crate::options::Wanted;
 use crate::sys::dir::Directory;
 use crate::sys::file::{self, Fd};
@@ -31,6 +31,7 @@ use descriptors::{Descriptors, Kind};
 use devices::{Devices, TUN};
 use links::Links;
 use mounts::Mounts;
+use rings::Rings;
 use sockets::Sockets;
 use threads::{Entry, Thread, open_directory};
 use watches::Watches;
@@ -51,6 +52,7 @@ struct Search<'c, 'p> {
     descriptors: Descriptors,
     sockets: Sockets,
     devices: Devices,
+    rings: Rings,
     mounts: Mounts,
     watches: Watches,
     /// The PID of the caller.
@@ -74,6 +76,7 @@ pub fn find(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
         descriptors: Descriptors::new(candidates, same_pids),
         sockets: Sockets::new(same_pids),
         devices: Devices::default(),
+        rings: Rings::default(),
         mounts: Mounts::default(),
         watches: Watches::default(),
         own,
@@ -116,29 +119,17 @@ impl Visits for Search<'_, '_> {
 impl Search<'_, '_> {
     /// Visits the threads of a process, unless it has ended.
     fn visit_process(&mut self, pid: i32) -> Result<(), Error> {
-        let start = self.context.facts().holds.len();
+        let (start, gaps) = (self.context.facts().holds.len(), self.context.facts().gaps);
         for attempt in 1..=MOST_VISITS {
             if self.visit_once(pid, attempt == MOST_VISITS)? {
-                return Ok(());
+                break;
             }
-            self.forget(pid, start);
+            self.context.forget_holds(start);
+            self.context.facts_mut().gaps = gaps;
+            self.sockets.forget(pid);
+            self.rings.forget(pid);
         }
-        self.miss(pid);
         Ok(())
-    }
-
-    /// Forgets what a visit found, from this hold on; but not mounts, which other processes have, too.
-    fn forget(&mut self, pid: i32, start: usize) {
-        let holds = &mut self.context.facts_mut().holds;
-        let mut kept = start;
-        for index in start..holds.len() {
-            if matches!(holds[index].holder, Holder::Mount { .. }) {
-                holds[kept] = holds[index];
-                kept += 1;
-            }
-        }
-        holds.truncate(kept);
-        self.sockets.forget(pid);
     }
 
     /// False if a thread may have called execve(2) meanwhile. That thread takes the place of the thread-group leader, which
@@ -171,7 +162,10 @@ impl Search<'_, '_> {
             false => self.visit_threads(&leader, &links, &mut missed)?,
         };
         if !is_settled && leader.is_alive(self.context.procfs) {
-            return Ok(false);
+            if !is_last {
+                return Ok(false);
+            }
+            self.miss_thread(pid, &mut missed);
         }
         if self.wanted.pinned {
             self.context.miss(Gap::Descriptors, missed.descriptors.into());
@@ -197,7 +191,7 @@ impl Search<'_, '_> {
         }
     }
 
-    /// Visits the threads besides the leader. False if all have ended that were there at first.
+    /// Visits the threads besides the leader. False if all have ended that were there at first, as after execve(2).
     fn visit_threads(&mut self, leader: &Thread, links: &Links, missed: &mut Missed) -> Result<bool, Error> {
         let tasks = match open_directory(self.context.procfs, &leader.directory, c"task")? {
             Answer::Is(tasks) => tasks,
@@ -208,7 +202,6 @@ impl Search<'_, '_> {
             }
         };
         self.list_threads(&tasks, leader.pid, missed)?;
-        let mut last = None;
         for index in 0..self.tids.len() {
             let tid = self.tids[index];
             if tid == leader.pid {
@@ -228,9 +221,12 @@ impl Search<'_, '_> {
             };
             let own = links::read(self.context, &thread, links)?;
             self.read_thread(&thread, &own, missed)?;
-            last = Some(thread);
         }
-        Ok(last.is_some_and(|thread| thread.is_alive(self.context.procfs)))
+        let is_there = |&tid: &i32| match Thread::in_directory(self.context.procfs, &tasks, leader.pid, tid) {
+            Ok(Answer::Is(thread)) => tid != leader.pid && thread.is_alive(self.context.procfs),
+            _ => false,
+        };
+        Ok(self.tids.iter().any(is_there))
     }
 
     fn list_threads(&mut self, tasks: &Fd, pid: i32, missed: &mut Missed) -> Result<(), Error> {
@@ -265,14 +261,14 @@ impl Search<'_, '_> {
         if !self.wanted.pinned {
             return Ok(());
         }
-        let Search { sockets, devices, watches, wanted, .. } = self;
+        let Search { sockets, devices, rings, watches, wanted, .. } = self;
         let mut visit = |context: &mut Context, thread: &Thread, entry: Entry| match descriptors::record(
             context, thread, &entry,
         )? {
             Kind::Namespace => Ok(()),
             Kind::Other(device) => {
                 watches.note(thread, entry.number, entry.link)?;
-                read_other(context, sockets, devices, wanted.sockets, thread, &entry, device)
+                read_other(context, (sockets, devices, rings), wanted.sockets, thread, &entry, device)
             }
         };
         missed.descriptors |= !self.descriptors.read(self.context, thread, &mut visit)?;
@@ -287,7 +283,7 @@ impl Search<'_, '_> {
     }
 
     fn finish(self) -> Result<(), Error> {
-        let Search { context, wanted, mut mounts, sockets, watches, .. } = self;
+        let Search { context, wanted, mut mounts, sockets, rings, watches, .. } = self;
         if !wanted.pinned {
             return Ok(());
         }
@@ -298,6 +294,7 @@ impl Search<'_, '_> {
             mounts.read_empty(context, namespace, nonuser)
         })?;
         mounts.finish(context)?;
+        rings.finish(context)?;
         watches.find(context, &listed)?;
         listed::explain(context, &listed)?;
         let unreadable = context.facts().gaps.count(Gap::Unreadable);
@@ -310,15 +307,14 @@ impl Search<'_, '_> {
 /// Reads what a descriptor that is of no namespace holds.
 fn read_other(
     context: &mut Context,
-    sockets: &mut Sockets,
-    devices: &mut Devices,
+    (sockets, devices, rings): (&mut Sockets, &mut Devices, &mut Rings),
     with_sockets: bool,
     thread: &Thread,
     entry: &Entry,
     device: Option<u64>,
 ) -> Result<(), Error> {
     if entry.link == rings::LINK {
-        return rings::record(context, thread, entry, &mut |socket| match with_sockets {
+        return rings.record(context, thread, entry, &mut |socket| match with_sockets {
             true => sockets.add_registered(thread, entry, socket),
             false => Ok(()),
         });

@@ -11,6 +11,8 @@ use crate::facts::{Gap, Holder, NamespaceType, parse_link, parse_socket_link};
 use crate::observe::Context;
 use crate::sys::file::{self, Fd};
 use crate::sys::{Errno, process};
+use crate::util::arrays::push;
+use crate::util::hash::IntMap;
 use crate::util::parse;
 use crate::util::path::ShortPath;
 
@@ -21,6 +23,22 @@ const MOST_TRIES: usize = 20;
 /// No more is read of one ring: a million files on short paths.
 const MOST_BYTES: usize = 32 << 20;
 
+/// The rings of all threads.
+#[derive(Default)]
+pub struct Rings {
+    /// Namespaces that were not met before. Nothing opens a namespace by its number.
+    unknown: Vec<Unknown>,
+    /// What the current ring has. Here, and not in the function that reads: a visit can end at any system call.
+    met: IntMap<(bool, u64), ()>,
+}
+
+struct Unknown {
+    namespace_type: NamespaceType,
+    inode: u64,
+    pid: i32,
+    holder: Holder,
+}
+
 /// A registered file that is of interest.
 #[derive(Clone, Copy)]
 enum Registered {
@@ -29,53 +47,86 @@ enum Registered {
     Socket(u64),
 }
 
-/// Records the namespaces among the files of a ring, and passes on the inode numbers of sockets.
-pub fn record(
-    context: &mut Context,
-    thread: &Thread,
-    entry: &Entry,
-    visit_socket: &mut dyn FnMut(u64) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let start = context.facts().holds.len();
-    let Thread { pid, tid, .. } = *thread;
-    let holder = Holder::IoUring { pid, tid, number: entry.number };
-    let name = ShortPath::new(format_args!("fdinfo/{}", entry.number));
-    for _ in 0..MOST_TRIES {
-        let procfs = context.procfs;
-        let opened = Answer::settle(|| procfs.open_file(&thread.directory, name.as_c_str()))?;
-        let file = match opened {
-            Answer::Is(file) => file,
-            Answer::Gone => return Ok(()),
-            Answer::Refused(_) => break,
-        };
-        let mut visit = |registered| match registered {
-            Registered::Namespace(namespace_type, inode) => hold(context, namespace_type, inode, holder),
-            Registered::Socket(inode) => visit_socket(inode),
-        };
-        match Answer::of(read(&file, &mut visit))? {
-            Answer::Is(true) => {
-                context.forget_repeated_holds(start);
-                return Ok(());
+impl Rings {
+    /// Records the namespaces among the files of a ring, and passes on the inode numbers of sockets.
+    pub fn record(
+        &mut self,
+        context: &mut Context,
+        thread: &Thread,
+        entry: &Entry,
+        visit_socket: &mut dyn FnMut(u64) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let Thread { pid, tid, .. } = *thread;
+        let holder = Holder::IoUring { pid, tid, number: entry.number };
+        let name = ShortPath::new(format_args!("fdinfo/{}", entry.number));
+        self.met.clear();
+        for _ in 0..MOST_TRIES {
+            let procfs = context.procfs;
+            let opened = Answer::settle(|| procfs.open_file(&thread.directory, name.as_c_str()))?;
+            let file = match opened {
+                Answer::Is(file) => file,
+                Answer::Gone => return Ok(()),
+                Answer::Refused(_) => break,
+            };
+            let mut visit = |registered| {
+                let Some(registered) = self.meet(context, registered)? else { return Ok(()) };
+                match registered {
+                    Registered::Namespace(namespace_type, inode) => {
+                        self.hold(context, Unknown { namespace_type, inode, pid, holder })
+                    }
+                    Registered::Socket(inode) => visit_socket(inode),
+                }
+            };
+            match Answer::of(read(&file, &mut visit))? {
+                Answer::Is(true) | Answer::Gone => return Ok(()),
+                Answer::Is(false) => process::yield_processor(),
+                Answer::Refused(_) => break,
             }
-            Answer::Is(false) => process::yield_processor(),
-            Answer::Gone => return Ok(()),
-            Answer::Refused(_) => break,
+        }
+        context.miss(Gap::Links, 1);
+        Ok(())
+    }
+
+    /// `None`: the ring has it already. EFBIG: there are too many.
+    fn meet(&mut self, context: &mut Context, registered: Registered) -> Result<Option<Registered>, Error> {
+        let key = match registered {
+            Registered::Namespace(_, inode) => (false, inode),
+            Registered::Socket(inode) => (true, inode),
+        };
+        self.met.try_reserve(1)?;
+        if self.met.insert(key, ()).is_some() {
+            return Ok(None);
+        }
+        if context.limits.descriptors.take() { Ok(Some(registered)) } else { Err(Errno(libc::EFBIG).into()) }
+    }
+
+    fn hold(&mut self, context: &mut Context, unknown: Unknown) -> Result<(), Error> {
+        match context.known(unknown.namespace_type, unknown.inode) {
+            Some(known) => context.hold(known, unknown.holder),
+            None => Ok(push(&mut self.unknown, unknown)?),
         }
     }
-    context.forget_repeated_holds(start);
-    context.miss(Gap::Links, 1);
-    Ok(())
-}
 
-fn hold(context: &mut Context, namespace_type: NamespaceType, inode: u64, holder: Holder) -> Result<(), Error> {
-    let target = match context.known(namespace_type, inode) {
-        Some(known) => known,
-        None => {
-            context.miss(Gap::Links, 1); // nothing opens it by its number
-            context.record_unopened(namespace_type, inode)?
+    /// Forgets what was noted of a process, which was the last one.
+    pub fn forget(&mut self, pid: i32) {
+        let rest = self.unknown.iter().rposition(|unknown| unknown.pid != pid).map_or(0, |last| last + 1);
+        self.unknown.truncate(rest);
+    }
+
+    /// Records the namespaces that no other source has found either, by their numbers. Runs after those.
+    pub fn finish(self, context: &mut Context) -> Result<(), Error> {
+        for Unknown { namespace_type, inode, holder, .. } in self.unknown {
+            let target = match context.known(namespace_type, inode) {
+                Some(known) => known,
+                None => {
+                    context.miss(Gap::Links, 1);
+                    context.record_unopened(namespace_type, inode)?
+                }
+            };
+            context.hold(target, holder)?;
         }
-    };
-    context.hold(target, holder)
+        Ok(())
+    }
 }
 
 /// Reads the information about a ring. False if it does not tell the files.
