@@ -163,8 +163,12 @@ impl Users {
             let device = self.device.unwrap_or(0);
             return self.insert(UserNamespace { device, inode, id, owner_uid: Some(owner_uid), parent: None });
         };
-        // The caller's own, of which the kernel may have told less.
         let entry = &mut self.entries[index as usize];
+        if entry.id != 0 && id != 0 && entry.id != id {
+            // Another one had the inode number, and has ended.
+            (entry.id, entry.owner_uid) = (id, Some(owner_uid));
+        }
+        // Of the caller's own, and of one that was found through procfs, the kernel may have told less.
         entry.owner_uid = entry.owner_uid.or(Some(owner_uid));
         if entry.id == 0 {
             entry.id = id;

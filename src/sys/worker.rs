@@ -206,21 +206,23 @@ impl Shared {
 /// keeps open what the caller has open, as the caller would if it waited itself.
 fn leave(pid: c_int, stack: Vec<u128>) {
     mem::forget(stack);
-    for slot in &LEFT {
-        if slot.compare_exchange(0, pid, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-            return;
-        }
-    }
+    remember(pid);
+}
+
+/// Keeps the number of a worker that was left behind, if there is a free slot.
+fn remember(pid: c_int) {
+    let is_free = |slot: &AtomicI32| slot.compare_exchange(0, pid, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+    let _ = LEFT.iter().any(is_free);
 }
 
 /// Reaps workers that were left behind and have ended. Whether as many remain as are remembered.
 pub fn are_many_left() -> bool {
     let mut count = 0;
     for slot in &LEFT {
-        let pid = slot.load(Ordering::Acquire);
-        if pid != 0 && child::has_ended(pid) {
-            slot.store(0, Ordering::Release);
-        } else if pid != 0 {
+        // While it is in no slot, no other thread reaps it, after which its number could be that of another child.
+        let pid = slot.swap(0, Ordering::AcqRel);
+        if pid != 0 && !child::has_ended(pid) {
+            remember(pid);
             count += 1;
         }
     }

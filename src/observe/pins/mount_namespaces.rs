@@ -40,7 +40,7 @@ pub fn find(context: &mut Context, read: &mut Read) -> Result<(), Error> {
     let nonusers = context.nonusers.entries().iter();
     let mounts = nonusers.filter(|nonuser| nonuser.namespace_type == NamespaceType::Mnt);
     let unread = mounts.filter(|nonuser| !search.done.contains_key(&nonuser.inode)).count();
-    context.miss(Gap::MountNamespaces, unread);
+    context.miss(Gap::MountNamespaces, search.unread + unread);
     Ok(())
 }
 

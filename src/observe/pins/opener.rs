@@ -64,7 +64,7 @@ impl Opener {
             Err(_) if path.is_empty() => false,
             // While nothing else is on the way, the path leads only through mounts that this one is on.
             Err(_) => overmounts::last_mount(&mut self.second_lookup, context.procfs.root(), root, path)
-                .is_ok_and(|reached| reached != 0 && !reader.is_on(mount.id, reached)),
+                .is_ok_and(|reached| reached != 0 && reader.is_on(mount.id, reached) == Some(false)),
         }
     }
 

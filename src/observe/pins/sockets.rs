@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// How long the kernel may need to tell about a descriptor, in milliseconds: for the first that need longer, and for others.
 const PATIENCE: u32 = 250;
-const LESS_PATIENCE: u32 = 5;
+const LESS_PATIENCE: u32 = 100;
 const FIRST: usize = 3;
 /// A scan spends so many microseconds with helpers that do not answer, at most.
 const MOST_LOST_TIME: u64 = 2_000_000;
@@ -91,6 +91,7 @@ impl Sockets {
     /// Notes a socket that is registered with the io_uring of a descriptor.
     pub fn add_registered(&mut self, thread: &Thread, entry: &Entry, socket: u64) -> Result<(), Error> {
         let Thread { pid, tid, .. } = *thread;
+        self.may_be_repeated |= entry.may_be_repeated;
         Ok(push(&mut self.found, Found { pid, tid, number: entry.number, socket, is_registered: true })?)
     }
 
