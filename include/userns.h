@@ -39,10 +39,10 @@
  * at the same time; only userns_free() needs exclusive access to its snapshot. The library
  * takes no locks and keeps no state between calls, except for facts about the running
  * kernel, which are read once: its boot id and, with USERNS_SCAN_BPF, the layout of its
- * structures; and for child processes that cannot end, see USERNS_SCAN_SOCKETS. All functions work in a child of fork(2), even if another thread forked it in
- * the middle of a scan. No function is a cancellation point (pthreads(7)), none may be
- * called with asynchronous cancellation enabled, and none is async-signal-safe
- * (signal-safety(7)).
+ * structures; and for child processes that cannot end, see below. All functions work in a
+ * child of fork(2), even if another thread forked it in the middle of a scan. No function is
+ * a cancellation point (pthreads(7)), none may be called with asynchronous cancellation
+ * enabled, and none is async-signal-safe (signal-safety(7)).
  *
  * THE PROCESS stays as it is: a scan starts no thread, enters no namespace and installs no
  * signal handler. It opens at most six descriptors at a time, eleven with
@@ -52,15 +52,21 @@
  * SIGCHLD, and is not reported by wait(2). Signals of the calling thread are blocked while it
  * runs, mostly for less than 10 milliseconds. Where clone3(2) is denied or missing (before
  * Linux 5.3) and under valgrind, the calling thread reads procfs itself, and duplicates no
- * sockets of others. Only a child of USERNS_SCAN_SOCKETS can outlive the scan. USERNS_SCAN_BPF maps
- * memory and loads a BPF program, which the kernel frees shortly after the scan; if a signal
- * interrupts the load, the scan blocks signals and retries.
+ * sockets of others.
+ *
+ * A child outlives the scan only if a file server has begun to serve it and does not answer:
+ * on the way to proc_path (userns_scan() returns -EIO; the child keeps memory and descriptors
+ * of the caller), or for a descriptor that was duplicated, see USERNS_SCAN_SOCKETS. A later
+ * scan reaps it. USERNS_SCAN_BPF maps memory and loads a BPF program, which the kernel frees
+ * shortly after the scan; if a signal interrupts the load, the scan blocks signals and
+ * retries.
  *
  * GROWTH. The ABI only grows: functions, constants and option fields are added, never
  * changed or removed. A program built with an older header runs with a newer library. With
  * an older library, a request that it does not know fails with -E2BIG or -EINVAL, and a
- * program that uses a newer function does not start. Each function names the version that introduced it; constants and structs are of 0.1 unless
- * their comment names another version. Functions that return a set of bits or an enum can
+ * program that uses a newer function does not start. Each function names the version that
+ * introduced it; constants and structs are of 0.1 unless their comment names another version.
+ * Functions that return a set of bits or an enum can
  * return values that are newer than the program.
  *
  * All constants, structs and functions begin with USERNS_ or userns_; all other names in
@@ -135,8 +141,8 @@
  *
  * The process can put a file of a file server in place of its socket. If the server does not
  * answer, to close the duplicate blocks, and no signal ends that. So a child process makes the
- * duplicates. If it does not answer, the scan goes on without it after half a second at most,
- * and spends about two seconds on this altogether. The child remains until the server answers
+ * duplicates. If it does not answer, the scan goes on without it after a second at most, and
+ * spends about two seconds on this altogether. The child remains until the server answers
  * or ends, without memory and descriptors of the caller; it delays the end of a PID namespace.
  * It is then a zombie until a later scan needs a child for this. With four such children, a
  * scan duplicates nothing.
@@ -176,7 +182,8 @@
  * USERNS_PIN_CREDENTIALS. Other data for other flags still comes from procfs, with its
  * permission checks. A process that procfs hides has an empty name and is counted in
  * USERNS_GAP_NAMES and USERNS_GAP_MOUNTS; it is counted in USERNS_GAP_DESCRIPTORS only if it
- * has an io_uring, or, before Linux 6.4, a descriptor of a namespace.
+ * has a descriptor that procfs has to tell: of an io_uring or of a device whose driver has no
+ * fixed number, or, before Linux 6.4, of a namespace, a tun or tap device or a socket.
  */
 #define USERNS_SCAN_BPF UINT64_C(0x10)
 
@@ -212,11 +219,11 @@
  * userns_gaps(), with USERNS_SCAN_OWNED: some references to namespaces could not be read or
  * opened, so that namespaces and their owners can be missing. Counts references: links in
  * /proc/PID/task/TID/ns, descriptors of namespaces, namespaces registered with an io_uring
- * (of which only the inode number is known, unless the scan found them elsewhere), ids that
- * listns(2) lists, one for
- * all files of an io_uring that is busy, one for all links of a process that blocks its
- * readers, or that BPF shows but procfs hides, and one for all threads of a process that are
- * beyond options->limit.
+ * (of which only the inode number is known, if the scan did not find them elsewhere), ids
+ * that listns(2) lists, one for all files of an io_uring that is busy, one for all links of a
+ * process that blocks its readers, or that BPF shows but procfs hides, one for a process
+ * whose threads end or call execve(2) all the time, and one for all threads of a process that
+ * are beyond options->limit.
  */
 #define USERNS_GAP_LINKS 0x10u
 
@@ -259,8 +266,8 @@
 /**
  * userns_gaps(), with USERNS_SCAN_PINNED: some mounted namespaces could not be opened, or are
  * more than a scan records. Unless the scan found such a namespace elsewhere, only its inode
- * number is known: a user
- * namespace is then a root, a nonuser namespace has no owner. Counts mounts.
+ * number is known: a user namespace is then a root, a nonuser namespace has no owner. Counts
+ * mounts.
  */
 #define USERNS_GAP_UNOPENED_MOUNTS 0x400u
 
@@ -326,8 +333,9 @@ enum userns_source {
 };
 
 /**
- * How far a scan looked for namespaces without processes. Each value includes those before
- * it. Later versions can add values.
+ * How far a scan looked for namespaces without processes. A scan with a value
+ * tried those before it, too; gaps report what that did not find. Later versions can add
+ * values.
  */
 enum userns_empty_source {
     /**
@@ -726,8 +734,9 @@ int userns_source_error(const struct userns_snapshot *snapshot);
  * of the kernel: the library builds the programs for each kernel, and this one is new to it.
  *
  * Returns lines of printable ASCII text: the end of the verifier's log of each rejected
- * program, at most 17 KiB in all. It can contain addresses of the kernel's memory. NULL if the verifier rejected nothing or said nothing, as in
- * all other cases of userns_source_error().
+ * program, at most 17 KiB in all. It can contain addresses of the kernel's memory. NULL if
+ * the verifier rejected nothing or said nothing, as in all other cases of
+ * userns_source_error().
  *
  * Since 0.1.
  */

@@ -26,7 +26,7 @@ pub enum Gap {
     Sockets,
     /// The mounts of some processes could not be read, or are more than a scan reads. Counts processes.
     Mounts,
-    /// Some mount namespaces have no process, so their mounts were not read. Counts mount namespaces.
+    /// Some mount namespaces have no process, and their mounts could not be read. Counts mount namespaces.
     MountNamespaces,
     /// Every process of some mount namespaces is in a chroot(2), so that mounts outside of it are not visible. Counts mount
     /// namespaces.

@@ -21,11 +21,11 @@ pub const USERNS_GAP_NESTED: u32 = 0x8;
 /// userns_gaps(), with USERNS_SCAN_OWNED: some references to namespaces could not be read or
 /// opened, so that namespaces and their owners can be missing. Counts references: links in
 /// /proc/PID/task/TID/ns, descriptors of namespaces, namespaces registered with an io_uring
-/// (of which only the inode number is known, unless the scan found them elsewhere), ids that
-/// listns(2) lists, one for
-/// all files of an io_uring that is busy, one for all links of a process that blocks its
-/// readers, or that BPF shows but procfs hides, and one for all threads of a process that are
-/// beyond options->limit.
+/// (of which only the inode number is known, if the scan did not find them elsewhere), ids
+/// that listns(2) lists, one for all files of an io_uring that is busy, one for all links of a
+/// process that blocks its readers, or that BPF shows but procfs hides, one for a process
+/// whose threads end or call execve(2) all the time, and one for all threads of a process that
+/// are beyond options->limit.
 pub const USERNS_GAP_LINKS: u32 = 0x10;
 /// userns_gaps(), with USERNS_SCAN_PINNED: the descriptors of some processes could not be
 /// read, or are more than options->limit permits to read. Counts processes, including those of
@@ -50,8 +50,8 @@ pub const USERNS_GAP_MOUNT_NAMESPACES: u32 = 0x100;
 pub const USERNS_GAP_CHROOTED: u32 = 0x200;
 /// userns_gaps(), with USERNS_SCAN_PINNED: some mounted namespaces could not be opened, or are
 /// more than a scan records. Unless the scan found such a namespace elsewhere, only its inode
-/// number is known: a user
-/// namespace is then a root, a nonuser namespace has no owner. Counts mounts.
+/// number is known: a user namespace is then a root, a nonuser namespace has no owner. Counts
+/// mounts.
 pub const USERNS_GAP_UNOPENED_MOUNTS: u32 = 0x400;
 /// userns_gaps(): the kernel, or a security policy such as a seccomp filter, refused to report
 /// the parent, owner or id of some namespaces. Such a namespace can be a root, or have no
@@ -60,7 +60,6 @@ pub const USERNS_GAP_RELATIONS: u32 = 0x800;
 /// userns_gaps(), with USERNS_SCAN_NAMES: the names of some processes could not be read. They
 /// are empty. Counts processes.
 pub const USERNS_GAP_NAMES: u32 = 0x1000;
-
 /// userns_gaps(), with USERNS_SCAN_OWNED or USERNS_SCAN_PINNED: there are more pins than
 /// options->limit, so that some are not recorded. The namespaces that they keep are in the
 /// snapshot, each with at least one pin. Counts pins.

@@ -38,10 +38,10 @@
 //! at the same time; only userns_free() needs exclusive access to its snapshot. The library
 //! takes no locks and keeps no state between calls, except for facts about the running
 //! kernel, which are read once: its boot id and, with USERNS_SCAN_BPF, the layout of its
-//! structures; and for child processes that cannot end, see USERNS_SCAN_SOCKETS. All functions work in a child of fork(2), even if another thread forked it in
-//! the middle of a scan. No function is a cancellation point (pthreads(7)), none may be
-//! called with asynchronous cancellation enabled, and none is async-signal-safe
-//! (signal-safety(7)).
+//! structures; and for child processes that cannot end, see below. All functions work in a
+//! child of fork(2), even if another thread forked it in the middle of a scan. No function is
+//! a cancellation point (pthreads(7)), none may be called with asynchronous cancellation
+//! enabled, and none is async-signal-safe (signal-safety(7)).
 //!
 //! THE PROCESS stays as it is: a scan starts no thread, enters no namespace and installs no
 //! signal handler. It opens at most six descriptors at a time, eleven with
@@ -51,15 +51,21 @@
 //! SIGCHLD, and is not reported by wait(2). Signals of the calling thread are blocked while it
 //! runs, mostly for less than 10 milliseconds. Where clone3(2) is denied or missing (before
 //! Linux 5.3) and under valgrind, the calling thread reads procfs itself, and duplicates no
-//! sockets of others. Only a child of USERNS_SCAN_SOCKETS can outlive the scan. USERNS_SCAN_BPF maps
-//! memory and loads a BPF program, which the kernel frees shortly after the scan; if a signal
-//! interrupts the load, the scan blocks signals and retries.
+//! sockets of others.
+//!
+//! A child outlives the scan only if a file server has begun to serve it and does not answer:
+//! on the way to proc_path (userns_scan() returns -EIO; the child keeps memory and descriptors
+//! of the caller), or for a descriptor that was duplicated, see USERNS_SCAN_SOCKETS. A later
+//! scan reaps it. USERNS_SCAN_BPF maps memory and loads a BPF program, which the kernel frees
+//! shortly after the scan; if a signal interrupts the load, the scan blocks signals and
+//! retries.
 //!
 //! GROWTH. The ABI only grows: functions, constants and option fields are added, never
 //! changed or removed. A program built with an older header runs with a newer library. With
 //! an older library, a request that it does not know fails with -E2BIG or -EINVAL, and a
-//! program that uses a newer function does not start. Each function names the version that introduced it; constants and structs are of 0.1 unless
-//! their comment names another version. Functions that return a set of bits or an enum can
+//! program that uses a newer function does not start. Each function names the version that
+//! introduced it; constants and structs are of 0.1 unless their comment names another version.
+//! Functions that return a set of bits or an enum can
 //! return values that are newer than the program.
 //!
 //! All constants, structs and functions begin with USERNS_ or userns_; all other names in

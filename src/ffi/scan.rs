@@ -38,8 +38,8 @@ pub const USERNS_SCAN_PINNED: u64 = 0x1;
 ///
 /// The process can put a file of a file server in place of its socket. If the server does not
 /// answer, to close the duplicate blocks, and no signal ends that. So a child process makes the
-/// duplicates. If it does not answer, the scan goes on without it after half a second at most,
-/// and spends about two seconds on this altogether. The child remains until the server answers
+/// duplicates. If it does not answer, the scan goes on without it after a second at most, and
+/// spends about two seconds on this altogether. The child remains until the server answers
 /// or ends, without memory and descriptors of the caller; it delays the end of a PID namespace.
 /// It is then a zombie until a later scan needs a child for this. With four such children, a
 /// scan duplicates nothing.
@@ -70,7 +70,8 @@ pub const USERNS_SCAN_NAMES: u64 = 0x8;
 /// USERNS_PIN_CREDENTIALS. Other data for other flags still comes from procfs, with its
 /// permission checks. A process that procfs hides has an empty name and is counted in
 /// USERNS_GAP_NAMES and USERNS_GAP_MOUNTS; it is counted in USERNS_GAP_DESCRIPTORS only if it
-/// has an io_uring, or, before Linux 6.4, a descriptor of a namespace.
+/// has a descriptor that procfs has to tell: of an io_uring or of a device whose driver has no
+/// fixed number, or, before Linux 6.4, of a namespace, a tun or tap device or a socket.
 pub const USERNS_SCAN_BPF: u64 = 0x10;
 
 /// The options of a scan. Initialize with USERNS_OPTIONS_INIT, then set fields:

@@ -24,8 +24,9 @@ pub enum userns_source {
     USERNS_SOURCE_BPF_TASKS = 3,
 }
 
-/// How far a scan looked for namespaces without processes. Each value includes those before
-/// it. Later versions can add values.
+/// How far a scan looked for namespaces without processes. A scan with a value
+/// tried those before it, too; gaps report what that did not find. Later versions can add
+/// values.
 #[repr(C)]
 pub enum userns_empty_source {
     /// Only the ancestors of the namespaces of processes and, with USERNS_SCAN_OWNED, the
@@ -306,8 +307,9 @@ pub unsafe extern "C" fn userns_source_error(snapshot: *const userns_snapshot) -
 /// of the kernel: the library builds the programs for each kernel, and this one is new to it.
 ///
 /// Returns lines of printable ASCII text: the end of the verifier's log of each rejected
-/// program, at most 17 KiB in all. It can contain addresses of the kernel's memory. NULL if the verifier rejected nothing or said nothing, as in
-/// all other cases of userns_source_error().
+/// program, at most 17 KiB in all. It can contain addresses of the kernel's memory. NULL if
+/// the verifier rejected nothing or said nothing, as in all other cases of
+/// userns_source_error().
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]

@@ -1,6 +1,6 @@
 //! Descriptors that BPF selected for reading.
 
-/// A descriptor of a namespace or a socket. Sorted by process, thread and number.
+/// A descriptor whose file procfs has to tell. Sorted by process, thread and number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Candidate {
     pub pid: i32,

@@ -62,7 +62,7 @@ pub enum Pin<'s> {
         /// it. The kernel does not tell; see `userns_pin_may_be_locked()` in the C header.
         may_be_locked: bool,
     },
-    /// A socket of the network namespace is open: `/proc/PID/task/TID/fd/NUMBER`.
+    /// A socket of the network namespace, or a tun or tap device, is open: `/proc/PID/task/TID/fd/NUMBER`.
     Socket {
         /// The process.
         pid: i32,
@@ -94,7 +94,7 @@ pub enum Pin<'s> {
         /// The number of the descriptor.
         number: i32,
     },
-    /// A UNIX socket is open whose peer connected with credentials of the user namespace: `/proc/PID/task/TID/fd/NUMBER`.
+    /// A socket is open whose peer has, or had, credentials of the user namespace: `/proc/PID/task/TID/fd/NUMBER`.
     Peer {
         /// The process.
         pid: i32,

@@ -220,7 +220,7 @@ impl Block {
 /// Waits for some milliseconds (less than 1000) while a word has a value; less if something else ends the wait.
 ///
 /// Sets errno, which is thread-local data and so shared. If the caller's wait ends just when a system call of the helper
-/// has failed, the helper can see another error; it took too long then.
+/// has failed, the helper can see another error. A socket then counts as not told.
 fn wait(word: &AtomicU32, value: u32, milliseconds: u32) {
     // As the system call has them; `libc::timespec` can have 64 bits on 32-bit machines.
     let time: [c_long; 2] = [0, c_long::from(milliseconds as i32) * 1_000_000];

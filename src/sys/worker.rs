@@ -254,7 +254,7 @@ pub(super) fn kill(pid: c_int, pidfd: c_int) {
 
 fn close(number: c_int) {
     if number >= 0 {
-        // SAFETY: the descriptor was the worker's, which has ended, or tells about it.
+        // SAFETY: the descriptor was the worker's, which executes no further instruction, or tells about it.
         unsafe { libc::syscall(libc::SYS_close, c_long::from(number)) };
     }
 }
@@ -267,7 +267,7 @@ pub fn is_running() -> bool {
 /// Names a descriptor that shows the state of the worker which calls this. False if the caller is no worker; otherwise the
 /// descriptor is closed when the worker has ended.
 pub(super) fn show_state(number: c_int) -> bool {
-    // SAFETY: not NULL only in a worker, whose caller waits until it ends.
+    // SAFETY: not NULL only in a worker. Its caller waits until it ends, or executes no further instruction.
     let Some(shared) = (unsafe { SHARED.get().as_ref() }) else { return false };
     closing(number); // but by the caller
     shared.state.store(number, Ordering::Release);
@@ -277,7 +277,7 @@ pub(super) fn show_state(number: c_int) -> bool {
 /// Runs a system call that can block without end. In a worker, the caller can end it. If it can ask a file server, it writes
 /// only to the stack.
 pub(super) fn guarded<R>(call: impl FnOnce() -> R) -> R {
-    // SAFETY: not NULL only in a worker, whose caller waits until it ends.
+    // SAFETY: not NULL only in a worker. Its caller waits until it ends, or executes no further instruction.
     let Some(shared) = (unsafe { SHARED.get().as_ref() }) else { return call() };
     let number = shared.call.load(Ordering::Relaxed) + 1;
     shared.call.store(number, Ordering::Release);
@@ -302,7 +302,7 @@ pub(super) fn closing(number: c_int) {
 }
 
 fn replace(old: c_int, new: c_int) {
-    // SAFETY: not NULL only in a worker, whose caller waits until it ends.
+    // SAFETY: not NULL only in a worker. Its caller waits until it ends, or executes no further instruction.
     let Some(shared) = (unsafe { SHARED.get().as_ref() }) else { return };
     if let Some(slot) = shared.descriptors.iter().find(|slot| slot.load(Ordering::Relaxed) == old) {
         slot.store(new, Ordering::Release);
