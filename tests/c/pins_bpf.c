@@ -305,7 +305,8 @@ static void check_network_kept(void (*open)(void *), uint64_t flags)
     opened->open = open;
     expected.pid = start(keep_network, opened);
     in_child(scan_sockets, &expected);
-    CHECK_EQ(finds(USERNS_SCAN_PINNED | USERNS_SCAN_BPF, opened->held.inode), flags == USERNS_SCAN_PINNED);
+    CHECK_EQ(finds(USERNS_SCAN_PINNED | USERNS_SCAN_BPF, opened->held.inode),
+             flags == USERNS_SCAN_PINNED);
     end(expected.pid);
     CHECK(!finds(USERNS_SCAN_SOCKETS | USERNS_SCAN_BPF, opened->held.inode));
 }
