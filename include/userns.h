@@ -55,9 +55,10 @@
  * sockets of others.
  *
  * A child outlives the scan only if a file server has begun to serve it and does not answer:
- * on the way to proc_path (userns_scan() returns -EIO; the child keeps memory and descriptors
- * of the caller), or for a descriptor that was duplicated, see USERNS_SCAN_SOCKETS. A later
- * scan reaps it. USERNS_SCAN_BPF maps memory and loads a BPF program, which the kernel frees
+ * on the way to proc_path (userns_scan() returns -EIO), or for a descriptor that was
+ * duplicated, see USERNS_SCAN_SOCKETS. Four such children keep neither memory nor descriptors
+ * of the caller; up to eight more, on the way to proc_path, do. A later scan reaps them.
+ * USERNS_SCAN_BPF maps memory and loads a BPF program, which the kernel frees
  * shortly after the scan; if a signal interrupts the load, the scan blocks signals and
  * retries.
  *

@@ -13,6 +13,7 @@
 
 use crate::error::Error;
 use crate::sys::file::{self, Fd, Status};
+use crate::sys::helper::{self, Port};
 use crate::sys::statmount::{self, Buffer};
 use crate::sys::{Errno, process, worker};
 use crate::util::path::ShortPath;
@@ -86,12 +87,34 @@ fn find(path: &CStr) -> Result<Found, Error> {
         Err(_) if worker::is_running() => return look_up(path),
         Err(_) => (),
     }
+    if !is_answered(path)? {
+        return Err(Error::NO_ANSWER);
+    }
     let mut lookup = Lookup { path, result: Err(Error::NO_ANSWER) };
     if !worker::are_many_left() {
         // If it is stuck, the result stays what it is.
         worker::run(&mut lookup, |lookup| lookup.result = look_up(lookup.path), PATIENCE)?;
     }
     lookup.result
+}
+
+/// Whether all servers on a path answer. Asks in a helper: if a server has begun to answer, no signal ends the wait, and the
+/// process that waits must not keep descriptors of the caller. A server that falls silent afterwards is waited for in vain
+/// by a worker.
+fn is_answered(path: &CStr) -> Result<bool, Error> {
+    fn ask(path: &&CStr, port: &Port) {
+        port.step();
+        if let Ok(directory) = file::open(path, libc::O_PATH | libc::O_DIRECTORY) {
+            port.step();
+            // Only whether there is an answer matters.
+            let _ = (file::status(&directory), file::file_system(&directory));
+        }
+    }
+    match helper::run(&path, ask, &mut |_| (), PATIENCE) {
+        Ok(has_returned) => Ok(has_returned),
+        Err(errno) if errno.is_exhaustion() => Err(errno.into()),
+        Err(_) => Ok(true), // there can be no helper, or no other one: the worker finds out
+    }
 }
 
 fn find_in_memory(path: &CStr) -> Result<Found, Errno> {
