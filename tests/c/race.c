@@ -4,6 +4,7 @@
  */
 #include "situation.h"
 #include <dlfcn.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <sys/vfs.h>
 
@@ -321,14 +322,18 @@ SITUATION(viewer_ends, 0, "the first process that sees a mount ends during the s
 
 /* ---- The number of system calls ---- */
 
+/* A scan that takes longer than usual begins another child process, so the fewest of some scans. */
 static int calls_of_a_scan(void)
 {
-    struct userns_snapshot *snapshot;
+    int fewest = INT_MAX;
 
-    calls = 0;
-    snapshot = scan();
-    userns_free(snapshot);
-    return calls;
+    for (int i = 0; i < 10; i++) {
+        calls = 0;
+        userns_free(scan());
+        if (calls < fewest)
+            fewest = calls;
+    }
+    return fewest;
 }
 
 SITUATION(number_of_calls, IN_SANDBOX,
