@@ -55,11 +55,11 @@
 //!
 //! A child outlives the scan only if a file server has begun to serve it and does not answer:
 //! on the way to proc_path (userns_scan() returns -EIO), or for a descriptor that was
-//! duplicated, see USERNS_SCAN_SOCKETS. Four such children keep neither memory nor descriptors
-//! of the caller; up to eight more, on the way to proc_path, do. A later scan reaps them.
-//! USERNS_SCAN_BPF maps memory and loads a BPF program, which the kernel frees
-//! shortly after the scan; if a signal interrupts the load, the scan blocks signals and
-//! retries.
+//! duplicated, see USERNS_SCAN_SOCKETS. It keeps neither memory nor descriptors of the caller
+//! (before Linux 5.9 it does), and a later scan reaps it. There are at most eight such children.
+//!
+//! USERNS_SCAN_BPF maps memory and loads a BPF program, which the kernel frees shortly after
+//! the scan; if a signal interrupts the load, the scan blocks signals and retries.
 //!
 //! GROWTH. The ABI only grows: functions, constants and option fields are added, never
 //! changed or removed. A program built with an older header runs with a newer library. With

@@ -41,7 +41,7 @@ pub const USERNS_SCAN_PINNED: u64 = 0x1;
 /// duplicates. If it does not answer, the scan goes on without it after a second at most, and
 /// spends about two seconds on this altogether. The child remains until the server answers
 /// or ends, without memory and descriptors of the caller; it delays the end of a PID namespace.
-/// It is then a zombie until a later scan needs a child for this. With four such children, a
+/// It is then a zombie until a later scan needs a child for this. With eight such children, a
 /// scan duplicates nothing.
 ///
 /// The scan can be the last to close a socket. Its owner does not wait then, if it has set

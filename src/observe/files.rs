@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::sys::file::{self, Fd, Status};
 use crate::sys::helper::{self, Port};
 use crate::sys::statmount::{self, Buffer};
-use crate::sys::{Errno, process, worker};
+use crate::sys::{Errno, left, process, worker};
 use crate::util::path::ShortPath;
 use std::ffi::{CStr, c_int};
 
@@ -91,7 +91,7 @@ fn find(path: &CStr) -> Result<Found, Error> {
         return Err(Error::NO_ANSWER);
     }
     let mut lookup = Lookup { path, result: Err(Error::NO_ANSWER) };
-    if !worker::are_many_left() {
+    if left::has_room() {
         // If it is stuck, the result stays what it is.
         worker::run(&mut lookup, |lookup| lookup.result = look_up(lookup.path), PATIENCE)?;
     }
@@ -113,7 +113,7 @@ fn is_answered(path: &CStr) -> Result<bool, Error> {
     match helper::run(&path, ask, &mut |_| (), PATIENCE) {
         Ok(has_returned) => Ok(has_returned),
         Err(errno) if errno.is_exhaustion() => Err(errno.into()),
-        Err(_) => Ok(true), // there can be no helper, or no other one: the worker finds out
+        Err(_) => Ok(true), // there can be no helper: the worker finds out
     }
 }
 

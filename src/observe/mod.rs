@@ -6,6 +6,7 @@ mod bpf;
 mod candidate;
 mod context;
 mod covers;
+mod devices;
 mod files;
 mod hidden;
 mod limits;

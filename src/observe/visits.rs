@@ -11,7 +11,7 @@ pub const PATIENCE: u32 = 250;
 const LESS_PATIENCE: u32 = 5;
 const FIRST: usize = 3;
 /// How long the caller's signals may be blocked, in microseconds.
-const TIME_SLICE: u64 = 10_000;
+pub const TIME_SLICE: u64 = 10_000;
 
 /// How long a system call may block, in milliseconds, after so many processes that were stuck.
 pub fn patience(stuck: usize) -> u32 {

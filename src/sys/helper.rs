@@ -6,22 +6,19 @@
 //! goes on. A process that is killed leaves the memory before it closes its files (`exit_mm()` and `exit_files()` in
 //! `do_exit()`): a helper that cannot end keeps a file, but nothing of the caller.
 //!
-//! The caller does not wait for such a helper. It becomes a zombie when the file server answers or ends, and a later call
-//! of [`run`] reaps it. If [`MOST_ABANDONED`] helpers have not ended, there is no other one.
+//! The caller does not wait for such a helper, but leaves it behind (`left.rs`).
 
 use super::clock::Start;
 use super::file::Fd;
-use super::{Errno, check, child, pidfd, signal, worker};
-use std::alloc::{Layout, alloc_zeroed, dealloc};
+use super::{Errno, check, child, left, pidfd, signal, worker};
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_long, c_void};
+use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 
 /// Enough for a few nested system calls.
 const STACK_SIZE: usize = 64 * 1024;
-/// So many helpers of the calling process may be unable to end.
-const MOST_ABANDONED: usize = 4;
 /// The helper ends if the caller does not take a descriptor for three times so many milliseconds: it may have ended.
 const OFFER: u32 = 900;
 
@@ -36,18 +33,16 @@ pub struct Port {
     /// Counts the steps of the work.
     step: AtomicU32,
     offered: AtomicI32,
+    /// Whether `work` was called, and whether it has returned.
+    has_begun: AtomicBool,
     has_returned: AtomicBool,
 }
 
 /// The memory of a helper. It is kept until the helper has ended.
 struct Block {
     port: Port,
-    pid: AtomicI32,
-    stack: UnsafeCell<[u8; STACK_SIZE]>,
+    stack: UnsafeCell<MaybeUninit<[u128; STACK_SIZE / size_of::<u128>()]>>,
 }
-
-/// The memory of helpers that were killed and did not end.
-static ABANDONED: [AtomicPtr<Block>; MOST_ABANDONED] = [const { AtomicPtr::new(ptr::null_mut()) }; MOST_ABANDONED];
 
 struct Task<'t, T> {
     work: fn(&T, &Port),
@@ -63,17 +58,26 @@ struct Task<'t, T> {
 /// to `argument` are certain to be complete. It begins without descriptors.
 ///
 /// All signals are blocked in this thread meanwhile, so `work` should return after some milliseconds. The helper sends no
-/// SIGCHLD, and wait(2) does not report it. EAGAIN: there can be no helper.
+/// SIGCHLD, and wait(2) does not report it. EAGAIN: there can be no helper, for example because it would share descriptors
+/// with the caller (before Linux 5.9).
 pub fn run<T>(
     argument: &T,
     work: fn(&T, &Port),
     take: &mut dyn FnMut(Result<Fd, Errno>),
     patience: u32,
 ) -> Result<bool, Errno> {
-    if !reap() || !worker::is_available() {
+    if !left::has_room() || !worker::is_available() {
         return Err(Errno(libc::EAGAIN));
     }
-    let block = Block::new()?;
+    let mut memory: Vec<u128> = Vec::new();
+    memory.try_reserve_exact(size_of::<Block>().div_ceil(size_of::<u128>()))?;
+    // SAFETY: the memory is aligned and large enough for a block, of which only the port is initialized. It is kept until
+    // the helper has ended, and only accessed through the block.
+    let block = unsafe {
+        let block = memory.as_mut_ptr().cast::<Block>();
+        (&raw mut (*block).port).write(Port::new());
+        &*block
+    };
     let task = Task { work, argument, port: &block.port };
     let mut pidfd: c_int = -1;
     let signals = signal::block_all();
@@ -88,37 +92,20 @@ pub fn run<T>(
     };
     if pid < 0 {
         let errno = Errno::last();
-        block.free();
         return Err(if errno.is_exhaustion() { errno } else { Errno(libc::EAGAIN) });
     }
     let pidfd = Fd::from_call(pidfd as usize);
-    block.pid.store(pid, Ordering::Relaxed);
     if !block.port.watch(&pidfd, take, patience) {
         worker::kill(pid, pidfd.raw());
     }
+    let has_begun = block.port.has_begun.load(Ordering::Acquire);
     let has_returned = block.port.has_returned.load(Ordering::Acquire);
-    if worker::has_ended(pidfd.raw(), u64::from(patience) * 1000) {
-        child::wait_for(pid);
-        block.free();
-    } else {
-        block.abandon();
+    match worker::has_ended(pidfd.raw(), u64::from(patience) * 1000) {
+        true => child::wait_for(pid),
+        false => left::keep(pid, memory),
     }
     drop(signals);
-    Ok(has_returned)
-}
-
-/// Reaps the abandoned helpers that have ended. Whether there may be another one.
-fn reap() -> bool {
-    for slot in &ABANDONED {
-        // SAFETY: a block in a slot is not freed, and is here in no slot, so no other thread finds it.
-        let Some(block) = (unsafe { slot.swap(ptr::null_mut(), Ordering::AcqRel).as_ref() }) else { continue };
-        if child::has_ended(block.pid.load(Ordering::Relaxed)) {
-            block.free();
-        } else {
-            block.abandon();
-        }
-    }
-    ABANDONED.iter().any(|slot| slot.load(Ordering::Relaxed).is_null())
+    if has_begun { Ok(has_returned) } else { Err(Errno(libc::EAGAIN)) }
 }
 
 extern "C" fn enter<T>(task: *mut c_void) -> c_int {
@@ -129,6 +116,7 @@ extern "C" fn enter<T>(task: *mut c_void) -> c_int {
     // SAFETY: the call takes no pointer. If it fails, the table is still the caller's, and nothing is closed.
     let left = check(unsafe { libc::syscall(libc::SYS_close_range, 0 as c_long, all, unshare) });
     if left.is_ok() {
+        port.has_begun.store(true, Ordering::Release);
         work(argument, port);
         port.has_returned.store(true, Ordering::Release);
     }
@@ -136,6 +124,16 @@ extern "C" fn enter<T>(task: *mut c_void) -> c_int {
 }
 
 impl Port {
+    fn new() -> Port {
+        Port {
+            turn: AtomicU32::new(WORKING),
+            step: AtomicU32::new(0),
+            offered: AtomicI32::new(-1),
+            has_begun: AtomicBool::new(false),
+            has_returned: AtomicBool::new(false),
+        }
+    }
+
     /// Begins the next part of the work.
     pub fn step(&self) {
         self.step.fetch_add(1, Ordering::Release);
@@ -188,32 +186,6 @@ impl Port {
                 }
             }
         }
-    }
-}
-
-impl Block {
-    fn new() -> Result<&'static Block, Errno> {
-        // SAFETY: the layout has a size. Zeros are a valid block.
-        let block = unsafe { alloc_zeroed(Layout::new::<Block>()).cast::<Block>().as_ref() };
-        let block = block.ok_or(Errno(libc::ENOMEM))?;
-        block.port.turn.store(WORKING, Ordering::Relaxed);
-        Ok(block)
-    }
-
-    /// Keeps the memory of a helper that was killed and has not ended.
-    fn abandon(&'static self) {
-        let block = ptr::from_ref(self).cast_mut();
-        let is_free = |slot: &AtomicPtr<Block>| {
-            slot.compare_exchange(ptr::null_mut(), block, Ordering::AcqRel, Ordering::Relaxed).is_ok()
-        };
-        // Other threads can have filled all slots just now. Then the memory is never freed.
-        let _ = ABANDONED.iter().any(is_free);
-    }
-
-    /// Frees the memory. The helper has ended, and nothing else refers to the block.
-    fn free(&'static self) {
-        // SAFETY: it was allocated with this layout, and only callers of this function could use it.
-        unsafe { dealloc(ptr::from_ref(self).cast_mut().cast::<u8>(), Layout::new::<Block>()) };
     }
 }
 

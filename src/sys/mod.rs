@@ -10,6 +10,7 @@ pub mod clock;
 pub mod dir;
 pub mod file;
 pub mod helper;
+pub mod left;
 pub mod listns;
 pub mod memory;
 pub mod mount;

@@ -13,12 +13,12 @@
 //! destructors run on its stack.
 
 use super::clock::Start;
-use super::{Errno, check, child, signal};
+use super::{Errno, check, child, left, signal};
 use std::cell::Cell;
 use std::ffi::{c_int, c_long, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
-use std::{mem, ptr};
 
 /// Enough for a scan, which does not recurse. Unused pages cost nothing.
 const STACK_SIZE: usize = 256 * 1024;
@@ -50,9 +50,6 @@ struct Shared {
 }
 
 const KILLED: u64 = u64::MAX;
-
-/// The PIDs of workers that did not end, 0 for a free slot; see [`leave`].
-static LEFT: [AtomicI32; 8] = [const { AtomicI32::new(0) }; 8];
 
 thread_local! {
     /// Set while a worker runs. It has the thread-local data of the caller's thread, which waits.
@@ -105,7 +102,7 @@ pub fn run<T>(argument: &mut T, function: fn(&mut T), patience: u32) -> Result<E
     SHARED.set(ptr::null());
     drop(signals);
     let Some(ended) = ended else {
-        leave(pid, stack);
+        left::keep(pid, stack);
         return Ok(Ended::Stuck);
     };
     assert!(!shared.has_panicked.load(Ordering::Acquire), "the worker panicked");
@@ -199,34 +196,6 @@ impl Shared {
         let end = text.iter().rposition(|&byte| byte == b')')?;
         Some(matches!(text.get(end + 2)?, b'S' | b'D'))
     }
-}
-
-/// Leaves behind a worker that not even a signal ends: its system call waits for a FUSE server that has read the request, see
-/// `request_wait_answer()` of the kernel. It executes no further instruction, but can write to its stack. Until it ends, it
-/// keeps open what the caller has open, as the caller would if it waited itself.
-fn leave(pid: c_int, stack: Vec<u128>) {
-    mem::forget(stack);
-    remember(pid);
-}
-
-/// Keeps the number of a worker that was left behind, if there is a free slot.
-fn remember(pid: c_int) {
-    let is_free = |slot: &AtomicI32| slot.compare_exchange(0, pid, Ordering::AcqRel, Ordering::Relaxed).is_ok();
-    let _ = LEFT.iter().any(is_free);
-}
-
-/// Reaps workers that were left behind and have ended. Whether as many remain as are remembered.
-pub fn are_many_left() -> bool {
-    let mut count = 0;
-    for slot in &LEFT {
-        // While it is in no slot, no other thread reaps it, after which its number could be that of another child.
-        let pid = slot.swap(0, Ordering::AcqRel);
-        if pid != 0 && !child::has_ended(pid) {
-            remember(pid);
-            count += 1;
-        }
-    }
-    count == LEFT.len()
 }
 
 /// Waits for some microseconds; true if the worker has ended, or if the caller may only wait without a limit, since a

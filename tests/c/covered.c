@@ -268,10 +268,11 @@ SITUATION(covered_in_a_container, IN_SANDBOX | AS_ROOT,
 
 /* ---- Old kernels ---- */
 
-/* Without openat2(2), statx(2), statmount(2). */
+/* Without openat2(2), close_range(2), statx(2), statmount(2). */
 static void scan_without_new_calls(void *unused UNUSED)
 {
     deny_syscall(SYS_openat2, ANY_ARGUMENT, 0, ENOSYS);
+    deny_syscall(SYS_close_range, ANY_ARGUMENT, 0, ENOSYS);
     deny_syscall(457, ANY_ARGUMENT, 0, ENOSYS);
     deny_syscall(458, ANY_ARGUMENT, 0, ENOSYS);
     scan_each(check_counted);
@@ -279,7 +280,8 @@ static void scan_without_new_calls(void *unused UNUSED)
     scan_each(check_counted);
 }
 
-SITUATION(old_kernel, IN_SANDBOX, "the same without openat2(2), statmount(2) and statx(2)")
+SITUATION(old_kernel, IN_SANDBOX,
+          "the same without openat2(2), close_range(2), statmount(2) and statx(2)")
 {
     CHECK_EQ(start(go_down, &(int){ 1 }), 2);
     mount_tmpfs("/mnt");

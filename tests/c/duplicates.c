@@ -242,7 +242,7 @@ static pid_t start_both(struct scene *scene, int device)
 /* Each scan leaves a process, up to a limit, beyond which a scan asks about no socket. */
 static void scan_beside_dead_server(void *argument)
 {
-    enum { MOST_ABANDONED = 4 };
+    enum { MOST_ABANDONED = 8 };
     struct scene *scene = argument;
     int device = mount_dead_server(scene->owner.path);
     size_t gap = scan_while(NOTHING, &scene->held).gap;

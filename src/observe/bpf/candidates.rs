@@ -54,7 +54,7 @@ use super::schema::{btf_type, member};
 use super::tables::{Descriptor, Header, Reason};
 use super::{NSFS_MAGIC, SOCKFS_MAGIC};
 use crate::error::Error;
-use std::ops::Range;
+use crate::observe::devices::{DYNAMIC, TUN_MAJOR, TUN_MINOR};
 
 // `struct bpf_iter__task_file` of kernel/bpf/task_iter.c.
 const CTX_TASK: Location = Location::new(8, Size::DW, "bpf_iter__task_file.task");
@@ -63,13 +63,6 @@ const CTX_FILE: Location = Location::new(24, Size::DW, "bpf_iter__task_file.file
 
 /// `ANON_INODE_FS_MAGIC` of linux/magic.h.
 pub const ANON_INODE_FS_MAGIC: i32 = 0x0904_1934;
-
-/// The number of the device /dev/net/tun, as the kernel has it: `MKDEV(MISC_MAJOR, TUN_MINOR)`.
-const TUN: i32 = 10 << 20 | 200;
-
-/// The numbers of devices with a major number that the kernel allots when a driver is loaded: `CHRDEV_MAJOR_DYN_END` and
-/// `CHRDEV_MAJOR_DYN_EXT_END` to `_START` of include/linux/fs.h.
-const DYNAMIC: [Range<i32>; 2] = [234 << 20..255 << 20, 384 << 20..512 << 20];
 
 /// The name of the file of an io_uring.
 const RING: &str = "[io_uring]";
@@ -110,11 +103,13 @@ impl Builder<'_> {
     /// kernel allots when a driver is loaded, such as a macvtap.
     pub fn find_device(&mut self, inode: Register, tun: Label, dynamic: Label) {
         self.read(R1, inode, member!(inode.i_rdev));
-        self.jeq(R1, TUN, tun);
-        for Range { start, end } in DYNAMIC {
+        // As the kernel has numbers: `MKDEV` of include/linux/kdev_t.h.
+        let number = |major: u32, minor: u32| (major << 20 | minor) as i32;
+        self.jeq(R1, number(TUN_MAJOR, TUN_MINOR), tun);
+        for majors in DYNAMIC {
             let [outside] = self.labels(["other_major"]);
-            self.jlt(R1, start, outside);
-            self.jlt(R1, end, dynamic);
+            self.jlt(R1, number(*majors.start(), 0), outside);
+            self.jlt(R1, number(majors.end() + 1, 0), dynamic);
             self.bind(outside);
         }
     }

@@ -1,7 +1,6 @@
 //! The driver for pins: visits all threads of all members and runs the sources of pins on each.
 
 mod descriptors;
-mod devices;
 mod kernel_threads;
 mod links;
 mod lookup;
@@ -18,6 +17,7 @@ mod view;
 mod watches;
 
 use super::answer::Answer;
+use super::devices::{Devices, TUN};
 use super::visits::{self, Visits};
 use super::{Context, Procfs, bpf, listed};
 use crate::error::Error;
@@ -28,7 +28,6 @@ use crate::sys::file::{self, Fd};
 use crate::util::arrays::push;
 use crate::util::parse;
 use descriptors::{Descriptors, Kind};
-use devices::{Devices, TUN};
 use links::Links;
 use mounts::Mounts;
 use rings::Rings;

@@ -9,7 +9,8 @@
 //!   cgroups(7). So nothing is duplicated if there are any: if a controller for them is in use.
 
 use super::super::answer::Answer;
-use super::devices::TUN;
+use super::super::devices::TUN;
+use super::super::visits::{PATIENCE, TIME_SLICE};
 use super::threads::{Entry, Thread};
 use crate::error::Error;
 use crate::facts::{Gap, Holder, NamespaceType};
@@ -21,14 +22,8 @@ use crate::sys::{Errno, pidfd};
 use crate::util::arrays::{push, reserved, sort_by_number};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// How long the kernel may need to tell about a descriptor, in milliseconds: for the first that need longer, and for others.
-const PATIENCE: u32 = 250;
-const LESS_PATIENCE: u32 = 100;
-const FIRST: usize = 3;
 /// A scan spends so many microseconds with helpers that do not answer, at most.
 const MOST_LOST_TIME: u64 = 2_000_000;
-/// How long the caller's signals may be blocked, in microseconds.
-const TIME_SLICE: u64 = 10_000;
 
 /// Answers that are no inode number. Those from `FAILED` on contain an errno value.
 const UNASKED: u64 = 0;
@@ -157,7 +152,7 @@ impl Questions<'_> {
 
     /// Asks about other processes, in helpers.
     fn ask_others(&mut self, context: &mut Context) -> Result<(), Error> {
-        let (mut lost, mut lost_time) = (0, 0);
+        let mut lost_time = 0;
         while let Some(next) = self.next() {
             self.current.store(next, Ordering::Relaxed);
             self.known = known_networks(context)?;
@@ -168,8 +163,7 @@ impl Questions<'_> {
                 }
             };
             let start = Start::now();
-            let patience = if lost < FIRST { PATIENCE } else { LESS_PATIENCE };
-            let has_returned = match helper::run(&*self, Questions::work, &mut take, patience) {
+            let has_returned = match helper::run(&*self, Questions::work, &mut take, PATIENCE) {
                 Ok(has_returned) => has_returned,
                 Err(errno) if errno.is_exhaustion() => return Err(errno.into()),
                 Err(_) => return Ok(()), // there can be no helper, or no other one
@@ -183,9 +177,7 @@ impl Questions<'_> {
             if answer.load(Ordering::Acquire) == UNASKED {
                 answer.store(failure(Errno(libc::EAGAIN)), Ordering::Relaxed);
             }
-            let time = start.elapsed_microseconds();
-            lost += usize::from(time > u64::from(patience) * 1000);
-            lost_time += time;
+            lost_time += start.elapsed_microseconds();
             if lost_time > MOST_LOST_TIME {
                 return Ok(());
             }

@@ -3,6 +3,7 @@
 //! A watch keeps the inode of a namespace, and so the namespace. It costs time to read all watches, so they are read only if
 //! the kernel lists a namespace that no other source has found.
 
+use super::super::visits::PATIENCE;
 use super::threads::Thread;
 use crate::error::Error;
 use crate::facts::{Holder, Target};
@@ -16,8 +17,6 @@ use crate::util::path::ShortPath;
 /// So many descriptors are kept in mind, and so many bytes are read about each.
 const MOST_DESCRIPTORS: usize = 10_000;
 const MOST_BYTES: usize = 1 << 20;
-/// How long a process may block its readers, in milliseconds.
-const PATIENCE: u32 = 250;
 
 /// The descriptors of inotify(7) and fanotify(7).
 #[derive(Default)]

@@ -1,13 +1,20 @@
 //! Character devices that hold a network namespace: tun and tap devices, and those of the macvtap and ipvtap drivers.
 
-use super::super::answer::Answer;
+use super::Procfs;
+use super::answer::Answer;
 use crate::error::Error;
-use crate::observe::Procfs;
 use crate::sys::file;
 use crate::util::parse;
+use std::ops::RangeInclusive;
 
-/// `/dev/net/tun`: the miscellaneous major and TUN_MINOR.
-pub const TUN: u64 = libc::makedev(10, 200);
+/// `/dev/net/tun`: `MISC_MAJOR` and `TUN_MINOR` of include/linux/miscdevice.h.
+pub const TUN_MAJOR: u32 = 10;
+pub const TUN_MINOR: u32 = 200;
+pub const TUN: u64 = libc::makedev(TUN_MAJOR, TUN_MINOR);
+
+/// The major numbers that the kernel allots when a driver is loaded: `CHRDEV_MAJOR_DYN_END` and `CHRDEV_MAJOR_DYN_EXT_END`
+/// to `_START` of include/linux/fs.h.
+pub const DYNAMIC: [RangeInclusive<u32>; 2] = [234..=254, 384..=511];
 
 /// The devices of drivers whose majors the kernel chooses when they register.
 #[derive(Default)]
@@ -27,8 +34,7 @@ impl Devices {
     /// namespace, and the kernel does not tell which one.
     pub fn may_be_tap(&mut self, procfs: &Procfs, device: u64) -> Result<bool, Error> {
         let major = libc::major(device);
-        // The dynamic ones, see Documentation/admin-guide/devices.txt of the kernel.
-        if !matches!(major, 234..=254 | 384..=511) {
+        if !DYNAMIC.iter().any(|majors| majors.contains(&major)) {
             return Ok(false);
         }
         let taps = match self.taps {
