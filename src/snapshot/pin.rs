@@ -129,37 +129,34 @@ pub enum Pin<'s> {
 impl<'s> Pin<'s> {
     pub(crate) fn pid(self) -> Option<i32> {
         match self {
-            Pin::Member { pid, .. } | Pin::ForChildren { pid, .. } => Some(pid),
-            Pin::Descriptor { pid, .. } | Pin::Mount { pid, .. } | Pin::Socket { pid, .. } => Some(pid),
-            Pin::IoUring { pid, .. } => Some(pid),
-            Pin::Credentials { pid, .. }
-            | Pin::Peer { pid, .. }
-            | Pin::FileSystem { pid, .. }
-            | Pin::Pidfd { pid, .. } => Some(pid),
-            Pin::Owned(_) | Pin::ChildNamespace(_) | Pin::OutOfSight => None,
+            Pin::Member { pid, .. } | Pin::ForChildren { pid, .. } | Pin::Mount { pid, .. } => Some(pid),
+            _ => self.file().map(|(pid, ..)| pid),
         }
     }
 
     pub(crate) fn tid(self) -> Option<i32> {
         match self {
             Pin::Member { tid, .. } | Pin::ForChildren { tid, .. } => Some(tid),
-            Pin::Descriptor { tid, .. } | Pin::Socket { tid, .. } | Pin::IoUring { tid, .. } => Some(tid),
-            Pin::Credentials { tid, .. }
-            | Pin::Peer { tid, .. }
-            | Pin::FileSystem { tid, .. }
-            | Pin::Pidfd { tid, .. } => Some(tid),
-            Pin::Mount { .. } | Pin::Owned(_) | Pin::ChildNamespace(_) | Pin::OutOfSight => None,
+            _ => self.file().map(|(_, tid, _)| tid),
         }
     }
 
     pub(crate) fn descriptor(self) -> Option<i32> {
+        self.file().map(|(.., number)| number)
+    }
+
+    /// The process, the thread and the number of the descriptor of a pin that has one.
+    fn file(self) -> Option<(i32, i32, i32)> {
         match self {
-            Pin::Descriptor { number, .. } | Pin::Socket { number, .. } | Pin::IoUring { number, .. } => Some(number),
-            Pin::Credentials { number, .. }
-            | Pin::Peer { number, .. }
-            | Pin::FileSystem { number, .. }
-            | Pin::Pidfd { number, .. } => Some(number),
-            _ => None,
+            Pin::Descriptor { pid, tid, number }
+            | Pin::Socket { pid, tid, number }
+            | Pin::IoUring { pid, tid, number }
+            | Pin::Credentials { pid, tid, number }
+            | Pin::Peer { pid, tid, number }
+            | Pin::FileSystem { pid, tid, number }
+            | Pin::Pidfd { pid, tid, number } => Some((pid, tid, number)),
+            Pin::Member { .. } | Pin::ForChildren { .. } | Pin::Mount { .. } => None,
+            Pin::Owned(_) | Pin::ChildNamespace(_) | Pin::OutOfSight => None,
         }
     }
 

@@ -40,10 +40,8 @@
 //!     record->flag = type;
 //!     link = &record->owner;
 //!     record_namespaces(owner);
-//!     if (parent) {
-//!         record->parent = generation_of(parent);
-//!         record_nonuser(parent);                         // as a loop over an iterator of numbers
-//!     }
+//!     if (parent)
+//!         record->parent = record_nonuser(parent);        // as a loop over an iterator of numbers
 //!     return index;
 //! }
 //! ```
@@ -217,7 +215,6 @@ impl Builder<'_> {
     /// is full.
     fn record_nonuser(&mut self, otherwise: Label) {
         let layout = self.context.layout;
-        let [no_parent] = self.labels(["no_parent_generation"]);
         self.append(Header::nonuser_count, layout.nonusers().start, Nonuser::SIZE, layout.nonusers, otherwise);
         self.ldx(LINK, FP + stack::NONUSER_LINK);
         self.stx(LINK + LINKED, INDEX);
@@ -230,13 +227,7 @@ impl Builder<'_> {
         self.stx(RECORD + Nonuser::inode, R2);
         self.read_type(R2, R1);
         self.stx(RECORD + Nonuser::flag, R2);
-        self.ldx(R1, FP + stack::PARENT);
-        self.jeq(R1, 0, no_parent);
-        self.read_nonuser_generation(R2, R1);
-        self.stx(RECORD + Nonuser::parent, R2);
-        self.bind(no_parent);
-        // No field refers to the record of the parent by its index.
-        self.lea(LINK, RECORD + Nonuser::padding);
+        self.lea(LINK, RECORD + Nonuser::parent);
         self.stx(FP + stack::NONUSER_LINK, LINK);
         self.lea(LINK, RECORD + Nonuser::owner);
     }

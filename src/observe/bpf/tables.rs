@@ -225,14 +225,13 @@ record! {
     pub struct Nonuser {
         /// As in `Namespace`. In a kernel without ids: inode number and type.
         generation: u64,
-        /// The generation of the parent of a PID namespace; 0: none, or outside of the caller's.
-        parent: u64,
         inode: u32,
         /// A flag `CLONE_NEW…`.
         flag: u32,
         /// The index of the user namespace that owns it, plus 1.
         owner: u32,
-        padding: u32,
+        /// The index of the parent of a PID namespace, plus 1; 0: none, or outside of the caller's.
+        parent: u32,
     }
 }
 

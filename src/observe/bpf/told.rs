@@ -44,8 +44,6 @@ pub fn record(context: &mut Context, told: &Told) -> Result<Vec<Candidate>, Erro
 /// Returns the index of each nonuser namespace. `None`: it has ended, since the inode number of its owner was reused.
 fn record_nonusers(context: &mut Context, told: &Told, users: &[Option<u32>]) -> Result<Vec<Option<u32>>, Error> {
     let mut indices = reserved(told.nonusers.len())?;
-    let mut by_generation: IntMap<u64, u32> = IntMap::default();
-    by_generation.try_reserve(told.nonusers.len())?;
     for record in &told.nonusers {
         let owner = record.owner.checked_sub(1).and_then(|owner| *users.get(owner as usize)?);
         let seen = NamespaceType::of_clone_flag(record.flag as i32).zip(owner).map(|(namespace_type, owner)| Nonuser {
@@ -55,12 +53,11 @@ fn record_nonusers(context: &mut Context, told: &Told, users: &[Option<u32>]) ->
             owner: Some(owner),
             parent: None,
         });
-        let index = seen.map(|seen| context.nonusers.record_observed(seen)).transpose()?;
-        by_generation.extend(index.map(|index| (record.generation, index)));
-        indices.push(index);
+        indices.push(seen.map(|seen| context.nonusers.record_observed(seen)).transpose()?);
     }
     for (record, &index) in told.nonusers.iter().zip(&indices) {
-        if let Some((child, &parent)) = index.zip(by_generation.get(&record.parent)) {
+        let parent = record.parent.checked_sub(1).and_then(|parent| *indices.get(parent as usize)?);
+        if let Some((child, parent)) = index.zip(parent) {
             context.nonusers.set_parent(child, parent);
         }
     }

@@ -61,8 +61,9 @@ struct Questions<'q> {
     answers: &'q [AtomicU64],
     /// The question that is asked now.
     current: AtomicUsize,
-    /// The network namespaces that need not be opened, in ascending order.
+    /// The network namespaces that need not be opened, in ascending order; and the last one that a helper offered.
     known: Vec<u64>,
+    offered: AtomicU64,
 }
 
 impl Sockets {
@@ -114,7 +115,8 @@ impl Sockets {
         let first = |found: &Found| if found.is_registered { failure(NO_DESCRIPTOR) } else { UNASKED };
         answers.extend(self.found.iter().map(|found| AtomicU64::new(first(found))));
         let current = AtomicUsize::new(0);
-        let mut questions = Questions { found: &self.found, answers: &answers, current, known: Vec::new() };
+        let (known, offered) = (Vec::new(), AtomicU64::new(0));
+        let mut questions = Questions { found: &self.found, answers: &answers, current, known, offered };
         questions.ask_own(context.own_pid());
         questions.ask_others(context)?;
         questions.record(context)
@@ -225,9 +227,12 @@ impl Questions<'_> {
         let told = ask(found, replaced);
         let inode = inode_or_failure(&told);
         if let Ok(told) = &told {
-            if self.known.binary_search(&inode).is_err() {
+            // Many sockets of one process have the same network namespace.
+            let is_known = self.known.binary_search(&inode).is_ok() || self.offered.load(Ordering::Relaxed) == inode;
+            if !is_known {
                 port.step();
                 port.offer(&told.network);
+                self.offered.store(inode, Ordering::Relaxed);
             }
         }
         answer.store(inode, Ordering::Release); // before the duplicate is closed

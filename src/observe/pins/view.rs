@@ -109,7 +109,6 @@ impl Reader {
         root: &Fd,
         known: &KnownMounts,
     ) -> Result<Answer<View>, Error> {
-        self.clear();
         let status = match Answer::of(file::status(root))? {
             Answer::Is(status) => status,
             Answer::Gone => return Ok(Answer::Gone),
@@ -122,7 +121,6 @@ impl Reader {
                 if let Some(view) = self.list(context, &namespace, root, known)? {
                     return Ok(Answer::Is(view));
                 }
-                self.clear();
             }
         }
         match Answer::settle(|| procfs.open_file(&thread.directory, c"mountinfo"))? {
@@ -176,7 +174,6 @@ impl Reader {
         }
         // Before Linux 7.0 statmount(2) takes the first mount on the root of the mount namespace for the root. That is right
         // unless the host still runs in its initial RAM file system.
-        self.clear();
         let Some(status) = if_any(file::status(root))? else { return Ok(Answer::Gone) };
         self.read_mountinfo(context, lookup, mountinfo, (root, status), known)
     }
@@ -274,6 +271,7 @@ impl Reader {
         (root, status): (&Fd, Status),
         known: &KnownMounts,
     ) -> Result<Answer<View>, Error> {
+        self.clear();
         let mut view = View { is_proved: false, begins_at_mount: false, is_whole: true, namespace: None };
         if self.time >= MOST_TIME {
             view.is_whole = false;
