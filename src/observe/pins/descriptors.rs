@@ -82,14 +82,13 @@ impl Descriptors {
         Ok(is_shown)
     }
 
-    /// Whether the table that was read of a process with one thread may be that of a thread that exited meanwhile.
+    /// Whether the table that was read of a process with one thread, which has not ended, may be that of another thread,
+    /// which exited meanwhile.
     pub fn may_be_incomplete(&self, procfs: &Procfs, leader: &Thread) -> bool {
         let is_empty = self.candidates.is_none() && self.count == 0;
-        // A thread that exits loses its root directory after its descriptors. The size of the directory is the number of
-        // descriptors (Linux 6.2).
-        let has_exited = || procfs.status_at(&leader.directory, c"root").is_err_and(Errno::is_gone);
+        // The size of the directory is the number of descriptors (Linux 6.2).
         let has_any = || procfs.status_at(&leader.directory, c"fd").is_ok_and(|table| table.size > 0);
-        self.are_some_gone || (is_empty && (has_exited() || has_any()))
+        self.are_some_gone || (is_empty && has_any())
     }
 
     /// The range of a thread's descriptors in `candidates`.

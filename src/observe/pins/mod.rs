@@ -43,6 +43,8 @@ const MOST_VISITS: usize = 4;
 struct Missed {
     descriptors: bool,
     mounts: bool,
+    /// A thread ended while it was read.
+    has_ended: bool,
 }
 
 struct Search<'c, 'p> {
@@ -157,7 +159,8 @@ impl Search<'_, '_> {
         self.read_thread(&leader, &links, &mut missed)?;
         let is_settled = match is_alone {
             // A process can also close descriptors all the time.
-            true => !has_exited && (is_last || !self.descriptors.may_be_incomplete(self.context.procfs, &leader)),
+            true if has_exited || missed.has_ended => false,
+            true => is_last || !self.descriptors.may_be_incomplete(self.context.procfs, &leader),
             false => self.visit_threads(&leader, &links, &mut missed)?,
         };
         if !is_settled && leader.is_alive(self.context.procfs) {
@@ -272,7 +275,11 @@ impl Search<'_, '_> {
         };
         missed.descriptors |= !self.descriptors.read(self.context, thread, &mut visit)?;
         missed.mounts |= match links.mount_namespace() {
-            Some(inode) => !self.mounts.read(self.context, thread, inode)?,
+            Some(inode) => {
+                let is_read = self.mounts.read(self.context, thread, inode)?;
+                missed.has_ended |= is_read.is_none();
+                is_read == Some(false)
+            }
             None => {
                 let procfs = self.context.procfs;
                 matches!(Answer::settle(|| procfs.status_at(&thread.directory, c"root"))?, Answer::Refused(_))

@@ -63,29 +63,34 @@ struct Chroot {
 
 impl Mounts {
     /// Reads the mounts that a thread sees, unless they are known from a thread with the same view. False if they could not
-    /// be read.
-    pub fn read(&mut self, context: &mut Context, thread: &Thread, mount_namespace: u64) -> Result<bool, Error> {
+    /// be read, `None` if the thread has ended.
+    pub fn read(
+        &mut self,
+        context: &mut Context,
+        thread: &Thread,
+        mount_namespace: u64,
+    ) -> Result<Option<bool>, Error> {
         let procfs = context.procfs;
         match Answer::settle(|| procfs.place_at(&thread.directory, c"root"))? {
             Answer::Is(root) => {
                 if let Some(is_whole) = self.add_viewer((mount_namespace, root), thread)? {
-                    return Ok(is_whole);
+                    return Ok(Some(is_whole));
                 }
             }
-            Answer::Gone => return Ok(true),
-            Answer::Refused(_) => return Ok(false),
+            Answer::Gone => return Ok(None),
+            Answer::Refused(_) => return Ok(Some(false)),
         }
         let root = match Answer::settle(|| procfs.find_target(&thread.directory, c"root"))? {
             Answer::Is(root) => root,
-            Answer::Gone => return Ok(true),
-            Answer::Refused(_) => return Ok(false),
+            Answer::Gone => return Ok(None),
+            Answer::Refused(_) => return Ok(Some(false)),
         };
         match self.reader.read(context, &mut self.opener.lookup, thread, &root, &self.known)? {
             // If the thread has ended meanwhile, the next one with this view shows the mounts.
-            Answer::Is(_) if procfs.status_at(&thread.directory, c"root").is_err_and(Errno::is_gone) => Ok(true),
-            Answer::Is(view) => self.record(context, thread, mount_namespace, &root, view),
-            Answer::Gone => Ok(true),
-            Answer::Refused(_) => Ok(false),
+            Answer::Is(_) if procfs.status_at(&thread.directory, c"root").is_err_and(Errno::is_gone) => Ok(None),
+            Answer::Is(view) => self.record(context, thread, mount_namespace, &root, view).map(Some),
+            Answer::Gone => Ok(None),
+            Answer::Refused(_) => Ok(Some(false)),
         }
     }
 
