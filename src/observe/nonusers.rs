@@ -78,6 +78,22 @@ impl Nonusers {
         }
     }
 
+    /// Records a namespace as read from the kernel's own structures; the owner is an index of `Users`. The parent can be
+    /// recorded later, with [`set_parent`](Self::set_parent). What was known of another namespace with the same inode number,
+    /// which has ended, is replaced.
+    pub fn record_observed(&mut self, seen: Nonuser) -> Result<u32, Error> {
+        let Some(index) = self.find(seen.namespace_type, seen.inode) else { return self.push(seen) };
+        let known = &mut self.entries[index as usize];
+        let parent = seen.parent.or(known.parent.filter(|_| known.id == seen.id));
+        *known = Nonuser { parent, ..seen };
+        Ok(index)
+    }
+
+    /// Records the parent of a PID namespace.
+    pub fn set_parent(&mut self, child: u32, parent: u32) {
+        self.entries[child as usize].parent = Some(parent);
+    }
+
     fn enter(
         &mut self,
         namespace_type: NamespaceType,
@@ -121,5 +137,32 @@ impl Nonusers {
 
     pub fn into_list(self) -> Vec<Nonuser> {
         self.entries
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pid_namespace(inode: u64, id: u64, owner: Option<u32>) -> Nonuser {
+        Nonuser { namespace_type: NamespaceType::Pid, inode, id, owner, parent: None }
+    }
+
+    #[test]
+    fn what_is_observed_completes_or_replaces_an_entry() {
+        let mut nonusers = Nonusers::default();
+        let mounted = nonusers.record_unopened(NamespaceType::Pid, 7).unwrap();
+        let parent = nonusers.record_observed(pid_namespace(5, 50, Some(0))).unwrap();
+        assert_eq!(nonusers.record_observed(pid_namespace(7, 70, Some(1))), Ok(mounted));
+        nonusers.set_parent(mounted, parent);
+        // Observed once more, and after its inode number was reused.
+        nonusers.record_observed(pid_namespace(7, 70, Some(1))).unwrap();
+        assert_eq!(
+            nonusers.entries()[mounted as usize],
+            Nonuser { parent: Some(parent), ..pid_namespace(7, 70, Some(1)) }
+        );
+        nonusers.record_observed(pid_namespace(7, 71, None)).unwrap();
+        assert_eq!(nonusers.entries()[mounted as usize], pid_namespace(7, 71, None));
+        assert_eq!(nonusers.entries().len(), 2);
     }
 }
