@@ -163,10 +163,11 @@
  *
  * The result differs only in visibility. BPF shows processes that procfs denies or hides (hidepid,
  * see proc(5)), so USERNS_GAP_UNREADABLE is never set. Processes that a security module
- * hides from BPF are missing and not counted. Data for other flags still comes from procfs,
- * with its permission checks. A process that procfs hides has an empty name and is counted
- * in USERNS_GAP_NAMES and USERNS_GAP_MOUNTS; it is counted in USERNS_GAP_DESCRIPTORS only if
- * it holds a descriptor of a namespace.
+ * hides from BPF are missing and not counted. The program reads command names (USERNS_SCAN_NAMES),
+ * too, without the additions of procfs, see userns_process_name(). Data for other flags still
+ * comes from procfs, with its permission checks. A process that procfs hides is counted in
+ * USERNS_GAP_MOUNTS; it is counted in USERNS_GAP_DESCRIPTORS only if it holds a descriptor of a
+ * namespace.
  */
 #define USERNS_SCAN_BPF UINT64_C(0x10)
 
@@ -850,8 +851,9 @@ const struct userns_nonuser *const *userns_owned(const struct userns_node *node,
 
 /**
  * Get the command name of a process (USERNS_SCAN_NAMES): the bytes of /proc/PID/comm, see
- * proc_pid_comm(5): at most 15 of a program, more of some kernel threads. They can be any bytes
- * except NUL. Escape them before printing.
+ * proc_pid_comm(5): at most 15 of a program, more of some kernel threads. With USERNS_SCAN_BPF
+ * they are at most 15 of any: the file adds to the name of a kernel worker what it works on. They
+ * can be any bytes except NUL. Escape them before printing.
  *
  * pid: the PID of a process in the snapshot.
  *

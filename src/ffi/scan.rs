@@ -57,10 +57,11 @@ pub const USERNS_SCAN_NAMES: u64 = 0x8;
 ///
 /// The result differs only in visibility. BPF shows processes that procfs denies or hides (hidepid,
 /// see proc(5)), so USERNS_GAP_UNREADABLE is never set. Processes that a security module
-/// hides from BPF are missing and not counted. Data for other flags still comes from procfs,
-/// with its permission checks. A process that procfs hides has an empty name and is counted
-/// in USERNS_GAP_NAMES and USERNS_GAP_MOUNTS; it is counted in USERNS_GAP_DESCRIPTORS only if
-/// it holds a descriptor of a namespace.
+/// hides from BPF are missing and not counted. The program reads command names (USERNS_SCAN_NAMES),
+/// too, without the additions of procfs, see userns_process_name(). Data for other flags still
+/// comes from procfs, with its permission checks. A process that procfs hides is counted in
+/// USERNS_GAP_MOUNTS; it is counted in USERNS_GAP_DESCRIPTORS only if it holds a descriptor of a
+/// namespace.
 pub const USERNS_SCAN_BPF: u64 = 0x10;
 
 /// The options of a scan. Initialize with USERNS_OPTIONS_INIT, then set fields:

@@ -7,7 +7,7 @@ use super::pid_namespace::PidNamespaces;
 use super::procfs::Procfs;
 use super::users::Users;
 use crate::error::Error;
-use crate::facts::{Facts, Gap, Hold, Holder, NamespaceType, Source, Target};
+use crate::facts::{Facts, Gap, Hold, Holder, NamespaceType, Source, Target, Text};
 use crate::sys::file::{Fd, Identity};
 use crate::sys::{Errno, pidfd};
 use crate::util::arrays::push;
@@ -48,6 +48,11 @@ impl<'p> Context<'p> {
 
     pub fn facts_mut(&mut self) -> &mut Facts {
         &mut self.facts
+    }
+
+    /// The user namespaces and the strings, to be written together.
+    pub fn users_and_text(&mut self) -> (&mut Users, &mut Text) {
+        (&mut self.users, &mut self.facts.text)
     }
 
     /// Ends the scan. `unmapped` is the UID that the kernel shows for owners without a mapping.

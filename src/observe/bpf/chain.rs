@@ -9,7 +9,7 @@
 //!     number = number_of(pid);                            // pid.rs
 //!     record = append(processes);
 //!     record->pid = number;
-//!     record->... = task->...;                            // the fields that tables.rs copies
+//!     record->details.... = task->...;                    // the fields that tables.rs copies, if wanted
 //!     link = &record->namespace;
 //!     record_namespaces(cred->user_ns);
 //! }
@@ -43,7 +43,7 @@ use super::assembler::{FP, Label, Location, R0, R1, R2, R3, Size};
 use super::program::Builder;
 use super::registers::{ARRAY, CRED, GENERATION, INDEX, LINK, NS, NUMBER, RECORD, SLOT, TASK, stack};
 use super::schema::member;
-use super::tables::{Function, Header, Namespace, Process, Slot};
+use super::tables::{Details, Function, Header, Namespace, Process, Slot};
 
 /// The field that LINK points to.
 const LINKED: Location = Location::new(0, Size::W, "*link");
@@ -67,9 +67,11 @@ impl Builder<'_> {
         let layout = self.context.layout;
         self.find_process();
         self.read_number(next);
-        self.append(Header::count, layout.processes().start, Process::SIZE, layout.capacity, next);
+        self.append(Header::count, layout.processes().start, layout.process_size(), layout.capacity, next);
         self.stx(RECORD + Process::pid, NUMBER);
-        self.copy_fields(Process::COPIED, TASK);
+        if layout.has_details {
+            self.copy_fields(Details::COPIED, TASK, Process::SIZE as i16);
+        }
         self.read(NS, CRED, member!(cred.user_ns));
         self.lea(LINK, RECORD + Process::namespace);
     }
@@ -131,7 +133,7 @@ impl Builder<'_> {
         self.stx(SLOT + SLOT_INDEX, INDEX);
         self.stx(SLOT + SLOT_GENERATION, GENERATION);
         self.stx(RECORD + Namespace::generation, GENERATION);
-        self.copy_fields(Namespace::COPIED, NS);
+        self.copy_fields(Namespace::COPIED, NS, 0);
         self.read(NS, NS, member!(user_namespace.parent));
         self.jeq(NS, 0, end);
         self.lea(LINK, RECORD + Namespace::parent);

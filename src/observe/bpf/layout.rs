@@ -4,13 +4,13 @@
 //! |-------------------------------|---------------------------------------------------------------|
 //! | [`Header`]                    | the counts                                                    |
 //! | [`Slot`], a power of two      | the namespace cache                                           |
-//! | [`Process`], `capacity`       | processes                                                     |
+//! | [`Process`], `capacity`       | processes, each followed by [`Details`] if these are wanted   |
 //! | [`Namespace`], `namespaces`   | user namespaces                                               |
 //!
 //! The array for descriptors consists of a [`Header`] and `capacity` times [`Descriptor`]. Numbers are in the machine's
 //! byte order.
 
-use super::tables::{Descriptor, Header, Namespace, Process, Slot};
+use super::tables::{Descriptor, Details, Header, Namespace, Process, Slot};
 use crate::error::Error;
 use std::ops::Range;
 
@@ -23,6 +23,8 @@ pub struct Layout {
     pub capacity: u32,
     /// The room for user namespaces.
     pub namespaces: u32,
+    /// Whether details follow each process.
+    pub has_details: bool,
 }
 
 impl Layout {
@@ -33,7 +35,12 @@ impl Layout {
 
     pub fn processes(self) -> Range<usize> {
         let begin = Header::SIZE + self.slots() * Slot::SIZE;
-        begin..begin + self.capacity as usize * Process::SIZE
+        begin..begin + self.capacity as usize * self.process_size()
+    }
+
+    /// The distance between processes.
+    pub fn process_size(self) -> usize {
+        Process::SIZE + if self.has_details { Details::SIZE } else { 0 }
     }
 
     pub fn namespaces(self) -> Range<usize> {
@@ -67,7 +74,7 @@ impl Layout {
             _ => Err(Error::NO_MEMORY),
         };
         let capacity = grown(self.capacity, header.count)?;
-        Ok(Some(Layout { capacity, namespaces: grown(self.namespaces, header.namespace_count)? }))
+        Ok(Some(Layout { capacity, namespaces: grown(self.namespaces, header.namespace_count)?, ..self }))
     }
 }
 
@@ -86,7 +93,7 @@ mod tests {
 
     #[test]
     fn room_grows_until_it_suffices() {
-        let layout = Layout { capacity: 100, namespaces: 10 };
+        let layout = Layout { capacity: 100, namespaces: 10, has_details: false };
         assert_eq!(layout.grown_for(&header(100, 10)), Ok(None));
         let grown = layout.grown_for(&header(100, 11)).unwrap().unwrap();
         assert!(grown.capacity == 100 && grown.namespaces >= 20);
@@ -98,12 +105,13 @@ mod tests {
     /// The parts are adjacent, and the 64-bit fields are aligned.
     #[test]
     fn parts_do_not_overlap() {
-        for (capacity, namespaces) in [(1, 1), (1000, 100), (1001, 77)] {
-            let layout = Layout { capacity, namespaces };
+        for (capacity, namespaces, has_details) in [(1, 1, false), (1000, 100, true), (1001, 77, false), (7, 77, true)]
+        {
+            let layout = Layout { capacity, namespaces, has_details };
             assert!(layout.namespaces().start - layout.processes().end < size_of::<u64>());
             assert_eq!(layout.namespaces().end, layout.size());
             assert_eq!((layout.processes().start % 8, layout.namespaces().start % 8), (0, 0));
-            assert_eq!(layout.processes().len(), capacity as usize * Process::SIZE);
+            assert_eq!(layout.processes().len(), capacity as usize * layout.process_size());
         }
     }
 }

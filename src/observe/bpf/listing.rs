@@ -199,14 +199,17 @@ fn programs_are_as_listed() {
             *offset = offset.filter(|_| member.name != "user_namespace.ns.ns_id");
         }
     }
-    let layout = Layout { capacity: 1000, namespaces: 100 };
+    let plain = Layout { capacity: 1000, namespaces: 100, has_details: false };
+    let layout = Layout { has_details: true, ..plain };
     let magics = [nsfs::MAGIC, SOCKFS_MAGIC];
     let mut differences = String::new();
     for level in [0, 1] {
-        let target = Target { kernel: &kernel, level, array: 3, layout, ancestors: Ancestors::Few };
+        let plain = Target { kernel: &kernel, level, array: 3, layout: plain, ancestors: Ancestors::Few };
+        let target = Target { layout, ..plain };
         let all = Target { ancestors: Ancestors::All, ..target };
         let old = Target { kernel: &old, ..target };
         for (name, program) in [
+            ("processes-plain", processes::program(plain)),
             ("processes", processes::program(target)),
             ("processes-all-ancestors", processes::program(all)),
             ("tasks", tasks::program(target)),

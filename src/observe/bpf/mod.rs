@@ -38,6 +38,7 @@ use super::Context;
 use super::candidate::Candidate;
 use crate::error::Error;
 use crate::facts::{Member, Source};
+use crate::options::Wanted;
 use crate::sys::bpf::{self, Trigger};
 use crate::sys::file::Fd;
 use crate::sys::memory::Memory;
@@ -62,14 +63,15 @@ const DEFAULT_DESCRIPTORS: u32 = 4096;
 /// How often a program is loaded again if signals interrupt that.
 const MAX_RETRIES: u32 = 10;
 
-/// Records all processes, as `processes.rs` does through procfs. Records nothing if it fails.
+/// Records all processes, as `processes.rs` does through procfs, with their names if these are wanted. Records no process
+/// and no namespace if it fails.
 ///
 /// # Errors
 ///
 /// Only those of `userns_source_error()` in the C header.
-pub fn walk(context: &mut Context) -> Result<Source, Error> {
+pub fn walk(context: &mut Context, wanted: Wanted) -> Result<Source, Error> {
     let mut log = Vec::new();
-    let walked = try_walk(context, &mut log);
+    let walked = try_walk(context, wanted, &mut log);
     if !log.is_empty() {
         let facts = context.facts_mut();
         facts.source_log = Some(facts.text.add(&log)?);
@@ -81,18 +83,21 @@ pub fn walk(context: &mut Context) -> Result<Source, Error> {
         libc::EACCES => Error::FORBIDDEN, // by a security module
         _ => Error::NO_BPF,
     })?;
-    context.facts_mut().members = members;
+    let facts = context.facts_mut();
+    facts.members = members;
+    facts.named = wanted.names;
     Ok(source)
 }
 
 /// If the verifier refuses the programs, `log` receives what it says.
-fn try_walk(context: &mut Context, log: &mut Vec<u8>) -> Result<(Vec<Member>, Source), Error> {
+fn try_walk(context: &mut Context, wanted: Wanted, log: &mut Vec<u8>) -> Result<(Vec<Member>, Source), Error> {
     if !context.pid_namespaces.are_equal() {
         return Err(Error::OTHER_PROCFS);
     }
     let mut scope = Scope::of_caller(context);
     let threads = preflight::count_threads(context.procfs);
-    let mut layout = Layout { capacity: with_spare(threads), namespaces: with_spare(threads / 8) };
+    let mut layout =
+        Layout { capacity: with_spare(threads), namespaces: with_spare(threads / 8), has_details: wanted.names };
     let mut ancestors = Ancestors::Few;
     loop {
         let (array, source) = scope.walk(layout, ancestors, log)?;
@@ -105,7 +110,8 @@ fn try_walk(context: &mut Context, log: &mut Vec<u8>) -> Result<(Vec<Member>, So
             None if is_cut_off && ancestors == Ancestors::Few => (),
             None => {
                 let has_ids = running_kernel()?.has(member!(user_namespace.ns.ns_id));
-                return Ok((records::processes(array.bytes(), layout, has_ids, &mut context.users)?, source));
+                let (users, text) = context.users_and_text();
+                return Ok((records::processes(array.bytes(), layout, has_ids, users, text)?, source));
             }
             Some(larger) => layout = larger,
         }
@@ -120,7 +126,7 @@ fn try_walk(context: &mut Context, log: &mut Vec<u8>) -> Result<(Vec<Member>, So
 pub fn find_descriptors(context: &Context, sockets: bool) -> Result<Vec<Candidate>, Error> {
     let mut scope = Scope::of_caller(context);
     let magics = [nsfs::MAGIC, SOCKFS_MAGIC];
-    let mut layout = Layout { capacity: DEFAULT_DESCRIPTORS, namespaces: 0 };
+    let mut layout = Layout { capacity: DEFAULT_DESCRIPTORS, namespaces: 0, has_details: false };
     loop {
         let array = scope.visit_descriptors(layout, if sockets { &magics } else { &magics[..1] })?;
         let header = records::header(array.bytes())?;

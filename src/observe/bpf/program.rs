@@ -82,11 +82,11 @@ impl<'k> Builder<'k> {
         self.add(pointer, -i32::from(offset));
     }
 
-    /// Copies what the tables have the programs copy into a record.
-    pub fn copy_fields(&mut self, fields: &[Copied], from: Register) {
+    /// Copies what the tables have the programs copy into a record that begins so many bytes behind RECORD.
+    pub fn copy_fields(&mut self, fields: &[Copied], from: Register, behind: i16) {
         for field in fields {
             self.read(R2, from, field.path);
-            self.stx(RECORD + field.to, R2);
+            self.stx(RECORD + field.to.shifted(behind), R2);
         }
     }
 

@@ -1,9 +1,9 @@
 //! Reads the records that the programs wrote into the shared array.
 
 use super::layout::Layout;
-use super::tables::{Descriptor, Header, Namespace, Process};
+use super::tables::{Descriptor, Details, Header, Namespace, Process};
 use crate::error::Error;
-use crate::facts::Member;
+use crate::facts::{Member, Text, TextRef};
 use crate::observe::candidate::Candidate;
 use crate::observe::users::{Observed, Users};
 use crate::sys::pidfd;
@@ -26,8 +26,14 @@ pub fn descriptors(array: &[u8], layout: Layout) -> Result<Vec<Candidate>, Error
     Ok(found)
 }
 
-/// Records the user namespaces, and returns the processes with their namespaces. Records nothing if it fails.
-pub fn processes(array: &[u8], layout: Layout, has_ids: bool, users: &mut Users) -> Result<Vec<Member>, Error> {
+/// Records the user namespaces and the names, and returns the processes. Records no namespace if it fails.
+pub fn processes(
+    array: &[u8],
+    layout: Layout,
+    has_ids: bool,
+    users: &mut Users,
+    text: &mut Text,
+) -> Result<Vec<Member>, Error> {
     let Header { count, namespace_count, .. } = header(array)?;
     let (count, namespace_count) = (count as usize, namespace_count as usize);
     let mut observed = reserved(namespace_count)?;
@@ -41,11 +47,16 @@ pub fn processes(array: &[u8], layout: Layout, has_ids: bool, users: &mut Users)
     // As large as the array, not as the count. From 128 KiB on, glibc then keeps freed memory for the next scan, see
     // mallopt(3).
     let mut members = reserved(layout.capacity as usize)?;
-    members.extend(records(array, layout.processes(), count, Process::parse).filter_map(|record| {
+    for bytes in array[layout.processes()].chunks_exact(layout.process_size()).take(count) {
+        let Some(process) = Process::parse(bytes) else { break };
         // For now the index of the record.
-        let namespace = record.namespace.checked_sub(1)?;
-        Some(Member { pid: record.pid as i32, namespace, ..Member::default() })
-    }));
+        let Some(namespace) = process.namespace.checked_sub(1) else { continue };
+        let name = match Details::parse(&bytes[Process::SIZE..]) {
+            Some(details) => add_name(text, &details)?,
+            None => TextRef::default(),
+        };
+        members.push(Member { pid: process.pid as i32, namespace, name });
+    }
     sort_by_number(&mut members, &|member| member.pid as u64)?;
     // Some kernels under lockdown return zeros for memory that programs may not read.
     if members.binary_search_by_key(&pidfd::own_pid(), |member| member.pid).is_err() {
@@ -62,6 +73,13 @@ pub fn processes(array: &[u8], layout: Layout, has_ids: bool, users: &mut Users)
     // A PID may have been reused meanwhile, or taken over by another thread in execve(2).
     members.dedup_by_key(|member| member.pid);
     Ok(members)
+}
+
+/// Adds a `comm`, which ends with its first NUL byte.
+fn add_name(text: &mut Text, details: &Details) -> Result<TextRef, Error> {
+    let name = [details.name_0.to_ne_bytes(), details.name_1.to_ne_bytes()];
+    let name = name.as_flattened().split(|&byte| byte == 0).next().unwrap_or_default();
+    Ok(text.add(name)?)
 }
 
 /// The first records in a part of the array.
@@ -82,7 +100,7 @@ mod tests {
     /// Processes out of order, one PID twice, one without a namespace; and a namespace that has ended.
     #[test]
     fn only_members_of_live_namespaces_remain() {
-        let layout = Layout { capacity: 8, namespaces: 4 };
+        let layout = Layout { capacity: 8, namespaces: 4, has_details: true };
         let mut array = vec![0; layout.size()];
         let mut put = |at: usize, words: &[u32]| {
             let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
@@ -96,13 +114,22 @@ mod tests {
             put(layout.namespaces().start + index * Namespace::SIZE, record);
         }
         let own = pidfd::own_pid() as u32;
-        for (index, record) in [[own + 2, 3], [own, 2], [own + 1, 1], [own, 2], [own + 3, 0]].iter().enumerate() {
-            put(layout.processes().start + index * Process::SIZE, record);
+        let [a, b, c, d] = [*b"long", *b"er n", *b"ame\0", *b"rest"].map(u32::from_ne_bytes);
+        let name = [a, b, c, d];
+        for (index, [pid, namespace]) in
+            [[own + 2, 3], [own, 2], [own + 1, 1], [own, 2], [own + 3, 0]].into_iter().enumerate()
+        {
+            let name = if pid == own { name } else { [0; 4] };
+            put(
+                layout.processes().start + index * layout.process_size(),
+                [&[pid, namespace][..], &name].concat().as_slice(),
+            );
         }
-        let mut users = Users::default();
-        let found = processes(&array, layout, true, &mut users).unwrap();
-        let members: Vec<_> = found.iter().map(|member| (member.pid, member.namespace)).collect();
-        assert_eq!(members, [(own as i32, 0), (own as i32 + 2, 1)]);
+        let (mut users, mut text) = (Users::default(), Text::default());
+        let found = processes(&array, layout, true, &mut users, &mut text).unwrap();
+        let members: Vec<_> =
+            found.iter().map(|member| (member.pid, member.namespace, text.get(member.name))).collect();
+        assert_eq!(members, [(own as i32, 0, c"longer name"), (own as i32 + 2, 1, c"")]);
         assert_eq!((users.find(5), users.find(100)), (Some(0), Some(1)));
     }
 

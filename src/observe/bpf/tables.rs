@@ -12,6 +12,7 @@ kernel_structs! {
         tasks.next: u64,
         pid: u32,
         tgid: u32,
+        comm: u64, // an array of 16 bytes
         thread_pid: *pid,
         real_cred: *cred,
         signal: *signal_struct,
@@ -119,6 +120,14 @@ record! {
         pid: u32,
         /// The index of its user namespace, plus 1; 0: none.
         namespace: u32,
+    }
+}
+
+record! {
+    /// What follows a process, if it is wanted. A copied field starts at the `task_struct`.
+    pub struct Details {
+        name_0: u64 = task_struct.comm,
+        name_1: u64 = task_struct.comm[1],
     }
 }
 

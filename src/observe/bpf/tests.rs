@@ -24,7 +24,7 @@ fn verify(name: &str, program: Result<Program, Error>, trigger: Trigger) {
 
 #[test]
 fn the_verifier_accepts_all_programs() {
-    let layout = Layout { capacity: 1000, namespaces: 100 };
+    let layout = Layout { capacity: 1000, namespaces: 100, has_details: true };
     let made = bpf::make_array(layout.size().max(layout.size_of_descriptors()));
     let ((map, _memory), kernel) = match (made, running_kernel()) {
         (Ok(made), Ok(kernel)) => (made, kernel),
