@@ -5,6 +5,7 @@ use super::limits::Limits;
 use super::nonusers::Nonusers;
 use super::pid_namespace::PidNamespaces;
 use super::procfs::Procfs;
+use super::told::Told;
 use super::users::Users;
 use crate::error::Error;
 use crate::facts::{Facts, Gap, Hold, Holder, NamespaceType, Source, Target, Text};
@@ -23,6 +24,8 @@ pub struct Context<'p> {
     pub stuck: Vec<i32>,
     pub pid_namespaces: PidNamespaces,
     pub limits: Limits,
+    /// What BPF told about threads; `None` if procfs has to be asked.
+    pub told: Option<Told>,
     /// Without the namespaces, until the scan ends.
     facts: Facts,
 }
@@ -38,6 +41,7 @@ impl<'p> Context<'p> {
             stuck: Vec::new(),
             pid_namespaces: PidNamespaces::default(),
             limits: Limits::new(limit),
+            told: None,
             facts: Facts::default(),
         }
     }
@@ -67,6 +71,7 @@ impl<'p> Context<'p> {
     }
 
     /// Records what keeps a namespace alive, within the limits.
+    #[inline]
     pub fn hold(&mut self, target: Target, holder: Holder) -> Result<(), Error> {
         let holds = &mut self.facts.holds;
         match self.limits.may_hold(target, &holder, holds.len())? {

@@ -13,6 +13,7 @@ mod mountinfo;
 mod nonusers;
 mod pid_namespace;
 mod procfs;
+mod told;
 mod users;
 mod visits;
 

@@ -23,7 +23,7 @@ pub struct Pins {
 
 impl Pins {
     /// Sorts the facts. `node_of` maps the index of a user namespace in the facts to its node. There can be a million holds,
-    /// so they are sorted where they are.
+    /// so they are copied only once.
     pub fn assemble(
         nonusers: &[Nonuser],
         mut holds: Vec<Hold>,

@@ -40,7 +40,8 @@
 //! ```
 
 use super::assembler::{FP, Label, Location, R0, R1, R2, R3, Size};
-use super::program::Builder;
+use super::layout::{Threads, slots};
+use super::program::{Ancestors, Builder};
 use super::registers::{ARRAY, CRED, GENERATION, INDEX, LINK, NS, NUMBER, RECORD, SLOT, TASK, stack};
 use super::schema::member;
 use super::tables::{Details, Function, Header, Namespace, Process, Slot};
@@ -69,6 +70,9 @@ impl Builder<'_> {
         self.read_number(next);
         self.append(Header::count, layout.processes().start, layout.process_size(), layout.capacity, next);
         self.stx(RECORD + Process::pid, NUMBER);
+        if self.context.threads != Threads::None {
+            self.keep_holder(layout.processes().start + Process::SIZE, layout.process_size(), Details::set);
+        }
         if layout.has_details {
             self.copy_fields(Details::COPIED, TASK, Process::SIZE as i16);
         }
@@ -76,11 +80,17 @@ impl Builder<'_> {
         self.lea(LINK, RECORD + Process::namespace);
     }
 
-    /// Records NS and its unknown ancestors. Goes to `next`, or falls through if there are more than the program may
-    /// record.
-    ///
-    /// The loop is bounded by a register, so the verifier follows each round.
+    /// Records the user namespace NS and its unknown ancestors, and the index of the first at LINK. Goes to `next`. Keeps
+    /// ARRAY and TASK, and destroys other registers.
     pub fn record_namespaces(&mut self, next: Label) {
+        match self.context.ancestors {
+            Ancestors::All if self.kernel().has_task_iterator() => self.record_namespaces_by_iterator(next),
+            _ => self.record_namespaces_by_loop(next),
+        }
+    }
+
+    /// The loop is bounded by a register, so the verifier follows each round.
+    fn record_namespaces_by_loop(&mut self, next: Label) {
         let [upwards, unknown] = self.labels(["upwards", "unknown_ancestor"]);
         self.mov(R0, 0);
         self.bind(upwards);
@@ -92,11 +102,12 @@ impl Builder<'_> {
         self.bind(unknown);
         self.mov(R0, 1);
         self.stx(ARRAY + Header::is_cut_off, R0);
+        self.ja(next);
     }
 
-    /// The same, for many ancestors; goes to `next` always. The loop is an open-coded iterator over numbers, of which
-    /// the verifier follows only two or three rounds: process_iter_next_call() of kernel/bpf/verifier.c.
-    pub fn record_namespaces_by_iterator(&mut self, next: Label) {
+    /// The same, for many ancestors. The loop is an open-coded iterator over numbers, of which the verifier follows only
+    /// two or three rounds: process_iter_next_call() of kernel/bpf/verifier.c.
+    fn record_namespaces_by_iterator(&mut self, next: Label) {
         let [unknown, upwards, end] = self.labels(["unknown_namespace", "upwards", "destroy_numbers"]);
         self.find_slot(unknown);
         self.link_to_slot(next);
@@ -150,7 +161,7 @@ impl Builder<'_> {
             self.or(GENERATION, R1);
         }
         self.mov(SLOT, GENERATION);
-        self.and(SLOT, self.context.layout.slots() as i32 - 1);
+        self.and(SLOT, slots(self.context.layout.namespaces) as i32 - 1);
         self.lsh(SLOT, Slot::SIZE.ilog2() as i32);
         self.add(SLOT, ARRAY);
         self.ldx(R2, SLOT + SLOT_GENERATION);

@@ -1,41 +1,82 @@
 //! The layout of the array that the programs share with this process.
 //!
-//! | part                          | content                                                       |
-//! |-------------------------------|---------------------------------------------------------------|
-//! | [`Header`]                    | the counts                                                    |
-//! | [`Slot`], a power of two      | the namespace cache                                           |
-//! | [`Process`], `capacity`       | processes, each followed by [`Details`] if these are wanted   |
-//! | [`Namespace`], `namespaces`   | user namespaces                                               |
+//! | part                           | content                                                       |
+//! |--------------------------------|---------------------------------------------------------------|
+//! | [`Header`]                     | the counts                                                    |
+//! | [`Slot`]                       | the cache of user namespaces                                  |
+//! | [`Process`], `capacity`        | processes, each followed by [`Details`] if these are wanted   |
+//! | [`Namespace`], `namespaces`    | user namespaces                                               |
+//! | [`Slot`]                       | the cache of nonuser namespaces                               |
+//! | [`Nonuser`], `nonusers`        | nonuser namespaces                                            |
+//! | [`SetSlot`]                    | the cache of sets                                             |
+//! | [`Set`], `sets`                | sets of nonuser namespaces                                    |
+//! | [`Thread`], `threads`          | threads that differ from their thread-group leader            |
+//! | [`RootSlot`]                   | the cache of root directories                                 |
+//! | [`Root`], `roots`              | root directories                                              |
+//! | [`Link`], [`LINKS`]            | the namespaces of the set that is recorded                    |
+//!
+//! A cache has a slot for each record that there is room for, or more: their number is a power of two.
 //!
 //! The array for descriptors consists of a [`Header`] and `capacity` times [`Descriptor`]. Numbers are in the machine's
 //! byte order.
 
-use super::tables::{Descriptor, Details, Header, Namespace, Process, Slot};
+use super::tables::{
+    Descriptor, Details, Header, Link, Namespace, Nonuser, Process, Root, RootSlot, Set, SetSlot, Slot, Thread,
+};
 use crate::error::Error;
 use std::ops::Range;
 
 /// No array has room for more. With more processes than this, the scan reads procfs.
 pub const MAX_CAPACITY: u32 = 1 << 24;
 
+/// Of which threads a program records the nonuser namespaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threads {
+    None,
+    /// The thread-group leader stands for all threads, unless it has exited.
+    Leaders,
+    /// All, with their root directories.
+    All,
+}
+
+/// The number of namespaces in a set.
+pub const LINKS: u32 = 9;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
     /// The room for processes, or for descriptors.
     pub capacity: u32,
-    /// The room for user namespaces.
-    pub namespaces: u32,
     /// Whether details follow each process.
     pub has_details: bool,
+    /// The room for user namespaces.
+    pub namespaces: u32,
+    /// The room for nonuser namespaces, sets of them, threads and root directories.
+    pub nonusers: u32,
+    pub sets: u32,
+    pub threads: u32,
+    pub roots: u32,
 }
 
 impl Layout {
+    /// A first guess for so many threads on the host.
+    pub fn for_threads(count: u32, wanted: Threads, has_names: bool) -> Layout {
+        let few = with_spare(count / 8);
+        let plain =
+            Layout { capacity: with_spare(count), has_details: has_names, namespaces: few, ..Layout::default() };
+        match wanted {
+            Threads::None => plain,
+            Threads::Leaders => Layout { has_details: true, nonusers: few, sets: few, threads: few, ..plain },
+            Threads::All => Layout { has_details: true, nonusers: few, sets: few, threads: few, roots: few, ..plain },
+        }
+    }
+
     /// The size of an array for processes and namespaces.
     pub fn size(self) -> usize {
-        self.namespaces().end
+        self.links().end
     }
 
     pub fn processes(self) -> Range<usize> {
-        let begin = Header::SIZE + self.slots() * Slot::SIZE;
-        begin..begin + self.capacity as usize * self.process_size()
+        behind(Header::SIZE + slots(self.namespaces) * Slot::SIZE, self.capacity, self.process_size())
     }
 
     /// The distance between processes.
@@ -44,8 +85,40 @@ impl Layout {
     }
 
     pub fn namespaces(self) -> Range<usize> {
-        let begin = self.processes().end.next_multiple_of(size_of::<u64>());
-        begin..begin + self.namespaces as usize * Namespace::SIZE
+        behind(self.processes().end, self.namespaces, Namespace::SIZE)
+    }
+
+    pub fn nonuser_slots(self) -> Range<usize> {
+        behind(self.namespaces().end, slots(self.nonusers) as u32, Slot::SIZE)
+    }
+
+    pub fn nonusers(self) -> Range<usize> {
+        behind(self.nonuser_slots().end, self.nonusers, Nonuser::SIZE)
+    }
+
+    pub fn set_slots(self) -> Range<usize> {
+        behind(self.nonusers().end, slots(self.sets) as u32, SetSlot::SIZE)
+    }
+
+    pub fn sets(self) -> Range<usize> {
+        behind(self.set_slots().end, self.sets, Set::SIZE)
+    }
+
+    pub fn threads(self) -> Range<usize> {
+        behind(self.sets().end, self.threads, Thread::SIZE)
+    }
+
+    pub fn root_slots(self) -> Range<usize> {
+        behind(self.threads().end, slots(self.roots) as u32, RootSlot::SIZE)
+    }
+
+    pub fn roots(self) -> Range<usize> {
+        behind(self.root_slots().end, self.roots, Root::SIZE)
+    }
+
+    /// The namespaces of one set, if there are sets.
+    pub fn links(self) -> Range<usize> {
+        behind(self.roots().end, if self.sets == 0 { 0 } else { LINKS }, Link::SIZE)
     }
 
     /// The size of an array for descriptors.
@@ -54,28 +127,39 @@ impl Layout {
     }
 
     pub fn descriptors(self) -> Range<usize> {
-        Header::SIZE..Header::SIZE + self.capacity as usize * Descriptor::SIZE
-    }
-
-    /// The number of slots, which start behind the header.
-    pub fn slots(self) -> usize {
-        (self.namespaces as usize).next_power_of_two()
+        behind(Header::SIZE, self.capacity, Descriptor::SIZE)
     }
 
     /// The layout for the next attempt, if something did not fit into this one.
     pub fn grown_for(self, header: &Header) -> Result<Option<Layout>, Error> {
-        if header.count <= self.capacity.into() && header.namespace_count <= self.namespaces.into() {
-            return Ok(None);
-        }
         let grown = |room: u32, count: u64| match u32::try_from(count) {
             Ok(count) if count <= room => Ok(room),
             // A chain of namespaces ends where there is no more room, so there can be many more than the count says.
             Ok(count @ ..=MAX_CAPACITY) => Ok(with_spare(count).max(2 * room)),
             _ => Err(Error::NO_MEMORY),
         };
-        let capacity = grown(self.capacity, header.count)?;
-        Ok(Some(Layout { capacity, namespaces: grown(self.namespaces, header.namespace_count)?, ..self }))
+        let layout = Layout {
+            capacity: grown(self.capacity, header.count)?,
+            has_details: self.has_details,
+            namespaces: grown(self.namespaces, header.namespace_count)?,
+            nonusers: grown(self.nonusers, header.nonuser_count)?,
+            sets: grown(self.sets, header.set_count)?,
+            threads: grown(self.threads, header.thread_count)?,
+            roots: grown(self.roots, header.root_count)?,
+        };
+        Ok((layout != self).then_some(layout))
     }
+}
+
+/// The number of slots for so many records.
+pub fn slots(count: u32) -> usize {
+    if count == 0 { 0 } else { (count as usize).next_power_of_two() }
+}
+
+/// A part that begins behind another one.
+fn behind(end: usize, count: u32, size: usize) -> Range<usize> {
+    let begin = end.next_multiple_of(size_of::<u64>());
+    begin..begin + count as usize * size
 }
 
 /// Room for new ones that come meanwhile.
@@ -93,13 +177,15 @@ mod tests {
 
     #[test]
     fn room_grows_until_it_suffices() {
-        let layout = Layout { capacity: 100, namespaces: 10, has_details: false };
+        let layout = Layout { capacity: 100, namespaces: 10, ..Layout::default() };
         assert_eq!(layout.grown_for(&header(100, 10)), Ok(None));
         let grown = layout.grown_for(&header(100, 11)).unwrap().unwrap();
         assert!(grown.capacity == 100 && grown.namespaces >= 20);
         let grown = layout.grown_for(&header(5000, 0)).unwrap().unwrap();
         assert!(grown.capacity > 5000 && grown.namespaces == 10);
         assert_eq!(layout.grown_for(&header(u64::from(MAX_CAPACITY) + 1, 0)), Err(Error::NO_MEMORY));
+        let grown = layout.grown_for(&Header { root_count: 1, ..header(0, 0) }).unwrap().unwrap();
+        assert!(grown.roots > 1 && grown.sets == 0);
     }
 
     /// The parts are adjacent, and the 64-bit fields are aligned.
@@ -107,11 +193,25 @@ mod tests {
     fn parts_do_not_overlap() {
         for (capacity, namespaces, has_details) in [(1, 1, false), (1000, 100, true), (1001, 77, false), (7, 77, true)]
         {
-            let layout = Layout { capacity, namespaces, has_details };
-            assert!(layout.namespaces().start - layout.processes().end < size_of::<u64>());
-            assert_eq!(layout.namespaces().end, layout.size());
-            assert_eq!((layout.processes().start % 8, layout.namespaces().start % 8), (0, 0));
+            let [nonusers, sets, threads, roots] = [3, 1, 5, 7].map(|room| if has_details { room } else { 0 });
+            let layout = Layout { capacity, has_details, namespaces, nonusers, sets, threads, roots };
             assert_eq!(layout.processes().len(), capacity as usize * layout.process_size());
+            let parts = [
+                layout.processes(),
+                layout.namespaces(),
+                layout.nonuser_slots(),
+                layout.nonusers(),
+                layout.set_slots(),
+                layout.sets(),
+                layout.threads(),
+                layout.root_slots(),
+                layout.roots(),
+                layout.links(),
+            ];
+            for pair in parts.windows(2) {
+                assert!(pair[1].start % 8 == 0 && pair[0].end.next_multiple_of(8) == pair[1].start);
+            }
+            assert_eq!(layout.links().end, layout.size());
         }
     }
 }

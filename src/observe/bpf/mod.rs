@@ -4,7 +4,7 @@
 //! | file | content |
 //! |------|---------|
 //! | `processes.rs`, `tasks.rs`, `descriptors.rs` | the programs |
-//! | `chain.rs`, `pid.rs`, `program.rs` | parts that programs share |
+//! | `chain.rs`, `pid.rs`, `threads.rs`, `roots.rs`, `program.rs` | parts that programs share |
 //! | `tables.rs` | the kernel members that they read, and the records that they write |
 //! | `registers.rs`, `assembler.rs`, `schema.rs` | the notation of programs and tables |
 //! | `btf.rs`, `kernel.rs` | the layout of the running kernel's structs |
@@ -28,16 +28,19 @@ mod program;
 mod records;
 mod refusal;
 mod registers;
+mod roots;
 mod schema;
 mod tables;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod threads;
 
 use super::Context;
 use super::candidate::Candidate;
+use super::nonusers::Nonusers;
 use crate::error::Error;
-use crate::facts::{Member, Source};
+use crate::facts::Source;
 use crate::options::Wanted;
 use crate::sys::bpf::{self, Trigger};
 use crate::sys::file::Fd;
@@ -46,7 +49,7 @@ use crate::sys::{Errno, nsfs, signal};
 use crate::util::arrays::reserved;
 use assembler::Program;
 use kernel::Kernel;
-use layout::{Layout, with_spare};
+use layout::{Layout, Threads};
 use once_cell::race::OnceBox;
 use program::{Ancestors, Target};
 use schema::member;
@@ -76,31 +79,41 @@ pub fn walk(context: &mut Context, wanted: Wanted) -> Result<Source, Error> {
         let facts = context.facts_mut();
         facts.source_log = Some(facts.text.add(&log)?);
     }
-    let (members, source) = walked.map_err(|error| match error.errno() {
+    let source = walked.map_err(|error| match error.errno() {
         libc::EPERM | libc::EXDEV | libc::EOPNOTSUPP | libc::ENOEXEC | libc::ENOMEM | libc::EMFILE | libc::ENFILE => {
             error
         }
         libc::EACCES => Error::FORBIDDEN, // by a security module
         _ => Error::NO_BPF,
     })?;
-    let facts = context.facts_mut();
-    facts.members = members;
-    facts.named = wanted.names;
+    context.facts_mut().named = wanted.names;
     Ok(source)
 }
 
 /// If the verifier refuses the programs, `log` receives what it says.
-fn try_walk(context: &mut Context, wanted: Wanted, log: &mut Vec<u8>) -> Result<(Vec<Member>, Source), Error> {
+fn try_walk(context: &mut Context, wanted: Wanted, log: &mut Vec<u8>) -> Result<Source, Error> {
     if !context.pid_namespaces.are_equal() {
         return Err(Error::OTHER_PROCFS);
     }
     let mut scope = Scope::of_caller(context);
-    let threads = preflight::count_threads(context.procfs);
-    let mut layout =
-        Layout { capacity: with_spare(threads), namespaces: with_spare(threads / 8), has_details: wanted.names };
+    let mut threads = match wanted {
+        Wanted { pinned: true, .. } => Threads::All,
+        Wanted { owned: true, .. } => Threads::Leaders,
+        _ => Threads::None,
+    };
+    let count = preflight::count_threads(context.procfs);
+    let mut layout = Layout::for_threads(count, threads, wanted.names);
     let mut ancestors = Ancestors::Few;
     loop {
-        let (array, source) = scope.walk(layout, ancestors, log)?;
+        let (array, source) = match scope.walk(layout, threads, ancestors, log) {
+            // Without a JIT compiler, or before Linux 6.4. Procfs tells about threads then.
+            Err(error) if threads != Threads::None && !error.is_exhaustion() => {
+                threads = Threads::None;
+                layout = Layout::for_threads(count, threads, wanted.names);
+                continue;
+            }
+            walked => walked?,
+        };
         let header = records::header(array.bytes())?;
         if scope.correct_level(&header) {
             continue;
@@ -109,9 +122,8 @@ fn try_walk(context: &mut Context, wanted: Wanted, log: &mut Vec<u8>) -> Result<
         match layout.grown_for(&header)? {
             None if is_cut_off && ancestors == Ancestors::Few => (),
             None => {
-                let has_ids = running_kernel()?.has(member!(user_namespace.ns.ns_id));
-                let (users, text) = context.users_and_text();
-                return Ok((records::processes(array.bytes(), layout, has_ids, users, text)?, source));
+                record(context, array.bytes(), layout, threads)?;
+                return Ok(source);
             }
             Some(larger) => layout = larger,
         }
@@ -121,12 +133,27 @@ fn try_walk(context: &mut Context, wanted: Wanted, log: &mut Vec<u8>) -> Result<
     }
 }
 
+fn record(context: &mut Context, array: &[u8], layout: Layout, threads: Threads) -> Result<(), Error> {
+    let has_ids = running_kernel()?.has(member!(user_namespace.ns.ns_id));
+    let (users, text) = context.users_and_text();
+    let processes = records::processes(array, layout, has_ids, users, text)?;
+    if threads != Threads::None {
+        match records::told(array, layout, has_ids, &processes, &mut context.nonusers) {
+            Ok(told) => context.told = Some(told),
+            // There is no memory for it. Procfs is read instead, which needs less at a time.
+            Err(_) => context.nonusers = Nonusers::default(),
+        }
+    }
+    context.facts_mut().members = processes.members;
+    Ok(())
+}
+
 /// Finds all descriptors of namespaces, and of sockets if `sockets` is set, in the tables of all threads; in ascending
 /// order. Requires that [`walk`] succeeded.
 pub fn find_descriptors(context: &Context, sockets: bool) -> Result<Vec<Candidate>, Error> {
     let mut scope = Scope::of_caller(context);
     let magics = [nsfs::MAGIC, SOCKFS_MAGIC];
-    let mut layout = Layout { capacity: DEFAULT_DESCRIPTORS, namespaces: 0, has_details: false };
+    let mut layout = Layout { capacity: DEFAULT_DESCRIPTORS, ..Layout::default() };
     loop {
         let array = scope.visit_descriptors(layout, if sockets { &magics } else { &magics[..1] })?;
         let header = records::header(array.bytes())?;
@@ -167,12 +194,18 @@ impl Scope {
     }
 
     /// Runs the fastest program that this kernel accepts.
-    fn walk(&self, layout: Layout, ancestors: Ancestors, log: &mut Vec<u8>) -> Result<(Memory, Source), Error> {
+    fn walk(
+        &self,
+        layout: Layout,
+        threads: Threads,
+        ancestors: Ancestors,
+        log: &mut Vec<u8>,
+    ) -> Result<(Memory, Source), Error> {
         // First, because it fails without privileges. It fails too if arrays cannot be mapped (before Linux 5.5), or
         // none as large (some kernels before 6.1 have a limit of 4 MB).
         let (map, array) = bpf::make_array(layout.size())?;
         let kernel = running_kernel()?;
-        let target = Target { kernel, level: self.level, array: map.number(), layout, ancestors };
+        let target = Target { kernel, level: self.level, array: map.number(), layout, threads, ancestors };
         let run =
             || -> Result<(), Error> { Ok(bpf::run(&load(&processes::program(target)?, Trigger::Call, &mut [])?)?) };
         let refusal = match run() {
@@ -185,7 +218,7 @@ impl Scope {
             Err(Error::NO_BPF) => refusal,
             Err(error) => error,
         };
-        if error == Error::REFUSED_BPF {
+        if error == Error::REFUSED_BPF && threads == Threads::None {
             // Without a log, for which there may be no memory, procfs is read too.
             *log = refusal::explain(target).unwrap_or_default();
         }
@@ -195,7 +228,8 @@ impl Scope {
     fn visit_descriptors(&self, layout: Layout, magics: &[u32]) -> Result<Memory, Error> {
         let (map, array) = bpf::make_array(layout.size_of_descriptors())?;
         let kernel = running_kernel()?;
-        let target = Target { kernel, level: self.level, array: map.number(), layout, ancestors: Ancestors::Few };
+        let (threads, ancestors) = (Threads::None, Ancestors::Few);
+        let target = Target { kernel, level: self.level, array: map.number(), layout, threads, ancestors };
         visit(target, Function::bpf_iter_task_file, |target| descriptors::program(target, magics))?;
         Ok(array)
     }

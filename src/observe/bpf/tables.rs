@@ -13,6 +13,9 @@ kernel_structs! {
         pid: u32,
         tgid: u32,
         comm: u64, // an array of 16 bytes
+        group_leader: *task_struct,
+        nsproxy: *nsproxy,
+        fs: *fs_struct,
         thread_pid: *pid,
         real_cred: *cred,
         signal: *signal_struct,
@@ -37,6 +40,92 @@ kernel_structs! {
         ns.ns_id: u64, // Linux 6.18
     }
 
+    /// include/linux/nsproxy.h: the nonuser namespaces of a thread, except its PID namespace.
+    struct nsproxy {
+        uts_ns: *uts_namespace,
+        ipc_ns: *ipc_namespace,
+        mnt_ns: *mnt_namespace,
+        pid_ns_for_children: *pid_namespace,
+        net_ns: *net,
+        time_ns: *time_namespace,
+        time_ns_for_children: *time_namespace,
+        cgroup_ns: *cgroup_namespace,
+    }
+
+    /// include/linux/uts_namespace.h, before include/linux/utsname.h
+    struct uts_namespace {
+        user_ns: *user_namespace,
+        ns.inum: u32,
+        ns.ns_id: u64,
+    }
+
+    /// include/linux/ipc_namespace.h
+    struct ipc_namespace {
+        user_ns: *user_namespace,
+        ns.inum: u32,
+        ns.ns_id: u64,
+    }
+
+    /// fs/mount.h
+    struct mnt_namespace {
+        user_ns: *user_namespace,
+        ns.inum: u32,
+        ns.ns_id: u64,
+    }
+
+    /// include/linux/pid_namespace.h
+    struct pid_namespace {
+        parent: *pid_namespace,
+        level: u32,
+        user_ns: *user_namespace,
+        ns.inum: u32,
+        ns.ns_id: u64,
+    }
+
+    /// include/net/net_namespace.h
+    struct net {
+        user_ns: *user_namespace,
+        ns.inum: u32,
+        ns.ns_id: u64,
+    }
+
+    /// include/linux/time_namespace.h
+    struct time_namespace {
+        user_ns: *user_namespace,
+        ns.inum: u32,
+        ns.ns_id: u64,
+    }
+
+    /// include/linux/cgroup_namespace.h, before include/linux/cgroup.h
+    struct cgroup_namespace {
+        user_ns: *user_namespace,
+        ns.inum: u32,
+        ns.ns_id: u64,
+    }
+
+    /// include/linux/fs_struct.h: the root directory of a thread.
+    struct fs_struct {
+        root.mnt: *vfsmount,
+        root.dentry: *dentry,
+    }
+
+    /// fs/mount.h
+    struct mount {
+        mnt: vfsmount,
+        mnt_id: u32,
+    }
+
+    /// include/linux/mount.h
+    struct vfsmount {
+        mnt_root: *dentry,
+    }
+
+    /// include/linux/dcache.h
+    struct dentry {
+        d_inode: *inode,
+        d_sb: *super_block,
+    }
+
     /// include/linux/pid.h: the numbers of a process or thread.
     struct pid {
         level: u32,
@@ -58,11 +147,13 @@ kernel_structs! {
     /// include/linux/fs.h
     struct inode {
         i_sb: *super_block,
+        i_ino: u64,
     }
 
     /// include/linux/fs.h, from Linux 6.19 on include/linux/fs/super_types.h
     struct super_block {
         s_magic: u64,
+        s_dev: u32, // dev_t
     }
 }
 
@@ -92,15 +183,21 @@ record! {
         count: u64,
         /// The number of user namespaces. It counts those that did not fit, too.
         namespace_count: u64,
+        /// The same of nonuser namespaces, sets of them, threads and root directories.
+        nonuser_count: u64,
+        set_count: u64,
+        thread_count: u64,
+        root_count: u64,
+        /// A pointer that becomes a number, while the program runs.
+        scratch: u64,
+        /// Where the fields `set` and `root` of the current thread are, from the beginning of the array.
+        holder: u64,
         /// The level of the caller's PID namespace; 0 for the initial one, or if the program visited nothing.
         own_level: u64,
         /// `struct pid_namespace *` of the caller, while the program runs.
         own_pid_namespace: u64,
         /// Not 0: a process has more unknown ancestors than the program follows.
         is_cut_off: u64,
-        padding_0: u64,
-        padding_1: u64,
-        padding_2: u64,
     }
 }
 
@@ -128,6 +225,106 @@ record! {
     pub struct Details {
         name_0: u64 = task_struct.comm,
         name_1: u64 = task_struct.comm[1],
+        /// As in `Thread`.
+        set: u32,
+        root: u32,
+    }
+}
+
+record! {
+    /// A thread that differs from its thread-group leader.
+    pub struct Thread {
+        pid: i32,
+        tid: i32,
+        /// The index of the set of its namespaces, plus 1; 0: none.
+        set: u32,
+        /// The index of its root directory, plus 1; 0: none, or not wanted.
+        root: u32,
+    }
+}
+
+record! {
+    /// The nonuser namespaces of threads: the index of each, plus 1; 0: none. The order is that of `told::Set`.
+    pub struct Set {
+        cgroup: u32,
+        ipc: u32,
+        mnt: u32,
+        net: u32,
+        pid: u32,
+        time: u32,
+        uts: u32,
+        pid_for_children: u32,
+        time_for_children: u32,
+    }
+}
+
+record! {
+    /// A slot of the cache of sets: the addresses of the namespaces, while the program runs.
+    pub struct SetSlot {
+        cgroup: u64,
+        ipc: u64,
+        mnt: u64,
+        net: u64,
+        pid: u64,
+        time: u64,
+        uts: u64,
+        pid_for_children: u64,
+        time_for_children: u64,
+        /// The index of the record, plus 1.
+        index: u32,
+        padding: u32,
+    }
+}
+
+record! {
+    /// A nonuser namespace.
+    pub struct Nonuser {
+        /// As in `Namespace`. In a kernel without ids: inode number, level of a PID namespace, and kind.
+        generation: u64,
+        /// The generation of the parent of a PID namespace; 0: none, or outside of the caller's.
+        parent: u64,
+        inode: u32,
+        /// `NamespaceType`
+        kind: u32,
+        /// The index of the user namespace that owns it, plus 1.
+        owner: u32,
+        padding: u32,
+    }
+}
+
+record! {
+    /// A namespace of the set that is recorded. What the fields mean is as in `Nonuser`.
+    pub struct Link {
+        generation: u64,
+        parent: u64,
+        /// `struct user_namespace *`, while the program runs.
+        owner: u64,
+        inode: u32,
+        kind: u32,
+    }
+}
+
+record! {
+    /// A root directory in a mount namespace.
+    pub struct Root {
+        inode: u64,
+        device: u32,
+        mount: u32,
+        /// Whether it is the root of the mount.
+        is_top: u32,
+        padding: u32,
+    }
+}
+
+record! {
+    /// A slot of the cache of root directories: addresses, while the program runs.
+    pub struct RootSlot {
+        namespace: u64,
+        mount: u64,
+        directory: u64,
+        /// The index of the record, plus 1.
+        index: u32,
+        padding: u32,
     }
 }
 

@@ -8,13 +8,17 @@ mod lookup;
 mod mounts;
 mod overmounts;
 mod repeated;
+mod rest;
 mod rings;
+mod roots;
 mod sockets;
 mod tables;
 mod threads;
+mod told;
 mod view;
 
 use super::answer::Answer;
+use super::told::Told;
 use super::visits::{self, Visits};
 use super::{Context, Procfs, bpf};
 use crate::error::Error;
@@ -22,7 +26,7 @@ use crate::facts::{Gap, Holder, NamespaceType, Source, Target, parse_socket_link
 use crate::options::Wanted;
 use crate::sys::dir::Directory;
 use crate::sys::file::{self, Fd};
-use crate::util::arrays::{push, zeros};
+use crate::util::arrays::{push, reserved, zeros};
 use crate::util::parse;
 use descriptors::{Descriptors, Kind};
 use devices::{Devices, TUN};
@@ -45,6 +49,12 @@ struct Search<'c, 'p> {
     sockets: Sockets,
     devices: Devices,
     mounts: Mounts,
+    /// What need not be read.
+    told: Told,
+    /// The processes to visit.
+    pids: Vec<i32>,
+    /// The threads that BPF told of which the mounts could not be read. Later ones can show them.
+    unread: Vec<usize>,
     /// The PID of the caller.
     own: Option<i32>,
     /// For reading `task`. Here, and not in the function that reads: a visit can end at any system call.
@@ -59,6 +69,15 @@ pub fn find(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
     let by_bpf = context.facts().source != Source::Procfs;
     // All descriptors are read if BPF cannot tell which are of namespaces.
     let candidates = (by_bpf && wanted.pinned).then(|| bpf::find_descriptors(context, wanted.sockets).ok());
+    let told = context.told.take().unwrap_or_default();
+    told::record(context, &told)?;
+    if !wanted.pinned && told.is_complete() {
+        context.told = Some(told);
+        return Ok(());
+    }
+    let mut pids = reserved(context.facts().members.len())?;
+    let all = context.facts().members.iter().map(|member| member.pid);
+    pids.extend(all.filter(|&pid| wanted.pinned || !told.is_of(pid)));
     let own = context.own_pid();
     let mut search = Search {
         context,
@@ -67,6 +86,9 @@ pub fn find(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
         sockets: Sockets::new(same_pids),
         devices: Devices::default(),
         mounts: Mounts::default(),
+        told,
+        pids,
+        unread: Vec::new(),
         own,
         buffer: Vec::new(),
         tids: Vec::new(),
@@ -81,26 +103,23 @@ impl Visits for Search<'_, '_> {
     }
 
     fn count(&self) -> usize {
-        self.context.facts().members.len()
+        self.pids.len()
     }
 
     fn is_to_caller(&self, index: usize) -> bool {
-        Some(self.context.facts().members[index].pid) == self.own
+        Some(self.pids[index]) == self.own
     }
 
     fn visit(&mut self, index: usize) -> Result<(), Error> {
-        match self.context.facts().members[index].pid {
-            pid if self.context.stuck.contains(&pid) => {
-                self.miss(pid);
-                Ok(())
-            }
+        match self.pids[index] {
+            pid if self.context.stuck.contains(&pid) => self.miss(pid),
+            pid if self.told.is_of(pid) => self.visit_told(pid),
             pid => self.visit_process(pid),
         }
     }
 
     fn give_up(&mut self, index: usize) -> Result<(), Error> {
-        self.miss(self.context.facts().members[index].pid);
-        Ok(())
+        self.miss(self.pids[index])
     }
 }
 
@@ -110,10 +129,7 @@ impl Search<'_, '_> {
         let leader = match Thread::leader(self.context.procfs, pid)? {
             Answer::Is(leader) => leader,
             Answer::Gone => return self.miss_hidden(pid),
-            Answer::Refused(_) => {
-                self.miss(pid);
-                return Ok(());
-            }
+            Answer::Refused(_) => return self.miss(pid),
         };
         self.descriptors.enter_process(self.context);
         let links = links::read(self.context, &leader, &Links::default())?;
@@ -127,33 +143,38 @@ impl Search<'_, '_> {
         let mut missed = Missed::default();
         self.read_thread(&leader, &links, &mut missed)?;
         if !leader.is_only_one(self.context.procfs) {
-            self.visit_threads(&leader, &links, &mut missed)?;
+            self.visit_threads(&leader, Some(&links), &mut missed)?;
         }
-        if self.wanted.pinned {
-            self.context.miss(Gap::Descriptors, missed.descriptors.into());
-            self.context.miss(Gap::Mounts, missed.mounts.into());
-        }
+        self.count_missed(missed);
         Ok(())
+    }
+
+    fn count_missed(&mut self, missed: Missed) {
+        self.context.miss(Gap::Descriptors, missed.descriptors.into());
+        self.context.miss(Gap::Mounts, missed.mounts.into());
     }
 
     /// Counts a process that BPF shows and procfs hides, unless it has ended.
     fn miss_hidden(&mut self, pid: i32) -> Result<(), Error> {
-        if self.context.is_hidden(pid)? {
-            self.miss(pid);
+        if self.context.is_hidden(pid)? { self.miss(pid) } else { Ok(()) }
+    }
+
+    /// Counts a process of which nothing can be read.
+    fn miss(&mut self, pid: i32) -> Result<(), Error> {
+        let is_told = self.told.is_of(pid);
+        self.context.miss(Gap::Links, (!is_told).into());
+        if self.wanted.pinned {
+            self.context.miss(Gap::Descriptors, self.descriptors.may_have_any(pid).into());
+            self.context.miss(Gap::Mounts, (!is_told).into());
+        }
+        for index in if is_told { self.told.range_of(pid) } else { 0..0 } {
+            push(&mut self.unread, index)?;
         }
         Ok(())
     }
 
-    /// Counts a process of which nothing can be read.
-    fn miss(&mut self, pid: i32) {
-        self.context.miss(Gap::Links, 1);
-        if self.wanted.pinned {
-            self.context.miss(Gap::Descriptors, self.descriptors.may_have_any(pid).into());
-            self.context.miss(Gap::Mounts, 1);
-        }
-    }
-
-    fn visit_threads(&mut self, leader: &Thread, links: &Links, missed: &mut Missed) -> Result<(), Error> {
+    /// Visits the threads of a process. Without `links`, those of the leader, only their descriptors are read.
+    fn visit_threads(&mut self, leader: &Thread, links: Option<&Links>, missed: &mut Missed) -> Result<(), Error> {
         let tasks = match open_directory(self.context.procfs, &leader.directory, c"task")? {
             Answer::Is(tasks) => tasks,
             Answer::Gone => return Ok(()),
@@ -180,8 +201,13 @@ impl Search<'_, '_> {
                     continue;
                 }
             };
-            let own = links::read(self.context, &thread, links)?;
-            self.read_thread(&thread, &own, missed)?;
+            match links {
+                Some(links) => {
+                    let own = links::read(self.context, &thread, links)?;
+                    self.read_thread(&thread, &own, missed)?;
+                }
+                None => self.read_descriptors(&thread, missed)?,
+            }
         }
         Ok(())
     }
@@ -208,9 +234,10 @@ impl Search<'_, '_> {
 
     /// Counts threads of which nothing can be read.
     fn miss_thread(&mut self, pid: i32, missed: &mut Missed) {
-        self.context.miss(Gap::Links, 1);
+        let is_told = self.told.is_of(pid);
+        self.context.miss(Gap::Links, (!is_told).into());
         missed.descriptors |= self.descriptors.may_have_any(pid);
-        missed.mounts = true;
+        missed.mounts |= !is_told;
     }
 
     /// Reads the descriptors and mounts of a thread, for pins.
@@ -218,6 +245,11 @@ impl Search<'_, '_> {
         if !self.wanted.pinned {
             return Ok(());
         }
+        self.read_descriptors(thread, missed)?;
+        self.read_mounts(thread, links.mount_namespace(), missed)
+    }
+
+    fn read_descriptors(&mut self, thread: &Thread, missed: &mut Missed) -> Result<(), Error> {
         let Search { sockets, devices, wanted, .. } = self;
         let mut visit = |context: &mut Context, thread: &Thread, entry: Entry| match descriptors::record(
             context, thread, &entry,
@@ -226,7 +258,11 @@ impl Search<'_, '_> {
             Kind::Other(device) => read_other(context, sockets, devices, wanted.sockets, thread, &entry, device),
         };
         missed.descriptors |= !self.descriptors.read(self.context, thread, &mut visit)?;
-        missed.mounts |= match links.mount_namespace() {
+        Ok(())
+    }
+
+    fn read_mounts(&mut self, thread: &Thread, namespace: Option<u64>, missed: &mut Missed) -> Result<(), Error> {
+        missed.mounts |= match namespace {
             Some(inode) => !self.mounts.read(self.context, thread, inode)?,
             None => {
                 let procfs = self.context.procfs;
@@ -236,11 +272,12 @@ impl Search<'_, '_> {
         Ok(())
     }
 
-    fn finish(self) -> Result<(), Error> {
-        let Search { context, wanted, mounts, sockets, .. } = self;
-        if !wanted.pinned {
+    fn finish(mut self) -> Result<(), Error> {
+        if !self.wanted.pinned {
             return Ok(());
         }
+        self.count_unread()?;
+        let Search { context, mounts, sockets, .. } = self;
         sockets.finish(context)?;
         mounts.finish(context)?;
         let unreadable = context.facts().gaps.count(Gap::Unreadable);

@@ -40,10 +40,18 @@ impl Thread {
         if tid == pid {
             return Ok(Some(leader));
         }
-        let Answer::Is(tasks) = open_directory(procfs, &leader.directory, c"task")? else { return Ok(None) };
-        match Thread::in_directory(procfs, &tasks, pid, tid)? {
+        match Thread::of_process(procfs, &leader, tid)? {
             Answer::Is(thread) => Ok(Some(thread)),
             _ => Ok(None),
+        }
+    }
+
+    /// Another thread of a process.
+    pub fn of_process(procfs: &Procfs, leader: &Thread, tid: i32) -> Result<Answer<Thread>, Error> {
+        match open_directory(procfs, &leader.directory, c"task")? {
+            Answer::Is(tasks) => Thread::in_directory(procfs, &tasks, leader.pid, tid),
+            Answer::Gone => Ok(Answer::Gone),
+            Answer::Refused(errno) => Ok(Answer::Refused(errno)),
         }
     }
 

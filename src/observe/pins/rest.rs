@@ -1,0 +1,98 @@
+//! What is left to read of processes whose namespaces BPF told: selected descriptors, and mounts that no other process with the
+//! same root directory has shown.
+
+use super::super::answer::Answer;
+use super::threads::Thread;
+use super::{Missed, Search};
+use crate::error::Error;
+use crate::observe::told::MNT;
+use crate::sys::file;
+use crate::util::arrays::push;
+
+impl Search<'_, '_> {
+    /// Visits a process whose namespaces BPF told, only if it has a descriptor or mounts to read.
+    pub fn visit_told(&mut self, pid: i32) -> Result<(), Error> {
+        let mut missed = Missed::default();
+        let mut is_known = !self.descriptors.may_have_any(pid);
+        for index in self.told.range_of(pid) {
+            is_known &= self.add_told(index, &mut missed)?;
+        }
+        if !is_known {
+            match Thread::leader(self.context.procfs, pid)? {
+                Answer::Is(leader) if file::status(&leader.directory).is_err() => return self.miss_hidden(pid),
+                Answer::Is(leader) => self.read_told(&leader, &mut missed)?,
+                Answer::Gone => return self.miss_hidden(pid),
+                Answer::Refused(_) => return self.miss(pid),
+            }
+        }
+        self.count_missed(missed);
+        Ok(())
+    }
+
+    /// Whether a thread that BPF told has no mounts to read: then another thread with the same root directory showed them.
+    fn add_told(&mut self, index: usize, missed: &mut Missed) -> Result<bool, Error> {
+        let thread = self.told.threads[index];
+        let Some((namespace, root)) = self.mount_namespace(index).zip(thread.root) else { return Ok(true) };
+        let Some(root) = self.told.roots.get(root as usize) else { return Ok(true) };
+        let is_whole = self.mounts.add_told(thread.pid, thread.tid, namespace, root)?;
+        missed.mounts |= is_whole == Some(false);
+        Ok(is_whole.is_some())
+    }
+
+    /// The inode number of the mount namespace of a thread that BPF told.
+    fn mount_namespace(&self, index: usize) -> Option<u64> {
+        let namespace = self.told.set_of(&self.told.threads[index])?[MNT]?;
+        Some(self.context.nonusers.entries()[namespace as usize].inode)
+    }
+
+    fn read_told(&mut self, leader: &Thread, missed: &mut Missed) -> Result<(), Error> {
+        self.descriptors.enter_process(self.context);
+        self.read_descriptors(leader, missed)?;
+        if self.descriptors.may_have_any(leader.pid) && !leader.is_only_one(self.context.procfs) {
+            self.visit_threads(leader, None, missed)?;
+        }
+        for index in self.told.range_of(leader.pid) {
+            if self.add_told(index, missed)? {
+                continue;
+            }
+            let other;
+            let thread = match self.told.threads[index].tid {
+                tid if tid == leader.tid => leader,
+                tid => match Thread::of_process(self.context.procfs, leader, tid)? {
+                    Answer::Is(thread) => {
+                        other = thread;
+                        &other
+                    }
+                    Answer::Gone => continue,
+                    Answer::Refused(_) => {
+                        push(&mut self.unread, index)?;
+                        continue;
+                    }
+                },
+            };
+            let is_read = match self.mount_namespace(index) {
+                Some(inode) => self.mounts.read(self.context, thread, inode)?,
+                None => true,
+            };
+            if !is_read {
+                push(&mut self.unread, index)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts the processes that BPF told, and whose mounts neither they nor others have shown.
+    pub fn count_unread(&mut self) -> Result<(), Error> {
+        let mut last = 0;
+        for index in std::mem::take(&mut self.unread) {
+            let mut missed = Missed::default();
+            missed.mounts |= !self.add_told(index, &mut missed)?;
+            let pid = self.told.threads[index].pid;
+            if missed.mounts && pid != last {
+                self.count_missed(missed);
+                last = pid;
+            }
+        }
+        Ok(())
+    }
+}
