@@ -11,7 +11,8 @@ use std::ptr;
 ///
 /// The scan reads the links of all descriptors of all threads, and the mounts of each
 /// (mount namespace, root directory) pair. With USERNS_SCAN_BPF it reads only the
-/// descriptors that refer to namespaces or, with USERNS_SCAN_SOCKETS, to sockets. It opens
+/// descriptors that refer to namespaces or, with USERNS_SCAN_SOCKETS, to sockets, and the mounts
+/// that one process of each pair sees. It opens
 /// only files that it has already identified as namespaces, and never resolves a path that
 /// could block on an unresponsive file server. Descriptors in flight over a UNIX socket
 /// (unix(7)) are not visible. Opening mounted namespaces needs Linux 5.12. Opening an
@@ -57,11 +58,13 @@ pub const USERNS_SCAN_NAMES: u64 = 0x8;
 ///
 /// The result differs only in visibility. BPF shows processes that procfs denies or hides (hidepid,
 /// see proc(5)), so USERNS_GAP_UNREADABLE is never set. Processes that a security module
-/// hides from BPF are missing and not counted. The program reads command names (USERNS_SCAN_NAMES),
-/// too, without the additions of procfs, see userns_process_name(). Data for other flags still
-/// comes from procfs, with its permission checks. A process that procfs hides is counted in
-/// USERNS_GAP_MOUNTS; it is counted in USERNS_GAP_DESCRIPTORS only if it holds a descriptor of a
-/// namespace.
+/// hides from BPF are missing and not counted. The program also reads command names
+/// (USERNS_SCAN_NAMES), without the additions of procfs, see userns_process_name(), and from
+/// Linux 6.4 on the nonuser namespaces of all threads. It shows a PID namespace in which no
+/// process was created yet (unshare(2)), which procfs does not. Data for other flags still comes
+/// from procfs, with its permission checks. A process that procfs hides is counted in
+/// USERNS_GAP_MOUNTS unless a readable one has the same mount namespace and root directory; it is
+/// counted in USERNS_GAP_DESCRIPTORS only if it holds a descriptor of a namespace.
 pub const USERNS_SCAN_BPF: u64 = 0x10;
 
 /// The options of a scan. Initialize with USERNS_OPTIONS_INIT, then set fields:
