@@ -62,6 +62,7 @@ impl Limits {
 
     /// Whether a pin may be recorded, after `recorded` others: yes for the first one of each namespace, and for those of
     /// processes themselves.
+    #[inline]
     pub fn may_hold(&mut self, target: Target, holder: &Holder, recorded: usize) -> Result<bool, TryReserveError> {
         let is_first = self.is_first(target)?;
         let is_own = matches!(*holder, Holder::Member { pid, tid } | Holder::ForChildren { pid, tid } if pid == tid);
@@ -69,6 +70,7 @@ impl Limits {
         Ok(is_first || is_own || recorded.saturating_sub(self.own) < self.pins)
     }
 
+    #[inline]
     fn is_first(&mut self, target: Target) -> Result<bool, TryReserveError> {
         let (held, index) = match target {
             Target::User(index) => (&mut self.held_users, index as usize),

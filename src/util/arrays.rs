@@ -32,6 +32,7 @@ pub fn numbers(length: usize) -> Result<Vec<u32>, TryReserveError> {
 }
 
 /// Appends an item.
+#[inline]
 pub fn push<T>(array: &mut Vec<T>, item: T) -> Result<(), TryReserveError> {
     array.try_reserve(1)?;
     array.push(item);

@@ -35,6 +35,7 @@
 //!     prefetched.task = task;
 //!     prefetched.pid = task->thread_pid;                      // at level 0 task->tgid
 //!     prefetched.cred = task->real_cred;
+//!     (void)task->nsproxy, task->group_leader, task->signal->nr_threads;     // if threads are wanted
 //! }
 //! ```
 //!
@@ -121,5 +122,11 @@ impl Builder<'_> {
         self.stx(FP + stack::PREFETCHED_PID, PID);
         self.read(R1, R2, member!(task_struct.real_cred));
         self.stx(FP + stack::PREFETCHED_CRED, R1);
+        if self.context.threads != Threads::None {
+            // What the program and the iterator read later, for the cache alone.
+            self.read(R1, R2, member!(task_struct.nsproxy));
+            self.read(R1, R2, member!(task_struct.group_leader));
+            self.read(R1, R2, member!(task_struct.signal -> signal_struct.nr_threads));
+        }
     }
 }

@@ -23,6 +23,7 @@ kernel_structs! {
 
     /// include/linux/sched/signal.h: what the threads of a process share.
     struct signal_struct {
+        nr_threads: u32,
         pids: *pid, // an array, by enum pid_type
     }
 
