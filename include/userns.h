@@ -103,25 +103,32 @@
  * options->flags: also find namespaces without processes, and what keeps each namespace
  * alive, see userns_pins(). Includes USERNS_SCAN_OWNED.
  *
- * The scan reads the links of all descriptors of all threads, and the mounts of each
- * (mount namespace, root directory) pair. With USERNS_SCAN_BPF it reads only the
- * descriptors that refer to namespaces or, with USERNS_SCAN_SOCKETS, to sockets, and the mounts
- * that one process of each pair sees. It opens
- * only files that it has already identified as namespaces, and never resolves a path that
- * could block on an unresponsive file server. Descriptors in flight over a UNIX socket
- * (unix(7)) are not visible. Opening mounted namespaces needs Linux 5.12. Opening an
- * overmounted one needs CAP_SYS_ADMIN and CAP_SYS_CHROOT, and a mount namespace that the
- * caller's own user namespace owns; a short-lived child process does it in a copy of the
- * mount namespace.
+ * The scan reads the links of all descriptors of all threads, and the mounts of each (mount
+ * namespace, root directory) pair. With USERNS_SCAN_BPF, from Linux 6.4 on, BPF programs tell
+ * what most descriptors refer to, and which threads share a pair: the scan reads only the other
+ * descriptors, and the mounts that one process of each pair sees. It opens only files that it has
+ * already identified as namespaces, and never resolves a path that could block on an
+ * unresponsive file server. Opening mounted namespaces needs Linux 5.12. Opening an overmounted
+ * one needs CAP_SYS_ADMIN and CAP_SYS_CHROOT, and a mount namespace that the caller's own user
+ * namespace owns; a short-lived child process does it in a copy of the mount namespace.
+ *
+ * The kernel knows more namespaces than processes show. As root in the initial PID namespace,
+ * the scan also reads the mounts in mount namespaces without processes (Linux 6.12), which a
+ * short-lived child process enters, and finds all namespaces in use (Linux 6.19), for example
+ * those that only a descriptor in flight over a UNIX socket (unix(7)) keeps alive. See
+ * userns_empty_source().
  */
 #define USERNS_SCAN_PINNED UINT64_C(0x1)
 
 /**
  * options->flags: USERNS_SCAN_PINNED, and also find network namespaces that only a socket
- * keeps alive. The scan briefly duplicates every socket of every process, as USERNS_SCAN_PINNED
- * does only with descriptors of tun and tap devices. This needs permission for PTRACE_MODE_ATTACH_REALCREDS (ptrace(2)), CAP_NET_ADMIN in the
- * user namespace that owns the network namespace, Linux 5.9, and a procfs of the caller's own
- * PID namespace.
+ * keeps alive. With USERNS_SCAN_BPF, from Linux 6.4 on, this duplicates nothing, and needs no
+ * more than USERNS_SCAN_BPF does.
+ *
+ * Without, the scan briefly duplicates every socket of every process, as USERNS_SCAN_PINNED
+ * does only with descriptors of tun and tap devices. This needs permission for
+ * PTRACE_MODE_ATTACH_REALCREDS (ptrace(2)), CAP_NET_ADMIN in the user namespace that owns the
+ * network namespace, Linux 5.9, and a procfs of the caller's own PID namespace.
  *
  * A duplicate would give the socket the network class of the caller. So the scan duplicates
  * nothing if a cgroup controller for these, net_cls or net_prio, is in use (cgroups(7)).
@@ -131,8 +138,8 @@
  * duplicates. If it does not answer, the scan goes on without it after half a second at most,
  * and spends about two seconds on this altogether. The child remains until the server answers
  * or ends, without memory and descriptors of the caller; it delays the end of a PID namespace.
- * It is then a zombie until a later scan needs a child for this. With four such children, a scan
- * duplicates nothing.
+ * It is then a zombie until a later scan needs a child for this. With four such children, a
+ * scan duplicates nothing.
  *
  * The scan can be the last to close a socket. Its owner does not wait then, if it has set
  * SO_LINGER (socket(7)).
@@ -164,13 +171,15 @@
  *
  * The result differs only in visibility. BPF shows processes that procfs denies or hides (hidepid,
  * see proc(5)), so USERNS_GAP_UNREADABLE is never set. Processes that a security module
- * hides from BPF are missing and not counted. The program also reads command names
- * (USERNS_SCAN_NAMES), without the additions of procfs, see userns_process_name(), and from
- * Linux 6.4 on the nonuser namespaces of all threads. It shows a PID namespace in which no
- * process was created yet (unshare(2)), which procfs does not. Data for other flags still comes
- * from procfs, with its permission checks. A process that procfs hides is counted in
- * USERNS_GAP_MOUNTS unless a readable one has the same mount namespace and root directory; it is
- * counted in USERNS_GAP_DESCRIPTORS only if it holds a descriptor of a namespace.
+ * hides from BPF are missing and not counted. BPF also tells command names (USERNS_SCAN_NAMES),
+ * without the additions of procfs, see userns_process_name(). From Linux 6.4 on it tells the
+ * nonuser namespaces of all threads, also a PID namespace in which no process was created yet
+ * (unshare(2)), which procfs does not show. And it tells what the descriptors of all processes
+ * keep, with kinds of pins that procfs does not show, see USERNS_PIN_CREDENTIALS. Other data for
+ * other flags still comes from procfs, with its permission checks. A process that procfs hides is
+ * counted in USERNS_GAP_MOUNTS unless a readable one has the same mount namespace and root
+ * directory; it is counted in USERNS_GAP_DESCRIPTORS only if it has an io_uring, or, before
+ * Linux 6.4, a descriptor of a namespace.
  */
 #define USERNS_SCAN_BPF UINT64_C(0x10)
 
@@ -206,7 +215,8 @@
  * userns_gaps(), with USERNS_SCAN_OWNED: some references to namespaces could not be read or
  * opened, so that namespaces and their owners can be missing. Counts references: links in
  * /proc/PID/task/TID/ns, descriptors of namespaces, namespaces registered with an io_uring
- * (of which only the inode number is known, unless the scan found them elsewhere), one for
+ * (of which only the inode number is known, unless the scan found them elsewhere), ids that
+ * listns(2) lists, one for
  * all files of an io_uring that is busy, one for all links of a process that blocks its
  * readers, or that BPF shows but procfs hides, and one for all threads of a process that are
  * beyond options->limit. With USERNS_SCAN_BPF the links of threads need not be
@@ -235,8 +245,11 @@
 #define USERNS_GAP_MOUNTS 0x80u
 
 /**
- * userns_gaps(), with USERNS_SCAN_PINNED: some mount namespaces have no process, so their
- * mounts were not read. Counts mount namespaces.
+ * userns_gaps(), with USERNS_SCAN_PINNED: some mount namespaces have no process, and their
+ * mounts could not be read. The scan reads them from Linux 6.12 on, as root in the initial
+ * PID namespace: it needs CAP_SYS_ADMIN and CAP_SYS_CHROOT in the initial user namespace, and
+ * a procfs of the initial PID namespace. Otherwise it knows and counts only those that a
+ * descriptor or mount shows. Counts mount namespaces.
  */
 #define USERNS_GAP_MOUNT_NAMESPACES 0x100u
 
@@ -317,6 +330,30 @@ enum userns_source {
 };
 
 /**
+ * How far a scan looked for namespaces without processes. Each value includes those before
+ * it. Later versions can add values.
+ */
+enum userns_empty_source {
+    /**
+     * Only the ancestors of the namespaces of processes and, with USERNS_SCAN_OWNED, the
+     * owners of nonuser namespaces.
+     */
+    USERNS_EMPTY_SOURCE_ANCESTORS = 1,
+    /**
+     * What the processes hold: descriptors, mounts and other pins (USERNS_SCAN_PINNED).
+     */
+    USERNS_EMPTY_SOURCE_PINS = 2,
+    /**
+     * The mounts in all mount namespaces, with and without processes (Linux 6.12).
+     */
+    USERNS_EMPTY_SOURCE_MOUNT_NAMESPACES = 3,
+    /**
+     * The kernel's list of all namespaces in use, listns(2) (Linux 6.19).
+     */
+    USERNS_EMPTY_SOURCE_LISTNS = 4,
+};
+
+/**
  * The kinds of pins, in the order in which userns_pins() lists them. Later versions can add
  * kinds.
  */
@@ -335,7 +372,8 @@ enum userns_pin_kind {
     USERNS_PIN_FOR_CHILDREN = 2,
     /**
      * A descriptor of the namespace is open. See userns_pin_pid(), userns_pin_tid() and
-     * userns_pin_descriptor().
+     * userns_pin_descriptor(). It can be a descriptor of inotify(7) or fanotify(7) that
+     * watches the namespace, if only USERNS_EMPTY_SOURCE_LISTNS finds the namespace.
      */
     USERNS_PIN_DESCRIPTOR = 3,
     /**
@@ -363,6 +401,41 @@ enum userns_pin_kind {
      * kernel does not tell.
      */
     USERNS_PIN_IO_URING = 8,
+    /**
+     * A file is open that was opened with credentials of the user namespace (the kernel's
+     * f_cred). Only BPF shows this kind and the next two (USERNS_SCAN_BPF, from Linux 6.4 on).
+     * They are listed only if the process that has the descriptor is neither in the user
+     * namespace nor in a descendant of it; otherwise it keeps the user namespace anyway. See
+     * userns_pin_pid(), userns_pin_tid() and userns_pin_descriptor().
+     */
+    USERNS_PIN_CREDENTIALS = 9,
+    /**
+     * A socket is open whose peer has, or had, credentials of the user namespace (the
+     * kernel's sk_peer_cred, see SO_PEERCRED in unix(7)). The peer can have ended. See
+     * USERNS_PIN_CREDENTIALS.
+     */
+    USERNS_PIN_PEER = 10,
+    /**
+     * A file is open on a file system that was mounted in the user namespace, such as a
+     * tmpfs, mqueue or procfs (the kernel's s_user_ns). See USERNS_PIN_CREDENTIALS.
+     */
+    USERNS_PIN_FILE_SYSTEM = 11,
+    /**
+     * A pidfd (pidfd_open(2)) is open, of a process that was in the PID namespace and has
+     * ended. Only BPF shows this kind (USERNS_SCAN_BPF, from Linux 6.9 on). See
+     * userns_pin_pid(), userns_pin_tid() and userns_pin_descriptor().
+     */
+    USERNS_PIN_PIDFD = 12,
+    /**
+     * The kernel lists the namespace as in use, and the scan has not seen why: a descriptor
+     * in flight over a UNIX socket (unix(7)); a mount in a detached mount tree
+     * (open_tree(2)); another object of the kernel; with USERNS_SCAN_BPF, a watch of
+     * inotify(7) or a mark of fanotify(7) on the namespace; a process, descriptor or mount
+     * that the scan could not read, in which case a gap is set; or a process that entered the
+     * namespace during the scan. Only with USERNS_EMPTY_SOURCE_LISTNS, and only if there is no
+     * other pin.
+     */
+    USERNS_PIN_OUT_OF_SIGHT = 13,
 };
 
 /**
@@ -665,6 +738,18 @@ int userns_source_error(const struct userns_snapshot *snapshot);
 const char *userns_source_log(const struct userns_snapshot *snapshot);
 
 /**
+ * Get how far a scan looked for namespaces without processes. With USERNS_SCAN_PINNED it
+ * looks as far as the kernel permits: USERNS_EMPTY_SOURCE_MOUNT_NAMESPACES and
+ * USERNS_EMPTY_SOURCE_LISTNS need CAP_SYS_ADMIN in the initial user namespace, and a caller
+ * and a procfs of the initial PID namespace.
+ *
+ * Returns 0 only for NULL.
+ *
+ * Since 0.1.
+ */
+enum userns_empty_source userns_empty_source(const struct userns_snapshot *snapshot);
+
+/**
  * Get the time at which a scan began: CLOCK_REALTIME (clock_gettime(2)) in nanoseconds since
  * the Epoch.
  *
@@ -701,8 +786,9 @@ uint64_t userns_pid_namespace(const struct userns_snapshot *snapshot);
  * Get the reasons why a snapshot can be incomplete.
  *
  * Returns USERNS_GAP_ bits; 0 if the scan noticed no gap. Some things cannot be noticed:
- * descriptors in flight over a UNIX socket, for example, and processes that a security module
- * hides from BPF.
+ * processes that a security module hides from BPF, for example, and, unless
+ * userns_empty_source() is USERNS_EMPTY_SOURCE_LISTNS, descriptors in flight over a UNIX
+ * socket.
  *
  * Since 0.1.
  */
@@ -963,19 +1049,20 @@ enum userns_pin_kind userns_pin_kind(const struct userns_pin *pin);
 
 /**
  * Get the process of a pin: the member, the process whose thread will create children, the
- * holder of the descriptor, socket or io_uring, or the process with the smallest PID that
- * sees the mount. A kernel thread stands for a mount only if no other process sees it.
+ * holder of the descriptor or file, or the process with the smallest PID that sees the
+ * mount. A kernel thread stands for a mount only if no other process sees it.
  *
- * Returns a PID as the scanned procfs numbers it; 0 for the other kinds.
+ * Returns a PID as the scanned procfs numbers it; 0 for the other kinds, and for a mount in
+ * a mount namespace without processes.
  *
  * Since 0.1.
  */
 pid_t userns_pin_pid(const struct userns_pin *pin);
 
 /**
- * Get the thread of a pin, for USERNS_PIN_MEMBER, USERNS_PIN_FOR_CHILDREN,
- * USERNS_PIN_DESCRIPTOR, USERNS_PIN_SOCKET and USERNS_PIN_IO_URING. It differs from userns_pin_pid() if the
- * thread has namespaces or a descriptor table of its own.
+ * Get the thread of a pin, for USERNS_PIN_MEMBER, USERNS_PIN_FOR_CHILDREN and all kinds that
+ * have a descriptor. It differs from userns_pin_pid() if the thread has namespaces or a
+ * descriptor table of its own.
  *
  * Returns a TID as the scanned procfs numbers it; 0 for the other kinds.
  *
@@ -984,8 +1071,8 @@ pid_t userns_pin_pid(const struct userns_pin *pin);
 pid_t userns_pin_tid(const struct userns_pin *pin);
 
 /**
- * Get the descriptor number of a USERNS_PIN_DESCRIPTOR, USERNS_PIN_SOCKET or
- * USERNS_PIN_IO_URING. The descriptor is /proc/PID/task/TID/fd/NUMBER.
+ * Get the descriptor number of a pin whose kind has one, see enum userns_pin_kind. The
+ * descriptor is /proc/PID/task/TID/fd/NUMBER.
  *
  * Returns -1 for the other kinds and for NULL.
  *
@@ -995,7 +1082,8 @@ int userns_pin_descriptor(const struct userns_pin *pin);
 
 /**
  * Get the path of a USERNS_PIN_MOUNT, from the root directory of the process
- * userns_pin_pid() (/proc/PID/root). See userns_pin_is_overmounted(). The path can contain any
+ * userns_pin_pid() (/proc/PID/root), or from that of the mount namespace if no process sees
+ * the mount. See userns_pin_is_overmounted(). The path can contain any
  * byte except NUL. Escape it before printing. It is empty if it is longer than PATH_MAX
  * (4,096 bytes), or beyond 64 MiB of paths in one snapshot.
  *

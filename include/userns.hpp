@@ -85,6 +85,14 @@ enum class source : std::uint32_t {
     bpf_tasks = USERNS_SOURCE_BPF_TASKS,
 };
 
+/** How far a scan looked for namespaces without processes. A newer library can return other values. */
+enum class empty_source : std::uint32_t {
+    ancestors = USERNS_EMPTY_SOURCE_ANCESTORS,
+    pins = USERNS_EMPTY_SOURCE_PINS,
+    mount_namespaces = USERNS_EMPTY_SOURCE_MOUNT_NAMESPACES,
+    listns = USERNS_EMPTY_SOURCE_LISTNS,
+};
+
 /** What keeps a namespace alive. A newer library can return other values. */
 enum class pin_kind : std::uint32_t {
     member = USERNS_PIN_MEMBER,
@@ -95,6 +103,11 @@ enum class pin_kind : std::uint32_t {
     owned = USERNS_PIN_OWNED,
     child_namespace = USERNS_PIN_CHILD_NAMESPACE,
     io_uring = USERNS_PIN_IO_URING,
+    credentials = USERNS_PIN_CREDENTIALS,
+    peer = USERNS_PIN_PEER,
+    file_system = USERNS_PIN_FILE_SYSTEM,
+    pidfd = USERNS_PIN_PIDFD,
+    out_of_sight = USERNS_PIN_OUT_OF_SIGHT,
 };
 
 /* ---- Types ---- */
@@ -324,6 +337,10 @@ public:
     [[nodiscard]] std::error_code source_error() const noexcept
     {
         return {-userns_source_error(get()), category()};
+    }
+    [[nodiscard]] userns::empty_source empty_source() const noexcept
+    {
+        return static_cast<userns::empty_source>(userns_empty_source(get()));
     }
     [[nodiscard]] time_point time() const noexcept
     {

@@ -36,7 +36,7 @@ mod sys;
 mod util;
 
 pub use error::Error;
-pub use facts::{Gap, Gaps, NamespaceType, Source};
+pub use facts::{EmptySource, Gap, Gaps, NamespaceType, Source};
 pub use options::Options;
 pub use snapshot::{Node, Nonuser, Pin, Snapshot};
 

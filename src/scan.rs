@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::facts::{Gap, Source};
-use crate::observe::{Context, Procfs, caller, host, names, pins, processes, visibility, walk_by_bpf};
+use crate::observe::{Context, Procfs, caller, host, listed, names, pins, processes, visibility, walk_by_bpf};
 use crate::options::{Options, Wanted};
 use crate::snapshot::Snapshot;
 use std::ffi::{CStr, CString, OsString};
@@ -32,6 +32,9 @@ pub(crate) fn scan_procfs(proc_path: &CStr, wanted: Wanted) -> Result<Snapshot, 
     let mut context = Context::new(&procfs, wanted.limit);
     host::record(&mut context)?;
     caller::record(&mut context)?;
+    if wanted.pinned {
+        listed::list(&mut context)?;
+    }
     find_processes(&mut context, wanted)?;
     if wanted.pinned || wanted.owned {
         pins::find(&mut context, wanted)?;

@@ -119,7 +119,7 @@ fn commands_exist() {
                     target.iter().all(|target| makefile.contains(&format!("\n{target}:")))
                 }
                 ["make", targets @ ..] => {
-                    let mut targets = targets.iter().filter(|word| !word.contains('='));
+                    let mut targets = targets.iter().filter(|word| !word.contains('=') && **word != "\\");
                     targets.all(|target| makefile.contains(&format!("\n{target}:")))
                 }
                 _ => continue,

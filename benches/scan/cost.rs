@@ -41,7 +41,7 @@ pub fn of_each_time(argv: &[OsString]) -> Vec<Cost> {
     String::from_utf8_lossy(&output.stdout).lines().filter_map(parse_time).collect()
 }
 
-fn parse_time(line: &str) -> Option<Cost> {
+pub fn parse_time(line: &str) -> Option<Cost> {
     let microseconds = line.strip_prefix("time ")?.split(' ').map(|number| number.parse::<f64>().unwrap());
     let [wall, user, system] = microseconds.map(|time| time / 1e3).collect::<Vec<f64>>().try_into().unwrap();
     Some(Cost { wall, user, system, peak: None })

@@ -6,22 +6,27 @@ use std::fs;
 
 const PAGE: &str = "docs/performance.md";
 const PLOT: &str = "docs/scan.svg";
-/// The generated part of the page is between these lines.
-const BEGIN: &str = "<!-- begin: written by cargo bench -- --update -->\n";
-const END: &str = "<!-- end: written by cargo bench -- --update -->\n";
 
 pub fn update(report: &Report) {
-    let path = common::root().join(PAGE);
-    let page = replace(&fs::read_to_string(&path).unwrap(), &report.summary);
-    fs::write(path, page.unwrap_or_else(|| panic!("{PAGE} lacks the lines\n{BEGIN}{END}"))).unwrap();
+    replace("cargo bench -- --update", &report.summary);
     if let Some(svg) = &report.plot {
         fs::write(common::root().join(PLOT), svg).unwrap();
     }
     println!("Updated {PAGE} and {PLOT}");
 }
 
-fn replace(page: &str, summary: &str) -> Option<String> {
-    let (before, rest) = page.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n{summary}\n{END}{after}"))
+pub fn update_growth(table: &str) {
+    replace("cargo bench -- growth --update", table);
+    println!("Updated {PAGE}");
+}
+
+/// Replaces the part of the page that a command generates.
+fn replace(command: &str, text: &str) {
+    let (begin, end) =
+        (format!("<!-- begin: written by {command} -->\n"), format!("<!-- end: written by {command} -->\n"));
+    let path = common::root().join(PAGE);
+    let page = fs::read_to_string(&path).unwrap();
+    let parts = page.split_once(&begin).and_then(|(before, rest)| Some((before, rest.split_once(&end)?.1)));
+    let (before, after) = parts.unwrap_or_else(|| panic!("{PAGE} lacks the lines\n{begin}{end}"));
+    fs::write(path, format!("{before}{begin}\n{text}\n{end}{after}")).unwrap();
 }

@@ -8,6 +8,7 @@ mod cost;
 mod document;
 mod figures;
 mod goals;
+mod growth;
 mod machine;
 mod number;
 mod plot;
@@ -24,7 +25,9 @@ use std::{env, fs, process};
 
 const USAGE: &str = "\
 Usage: cargo bench -- [--update | --baseline LIBRARY] [100 | 200 | 1000 | ... | threads | descriptors]...
+       cargo bench -- growth [--update]
 Measures among so many processes, or among 1,000 with many threads or descriptors each. The default is all of them.
+With growth, measures how the time grows with the number of threads, descriptors, mounts and others.
 
   --update            write the figures to docs/performance.md and the plot to docs/scan.svg; always measures all
   --baseline LIBRARY  compare with another build of libuserns.so: run the same scans with both, in turn";
@@ -33,6 +36,8 @@ enum Task {
     Report,
     Update,
     Compare(PathBuf),
+    Growth,
+    UpdateGrowth,
 }
 
 fn main() {
@@ -50,6 +55,8 @@ fn main() {
             report::measure(sandbox, &populations);
         }
         Task::Update => document::update(&report::measure(sandbox, &populations)),
+        Task::Growth => drop(growth::measure(sandbox)),
+        Task::UpdateGrowth => document::update_growth(&growth::measure(sandbox)),
         Task::Compare(baseline) => compare::measure(sandbox, &populations, &baseline),
     });
 }
@@ -60,7 +67,8 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<(Task, Vec<String>),
     let (mut task, mut chosen) = (Task::Report, Vec::new());
     while let Some(word) = words.next() {
         match word.as_str() {
-            "--update" => task = Task::Update,
+            "growth" => task = if matches!(task, Task::Update) { Task::UpdateGrowth } else { Task::Growth },
+            "--update" => task = if matches!(task, Task::Growth) { Task::UpdateGrowth } else { Task::Update },
             "--baseline" => {
                 let path = words.next().ok_or("--baseline needs a path")?;
                 // Absolute: dlopen(3) searches for a name without a slash.
@@ -72,6 +80,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<(Task, Vec<String>),
     }
     match task {
         Task::Update if !chosen.is_empty() => Err("--update measures all populations".to_string()),
+        Task::Growth | Task::UpdateGrowth if !chosen.is_empty() => Err("growth has populations of its own".to_string()),
         task => Ok((task, chosen)),
     }
 }

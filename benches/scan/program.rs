@@ -98,6 +98,13 @@ pub fn pairs(baseline: &Path) -> Vec<Program> {
     pairs.into_iter().flatten().collect()
 }
 
+/// The scans whose growth is measured, each as the arguments of benches/scan.c.
+pub fn scans() -> [(&'static str, Vec<OsString>); 4] {
+    let scan = Scanner::new(&this_library(), false);
+    let argv = |flags: &[&str]| scan.argv.iter().cloned().chain(flags.iter().map(OsString::from)).collect();
+    [(PLAIN, argv(&[])), (BPF, argv(&["bpf"])), (PINNED, argv(&["pinned"])), (PINNED_BPF, argv(&["pinned", "bpf"]))]
+}
+
 /// The library that cargo built with this benchmark.
 fn this_library() -> PathBuf {
     common::library().join("libuserns.so")

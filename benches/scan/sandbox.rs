@@ -9,7 +9,8 @@ use std::{fs, process, ptr};
 
 /// Proof that this process is process 1 of the sandbox.
 pub struct Sandbox {
-    /// The limit of the PID namespace around the sandbox. It applies inside, too.
+    /// The limit of the PID namespace around the sandbox. It applies inside, too: since Linux 6.14 each PID namespace has a
+    /// limit of its own, and a process needs a number in all of them.
     pub pid_max: usize,
 }
 
@@ -66,7 +67,7 @@ fn new_namespaces() -> Result<(), String> {
         .map_err(|error| format!("cannot make user, PID and mount namespaces: {error}; limits are in /proc/sys/user"))
 }
 
-fn unshare(flags: c_int) -> io::Result<()> {
+pub fn unshare(flags: c_int) -> io::Result<()> {
     // SAFETY: the call takes no pointer.
     succeeded(unsafe { libc::unshare(flags) })
 }
@@ -79,7 +80,7 @@ fn mount_procfs() -> Result<(), String> {
 }
 
 /// Mounts a file system whose type has the name of its source; with MS_PRIVATE, changes a mount; see mount(2).
-fn mount(source: &CStr, target: &CStr, flags: c_ulong) -> io::Result<()> {
+pub fn mount(source: &CStr, target: &CStr, flags: c_ulong) -> io::Result<()> {
     // SAFETY: the strings end with NUL; no file system used here needs data.
     succeeded(unsafe { libc::mount(source.as_ptr(), target.as_ptr(), source.as_ptr(), flags, ptr::null()) })
 }

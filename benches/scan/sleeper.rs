@@ -72,7 +72,7 @@ impl Equipment {
     /// Gives the calling process these threads, and exactly these descriptors. If there is a namespace, the last
     /// descriptor refers to it.
     pub fn install(&mut self, namespace: Option<&File>) -> io::Result<()> {
-        self.stacks.iter_mut().try_for_each(start_thread)?;
+        self.stacks.iter_mut().try_for_each(|stack| start_thread(stack, libc::CLONE_FILES))?;
         let last = self.descriptors - 1;
         // First, because its own number may be one of those that the duplicates replace.
         if let Some(namespace) = namespace {
@@ -98,7 +98,7 @@ impl Equipment {
     }
 }
 
-fn pipe() -> io::Result<[OwnedFd; 2]> {
+pub fn pipe() -> io::Result<[OwnedFd; 2]> {
     let mut ends = [-1; 2];
     // SAFETY: the call writes two numbers.
     succeeded(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) })?;
@@ -106,20 +106,29 @@ fn pipe() -> io::Result<[OwnedFd; 2]> {
     Ok(ends.map(|end| unsafe { OwnedFd::from_raw_fd(end) }))
 }
 
+/// Gives the calling process so many threads, with a descriptor table each.
+pub fn start_threads_with_tables(threads: usize) -> io::Result<()> {
+    let mut stacks: Vec<Stack> = vec![[0; 256]; threads - 1];
+    stacks.iter_mut().try_for_each(|stack| start_thread(stack, 0))?;
+    mem::forget(stacks);
+    Ok(())
+}
+
 /// Starts a sleeping thread of this process. It has no thread-local data of its own, and uses none.
-fn start_thread(stack: &mut Stack) -> io::Result<()> {
+/// `files`: CLONE_FILES, or 0 for a descriptor table of its own.
+fn start_thread(stack: &mut Stack, files: c_int) -> io::Result<()> {
     extern "C" fn act(_: *mut c_void) -> c_int {
         sleep()
     }
-    const FLAGS: c_int = libc::CLONE_VM
-        | libc::CLONE_FS
-        | libc::CLONE_FILES
-        | libc::CLONE_SIGHAND
-        | libc::CLONE_THREAD
-        | libc::CLONE_SYSVSEM;
+    const FLAGS: c_int =
+        libc::CLONE_VM | libc::CLONE_FS | libc::CLONE_SIGHAND | libc::CLONE_THREAD | libc::CLONE_SYSVSEM;
     let top = stack.as_mut_ptr_range().end.cast();
     // SAFETY: only this thread uses the stack, and a process that sleeps never drops its equipment.
-    if unsafe { libc::clone(act, top, FLAGS, ptr::null_mut()) } < 0 { Err(Error::last_os_error()) } else { Ok(()) }
+    if unsafe { libc::clone(act, top, FLAGS | files, ptr::null_mut()) } < 0 {
+        Err(Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 /// A duplicate with this number or a higher one.

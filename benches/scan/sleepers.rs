@@ -3,8 +3,10 @@
 use crate::machine;
 use crate::population::Population;
 use crate::sandbox::Sandbox;
-use crate::sleeper::{Equipment, empty_namespace, start_sleeper};
-use std::{io, process, ptr};
+use crate::sleeper::{Equipment, empty_namespace, pipe, start_sleeper};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::{process, ptr};
 
 /// The limits that a large population can reach.
 const LIMITS: &str = "/proc/sys/kernel/pid_max, /proc/sys/kernel/threads-max, RLIMIT_NPROC, pids.max of the cgroup, \
@@ -41,7 +43,26 @@ impl Sandbox {
         }
     }
 
-    fn check_pids(&self, tasks: usize) -> Result<(), String> {
+    /// Starts one process that makes things and then sleeps.
+    pub fn make(&self, make: impl FnOnce() -> io::Result<()>) -> Result<Sleepers, String> {
+        let [mut from, to] = pipe().map_err(|error| error.to_string())?.map(File::from);
+        let sleepers = Sleepers(());
+        let act = || {
+            let text = make().map_or_else(|error| error.to_string(), |()| "done".to_string());
+            (&to).write_all(text.as_bytes())
+        };
+        start_sleeper(false, act).map_err(|error| error.to_string())?;
+        drop(to);
+        let mut text = [0; 256];
+        match from.read(&mut text).map(|length| String::from_utf8_lossy(&text[..length]).into_owned()) {
+            Ok(text) if text == "done" => Ok(sleepers),
+            Ok(text) if text.is_empty() => Err("the process ended early".to_string()),
+            Ok(text) => Err(text),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    pub fn check_pids(&self, tasks: usize) -> Result<(), String> {
         let (wanted, pid_max) = (tasks + OTHERS, self.pid_max);
         let too_few = || format!("needs `sysctl kernel.pid_max={wanted}`, which is {pid_max}");
         if wanted <= pid_max { Ok(()) } else { Err(too_few()) }

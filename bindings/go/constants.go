@@ -108,6 +108,32 @@ func (s Source) String() string {
 	return fmt.Sprintf("source %d", uint32(s))
 }
 
+// EmptySource is how far a scan looked for namespaces without processes. A newer library can return other values.
+type EmptySource uint32
+
+// The values of enum userns_empty_source.
+const (
+	EmptySourceAncestors       EmptySource = C.USERNS_EMPTY_SOURCE_ANCESTORS
+	EmptySourcePins            EmptySource = C.USERNS_EMPTY_SOURCE_PINS
+	EmptySourceMountNamespaces EmptySource = C.USERNS_EMPTY_SOURCE_MOUNT_NAMESPACES
+	EmptySourceListns          EmptySource = C.USERNS_EMPTY_SOURCE_LISTNS
+)
+
+// String returns the name of the source.
+func (s EmptySource) String() string {
+	switch s {
+	case EmptySourceAncestors:
+		return "ancestors"
+	case EmptySourcePins:
+		return "pins"
+	case EmptySourceMountNamespaces:
+		return "mount namespaces"
+	case EmptySourceListns:
+		return "listns"
+	}
+	return fmt.Sprintf("empty source %d", uint32(s))
+}
+
 // PinKind is the kind of a pin. A newer library can return other values.
 type PinKind uint32
 
@@ -121,6 +147,11 @@ const (
 	PinOwned          PinKind = C.USERNS_PIN_OWNED
 	PinChildNamespace PinKind = C.USERNS_PIN_CHILD_NAMESPACE
 	PinIoUring        PinKind = C.USERNS_PIN_IO_URING
+	PinCredentials    PinKind = C.USERNS_PIN_CREDENTIALS
+	PinPeer           PinKind = C.USERNS_PIN_PEER
+	PinFileSystem     PinKind = C.USERNS_PIN_FILE_SYSTEM
+	PinPidfd          PinKind = C.USERNS_PIN_PIDFD
+	PinOutOfSight     PinKind = C.USERNS_PIN_OUT_OF_SIGHT
 )
 
 // String returns the name of the kind.
@@ -142,6 +173,16 @@ func (k PinKind) String() string {
 		return "child namespace"
 	case PinIoUring:
 		return "io_uring"
+	case PinCredentials:
+		return "credentials"
+	case PinPeer:
+		return "peer"
+	case PinFileSystem:
+		return "file system"
+	case PinPidfd:
+		return "pidfd"
+	case PinOutOfSight:
+		return "out of sight"
 	}
 	return fmt.Sprintf("pin kind %d", uint32(k))
 }

@@ -135,6 +135,13 @@ func (s *Snapshot) SourceLog() string {
 	return C.GoString(C.userns_source_log(s.m.snapshot))
 }
 
+// EmptySource returns how far the scan looked for namespaces without processes.
+func (s *Snapshot) EmptySource() EmptySource {
+	s.m.acquire()
+	defer s.m.release()
+	return EmptySource(C.userns_empty_source(s.m.snapshot))
+}
+
 // Time returns the time at which the scan began.
 func (s *Snapshot) Time() time.Time {
 	s.m.acquire()

@@ -209,6 +209,8 @@ func TestStrings(t *testing.T) {
 		{userns.NodeEmpty | userns.NodeOnlyPinned, "empty|only pinned"},
 		{userns.SourceProcfs, "procfs"},
 		{userns.Source(99), "source 99"},
+		{userns.EmptySourcePins, "pins"},
+		{userns.EmptySource(99), "empty source 99"},
 		{userns.PinForChildren, "for children"},
 		{userns.PinKind(99), "pin kind 99"},
 	} {

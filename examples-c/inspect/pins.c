@@ -78,7 +78,8 @@ static bool is_same_group(const struct userns_pin *a, const struct userns_pin *b
     enum userns_pin_kind kind = userns_pin_kind(a);
 
     return kind == userns_pin_kind(b) && kind != USERNS_PIN_CHILD_NAMESPACE &&
-           (kind != USERNS_PIN_MOUNT || strcmp(userns_pin_path(a), userns_pin_path(b)) == 0);
+           (kind != USERNS_PIN_MOUNT ||
+            (strcmp(userns_pin_path(a), userns_pin_path(b)) == 0 && userns_pin_pid(a) != 0));
 }
 
 static void put_group(const struct view *view, const struct userns_pin *const *pins, size_t count)
@@ -98,6 +99,10 @@ static void put_group(const struct view *view, const struct userns_pin *const *p
     case USERNS_PIN_MOUNT:
         put("mount");
         put_named(userns_pin_path(pins[0]), "");
+        if (userns_pin_pid(pins[0]) == 0) {
+            put("in mnt %" PRIu64 ", which has no process", userns_nonuser_inode(child));
+            return;
+        }
         put("seen by");
         break;
     case USERNS_PIN_SOCKET:
@@ -112,6 +117,21 @@ static void put_group(const struct view *view, const struct userns_pin *const *p
     case USERNS_PIN_IO_URING:
         put("registered with io_uring:");
         break;
+    case USERNS_PIN_CREDENTIALS:
+        put("credentials of open %s:", count == 1 ? "file" : "files");
+        break;
+    case USERNS_PIN_PEER:
+        put("peer of %s:", count == 1 ? "socket" : "sockets");
+        break;
+    case USERNS_PIN_FILE_SYSTEM:
+        put("file system of open %s:", count == 1 ? "file" : "files");
+        break;
+    case USERNS_PIN_PIDFD:
+        put(count == 1 ? "pidfd of an ended process:" : "pidfds of ended processes:");
+        break;
+    case USERNS_PIN_OUT_OF_SIGHT:
+        put("something out of sight");
+        return;
     default: /* of a newer library than this program was compiled for */
         put("unknown:");
     }

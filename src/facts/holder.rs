@@ -28,6 +28,16 @@ pub enum Holder {
     ChildNamespace { nonuser: u32 },
     /// A file that is registered with an io_uring, whose descriptor is in the table of a thread.
     IoUring { pid: i32, tid: i32, number: i32 },
+    /// The credentials with which a file in the table of a thread was opened.
+    Credentials { pid: i32, tid: i32, number: i32 },
+    /// The credentials of the peer of a socket in the table of a thread.
+    Peer { pid: i32, tid: i32, number: i32 },
+    /// The file system of a file in the table of a thread.
+    FileSystem { pid: i32, tid: i32, number: i32 },
+    /// A pidfd in the table of a thread; its process was in the namespace and has ended.
+    Pidfd { pid: i32, tid: i32, number: i32 },
+    /// The kernel lists it as in use, and the scan has not seen why.
+    OutOfSight,
 }
 
 /// A holder and the namespace that it keeps.

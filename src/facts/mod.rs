@@ -11,7 +11,7 @@ pub use gaps::{Gap, Gaps};
 pub use holder::{Hold, Holder, Target};
 pub use namespace::{NamespaceType, Nonuser, UserNamespace, parse_link, parse_socket_link};
 pub use process::Member;
-pub use source::Source;
+pub use source::{EmptySource, Source};
 pub use text::{Known, Text, TextRef};
 
 /// Everything that one scan observed. References between facts are indices.
@@ -32,6 +32,7 @@ pub struct Facts {
     pub text: Text,
     pub gaps: Gaps,
     pub source: Source,
+    pub empty_source: EmptySource,
     /// The errno value for which another source was not used; 0 for none.
     pub source_error: i32,
     /// What the kernel's verifier said about that, if anything.

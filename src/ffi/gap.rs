@@ -21,7 +21,8 @@ pub const USERNS_GAP_NESTED: u32 = 0x8;
 /// userns_gaps(), with USERNS_SCAN_OWNED: some references to namespaces could not be read or
 /// opened, so that namespaces and their owners can be missing. Counts references: links in
 /// /proc/PID/task/TID/ns, descriptors of namespaces, namespaces registered with an io_uring
-/// (of which only the inode number is known, unless the scan found them elsewhere), one for
+/// (of which only the inode number is known, unless the scan found them elsewhere), ids that
+/// listns(2) lists, one for
 /// all files of an io_uring that is busy, one for all links of a process that blocks its
 /// readers, or that BPF shows but procfs hides, and one for all threads of a process that are
 /// beyond options->limit. With USERNS_SCAN_BPF the links of threads need not be
@@ -38,8 +39,11 @@ pub const USERNS_GAP_SOCKETS: u32 = 0x40;
 /// userns_gaps(), with USERNS_SCAN_PINNED: the mounts of some processes could not be read, or
 /// are more than a scan reads. Counts processes, including those of USERNS_GAP_UNREADABLE.
 pub const USERNS_GAP_MOUNTS: u32 = 0x80;
-/// userns_gaps(), with USERNS_SCAN_PINNED: some mount namespaces have no process, so their
-/// mounts were not read. Counts mount namespaces.
+/// userns_gaps(), with USERNS_SCAN_PINNED: some mount namespaces have no process, and their
+/// mounts could not be read. The scan reads them from Linux 6.12 on, as root in the initial
+/// PID namespace: it needs CAP_SYS_ADMIN and CAP_SYS_CHROOT in the initial user namespace, and
+/// a procfs of the initial PID namespace. Otherwise it knows and counts only those that a
+/// descriptor or mount shows. Counts mount namespaces.
 pub const USERNS_GAP_MOUNT_NAMESPACES: u32 = 0x100;
 /// userns_gaps(), with USERNS_SCAN_PINNED: every process of some mount namespaces is in a
 /// chroot(2), so that mounts outside of it are not visible. Before Linux 5.12 not detected if
@@ -87,8 +91,9 @@ fn gap_bit(gap: Gap) -> u32 {
 /// Get the reasons why a snapshot can be incomplete.
 ///
 /// Returns USERNS_GAP_ bits; 0 if the scan noticed no gap. Some things cannot be noticed:
-/// descriptors in flight over a UNIX socket, for example, and processes that a security module
-/// hides from BPF.
+/// processes that a security module hides from BPF, for example, and, unless
+/// userns_empty_source() is USERNS_EMPTY_SOURCE_LISTNS, descriptors in flight over a UNIX
+/// socket.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]

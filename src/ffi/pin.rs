@@ -18,7 +18,8 @@ pub enum userns_pin_kind {
     /// is in another one. See userns_pin_pid() and userns_pin_tid().
     USERNS_PIN_FOR_CHILDREN = 2,
     /// A descriptor of the namespace is open. See userns_pin_pid(), userns_pin_tid() and
-    /// userns_pin_descriptor().
+    /// userns_pin_descriptor(). It can be a descriptor of inotify(7) or fanotify(7) that
+    /// watches the namespace, if only USERNS_EMPTY_SOURCE_LISTNS finds the namespace.
     USERNS_PIN_DESCRIPTOR = 3,
     /// The namespace is bind-mounted. See userns_pin_path(), userns_pin_pid(),
     /// userns_pin_nonuser(), userns_pin_is_overmounted() and userns_pin_may_be_locked().
@@ -35,6 +36,31 @@ pub enum userns_pin_kind {
     /// userns_pin_descriptor(), which is the descriptor of the io_uring. Before Linux 6.16 the
     /// kernel does not tell.
     USERNS_PIN_IO_URING = 8,
+    /// A file is open that was opened with credentials of the user namespace (the kernel's
+    /// f_cred). Only BPF shows this kind and the next two (USERNS_SCAN_BPF, from Linux 6.4 on).
+    /// They are listed only if the process that has the descriptor is neither in the user
+    /// namespace nor in a descendant of it; otherwise it keeps the user namespace anyway. See
+    /// userns_pin_pid(), userns_pin_tid() and userns_pin_descriptor().
+    USERNS_PIN_CREDENTIALS = 9,
+    /// A socket is open whose peer has, or had, credentials of the user namespace (the
+    /// kernel's sk_peer_cred, see SO_PEERCRED in unix(7)). The peer can have ended. See
+    /// USERNS_PIN_CREDENTIALS.
+    USERNS_PIN_PEER = 10,
+    /// A file is open on a file system that was mounted in the user namespace, such as a
+    /// tmpfs, mqueue or procfs (the kernel's s_user_ns). See USERNS_PIN_CREDENTIALS.
+    USERNS_PIN_FILE_SYSTEM = 11,
+    /// A pidfd (pidfd_open(2)) is open, of a process that was in the PID namespace and has
+    /// ended. Only BPF shows this kind (USERNS_SCAN_BPF, from Linux 6.9 on). See
+    /// userns_pin_pid(), userns_pin_tid() and userns_pin_descriptor().
+    USERNS_PIN_PIDFD = 12,
+    /// The kernel lists the namespace as in use, and the scan has not seen why: a descriptor
+    /// in flight over a UNIX socket (unix(7)); a mount in a detached mount tree
+    /// (open_tree(2)); another object of the kernel; with USERNS_SCAN_BPF, a watch of
+    /// inotify(7) or a mark of fanotify(7) on the namespace; a process, descriptor or mount
+    /// that the scan could not read, in which case a gap is set; or a process that entered the
+    /// namespace during the scan. Only with USERNS_EMPTY_SOURCE_LISTNS, and only if there is no
+    /// other pin.
+    USERNS_PIN_OUT_OF_SIGHT = 13,
 }
 
 /// A reason why the kernel keeps a namespace.
@@ -66,14 +92,20 @@ pub unsafe extern "C" fn userns_pin_kind(pin: *const userns_pin) -> MaybeUninit<
         Pin::Owned(_) => userns_pin_kind::USERNS_PIN_OWNED,
         Pin::ChildNamespace(_) => userns_pin_kind::USERNS_PIN_CHILD_NAMESPACE,
         Pin::IoUring { .. } => userns_pin_kind::USERNS_PIN_IO_URING,
+        Pin::Credentials { .. } => userns_pin_kind::USERNS_PIN_CREDENTIALS,
+        Pin::Peer { .. } => userns_pin_kind::USERNS_PIN_PEER,
+        Pin::FileSystem { .. } => userns_pin_kind::USERNS_PIN_FILE_SYSTEM,
+        Pin::Pidfd { .. } => userns_pin_kind::USERNS_PIN_PIDFD,
+        Pin::OutOfSight => userns_pin_kind::USERNS_PIN_OUT_OF_SIGHT,
     }))
 }
 
 /// Get the process of a pin: the member, the process whose thread will create children, the
-/// holder of the descriptor, socket or io_uring, or the process with the smallest PID that
-/// sees the mount. A kernel thread stands for a mount only if no other process sees it.
+/// holder of the descriptor or file, or the process with the smallest PID that sees the
+/// mount. A kernel thread stands for a mount only if no other process sees it.
 ///
-/// Returns a PID as the scanned procfs numbers it; 0 for the other kinds.
+/// Returns a PID as the scanned procfs numbers it; 0 for the other kinds, and for a mount in
+/// a mount namespace without processes.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
@@ -82,9 +114,9 @@ pub unsafe extern "C" fn userns_pin_pid(pin: *const userns_pin) -> libc::pid_t {
     unsafe { pin.as_ref() }.and_then(|pin| pin.pin().pid()).unwrap_or(0)
 }
 
-/// Get the thread of a pin, for USERNS_PIN_MEMBER, USERNS_PIN_FOR_CHILDREN,
-/// USERNS_PIN_DESCRIPTOR, USERNS_PIN_SOCKET and USERNS_PIN_IO_URING. It differs from userns_pin_pid() if the
-/// thread has namespaces or a descriptor table of its own.
+/// Get the thread of a pin, for USERNS_PIN_MEMBER, USERNS_PIN_FOR_CHILDREN and all kinds that
+/// have a descriptor. It differs from userns_pin_pid() if the thread has namespaces or a
+/// descriptor table of its own.
 ///
 /// Returns a TID as the scanned procfs numbers it; 0 for the other kinds.
 ///
@@ -95,8 +127,8 @@ pub unsafe extern "C" fn userns_pin_tid(pin: *const userns_pin) -> libc::pid_t {
     unsafe { pin.as_ref() }.and_then(|pin| pin.pin().tid()).unwrap_or(0)
 }
 
-/// Get the descriptor number of a USERNS_PIN_DESCRIPTOR, USERNS_PIN_SOCKET or
-/// USERNS_PIN_IO_URING. The descriptor is /proc/PID/task/TID/fd/NUMBER.
+/// Get the descriptor number of a pin whose kind has one, see enum userns_pin_kind. The
+/// descriptor is /proc/PID/task/TID/fd/NUMBER.
 ///
 /// Returns -1 for the other kinds and for NULL.
 ///
@@ -108,7 +140,8 @@ pub unsafe extern "C" fn userns_pin_descriptor(pin: *const userns_pin) -> c_int 
 }
 
 /// Get the path of a USERNS_PIN_MOUNT, from the root directory of the process
-/// userns_pin_pid() (/proc/PID/root). See userns_pin_is_overmounted(). The path can contain any
+/// userns_pin_pid() (/proc/PID/root), or from that of the mount namespace if no process sees
+/// the mount. See userns_pin_is_overmounted(). The path can contain any
 /// byte except NUL. Escape it before printing. It is empty if it is longer than PATH_MAX
 /// (4,096 bytes), or beyond 64 MiB of paths in one snapshot.
 ///

@@ -9,22 +9,29 @@ use std::ptr;
 /// options->flags: also find namespaces without processes, and what keeps each namespace
 /// alive, see userns_pins(). Includes USERNS_SCAN_OWNED.
 ///
-/// The scan reads the links of all descriptors of all threads, and the mounts of each
-/// (mount namespace, root directory) pair. With USERNS_SCAN_BPF it reads only the
-/// descriptors that refer to namespaces or, with USERNS_SCAN_SOCKETS, to sockets, and the mounts
-/// that one process of each pair sees. It opens
-/// only files that it has already identified as namespaces, and never resolves a path that
-/// could block on an unresponsive file server. Descriptors in flight over a UNIX socket
-/// (unix(7)) are not visible. Opening mounted namespaces needs Linux 5.12. Opening an
-/// overmounted one needs CAP_SYS_ADMIN and CAP_SYS_CHROOT, and a mount namespace that the
-/// caller's own user namespace owns; a short-lived child process does it in a copy of the
-/// mount namespace.
+/// The scan reads the links of all descriptors of all threads, and the mounts of each (mount
+/// namespace, root directory) pair. With USERNS_SCAN_BPF, from Linux 6.4 on, BPF programs tell
+/// what most descriptors refer to, and which threads share a pair: the scan reads only the other
+/// descriptors, and the mounts that one process of each pair sees. It opens only files that it has
+/// already identified as namespaces, and never resolves a path that could block on an
+/// unresponsive file server. Opening mounted namespaces needs Linux 5.12. Opening an overmounted
+/// one needs CAP_SYS_ADMIN and CAP_SYS_CHROOT, and a mount namespace that the caller's own user
+/// namespace owns; a short-lived child process does it in a copy of the mount namespace.
+///
+/// The kernel knows more namespaces than processes show. As root in the initial PID namespace,
+/// the scan also reads the mounts in mount namespaces without processes (Linux 6.12), which a
+/// short-lived child process enters, and finds all namespaces in use (Linux 6.19), for example
+/// those that only a descriptor in flight over a UNIX socket (unix(7)) keeps alive. See
+/// userns_empty_source().
 pub const USERNS_SCAN_PINNED: u64 = 0x1;
 /// options->flags: USERNS_SCAN_PINNED, and also find network namespaces that only a socket
-/// keeps alive. The scan briefly duplicates every socket of every process, as USERNS_SCAN_PINNED
-/// does only with descriptors of tun and tap devices. This needs permission for PTRACE_MODE_ATTACH_REALCREDS (ptrace(2)), CAP_NET_ADMIN in the
-/// user namespace that owns the network namespace, Linux 5.9, and a procfs of the caller's own
-/// PID namespace.
+/// keeps alive. With USERNS_SCAN_BPF, from Linux 6.4 on, this duplicates nothing, and needs no
+/// more than USERNS_SCAN_BPF does.
+///
+/// Without, the scan briefly duplicates every socket of every process, as USERNS_SCAN_PINNED
+/// does only with descriptors of tun and tap devices. This needs permission for
+/// PTRACE_MODE_ATTACH_REALCREDS (ptrace(2)), CAP_NET_ADMIN in the user namespace that owns the
+/// network namespace, Linux 5.9, and a procfs of the caller's own PID namespace.
 ///
 /// A duplicate would give the socket the network class of the caller. So the scan duplicates
 /// nothing if a cgroup controller for these, net_cls or net_prio, is in use (cgroups(7)).
@@ -34,8 +41,8 @@ pub const USERNS_SCAN_PINNED: u64 = 0x1;
 /// duplicates. If it does not answer, the scan goes on without it after half a second at most,
 /// and spends about two seconds on this altogether. The child remains until the server answers
 /// or ends, without memory and descriptors of the caller; it delays the end of a PID namespace.
-/// It is then a zombie until a later scan needs a child for this. With four such children, a scan
-/// duplicates nothing.
+/// It is then a zombie until a later scan needs a child for this. With four such children, a
+/// scan duplicates nothing.
 ///
 /// The scan can be the last to close a socket. Its owner does not wait then, if it has set
 /// SO_LINGER (socket(7)).
@@ -58,13 +65,15 @@ pub const USERNS_SCAN_NAMES: u64 = 0x8;
 ///
 /// The result differs only in visibility. BPF shows processes that procfs denies or hides (hidepid,
 /// see proc(5)), so USERNS_GAP_UNREADABLE is never set. Processes that a security module
-/// hides from BPF are missing and not counted. The program also reads command names
-/// (USERNS_SCAN_NAMES), without the additions of procfs, see userns_process_name(), and from
-/// Linux 6.4 on the nonuser namespaces of all threads. It shows a PID namespace in which no
-/// process was created yet (unshare(2)), which procfs does not. Data for other flags still comes
-/// from procfs, with its permission checks. A process that procfs hides is counted in
-/// USERNS_GAP_MOUNTS unless a readable one has the same mount namespace and root directory; it is
-/// counted in USERNS_GAP_DESCRIPTORS only if it holds a descriptor of a namespace.
+/// hides from BPF are missing and not counted. BPF also tells command names (USERNS_SCAN_NAMES),
+/// without the additions of procfs, see userns_process_name(). From Linux 6.4 on it tells the
+/// nonuser namespaces of all threads, also a PID namespace in which no process was created yet
+/// (unshare(2)), which procfs does not show. And it tells what the descriptors of all processes
+/// keep, with kinds of pins that procfs does not show, see USERNS_PIN_CREDENTIALS. Other data for
+/// other flags still comes from procfs, with its permission checks. A process that procfs hides is
+/// counted in USERNS_GAP_MOUNTS unless a readable one has the same mount namespace and root
+/// directory; it is counted in USERNS_GAP_DESCRIPTORS only if it has an io_uring, or, before
+/// Linux 6.4, a descriptor of a namespace.
 pub const USERNS_SCAN_BPF: u64 = 0x10;
 
 /// The options of a scan. Initialize with USERNS_OPTIONS_INIT, then set fields:

@@ -3,7 +3,7 @@ use super::nonuser::userns_nonuser;
 use super::pin::userns_pin;
 use super::{Handle, array, enum_or_zero};
 use crate::error::Error;
-use crate::facts::Source;
+use crate::facts::{EmptySource, Source};
 use crate::snapshot::{Node, Nonuser, Snapshot};
 use crate::util::arrays::reserved;
 use std::alloc::{Layout, alloc};
@@ -22,6 +22,21 @@ pub enum userns_source {
     USERNS_SOURCE_BPF_PROCESSES = 2,
     /// A BPF program that the kernel runs for each thread (Linux 5.8).
     USERNS_SOURCE_BPF_TASKS = 3,
+}
+
+/// How far a scan looked for namespaces without processes. Each value includes those before
+/// it. Later versions can add values.
+#[repr(C)]
+pub enum userns_empty_source {
+    /// Only the ancestors of the namespaces of processes and, with USERNS_SCAN_OWNED, the
+    /// owners of nonuser namespaces.
+    USERNS_EMPTY_SOURCE_ANCESTORS = 1,
+    /// What the processes hold: descriptors, mounts and other pins (USERNS_SCAN_PINNED).
+    USERNS_EMPTY_SOURCE_PINS = 2,
+    /// The mounts in all mount namespaces, with and without processes (Linux 6.12).
+    USERNS_EMPTY_SOURCE_MOUNT_NAMESPACES = 3,
+    /// The kernel's list of all namespaces in use, listns(2) (Linux 6.19).
+    USERNS_EMPTY_SOURCE_LISTNS = 4,
 }
 
 /// The result of a scan: an immutable tree of user namespaces, or several trees if a common
@@ -299,6 +314,26 @@ pub unsafe extern "C" fn userns_source_error(snapshot: *const userns_snapshot) -
 pub unsafe extern "C" fn userns_source_log(snapshot: *const userns_snapshot) -> *const c_char {
     // SAFETY: the caller passes NULL or a snapshot.
     unsafe { snapshot.as_ref() }.and_then(|snapshot| snapshot.tree.source_log()).map_or(ptr::null(), CStr::as_ptr)
+}
+
+/// Get how far a scan looked for namespaces without processes. With USERNS_SCAN_PINNED it
+/// looks as far as the kernel permits: USERNS_EMPTY_SOURCE_MOUNT_NAMESPACES and
+/// USERNS_EMPTY_SOURCE_LISTNS need CAP_SYS_ADMIN in the initial user namespace, and a caller
+/// and a procfs of the initial PID namespace.
+///
+/// Returns 0 only for NULL.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_empty_source(snapshot: *const userns_snapshot) -> MaybeUninit<userns_empty_source> {
+    // SAFETY: the caller passes NULL or a snapshot.
+    let snapshot = unsafe { snapshot.as_ref() };
+    enum_or_zero(snapshot.map(|snapshot| match snapshot.tree.empty_source() {
+        EmptySource::Ancestors => userns_empty_source::USERNS_EMPTY_SOURCE_ANCESTORS,
+        EmptySource::Pins => userns_empty_source::USERNS_EMPTY_SOURCE_PINS,
+        EmptySource::MountNamespaces => userns_empty_source::USERNS_EMPTY_SOURCE_MOUNT_NAMESPACES,
+        EmptySource::Listns => userns_empty_source::USERNS_EMPTY_SOURCE_LISTNS,
+    }))
 }
 
 /// Get the time at which a scan began: CLOCK_REALTIME (clock_gettime(2)) in nanoseconds since

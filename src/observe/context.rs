@@ -8,8 +8,9 @@ use super::procfs::Procfs;
 use super::told::Told;
 use super::users::Users;
 use crate::error::Error;
-use crate::facts::{Facts, Gap, Hold, Holder, NamespaceType, Source, Target, Text};
+use crate::facts::{EmptySource, Facts, Gap, Hold, Holder, NamespaceType, Source, Target, Text};
 use crate::sys::file::{Fd, Identity};
+use crate::sys::process::{self, Capability};
 use crate::sys::{Errno, pidfd};
 use crate::util::arrays::push;
 use crate::util::parse;
@@ -26,6 +27,8 @@ pub struct Context<'p> {
     pub limits: Limits,
     /// What BPF told about threads; `None` if procfs has to be asked.
     pub told: Option<Told>,
+    /// The ids of all namespaces in use when the scan began, in ascending order; empty if the kernel did not list them.
+    pub listed: Vec<u64>,
     /// Without the namespaces, until the scan ends.
     facts: Facts,
 }
@@ -42,6 +45,7 @@ impl<'p> Context<'p> {
             pid_namespaces: PidNamespaces::default(),
             limits: Limits::new(limit),
             told: None,
+            listed: Vec::new(),
             facts: Facts::default(),
         }
     }
@@ -63,6 +67,18 @@ impl<'p> Context<'p> {
     pub fn into_facts(self, unmapped: Option<u32>) -> Facts {
         let (users, nonusers) = (self.users.into_list(unmapped), self.nonusers.into_list());
         Facts { users, nonusers, ..self.facts }
+    }
+
+    /// Whether the kernel lists all namespaces for the caller, and the procfs shows all processes in them. The kernel
+    /// requires CAP_SYS_ADMIN in the initial user namespace, and the initial PID namespace.
+    pub fn may_list_all(&self) -> bool {
+        let is_initial = self.facts.own.is_some_and(|own| self.users.is_initial(own));
+        is_initial && self.pid_namespaces.are_initial() && process::has(Capability::SysAdmin)
+    }
+
+    /// Notes how far the scan looked for namespaces without processes.
+    pub fn found_empty_by(&mut self, source: EmptySource) {
+        self.facts.empty_source = self.facts.empty_source.max(source);
     }
 
     /// Counts something that could not be seen.
@@ -144,7 +160,7 @@ impl<'p> Context<'p> {
     }
 
     /// Records an open namespace. `None`: it is none, or cannot be identified.
-    fn record(&mut self, namespace_type: NamespaceType, namespace: Fd) -> Result<Option<Target>, Error> {
+    pub fn record(&mut self, namespace_type: NamespaceType, namespace: Fd) -> Result<Option<Target>, Error> {
         match namespace_type {
             NamespaceType::User => Ok(self.users.record(namespace)?.map(Target::User)),
             _ => Ok(self.nonusers.record(namespace_type, namespace, &mut self.users)?.map(Target::Nonuser)),
@@ -155,6 +171,13 @@ impl<'p> Context<'p> {
     pub fn is_hidden(&self, pid: i32) -> Result<bool, Error> {
         let by_bpf = self.facts.source != Source::Procfs;
         Ok(by_bpf && !matches!(Answer::of(pidfd::open(pid, false))?, Answer::Gone))
+    }
+
+    pub fn inode_of(&self, target: Target) -> u64 {
+        match target {
+            Target::User(index) => self.users.entries()[index as usize].inode,
+            Target::Nonuser(index) => self.nonusers.entries()[index as usize].inode,
+        }
     }
 
     /// Records a namespace of which only type and inode number are known.

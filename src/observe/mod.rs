@@ -20,6 +20,7 @@ mod visits;
 // Sources.
 pub mod caller;
 pub mod host;
+pub mod listed;
 pub mod names;
 pub mod pins;
 pub mod processes;

@@ -44,7 +44,12 @@ impl Nonusers {
                     return Ok(first);
                 }
             };
-            let known = self.find(namespace_type, identity.inode);
+            // One of which only type and inode number are known is completed.
+            let is_complete = |&index: &u32| {
+                let Nonuser { id, owner, .. } = self.entries[index as usize];
+                id != 0 || owner.is_some()
+            };
+            let known = self.find(namespace_type, identity.inode).filter(is_complete);
             let index = match known {
                 Some(index) => index,
                 None => self.enter(namespace_type, &below, identity.inode, users)?,
@@ -119,8 +124,14 @@ impl Nonusers {
                 None
             }
         };
-        let id = id.unwrap_or(0);
-        self.push(Nonuser { namespace_type, inode, id, owner, parent: None })
+        let entry = Nonuser { namespace_type, inode, id: id.unwrap_or(0), owner, parent: None };
+        match self.find(namespace_type, inode) {
+            Some(index) => {
+                self.entries[index as usize] = entry;
+                Ok(index)
+            }
+            None => self.push(entry),
+        }
     }
 
     fn push(&mut self, nonuser: Nonuser) -> Result<u32, Error> {

@@ -1,10 +1,10 @@
 //! The PID namespace that a procfs belongs to: pid_namespaces(7).
 
 use super::Procfs;
+use super::visits::PATIENCE;
 use crate::error::Error;
 use crate::facts::{NamespaceType, parse_link};
-use crate::sys::file;
-use crate::sys::if_any;
+use crate::sys::{file, if_any, worker};
 use crate::util::parse;
 use std::ffi::CStr;
 
@@ -29,9 +29,9 @@ impl PidNamespaces {
         if own == Some(INITIAL_PID_NAMESPACE) {
             return Ok(PidNamespaces { own, procfs: own });
         }
-        let procfs = match link_to_pid_namespace(procfs, c"1/ns/pid") {
-            None if own.is_some() && shows_callers_pid_namespace(procfs)? => own,
-            init => init,
+        let procfs = match own.is_some() && shows_callers_pid_namespace(procfs)? {
+            true => own,
+            false => ask(procfs, |procfs| link_to_pid_namespace(procfs, c"1/ns/pid"))?.flatten(),
         };
         Ok(PidNamespaces { own, procfs })
     }
@@ -39,6 +39,11 @@ impl PidNamespaces {
     /// Whether the caller is in the initial PID namespace.
     pub fn is_own_initial(self) -> bool {
         self.own == Some(INITIAL_PID_NAMESPACE)
+    }
+
+    /// Whether both are the initial PID namespace, so that the procfs can show all processes.
+    pub fn are_initial(self) -> bool {
+        self.own == Some(INITIAL_PID_NAMESPACE) && self.procfs == self.own
     }
 
     /// Whether the procfs is of the caller's PID namespace.
@@ -64,13 +69,31 @@ fn shows_callers_pid_namespace(procfs: &Procfs) -> Result<bool, Error> {
 
 /// Whether the procfs is of the initial PID namespace: only that one has kernel threads, of which kthreadd has PID 2.
 pub fn is_initial(procfs: &Procfs, known: PidNamespaces) -> Result<bool, Error> {
-    if known.procfs == Some(INITIAL_PID_NAMESPACE) {
-        return Ok(true);
+    if let Some(inode) = known.procfs {
+        return Ok(inode == INITIAL_PID_NAMESPACE);
     }
+    // A kernel thread is never inside execve(2), so it answers.
+    Ok(ask(procfs, has_kernel_thread)?.transpose()?.unwrap_or(false))
+}
+
+fn has_kernel_thread(procfs: &Procfs) -> Result<bool, Error> {
     let mut stat = [0; 512];
     let opened = procfs.open_file(procfs.root(), c"2/stat");
     let stat = if_any(opened.and_then(|file| file::read_start(&file, &mut stat)))?;
     Ok(stat.and_then(flags_of).is_some_and(|flags| flags & PF_KTHREAD != 0))
+}
+
+struct Question<'p, T> {
+    procfs: &'p Procfs,
+    read: fn(&Procfs) -> T,
+    answer: Option<T>,
+}
+
+/// Reads process 1 or 2 in a worker, since in a container that can be any process. `None`: it does not answer.
+fn ask<T>(procfs: &Procfs, read: fn(&Procfs) -> T) -> Result<Option<T>, Error> {
+    let mut question = Question { procfs, read, answer: None };
+    worker::run(&mut question, |question| question.answer = Some((question.read)(question.procfs)), PATIENCE)?;
+    Ok(question.answer)
 }
 
 /// The flags in proc_pid_stat(5). They follow the name, which is in parentheses and can contain blanks and parentheses.

@@ -80,9 +80,27 @@ impl Users {
         self.lacks_parents
     }
 
+    /// The number of namespaces found so far.
+    pub fn count(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether an entry is another one or an ancestor of it.
+    pub fn is_at_or_above(&self, index: u32, other: u32) -> bool {
+        let mut next = Some(other);
+        while let Some(at) = next.filter(|&at| at != index) {
+            next = self.entries[at as usize].parent;
+        }
+        next.is_some()
+    }
+
     /// Whether an entry is the initial user namespace.
     pub fn is_initial(&self, index: u32) -> bool {
         self.entries[index as usize].is_initial()
+    }
+
+    pub fn entries(&self) -> &[UserNamespace] {
+        &self.entries
     }
 
     /// Records a namespace and its ancestors. `None`: the file is not a namespace, since something was mounted over the link,

@@ -5,7 +5,8 @@ use super::{Context, Procfs, hidden, mountinfo, pid_namespace};
 use crate::error::Error;
 use crate::facts::{Gap, Source};
 use crate::options::Wanted;
-use crate::sys::{Errno, file, if_any, process};
+use crate::sys::process::{self, Capability};
+use crate::sys::{Errno, file, if_any};
 use crate::util::parse;
 
 /// Records the gaps that concern the whole procfs.
@@ -28,7 +29,7 @@ pub fn record(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
 /// Whether the procfs hides processes from the calling thread, or may do so, see proc(5).
 fn hides_processes(context: &Context, nested: bool) -> Result<bool, Error> {
     let restriction = Restriction::of(context.procfs, nested)?;
-    if nested || !process::has_cap_sys_ptrace() {
+    if nested || !process::has(Capability::SysPtrace) {
         return Ok(restriction != Restriction::None);
     }
     // A security module, for example Landlock, can deny even root to read a process. The options then hide it.

@@ -7,7 +7,7 @@ use crate::sys::worker::{self, Ended};
 
 /// How long a system call may block, in milliseconds, for the first processes and for others. A process inside execve(2)
 /// blocks readers until its files are closed.
-const PATIENCE: u32 = 250;
+pub const PATIENCE: u32 = 250;
 const LESS_PATIENCE: u32 = 5;
 const FIRST: usize = 3;
 /// How long the caller's signals may be blocked, in microseconds.

@@ -51,6 +51,7 @@ impl Snapshot {
             source: facts.source,
             source_error: facts.source_error,
             source_log: facts.source_log,
+            empty_source: facts.empty_source,
             time: facts.time,
             boot_id: facts.boot_id,
             pid_namespace: facts.pid_namespace,

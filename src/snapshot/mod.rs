@@ -12,7 +12,7 @@ pub use nonuser::Nonuser;
 pub use pin::Pin;
 
 use crate::error::Error;
-use crate::facts::{Gaps, Member, Source, Text, TextRef};
+use crate::facts::{EmptySource, Gaps, Member, Source, Text, TextRef};
 use pins::Pins;
 use std::ffi::CStr;
 
@@ -49,6 +49,7 @@ pub struct Snapshot {
     source: Source,
     source_error: i32,
     source_log: Option<TextRef>,
+    empty_source: EmptySource,
     time: u64,
     boot_id: Option<TextRef>,
     pid_namespace: Option<u64>,
@@ -150,6 +151,11 @@ impl Snapshot {
     /// What the kernel's verifier said about the BPF programs, if it refused them: lines of ASCII text.
     pub fn source_log(&self) -> Option<&CStr> {
         self.source_log.map(|log| self.text.get(log))
+    }
+
+    /// How far the scan looked for namespaces without processes.
+    pub fn empty_source(&self) -> EmptySource {
+        self.empty_source
     }
 
     /// When the scan began: CLOCK_REALTIME in nanoseconds since the Epoch.

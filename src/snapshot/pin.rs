@@ -50,9 +50,9 @@ pub enum Pin<'s> {
     },
     /// The namespace is bind-mounted.
     Mount {
-        /// A process that sees the mount.
+        /// A process that sees the mount; 0 if it is in a mount namespace without processes.
         pid: i32,
-        /// The path, from the root directory of that process.
+        /// The path, from the root directory of that process, or of the mount namespace.
         path: &'s CStr,
         /// The mount namespace, if it is known.
         namespace: Option<Nonuser<'s>>,
@@ -85,6 +85,44 @@ pub enum Pin<'s> {
         /// The number of the descriptor.
         number: i32,
     },
+    /// A file is open that was opened with credentials of the user namespace: `/proc/PID/task/TID/fd/NUMBER`.
+    Credentials {
+        /// The process.
+        pid: i32,
+        /// The thread with the descriptor table; equal to `pid` unless that thread has a table of its own.
+        tid: i32,
+        /// The number of the descriptor.
+        number: i32,
+    },
+    /// A UNIX socket is open whose peer connected with credentials of the user namespace: `/proc/PID/task/TID/fd/NUMBER`.
+    Peer {
+        /// The process.
+        pid: i32,
+        /// The thread with the descriptor table; equal to `pid` unless that thread has a table of its own.
+        tid: i32,
+        /// The number of the descriptor.
+        number: i32,
+    },
+    /// A file is open on a file system that was mounted in the user namespace: `/proc/PID/task/TID/fd/NUMBER`.
+    FileSystem {
+        /// The process.
+        pid: i32,
+        /// The thread with the descriptor table; equal to `pid` unless that thread has a table of its own.
+        tid: i32,
+        /// The number of the descriptor.
+        number: i32,
+    },
+    /// A pidfd is open, of a process that was in the PID namespace and has ended: `/proc/PID/task/TID/fd/NUMBER`.
+    Pidfd {
+        /// The process.
+        pid: i32,
+        /// The thread with the descriptor table; equal to `pid` unless that thread has a table of its own.
+        tid: i32,
+        /// The number of the descriptor.
+        number: i32,
+    },
+    /// The kernel lists the namespace as in use, and the scan has not seen why: `USERNS_PIN_OUT_OF_SIGHT` in C.
+    OutOfSight,
 }
 
 #[cfg(feature = "capi")]
@@ -94,7 +132,11 @@ impl<'s> Pin<'s> {
             Pin::Member { pid, .. } | Pin::ForChildren { pid, .. } => Some(pid),
             Pin::Descriptor { pid, .. } | Pin::Mount { pid, .. } | Pin::Socket { pid, .. } => Some(pid),
             Pin::IoUring { pid, .. } => Some(pid),
-            Pin::Owned(_) | Pin::ChildNamespace(_) => None,
+            Pin::Credentials { pid, .. }
+            | Pin::Peer { pid, .. }
+            | Pin::FileSystem { pid, .. }
+            | Pin::Pidfd { pid, .. } => Some(pid),
+            Pin::Owned(_) | Pin::ChildNamespace(_) | Pin::OutOfSight => None,
         }
     }
 
@@ -102,13 +144,21 @@ impl<'s> Pin<'s> {
         match self {
             Pin::Member { tid, .. } | Pin::ForChildren { tid, .. } => Some(tid),
             Pin::Descriptor { tid, .. } | Pin::Socket { tid, .. } | Pin::IoUring { tid, .. } => Some(tid),
-            Pin::Mount { .. } | Pin::Owned(_) | Pin::ChildNamespace(_) => None,
+            Pin::Credentials { tid, .. }
+            | Pin::Peer { tid, .. }
+            | Pin::FileSystem { tid, .. }
+            | Pin::Pidfd { tid, .. } => Some(tid),
+            Pin::Mount { .. } | Pin::Owned(_) | Pin::ChildNamespace(_) | Pin::OutOfSight => None,
         }
     }
 
     pub(crate) fn descriptor(self) -> Option<i32> {
         match self {
             Pin::Descriptor { number, .. } | Pin::Socket { number, .. } | Pin::IoUring { number, .. } => Some(number),
+            Pin::Credentials { number, .. }
+            | Pin::Peer { number, .. }
+            | Pin::FileSystem { number, .. }
+            | Pin::Pidfd { number, .. } => Some(number),
             _ => None,
         }
     }
@@ -154,6 +204,11 @@ impl Snapshot {
             Holder::Owned { nonuser } => Pin::Owned(self.nonuser(nonuser)),
             Holder::ChildNamespace { nonuser } => Pin::ChildNamespace(self.nonuser(nonuser)),
             Holder::IoUring { pid, tid, number } => Pin::IoUring { pid, tid, number },
+            Holder::Credentials { pid, tid, number } => Pin::Credentials { pid, tid, number },
+            Holder::Peer { pid, tid, number } => Pin::Peer { pid, tid, number },
+            Holder::FileSystem { pid, tid, number } => Pin::FileSystem { pid, tid, number },
+            Holder::Pidfd { pid, tid, number } => Pin::Pidfd { pid, tid, number },
+            Holder::OutOfSight => Pin::OutOfSight,
         }
     }
 

@@ -241,6 +241,7 @@ pub fn status_at(directory: &Fd, path: &CStr) -> Result<Status, Errno> {
         device,
         inode,
         links,
+        size: stat.st_size as u64,
         is_mount_root: false,
         uid: stat.st_uid,
         gid: stat.st_gid,
@@ -266,6 +267,7 @@ fn statx_at(directory: &Fd, path: &CStr) -> Result<Status, Errno> {
         device: libc::makedev(statx.stx_dev_major, statx.stx_dev_minor),
         inode: statx.stx_ino,
         links: statx.stx_nlink.into(),
+        size: statx.stx_size,
         is_mount_root: statx.stx_attributes & libc::STATX_ATTR_MOUNT_ROOT as u64 != 0,
         uid: statx.stx_uid,
         gid: statx.stx_gid,
@@ -287,6 +289,7 @@ pub struct Status {
     pub device: u64,
     pub inode: u64,
     pub links: u64,
+    pub size: u64,
     /// Whether the file is the root of its mount. False before Linux 5.8.
     pub is_mount_root: bool,
     pub uid: libc::uid_t,

@@ -125,7 +125,7 @@ extern "C" fn enter<T>(task: *mut c_void) -> c_int {
     // SAFETY: the caller passes a task and waits.
     let Task { work, argument, port } = unsafe { &*task.cast::<Task<T>>() };
     // A table of its own, and nothing in it. A copy of the caller's descriptors would have to be closed, which can block.
-    let (all, unshare) = (c_long::from(u32::MAX), c_long::from(libc::CLOSE_RANGE_UNSHARE));
+    let (all, unshare) = (u32::MAX as c_long, libc::CLOSE_RANGE_UNSHARE as c_long);
     // SAFETY: the call takes no pointer. If it fails, the table is still the caller's, and nothing is closed.
     let left = check(unsafe { libc::syscall(libc::SYS_close_range, 0 as c_long, all, unshare) });
     if left.is_ok() {

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod dir;
 pub mod file;
 pub mod helper;
+pub mod listns;
 pub mod memory;
 pub mod mount;
 pub mod nsfs;

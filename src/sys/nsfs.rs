@@ -1,13 +1,20 @@
-//! Namespace descriptors: ioctl_ns(2).
+//! Namespace descriptors: ioctl_ns(2), open_by_handle_at(2).
 
 use super::file::Fd;
 use super::{Errno, check};
+use std::ffi::c_long;
 
 /// `NSFS_MAGIC` of linux/magic.h: the file system of all namespaces.
 pub const MAGIC: u32 = 0x6e73_6673;
 
 /// `NS_GET_ID` (Linux 6.18).
 const NS_GET_ID: libc::Ioctl = libc::_IOR::<u64>(0xb7, 13);
+/// `NS_MNT_GET_NEXT` and `NS_MNT_GET_PREV` (Linux 6.12).
+const NS_MNT_GET_NEXT: libc::Ioctl = libc::_IOR::<MountNamespaceInfo>(0xb7, 11);
+const NS_MNT_GET_PREV: libc::Ioctl = libc::_IOR::<MountNamespaceInfo>(0xb7, 12);
+
+/// `struct mnt_ns_info`, of 16 bytes. The kernel fills it in; Linux 6.19 fails without it.
+type MountNamespaceInfo = [u64; 2];
 
 /// The parent of a user or PID namespace: `NS_GET_PARENT` (Linux 4.9), close-on-exec.
 ///
@@ -45,4 +52,49 @@ pub fn namespace_type(namespace: &Fd) -> Result<i32, Errno> {
 pub fn owning_user_namespace(namespace: &Fd) -> Result<Fd, Errno> {
     // SAFETY: the operation takes no argument.
     check(unsafe { libc::ioctl(namespace.raw(), libc::NS_GET_USERNS) }.into()).map(Fd::from_call)
+}
+
+/// `FD_NSFS_ROOT` of linux/fcntl.h and `FILEID_NSFS` of linux/exportfs.h (Linux 6.18).
+const FD_NSFS_ROOT: c_long = -10003;
+const FILEID_NSFS: i32 = 0xf1;
+
+/// `struct file_handle` with `struct nsfs_file_handle` of linux/nsfs.h.
+#[repr(C)]
+struct Handle {
+    size: u32,
+    handle_type: i32,
+    id: u64,
+    /// 0 for any, since Linux 6.19.
+    namespace_type: u32,
+    inode: u32,
+}
+
+/// Opens a namespace by its 64-bit id, close-on-exec (Linux 6.19). ESTALE: it has ended, or this is not permitted.
+pub fn open(id: u64) -> Result<Fd, Errno> {
+    let handle = Handle { size: 16, handle_type: FILEID_NSFS, id, namespace_type: 0, inode: 0 };
+    let flags = c_long::from(libc::O_RDONLY | libc::O_CLOEXEC);
+    // SAFETY: the kernel reads the handle, which is as long as it says.
+    check(unsafe { libc::syscall(libc::SYS_open_by_handle_at, FD_NSFS_ROOT, &raw const handle, flags) })
+        .map(Fd::from_call)
+}
+
+/// A direction in the list of all mount namespaces.
+#[derive(Clone, Copy)]
+pub enum Direction {
+    Next,
+    Previous,
+}
+
+/// The mount namespace next to one in the list of all, close-on-exec (Linux 6.12). Needs CAP_SYS_ADMIN in the initial user
+/// namespace, and the initial PID namespace.
+///
+/// ENOENT: there is none. EPERM: not permitted. ENOTTY: the kernel lacks the operation.
+pub fn mount_namespace_beside(namespace: &Fd, direction: Direction) -> Result<Fd, Errno> {
+    let operation = match direction {
+        Direction::Next => NS_MNT_GET_NEXT,
+        Direction::Previous => NS_MNT_GET_PREV,
+    };
+    let mut info: MountNamespaceInfo = [0; 2];
+    // SAFETY: the operation writes one structure.
+    check(unsafe { libc::ioctl(namespace.raw(), operation, &raw mut info) }.into()).map(Fd::from_call)
 }

@@ -4,8 +4,13 @@ use super::file::Status;
 use super::{Errno, check};
 use std::ffi::c_long;
 
-/// `CAP_SYS_PTRACE` of linux/capability.h.
-const CAP_SYS_PTRACE: u32 = 19;
+/// Capabilities, by their numbers in linux/capability.h.
+#[derive(Clone, Copy)]
+pub enum Capability {
+    SysPtrace = 19,
+    SysAdmin = 21,
+}
+
 /// `_LINUX_CAPABILITY_VERSION_3`.
 const VERSION_3: u32 = 0x2008_0522;
 
@@ -23,13 +28,13 @@ struct CapData {
     inheritable: u32,
 }
 
-/// Whether CAP_SYS_PTRACE is in the calling thread's effective set.
-pub fn has_cap_sys_ptrace() -> bool {
+/// Whether a capability is in the calling thread's effective set.
+pub fn has(capability: Capability) -> bool {
     let mut header = CapHeader { version: VERSION_3, pid: 0 };
     let mut data = [CapData::default(); 2];
     // SAFETY: version 3 reads one header and writes two data structures.
     let returned = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, data.as_mut_ptr()) };
-    returned == 0 && data[0].effective & (1 << CAP_SYS_PTRACE) != 0
+    returned == 0 && data[0].effective & (1 << capability as u32) != 0
 }
 
 /// Whether a group is the effective or a supplementary group of the calling process.

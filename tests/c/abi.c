@@ -25,6 +25,7 @@
     F(enum userns_source, userns_source, (const struct userns_snapshot *)) \
     F(int, userns_source_error, (const struct userns_snapshot *)) \
     F(const char *, userns_source_log, (const struct userns_snapshot *)) \
+    F(enum userns_empty_source, userns_empty_source, (const struct userns_snapshot *)) \
     F(uint64_t, userns_time, (const struct userns_snapshot *)) \
     F(const char *, userns_boot_id, (const struct userns_snapshot *)) \
     F(uint64_t, userns_pid_namespace, (const struct userns_snapshot *)) \
@@ -88,6 +89,10 @@
     C(int, USERNS_SOURCE_PROCFS, 1) \
     C(int, USERNS_SOURCE_BPF_PROCESSES, 2) \
     C(int, USERNS_SOURCE_BPF_TASKS, 3) \
+    C(int, USERNS_EMPTY_SOURCE_ANCESTORS, 1) \
+    C(int, USERNS_EMPTY_SOURCE_PINS, 2) \
+    C(int, USERNS_EMPTY_SOURCE_MOUNT_NAMESPACES, 3) \
+    C(int, USERNS_EMPTY_SOURCE_LISTNS, 4) \
     C(int, USERNS_PIN_MEMBER, 1) \
     C(int, USERNS_PIN_FOR_CHILDREN, 2) \
     C(int, USERNS_PIN_DESCRIPTOR, 3) \
@@ -95,11 +100,17 @@
     C(int, USERNS_PIN_SOCKET, 5) \
     C(int, USERNS_PIN_OWNED, 6) \
     C(int, USERNS_PIN_CHILD_NAMESPACE, 7) \
-    C(int, USERNS_PIN_IO_URING, 8)
+    C(int, USERNS_PIN_IO_URING, 8) \
+    C(int, USERNS_PIN_CREDENTIALS, 9) \
+    C(int, USERNS_PIN_PEER, 10) \
+    C(int, USERNS_PIN_FILE_SYSTEM, 11) \
+    C(int, USERNS_PIN_PIDFD, 12) \
+    C(int, USERNS_PIN_OUT_OF_SIGHT, 13)
 
 /* The enums, each of which is an unsigned integer of 32 bits. */
 #define ENUMS(E) \
     E(enum userns_source) \
+    E(enum userns_empty_source) \
     E(enum userns_pin_kind)
 
 /* The fields of each struct in its first version. Fields may be added behind them. */

@@ -25,6 +25,7 @@ static void check_null_snapshot(void)
     CHECK_EQ(userns_source(NULL), 0);
     CHECK_EQ(userns_source_error(NULL), 0);
     CHECK(userns_source_log(NULL) == NULL);
+    CHECK_EQ(userns_empty_source(NULL), 0);
     CHECK_EQ(userns_time(NULL), 0);
     CHECK(userns_boot_id(NULL) == NULL);
     CHECK_EQ(userns_pid_namespace(NULL), 0);

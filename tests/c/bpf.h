@@ -5,6 +5,7 @@
 #include "kit.h"
 #include "text.h"
 #include <linux/bpf.h>
+#include <linux/capability.h>
 
 static UNUSED struct userns_snapshot *scan_by(uint64_t flags, uint32_t source)
 {
@@ -53,6 +54,18 @@ static UNUSED void compare_pinned(uint64_t flags)
 static UNUSED void imitate_kernel_before_6_7(void)
 {
     deny_syscall(__NR_bpf, 0, BPF_PROG_TEST_RUN, EINVAL);
+}
+
+/* Keeps only the capabilities that loading a BPF program needs, see capset(2). */
+static UNUSED void keep_bpf_alone(void)
+{
+    struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct data[2] = { 0 };
+
+    CHECK(prctl(PR_SET_KEEPCAPS, 1) == 0);
+    become_nobody(1234);
+    data[1].effective = data[1].permitted = CAP_TO_MASK(CAP_BPF) | CAP_TO_MASK(CAP_PERFMON);
+    CHECK(syscall(SYS_capset, &header, data) == 0);
 }
 
 #endif

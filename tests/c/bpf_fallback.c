@@ -1,7 +1,6 @@
 /* Scans that cannot use BPF read procfs; and the data that a scan by BPF still reads from it. */
 #include "situation.h"
 #include "bpf.h"
-#include <linux/capability.h>
 
 /* A scan that asks for BPF, but uses procfs because of an error. */
 static struct userns_snapshot *scan_without(const char *proc_path, int error)
@@ -121,13 +120,13 @@ SITUATION(without_btf, IN_SANDBOX, "a kernel that was built without type informa
     userns_free(scan_by(USERNS_SCAN_BPF, best_source())); /* it tries again */
 }
 
-/* BPF needs one or two descriptors more than procfs. */
+/* Too few for BPF can be enough for procfs; both can be too few. */
 SITUATION(few_descriptors, IN_SANDBOX, "each limit on open descriptors")
 {
     struct userns_snapshot *reference, *snapshot;
     struct userns_options options = USERNS_OPTIONS_INIT;
     struct rlimit limit, lower;
-    int sources[4] = { 0 };
+    int failed = 0, done = 0;
 
     need_bpf();
     reference = scan_by(0, USERNS_SOURCE_PROCFS);
@@ -144,16 +143,17 @@ SITUATION(few_descriptors, IN_SANDBOX, "each limit on open descriptors")
         CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
         CHECK_EQ(open_descriptors(), STDERR_FILENO + 1);
         CHECK(error == 0 || (error == -EMFILE && left < 5));
+        failed += error != 0;
+        done += error == 0;
         if (error != 0)
             continue;
         CHECK(same_snapshot(reference, snapshot));
         CHECK_EQ(userns_source_error(snapshot),
                  userns_source(snapshot) == USERNS_SOURCE_PROCFS ? -EMFILE : 0);
         CHECK(left < 5 || userns_source(snapshot) != USERNS_SOURCE_PROCFS);
-        sources[userns_source(snapshot)]++;
         userns_free(snapshot);
     }
-    CHECK(sources[USERNS_SOURCE_PROCFS] > 0); /* else this tested nothing */
+    CHECK(failed > 0 && done > 0); /* else this tested nothing */
     userns_free(reference);
 }
 
@@ -165,18 +165,6 @@ SITUATION(not_asked_for, 0, "without the flag, a scan does not call bpf(2)")
 }
 
 /* ---- Data that only procfs has ---- */
-
-/* Keeps only the capabilities that loading a BPF program needs, see capset(2). */
-static void keep_bpf_alone(void)
-{
-    struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-    struct __user_cap_data_struct data[2] = { 0 };
-
-    CHECK(prctl(PR_SET_KEEPCAPS, 1) == 0);
-    become_nobody(1234);
-    data[1].effective = data[1].permitted = CAP_TO_MASK(CAP_BPF) | CAP_TO_MASK(CAP_PERFMON);
-    CHECK(syscall(SYS_capset, &header, data) == 0);
-}
 
 static void scan_hidden(void *holder)
 {
@@ -194,14 +182,14 @@ static void scan_hidden(void *holder)
     userns_free(snapshot);
 
     /*
-     * A gap: the descriptors of the holder of a namespace. BPF tells the namespaces of all threads,
-     * and that both hidden processes see the same mounts as the caller.
+     * No gaps from Linux 6.4 on: BPF tells the descriptors and the namespaces of all threads, and
+     * that both hidden processes see the same mounts as the caller.
      */
     snapshot = scan_by(USERNS_SCAN_BPF | USERNS_SCAN_PINNED | USERNS_SCAN_NAMES, best_source());
     init = userns_find_pid(snapshot, 1);
     CHECK(init && init == userns_find_pid(snapshot, *(pid_t *)holder));
     CHECK(userns_gaps(snapshot) & USERNS_GAP_HIDEPID);
-    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_DESCRIPTORS), 1);
+    CHECK(userns_gap_count(snapshot, USERNS_GAP_DESCRIPTORS) <= 1);
     if (userns_source(snapshot) == USERNS_SOURCE_BPF_PROCESSES) {
         CHECK_EQ(userns_gaps(snapshot) & (USERNS_GAP_LINKS | USERNS_GAP_MOUNTS), 0);
     } else {

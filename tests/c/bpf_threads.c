@@ -223,7 +223,8 @@ SITUATION(empty_pid_namespaces, IN_SANDBOX,
     /* The innermost process has the largest PID. */
     for (pid_t pid = outer + 1; pid <= outer + 2; pid++)
         fd = open_namespace(pid, "pid");
-    for (pid_t pid = outer; pid <= outer + 2; pid++)
+    /* From the inside: the end of an init process ends all below it. */
+    for (pid_t pid = outer + 2; pid >= outer; pid--)
         CHECK(kill(pid, SIGKILL) == 0);
     while (waitpid(-1, NULL, 0) > 0)
         ;

@@ -56,4 +56,10 @@ static UNUSED void check_eq(uint64_t actual, uint64_t expected, const char *what
         fail("%s:%d: %s is %" PRIu64 ", not %" PRIu64, file, line, what, actual, expected);
 }
 
+/* Whether someone runs a situation by hand, with the number of its scans in the variable SCANS. */
+static UNUSED bool is_long_run(void)
+{
+    return getenv("SCANS") != NULL;
+}
+
 #endif

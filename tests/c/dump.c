@@ -138,7 +138,7 @@ static void dump_host(const struct userns_snapshot *snapshot, const struct times
     printf(" PID namespace %" PRIu64 " source %d error %d", userns_pid_namespace(snapshot),
            (int)userns_source(snapshot), userns_source_error(snapshot));
     print_text("log", userns_source_log(snapshot));
-    printf("\n");
+    printf(" empty source %d\n", (int)userns_empty_source(snapshot));
 }
 
 static void dump(const struct userns_snapshot *snapshot)

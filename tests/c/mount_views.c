@@ -1,41 +1,10 @@
 /* Which mounts a scan sees while others mount, and change what they see; and what many cost. */
 #include "situation.h"
 #include "pins.h"
+#include "storm.h"
 #include <time.h>
 
-/* How many scans to do; the environment variable SCANS asks for another number, by hand. */
-static int scans(int count)
-{
-    const char *number = getenv("SCANS");
-
-    return number != NULL ? atoi(number) : rounds(count);
-}
-
 /* ---- Mounts elsewhere ---- */
-
-enum { COPIES = 300 };
-
-/* Each mount has 300 copies, by mount propagation, so that it takes the kernel a while. */
-static _Noreturn void mount_all_the_time(void)
-{
-    char path[32];
-
-    new_mount_namespace();
-    mount_tmpfs("/mnt");
-    CHECK(mkdir("/mnt/source", 0700) == 0);
-    mount_tmpfs("/mnt/source");
-    CHECK(mount("none", "/mnt/source", "none", MS_SHARED, NULL) == 0);
-    CHECK(mkdir("/mnt/source/target", 0700) == 0);
-    for (int i = 0; i < COPIES; i++) {
-        snprintf(path, sizeof path, "/mnt/%d", i);
-        CHECK(mkdir(path, 0700) == 0);
-        CHECK(mount("/mnt/source", path, "none", MS_BIND, NULL) == 0);
-    }
-    for (;;) {
-        mount_tmpfs("/mnt/source/target");
-        CHECK(umount("/mnt/source/target") == 0);
-    }
-}
 
 /* For start(): it mounts and unmounts, in a mount namespace of its own. */
 static void start_mounting(void *unused UNUSED)
@@ -66,7 +35,7 @@ SITUATION(mounts_elsewhere, IN_SANDBOX | BY_BPF,
     start(hold_by_mount, visible);
     start(hold_by_overmounted_mount, hidden);
     start(start_mounting, NULL);
-    for (int i = 0; i < scans(200); i++) {
+    for (int i = 0; i < scan_count(200); i++) {
         check_found(visible->inode, unopened);
         check_found(hidden->inode, unopened);
     }
@@ -143,7 +112,7 @@ static void scan_beside_flips(const char *one, const char *other, void (*stay)(v
     *flip = (struct flip){ { one, other }, 0, shared(sizeof *flip->held) };
     start(wait_and_flip, flip);
     flip->holder = start(stay, flip);
-    for (int i = 0; i < scans(400); i++)
+    for (int i = 0; i < scan_count(400); i++)
         check_found(flip->held->inode, unopened);
 }
 

@@ -13,7 +13,12 @@
 #define NS_GET_ID _IOR(NSIO, 13, uint64_t)
 #endif
 
+#ifndef NS_MNT_GET_NEXT /* since Linux 6.12 */
+#define NS_MNT_GET_NEXT _IOR(NSIO, 11, uint64_t[2])
+#endif
+
 #define INITIAL_INODE UINT64_C(4026531837)
+#define INITIAL_PID_INODE UINT64_C(4026531836)
 
 static UNUSED bool write_file(const char *path, const char *format, ...)
 {

@@ -85,7 +85,8 @@ SITUATION(overmounted, IN_SANDBOX | BY_BPF, "one or two other mounts are on the 
     check_held_by_mount(hold_by_twice_overmounted_mount, "/mnt/ns", true);
 }
 
-SITUATION(overmounted_directory, IN_SANDBOX | BY_BPF, "another mount is on the directory of the mount")
+SITUATION(overmounted_directory, IN_SANDBOX | BY_BPF,
+          "another mount is on the directory of the mount")
 {
     check_held_by_mount(hold_by_mount_in_overmounted_directory, "/mnt/ns", true);
     check_held_by_mount(hold_by_mount_far_below_overmount, "/mnt/a/b/c/ns", true);

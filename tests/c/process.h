@@ -139,7 +139,7 @@ static UNUSED int run_alone(void (*act)(void *), void *argument)
     fflush(NULL);
     pid = fork_child();
     if (pid == 0) {
-        alarm(PATIENCE); /* ends this process, and so its children */
+        alarm(is_long_run() ? 0 : PATIENCE); /* ends this process, and so its children */
         act(argument);
         exit(0);
     }

@@ -79,6 +79,12 @@ static UNUSED int rounds(int count)
     return is_by_bpf() ? count / 4 : count;
 }
 
+/* The same, or in a long run the number in the environment variable SCANS. */
+static UNUSED int scan_count(int count)
+{
+    return is_long_run() ? atoi(getenv("SCANS")) : rounds(count);
+}
+
 #define EVERY_FLAG \
     (USERNS_SCAN_PINNED | USERNS_SCAN_SOCKETS | USERNS_SCAN_OWNED | USERNS_SCAN_NAMES)
 

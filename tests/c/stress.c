@@ -1,68 +1,11 @@
 /* Scans while processes and namespaces come and go at full speed. */
 #include "situation.h"
 #include "bpf.h"
-#include <pthread.h>
+#include "storm.h"
 
 enum { SCANS = 1000 };
 
 /* ---- Stress ---- */
-
-static _Noreturn void fork_all_the_time(void)
-{
-    for (;;) {
-        pid_t pid = fork();
-        if (pid == 0)
-            _exit(0);
-        waitpid(pid, NULL, 0);
-    }
-}
-
-/* Makes namespaces below its own, some of them nested, and destroys them. */
-static _Noreturn void unshare_all_the_time(void)
-{
-    for (unsigned turn = 0;; turn++) {
-        pid_t pid = fork();
-        if (pid == 0) {
-            for (unsigned level = 0; level <= turn % 3; level++)
-                new_user_namespace();
-            _exit(0);
-        }
-        waitpid(pid, NULL, 0);
-    }
-}
-
-/* In a process that ends with this one. */
-static void start_stress(void (*stress)(void))
-{
-    if (fork_child() == 0)
-        stress();
-}
-
-static char again[] = "EXECUTE_AGAIN";
-
-static void *execute_again(void *unused)
-{
-    execl("/proc/self/exe", "stress", (char *)NULL);
-    return unused;
-}
-
-/* Executes this program from a second thread, which gets the PID; the program does the same. */
-static _Noreturn void execute_all_the_time(void)
-{
-    pthread_t thread;
-
-    CHECK(setenv(again, "", 1) == 0);
-    CHECK(pthread_create(&thread, NULL, execute_again, NULL) == 0);
-    for (;;)
-        pause();
-}
-
-/* Before main(). */
-static __attribute__((constructor)) void execute_again_if_asked(void)
-{
-    if (getenv(again) != NULL)
-        execute_all_the_time();
-}
 
 static void stress_forks(void *unused UNUSED)
 {

@@ -73,7 +73,8 @@ static void dump_host(const userns::snapshot &snapshot, userns::time_point befor
     std::cout << "host: time " << is_now << " boot " << text(snapshot.boot_id())
               << " PID namespace " << snapshot.pid_namespace().value_or(0) << " source "
               << static_cast<unsigned>(snapshot.source()) << " error "
-              << -snapshot.source_error().value() << " log " << text(snapshot.source_log()) << '\n';
+              << -snapshot.source_error().value() << " log " << text(snapshot.source_log())
+              << " empty source " << static_cast<unsigned>(snapshot.empty_source()) << '\n';
 }
 
 static void dump(const userns::snapshot &snapshot)

@@ -69,7 +69,7 @@ def dump_host(snapshot: userns.Snapshot, before: int) -> None:
         *("host: time", int(is_now), "boot", text(snapshot.boot_id)),
         *("PID namespace", snapshot.pid_namespace or 0, "source", int(snapshot.source)),
         *("error", -error.errno if error and error.errno else 0),
-        *("log", text(snapshot.source_log)),
+        *("log", text(snapshot.source_log), "empty source", int(snapshot.empty_source)),
     )
 
 

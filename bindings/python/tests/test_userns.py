@@ -83,6 +83,7 @@ class Values(unittest.TestCase):
         self.assertEqual(snapshot.pid_namespace, os.stat("/proc/self/ns/pid").st_ino)
         self.assertEqual(snapshot.source, userns.Source.PROCFS)
         self.assertIsNone(snapshot.source_error)
+        self.assertEqual(snapshot.empty_source, userns.EmptySource.ANCESTORS)
 
     def test_names(self) -> None:
         pid = os.getpid()

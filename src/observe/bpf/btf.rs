@@ -87,6 +87,8 @@ impl Found {
 // Kinds of types.
 const KIND_STRUCT: u32 = 4;
 const KIND_UNION: u32 = 5;
+const KIND_TYPEDEF: u32 = 8;
+const KIND_RESTRICT: u32 = 11;
 const KIND_FUNC: u32 = 12;
 
 /// The beginning of every type: `struct btf_type`.
@@ -98,6 +100,7 @@ struct Type {
     length: usize,
     /// The offsets of members contain the sizes of bit fields.
     has_bit_fields: bool,
+    /// The size; for some kinds the id of another type.
     size: u32,
 }
 
@@ -211,6 +214,11 @@ impl<'f> Types<'f> {
     /// Looks for members of the type at this position, also in its unnamed structs and unions.
     fn find_members(&mut self, at: usize, base: u32, search: &mut Search, depth: usize) -> Result<(), Error> {
         let this = self.type_at(at)?;
+        // A typedef, volatile, const or restrict.
+        if matches!(this.kind, KIND_TYPEDEF..=KIND_RESTRICT) && depth > 0 {
+            let at = self.position_of(this.size)?;
+            return self.find_members(at, base, search, depth - 1);
+        }
         let has_members = matches!(this.kind, KIND_STRUCT | KIND_UNION);
         for index in 0..if has_members { this.length } else { 0 } {
             let member = self.bytes.at(at + TYPE_SIZE + index * MEMBER_SIZE, MEMBER_SIZE)?;

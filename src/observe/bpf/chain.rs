@@ -40,11 +40,12 @@
 //! ```
 
 use super::assembler::{FP, Label, Location, R0, R1, R2, R3, Size};
+use super::caches::Slot;
 use super::layout::{Threads, slots};
 use super::program::{Ancestors, Builder};
 use super::registers::{ARRAY, CRED, GENERATION, INDEX, LINK, NS, NUMBER, RECORD, SLOT, TASK, stack};
 use super::schema::member;
-use super::tables::{Details, Function, Header, Namespace, Process, Slot};
+use super::tables::{Details, Function, Header, Namespace, Process};
 
 /// The field that LINK points to.
 const LINKED: Location = Location::new(0, Size::W, "*link");
@@ -107,7 +108,7 @@ impl Builder<'_> {
 
     /// The same, for many ancestors. The loop is an open-coded iterator over numbers, of which the verifier follows only
     /// two or three rounds: process_iter_next_call() of kernel/bpf/verifier.c.
-    fn record_namespaces_by_iterator(&mut self, next: Label) {
+    pub fn record_namespaces_by_iterator(&mut self, next: Label) {
         let [unknown, upwards, end] = self.labels(["unknown_namespace", "upwards", "destroy_numbers"]);
         self.find_slot(unknown);
         self.link_to_slot(next);

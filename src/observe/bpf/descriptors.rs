@@ -1,5 +1,6 @@
-//! The program that the kernel's iterator starts for each descriptor (Linux 5.8), and once more without one at the end.
-//! It skips threads that share the table of their thread-group leader.
+//! The program that tells which namespaces the files in descriptor tables keep (Linux 6.4). The kernel starts it for each
+//! descriptor (`iter/task_file`), and once more without one at the end. It skips threads that share the table of their
+//! thread-group leader.
 //!
 //! ```c
 //! SEC("iter/task_file") int descriptors(struct bpf_iter__task_file *ctx)
@@ -11,65 +12,205 @@
 //!     if (!file)
 //!         return 0;
 //!     number = ctx->fd;
-//!     magic = file->f_inode->i_sb->s_magic;
-//!     if (magic != NSFS_MAGIC && magic != SOCKFS_MAGIC)
-//!         return 0;
-//!     keep_own_pid_namespace();                   // pid.rs
-//!     descriptor = append(descriptors);
-//!     descriptor->number = number;
-//!     pid = task->thread_pid;                     // at level 0 task->pid
-//!     descriptor->tid = number_of(pid);           // pid.rs
-//!     pid = process_of(task->thread_pid);         // at level 0 task->tgid
-//!     descriptor->pid = number_of(pid);
+//!     keep_own_pid_namespace();                           // pid.rs
+//!     inode = file->f_inode;
+//!     switch (inode->i_sb->s_magic) {
+//!     case NSFS_MAGIC:
+//!         record_any_namespace(NAMESPACE, inode->i_private);      // namespaces.rs
+//!         break;
+//!     case SOCKFS_MAGIC:
+//!         sock = container_of(inode, struct socket_alloc, vfs_inode)->socket.sk;
+//!         record_user(PEER, sock->sk_peer_cred->user_ns);
+//!         if (SOCKETS)
+//!             record_any_namespace(SOCKET, &sock->sk_net->ns);
+//!         break;
+//!     case PID_FS_MAGIC:
+//!         pid = inode->i_private;
+//!         if (!pid->tasks[PIDTYPE_PID].first)             // it has ended, so it does not keep its PID namespace itself
+//!             record_any_namespace(PIDFD, &pid->numbers[pid->level].ns->ns);
+//!         break;
+//!     case ANON_INODE_FS_MAGIC:
+//!         if (!strcmp(file->f_path.dentry->d_name, "[io_uring]"))
+//!             record_descriptor(CANDIDATE);               // candidates.rs; its fdinfo names files
+//!         break;
+//!     default:
+//!         if (SOCKETS && inode->i_rdev == TUN) {          // its private_data begins with a struct sock
+//!             sock = file->private_data;
+//!             record_any_namespace(SOCKET, &sock->sk_net->ns);
+//!         } else if (SOCKETS && is_dynamic(MAJOR(inode->i_rdev))) {
+//!             record_descriptor(CANDIDATE);               // perhaps a macvtap, which has no number of its own
+//!         }
+//!     }
+//!     record_user(CREDENTIALS, file->f_cred->user_ns);
+//!     record_user(FILE_SYSTEM, file->f_inode->i_sb->s_user_ns);
 //!     return 0;
 //! last:
 //!     array->own_pid_namespace = NULL;
 //!     return 0;
 //! }
-//! ```
 //!
-//! If the thread or process has no number in the caller's PID namespace, the record keeps TID or PID 0.
+//! void record_user(reason, ns) {
+//!     // The process itself keeps its own user namespace and its ancestors. The reader compares with all of them; these are
+//!     // the most frequent ones.
+//!     if (ns->level == 0 || ns == task->real_cred->user_ns)
+//!         return;
+//!     record_descriptor(reason);                          // candidates.rs
+//!     link = &descriptor->user;
+//!     record_namespaces(ns);                              // chain.rs
+//! }
+//! ```
 
-use super::assembler::{Assembler, Location, Program, R1, R2, Size};
-use super::program::Target;
-use super::registers::{DESCRIPTOR, FILE, NUMBER, RECORD, TASK};
+use super::assembler::{Assembler, FP, Label, Program, R1, R2, R3};
+use super::candidates::Reason;
+use super::kernel::UPID_SIZE;
+use super::program::{Builder, Target};
+use super::registers::{DESCRIPTOR, FILE, INODE, LINK, NS, REASON, TASK, stack};
 use super::schema::{btf_type, member};
-use super::tables::{Descriptor, Header};
+use super::tables::Descriptor;
+use super::{NSFS_MAGIC, SOCKFS_MAGIC};
 use crate::error::Error;
+use std::ops::Range;
 
-// `struct bpf_iter__task_file` of kernel/bpf/task_iter.c.
-const CTX_TASK: Location = Location::new(8, Size::DW, "bpf_iter__task_file.task");
-const CTX_FD: Location = Location::new(16, Size::W, "bpf_iter__task_file.fd");
-const CTX_FILE: Location = Location::new(24, Size::DW, "bpf_iter__task_file.file");
+/// `ANON_INODE_FS_MAGIC` of linux/magic.h.
+const ANON_INODE_FS_MAGIC: i32 = 0x0904_1934;
 
-/// Records the descriptors of files on file systems with one of these magic numbers.
-pub fn program(target: Target, magics: &[u32]) -> Result<Program, Error> {
-    let layout = target.layout;
+/// `PID_FS_MAGIC` of linux/magic.h: the file system of pidfds (Linux 6.9).
+const PID_FS_MAGIC: i32 = 0x5049_4446;
+
+/// The number of the device /dev/net/tun, as the kernel has it: `MKDEV(MISC_MAJOR, TUN_MINOR)`.
+const TUN: i32 = 10 << 20 | 200;
+
+/// The numbers of devices with a major number that the kernel allots when a driver is loaded: `CHRDEV_MAJOR_DYN_END` and
+/// `CHRDEV_MAJOR_DYN_EXT_END` to `_START` of include/linux/fs.h.
+const DYNAMIC: [Range<i32>; 2] = [234 << 20..255 << 20, 384 << 20..512 << 20];
+
+/// The name of the file of an io_uring, and its first bytes, which no other anonymous file of that length has.
+const RING: &str = "[io_uring]";
+const RING_START: [u8; 4] = *b"[io_";
+
+pub fn program(target: Target, sockets: bool) -> Result<Program, Error> {
     let mut code = Assembler::new(target);
-    let [next, candidate, last] = code.labels(["next", "candidate", "last"]);
-    code.ldx(TASK, R1 + CTX_TASK);
-    code.jeq(TASK, 0, last);
-    code.ldx(FILE, R1 + CTX_FILE);
-    code.jeq(FILE, 0, next);
-    code.ldx(NUMBER, R1 + CTX_FD);
-    code.cast_untrusted(FILE, FILE, btf_type!(file));
-    code.read(R2, FILE, member!(file.f_inode -> inode.i_sb -> super_block.s_magic));
-    for &magic in magics {
-        code.jeq(R2, magic as i32, candidate);
-    }
-    code.ja(next);
-    code.bind(candidate);
+    let [next, last, credentials] = code.labels(["next", "last", "credentials"]);
+    let [namespace, socket, device, sock] = code.labels(["namespace", "socket", "device", "sock"]);
+    let [pidfd, any, candidate] = code.labels(["pidfd", "any", "candidate"]);
+    code.read_context(next, last);
+    code.stx(FP + stack::FILE, FILE);
     code.prologue(next);
-    code.append(Header::count, layout.descriptors().start, Descriptor::SIZE, layout.capacity, next);
-    code.mov(DESCRIPTOR, RECORD); // RECORD does not survive calls
-    code.stx(DESCRIPTOR + Descriptor::number, NUMBER);
-    code.read_pid(TASK, member!(task_struct.pid));
-    code.read_number(next);
-    code.stx(DESCRIPTOR + Descriptor::tid, NUMBER);
-    code.read_pid(TASK, member!(task_struct.tgid));
-    code.find_process();
-    code.read_number(next);
-    code.stx(DESCRIPTOR + Descriptor::pid, NUMBER);
+    code.ldx(FILE, FP + stack::FILE);
+    code.read(INODE, FILE, member!(file.f_inode));
+    code.read(R2, INODE, member!(inode.i_sb -> super_block.s_magic));
+    code.jeq(R2, NSFS_MAGIC, namespace);
+    code.jeq(R2, SOCKFS_MAGIC, socket);
+    if sockets {
+        code.read(R1, INODE, member!(inode.i_rdev));
+        code.jeq(R1, TUN, device);
+        for Range { start, end } in DYNAMIC {
+            let [outside] = code.labels(["other_major"]);
+            code.jlt(R1, start, outside);
+            code.jlt(R1, end, candidate);
+            code.bind(outside);
+        }
+    }
+    code.jeq(R2, PID_FS_MAGIC, pidfd);
+    code.jne(R2, ANON_INODE_FS_MAGIC, credentials);
+    code.find_ring(credentials);
+    code.bind(candidate);
+    code.record_descriptor(Reason::Candidate as i32, next);
+    code.ja(credentials);
+
+    code.bind(socket);
+    code.container_of(INODE, member!(socket_alloc.vfs_inode));
+    code.cast_untrusted(INODE, INODE, btf_type!(socket_alloc));
+    code.read(R1, INODE, member!(socket_alloc.socket.sk));
+    code.stx(FP + stack::SOCK, R1);
+    code.read(R1, R1, member!(sock.sk_peer_cred -> cred.user_ns));
+    code.record_user(Reason::Peer, next);
+    if sockets {
+        code.ldx(R1, FP + stack::SOCK);
+        code.ja(sock);
+        code.bind(device);
+        code.read(R1, FILE, member!(file.private_data));
+        code.cast_untrusted(R1, R1, btf_type!(sock));
+        code.bind(sock);
+        code.read(R1, R1, member!(sock.__sk_common.skc_net));
+        code.jeq(R1, 0, credentials);
+        let ns = code.location(member!(net.ns)[0]);
+        code.add_location(R1, ns);
+        code.cast_untrusted(NS, R1, btf_type!(ns_common));
+        code.mov(REASON, Reason::Socket as i32);
+        code.ja(any);
+    } else {
+        code.ja(credentials);
+    }
+
+    code.bind(pidfd);
+    code.find_pid_namespace(credentials);
+    code.ja(any);
+
+    code.bind(namespace);
+    code.read(R1, INODE, member!(inode.i_private));
+    code.cast_untrusted(NS, R1, btf_type!(ns_common));
+    code.mov(REASON, Reason::Namespace as i32);
+    code.bind(any);
+    code.record_any_namespace(credentials, next);
+
+    code.bind(credentials);
+    code.ldx(R1, FP + stack::FILE);
+    code.read(R1, R1, member!(file.f_cred -> cred.user_ns));
+    code.record_user(Reason::Credentials, next);
+    code.ldx(R1, FP + stack::FILE);
+    code.read(R1, R1, member!(file.f_inode -> inode.i_sb -> super_block.s_user_ns));
+    code.record_user(Reason::FileSystem, next);
     code.epilogue(next, last);
     code.finish()
+}
+
+impl Builder<'_> {
+    /// Goes to `otherwise` if FILE is not an io_uring.
+    fn find_ring(&mut self, otherwise: Label) {
+        self.read(R1, FILE, member!(file.f_path.dentry));
+        self.read(R2, R1, member!(dentry.d_name.len));
+        self.jne(R2, RING.len() as i32, otherwise);
+        self.read(R1, R1, member!(dentry.d_name.name));
+        // The verifier knows no strings. Any struct that begins with a number lets the program read the first bytes.
+        self.cast_untrusted(R1, R1, btf_type!(upid));
+        self.read(R1, R1, member!(upid.nr));
+        self.jne(R1, i32::from_ne_bytes(RING_START), otherwise);
+    }
+
+    /// `NS = ` the PID namespace of the ended process of the pidfd INODE. Goes to `otherwise` if the process has not ended.
+    fn find_pid_namespace(&mut self, otherwise: Label) {
+        let (numbers, ns) = (self.location(member!(pid.numbers)[0]), self.location(member!(pid_namespace.ns)[0]));
+        self.read(INODE, INODE, member!(inode.i_private));
+        self.cast_untrusted(R1, INODE, btf_type!(pid));
+        self.read(R2, R1, member!(pid.tasks));
+        self.jne(R2, 0, otherwise);
+        // The index is not constant, so it is added before the cast.
+        self.read(R1, R1, member!(pid.level));
+        self.mul(R1, UPID_SIZE as i32);
+        self.add(R1, INODE);
+        self.add_location(R1, numbers);
+        self.cast_untrusted(R1, R1, btf_type!(upid));
+        self.read(R1, R1, member!(upid.ns));
+        self.jeq(R1, 0, otherwise);
+        self.add_location(R1, ns);
+        self.cast_untrusted(NS, R1, btf_type!(ns_common));
+        self.mov(REASON, Reason::Pidfd as i32);
+    }
+
+    /// Records the user namespace in R1 unless it is the initial one or that of the process. Goes to `next` if the process has no
+    /// number in the caller's PID namespace, or the array is full.
+    fn record_user(&mut self, reason: Reason, next: Label) {
+        let [done] = self.labels(["done"]);
+        self.read(R2, R1, member!(user_namespace.level));
+        self.jeq(R2, 0, done);
+        self.read(R3, TASK, member!(task_struct.real_cred -> cred.user_ns));
+        self.jeq(R1, R3, done);
+        self.stx(FP + stack::TARGET, R1);
+        self.record_descriptor(reason as i32, next);
+        self.lea(LINK, DESCRIPTOR + Descriptor::user);
+        self.ldx(NS, FP + stack::TARGET);
+        self.record_namespaces_by_iterator(done);
+        self.bind(done);
+    }
 }

@@ -60,6 +60,11 @@ impl Kernel {
         self.function(Function::bpf_iter_task_new).is_some()
     }
 
+    /// Whether programs can iterate over numbers (Linux 6.4), and so follow long chains.
+    pub fn has_number_iterator(&self) -> bool {
+        self.function(Function::bpf_iter_num_new).is_some()
+    }
+
     /// Whether pointers have 64 bits, as the programs expect.
     pub fn has_64_bits(&self) -> bool {
         const UPID: usize = position_of_struct(STRUCTS, "upid");

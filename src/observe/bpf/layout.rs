@@ -14,15 +14,13 @@
 //! | [`RootSlot`]                   | the cache of root directories                                 |
 //! | [`Root`], `roots`              | root directories                                              |
 //! | [`Link`], [`LINKS`]            | the namespaces of the set that is recorded                    |
+//! | [`Descriptor`], `descriptors`  | descriptors                                                   |
 //!
-//! A cache has a slot for each record that there is room for, or more: their number is a power of two.
-//!
-//! The array for descriptors consists of a [`Header`] and `capacity` times [`Descriptor`]. Numbers are in the machine's
-//! byte order.
+//! A cache has a slot for each record that there is room for, or more: their number is a power of two. Numbers are in the
+//! machine's byte order.
 
-use super::tables::{
-    Descriptor, Details, Header, Link, Namespace, Nonuser, Process, Root, RootSlot, Set, SetSlot, Slot, Thread,
-};
+use super::caches::{Link, RootSlot, SetSlot, Slot};
+use super::tables::{Descriptor, Details, Header, Namespace, Nonuser, Process, Root, Set, Thread};
 use crate::error::Error;
 use std::ops::Range;
 
@@ -44,17 +42,18 @@ pub const LINKS: u32 = 9;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
-    /// The room for processes, or for descriptors.
+    /// The room for processes.
     pub capacity: u32,
     /// Whether details follow each process.
     pub has_details: bool,
     /// The room for user namespaces.
     pub namespaces: u32,
-    /// The room for nonuser namespaces, sets of them, threads and root directories.
+    /// The room for nonuser namespaces, sets of them, threads, root directories and descriptors.
     pub nonusers: u32,
     pub sets: u32,
     pub threads: u32,
     pub roots: u32,
+    pub descriptors: u32,
 }
 
 impl Layout {
@@ -70,9 +69,8 @@ impl Layout {
         }
     }
 
-    /// The size of an array for processes and namespaces.
     pub fn size(self) -> usize {
-        self.links().end
+        self.descriptors().end
     }
 
     pub fn processes(self) -> Range<usize> {
@@ -121,13 +119,8 @@ impl Layout {
         behind(self.roots().end, if self.sets == 0 { 0 } else { LINKS }, Link::SIZE)
     }
 
-    /// The size of an array for descriptors.
-    pub fn size_of_descriptors(self) -> usize {
-        self.descriptors().end
-    }
-
     pub fn descriptors(self) -> Range<usize> {
-        behind(Header::SIZE, self.capacity, Descriptor::SIZE)
+        behind(self.links().end, self.descriptors, Descriptor::SIZE)
     }
 
     /// The layout for the next attempt, if something did not fit into this one.
@@ -146,6 +139,7 @@ impl Layout {
             sets: grown(self.sets, header.set_count)?,
             threads: grown(self.threads, header.thread_count)?,
             roots: grown(self.roots, header.root_count)?,
+            descriptors: grown(self.descriptors, header.descriptor_count)?,
         };
         Ok((layout != self).then_some(layout))
     }
@@ -184,8 +178,8 @@ mod tests {
         let grown = layout.grown_for(&header(5000, 0)).unwrap().unwrap();
         assert!(grown.capacity > 5000 && grown.namespaces == 10);
         assert_eq!(layout.grown_for(&header(u64::from(MAX_CAPACITY) + 1, 0)), Err(Error::NO_MEMORY));
-        let grown = layout.grown_for(&Header { root_count: 1, ..header(0, 0) }).unwrap().unwrap();
-        assert!(grown.roots > 1 && grown.sets == 0);
+        let grown = layout.grown_for(&Header { root_count: 1, descriptor_count: 1, ..header(0, 0) }).unwrap().unwrap();
+        assert!(grown.roots > 1 && grown.descriptors > 1 && grown.sets == 0);
     }
 
     /// The parts are adjacent, and the 64-bit fields are aligned.
@@ -193,8 +187,9 @@ mod tests {
     fn parts_do_not_overlap() {
         for (capacity, namespaces, has_details) in [(1, 1, false), (1000, 100, true), (1001, 77, false), (7, 77, true)]
         {
-            let [nonusers, sets, threads, roots] = [3, 1, 5, 7].map(|room| if has_details { room } else { 0 });
-            let layout = Layout { capacity, has_details, namespaces, nonusers, sets, threads, roots };
+            let [nonusers, sets, threads, roots, descriptors] =
+                [3, 1, 5, 7, 9].map(|room| if has_details { room } else { 0 });
+            let layout = Layout { capacity, has_details, namespaces, nonusers, sets, threads, roots, descriptors };
             assert_eq!(layout.processes().len(), capacity as usize * layout.process_size());
             let parts = [
                 layout.processes(),
@@ -207,11 +202,12 @@ mod tests {
                 layout.root_slots(),
                 layout.roots(),
                 layout.links(),
+                layout.descriptors(),
             ];
             for pair in parts.windows(2) {
                 assert!(pair[1].start % 8 == 0 && pair[0].end.next_multiple_of(8) == pair[1].start);
             }
-            assert_eq!(layout.links().end, layout.size());
+            assert_eq!(layout.descriptors().end, layout.size());
         }
     }
 }

@@ -9,8 +9,7 @@ use super::kernel::Kernel;
 use super::layout::{Layout, Threads};
 use super::program::{Ancestors, Target};
 use super::tables::{Function, STRUCTS};
-use super::{SOCKFS_MAGIC, btf, descriptors, processes, tasks};
-use crate::sys::nsfs;
+use super::{btf, candidates, descriptors, processes, tasks};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -202,7 +201,7 @@ fn programs_are_as_listed() {
     }
     let plain = Layout { capacity: 1000, namespaces: 100, ..Layout::default() };
     let layout = Layout { has_details: true, ..plain };
-    let magics = [nsfs::MAGIC, SOCKFS_MAGIC];
+    let of_descriptors = Layout { capacity: 0, nonusers: 100, descriptors: 1000, ..plain };
     let mut differences = String::new();
     for level in [0, 1] {
         let plain = Target {
@@ -228,8 +227,8 @@ fn programs_are_as_listed() {
             ("tasks", tasks::program(target)),
             ("tasks-pinned", tasks::program(pinned)),
             ("tasks-old-kernel", tasks::program(old)),
-            ("descriptors", descriptors::program(target, &magics)),
-            ("descriptors-old-kernel", descriptors::program(old, &magics)),
+            ("descriptors", descriptors::program(Target { layout: of_descriptors, ..all }, true)),
+            ("candidates-old-kernel", candidates::program(Target { layout: of_descriptors, ..old }, true)),
         ] {
             let found = disassemble(&program.expect(UNRECORDED), &kernel);
             let path = directory().join(format!("{name}-level-{level}.txt"));

@@ -3,24 +3,29 @@
 //!
 //! | file | content |
 //! |------|---------|
-//! | `processes.rs`, `tasks.rs`, `descriptors.rs` | the programs |
-//! | `chain.rs`, `pid.rs`, `threads.rs`, `roots.rs`, `program.rs` | parts that programs share |
+//! | `processes.rs`, `tasks.rs`, `descriptors.rs`, `candidates.rs` | the programs |
+//! | `chain.rs`, `namespaces.rs`, `pid.rs`, `threads.rs`, `roots.rs`, `program.rs` | parts that programs share |
 //! | `tables.rs` | the kernel members that they read, and the records that they write |
+//! | `caches.rs` | the records that only the programs read |
 //! | `registers.rs`, `assembler.rs`, `schema.rs` | the notation of programs and tables |
 //! | `btf.rs`, `kernel.rs` | the layout of the running kernel's structs |
 //! | `layout.rs`, `records.rs` | the shared array |
+//! | `told.rs` | from the records of namespaces, threads and descriptors to facts |
 //! | `preflight.rs` | the number of threads, for the size of the array |
 //! | `refusal.rs` | the verifier's log, if it refuses programs |
 //! | `listing.rs` | a disassembler for the tests |
 
 mod assembler;
 mod btf;
+mod caches;
+mod candidates;
 mod chain;
 mod descriptors;
 mod kernel;
 mod layout;
 #[cfg(test)]
 mod listing;
+mod namespaces;
 mod pid;
 mod preflight;
 mod processes;
@@ -35,6 +40,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod told;
 
 use super::Context;
 use super::candidate::Candidate;
@@ -49,20 +55,22 @@ use crate::sys::{Errno, nsfs, signal};
 use crate::util::arrays::reserved;
 use assembler::Program;
 use kernel::Kernel;
-use layout::{Layout, Threads};
+use layout::{Layout, Threads, with_spare};
 use once_cell::race::OnceBox;
 use program::{Ancestors, Target};
+use records::Found;
 use schema::member;
 use tables::{Function, Header};
 
-/// `SOCKFS_MAGIC` of linux/magic.h: the file system of all sockets.
-const SOCKFS_MAGIC: u32 = 0x534f_434b;
+/// `NSFS_MAGIC` and `SOCKFS_MAGIC` of linux/magic.h: the file systems of all namespaces and sockets.
+const NSFS_MAGIC: i32 = nsfs::MAGIC as i32;
+const SOCKFS_MAGIC: i32 = 0x534f_434b;
 
 /// Of the kernel's include/linux/errno.h, and still returned to programs: there is no JIT compiler.
 const ENOTSUPP: i32 = 524;
 
 /// The initial capacity for descriptors: the kernel gives no estimate.
-const DEFAULT_DESCRIPTORS: u32 = 4096;
+const DEFAULT_DESCRIPTORS: u32 = 16384;
 /// How often a program is loaded again if signals interrupt that.
 const MAX_RETRIES: u32 = 10;
 
@@ -138,7 +146,7 @@ fn record(context: &mut Context, array: &[u8], layout: Layout, threads: Threads)
     let (users, text) = context.users_and_text();
     let processes = records::processes(array, layout, has_ids, users, text)?;
     if threads != Threads::None {
-        match records::told(array, layout, has_ids, &processes, &mut context.nonusers) {
+        match told::threads(array, layout, has_ids, &processes, &mut context.nonusers) {
             Ok(told) => context.told = Some(told),
             // There is no memory for it. Procfs is read instead, which needs less at a time.
             Err(_) => context.nonusers = Nonusers::default(),
@@ -148,23 +156,40 @@ fn record(context: &mut Context, array: &[u8], layout: Layout, threads: Threads)
     Ok(())
 }
 
-/// Finds all descriptors of namespaces, and of sockets if `sockets` is set, in the tables of all threads; in ascending
-/// order. Requires that [`walk`] succeeded.
-pub fn find_descriptors(context: &Context, sockets: bool) -> Result<Vec<Candidate>, Error> {
+/// Records all descriptors of namespaces, and of sockets if `sockets` is set, in the tables of all threads, and what other
+/// files keep user namespaces. Returns the descriptors that have to be read through procfs, in ascending order. `None`: the
+/// program cannot be used, so that all have to be read. Requires that [`walk`] succeeded.
+pub fn record_descriptors(context: &mut Context, sockets: bool) -> Result<Option<Vec<Candidate>>, Error> {
+    match find_descriptors(context, sockets) {
+        Ok(found) => told::descriptors(context, &found).map(Some),
+        Err(_) => Ok(None),
+    }
+}
+
+fn find_descriptors(context: &Context, sockets: bool) -> Result<Found, Error> {
     let mut scope = Scope::of_caller(context);
-    let magics = [nsfs::MAGIC, SOCKFS_MAGIC];
-    let mut layout = Layout { capacity: DEFAULT_DESCRIPTORS, ..Layout::default() };
+    // Most processes have a socket or two.
+    let socket_count = if sockets { 2 * context.facts().members.len() as u32 } else { 0 };
+    let mut layout = Layout {
+        namespaces: with_spare(context.users.count() as u32),
+        nonusers: with_spare(context.nonusers.entries().len() as u32),
+        descriptors: DEFAULT_DESCRIPTORS + socket_count,
+        ..Layout::default()
+    };
     loop {
-        let array = scope.visit_descriptors(layout, if sockets { &magics } else { &magics[..1] })?;
+        let array = scope.visit_descriptors(layout, sockets)?;
         let header = records::header(array.bytes())?;
         if scope.correct_level(&header) {
             continue;
         }
-        if !context.limits.descriptors.has(header.count) {
+        if !context.limits.descriptors.has(header.descriptor_count) {
             return Err(Error::NO_MEMORY);
         }
         match layout.grown_for(&header)? {
-            None => return records::descriptors(array.bytes(), layout),
+            None => {
+                let has_ids = running_kernel()?.has(member!(user_namespace.ns.ns_id));
+                return records::descriptors(array.bytes(), layout, has_ids);
+            }
             Some(larger) => layout = larger,
         }
     }
@@ -225,12 +250,22 @@ impl Scope {
         Err(error)
     }
 
-    fn visit_descriptors(&self, layout: Layout, magics: &[u32]) -> Result<Memory, Error> {
-        let (map, array) = bpf::make_array(layout.size_of_descriptors())?;
+    /// Runs the program that tells all, or the one for older kernels.
+    fn visit_descriptors(&self, layout: Layout, sockets: bool) -> Result<Memory, Error> {
+        let (map, array) = bpf::make_array(layout.size())?;
         let kernel = running_kernel()?;
-        let (threads, ancestors) = (Threads::None, Ancestors::Few);
+        let (threads, ancestors) = (Threads::None, Ancestors::All);
         let target = Target { kernel, level: self.level, array: map.number(), layout, threads, ancestors };
-        visit(target, Function::bpf_iter_task_file, |target| descriptors::program(target, magics))?;
+        let iterator = Function::bpf_iter_task_file;
+        let told = visit(target, iterator, |target| match target.kernel.has_number_iterator() {
+            true => descriptors::program(target, sockets),
+            false => candidates::program(target, sockets),
+        });
+        match told {
+            Err(error) if error.is_exhaustion() => return Err(error),
+            Err(_) => visit(target, iterator, |target| candidates::program(target, sockets))?,
+            Ok(()) => (),
+        }
         Ok(array)
     }
 }

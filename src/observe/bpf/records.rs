@@ -1,38 +1,85 @@
 //! Reads the records that the programs wrote into the shared array.
 
 use super::layout::Layout;
-use super::tables::{self, Descriptor, Details, Header, Namespace, Process};
+use super::tables::{Descriptor, Details, Header, Namespace, Nonuser, Process, Root, Set, Thread};
 use crate::error::Error;
-use crate::facts::{Member, NamespaceType, Nonuser, Text, TextRef};
-use crate::observe::candidate::Candidate;
-use crate::observe::nonusers::Nonusers;
-use crate::observe::told::{Root, Thread, Told};
+use crate::facts::{Member, Text, TextRef};
 use crate::observe::users::{Observed, Users};
 use crate::sys::pidfd;
-use crate::util::arrays::{push, reserved, sort_by_number};
-use crate::util::hash::IntMap;
+use crate::util::arrays::{reserved, sort_by_number};
 use std::ops::Range;
 
 pub fn header(array: &[u8]) -> Result<Header, Error> {
     Header::parse(array).ok_or(Error::BUG)
 }
 
-/// The descriptors, in ascending order.
-pub fn descriptors(array: &[u8], layout: Layout) -> Result<Vec<Candidate>, Error> {
-    let count = header(array)?.count as usize;
-    let mut found = reserved(count)?;
-    let all = records(array, layout.descriptors(), count, Descriptor::parse);
-    found.extend(all.map(|Descriptor { pid, tid, number }| Candidate { pid, tid, number }));
-    sort_by_number(&mut found, &|candidate| candidate.number as u64)?;
-    sort_by_number(&mut found, &|candidate| candidate.tid as u64)?;
-    sort_by_number(&mut found, &|candidate| candidate.pid as u64)?;
-    Ok(found)
+/// What a program for descriptors told.
+pub struct Found {
+    /// In ascending order.
+    pub descriptors: Vec<Descriptor>,
+    pub users: Vec<Observed>,
+    pub nonusers: Vec<Nonuser>,
+    /// Whether the generations of the namespaces are ids.
+    pub has_ids: bool,
 }
 
 /// The processes, and the index in `Users` of each record of a user namespace; `None` if that has ended.
 pub struct Processes {
     pub members: Vec<Member>,
     pub users: Vec<Option<u32>>,
+}
+
+pub fn descriptors(array: &[u8], layout: Layout, has_ids: bool) -> Result<Found, Error> {
+    let Header { namespace_count, nonuser_count, descriptor_count, .. } = header(array)?;
+    let mut descriptors = reserved(descriptor_count as usize)?;
+    descriptors.extend(records(array, layout.descriptors(), descriptor_count, Descriptor::parse));
+    sort_by_number(&mut descriptors, &|descriptor| descriptor.number as u64)?;
+    sort_by_number(&mut descriptors, &|descriptor| descriptor.tid as u64)?;
+    sort_by_number(&mut descriptors, &|descriptor| descriptor.pid as u64)?;
+    let nonusers = nonusers(array, layout, nonuser_count)?;
+    Ok(Found { descriptors, users: users(array, layout, namespace_count, has_ids)?, nonusers, has_ids })
+}
+
+pub fn nonusers(array: &[u8], layout: Layout, count: u64) -> Result<Vec<Nonuser>, Error> {
+    let mut nonusers = reserved(count as usize)?;
+    nonusers.extend(records(array, layout.nonusers(), count, Nonuser::parse));
+    Ok(nonusers)
+}
+
+/// The sets of nonuser namespaces.
+pub fn sets(array: &[u8], layout: Layout) -> Result<impl Iterator<Item = Set>, Error> {
+    Ok(records(array, layout.sets(), header(array)?.set_count, Set::parse))
+}
+
+pub fn roots(array: &[u8], layout: Layout) -> Result<impl Iterator<Item = Root>, Error> {
+    Ok(records(array, layout.roots(), header(array)?.root_count, Root::parse))
+}
+
+/// The thread-group leaders, then the threads that differ from them. Without details there are none.
+pub fn threads(array: &[u8], layout: Layout) -> Result<impl Iterator<Item = Thread>, Error> {
+    let Header { count, thread_count, .. } = header(array)?;
+    let leaders = processes_in(array, layout, count).filter_map(|(Process { pid, .. }, details)| {
+        let Details { set, root, .. } = details?;
+        Some(Thread { pid: pid as i32, tid: pid as i32, set, root })
+    });
+    Ok(leaders.chain(records(array, layout.threads(), thread_count, Thread::parse)))
+}
+
+fn processes_in(array: &[u8], layout: Layout, count: u64) -> impl Iterator<Item = (Process, Option<Details>)> {
+    let bytes = array[layout.processes()].chunks_exact(layout.process_size()).take(count as usize);
+    bytes.filter_map(|bytes| Some((Process::parse(bytes)?, Details::parse(&bytes[Process::SIZE..]))))
+}
+
+fn users(array: &[u8], layout: Layout, count: u64, has_ids: bool) -> Result<Vec<Observed>, Error> {
+    let mut observed = reserved(count as usize)?;
+    observed.extend(records(array, layout.namespaces(), count, Namespace::parse).map(|record| Observed {
+        inode: record.inode.into(),
+        id: if has_ids { record.generation } else { 0 },
+        generation: record.generation,
+        owner_uid: record.owner,
+        parent: record.parent.checked_sub(1),
+    }));
+    Ok(observed)
 }
 
 /// Records the user namespaces and the names, and returns the processes. Records no namespace if it fails.
@@ -44,23 +91,14 @@ pub fn processes(
     text: &mut Text,
 ) -> Result<Processes, Error> {
     let Header { count, namespace_count, .. } = header(array)?;
-    let (count, namespace_count) = (count as usize, namespace_count as usize);
-    let mut observed = reserved(namespace_count)?;
-    observed.extend(records(array, layout.namespaces(), namespace_count, Namespace::parse).map(|record| Observed {
-        inode: record.inode.into(),
-        id: if has_ids { record.generation } else { 0 },
-        generation: record.generation,
-        owner_uid: record.owner,
-        parent: record.parent.checked_sub(1),
-    }));
+    let observed = self::users(array, layout, namespace_count, has_ids)?;
     // As large as the array, not as the count. From 128 KiB on, glibc then keeps freed memory for the next scan, see
     // mallopt(3).
     let mut members = reserved(layout.capacity as usize)?;
-    for bytes in array[layout.processes()].chunks_exact(layout.process_size()).take(count) {
-        let Some(process) = Process::parse(bytes) else { break };
+    for (process, details) in processes_in(array, layout, count) {
         // For now the index of the record.
         let Some(namespace) = process.namespace.checked_sub(1) else { continue };
-        let name = match Details::parse(&bytes[Process::SIZE..]) {
+        let name = match details {
             Some(details) => add_name(text, &details)?,
             None => TextRef::default(),
         };
@@ -84,116 +122,6 @@ pub fn processes(
     Ok(Processes { members, users: recorded })
 }
 
-/// Records the nonuser namespaces, and returns what was told about the threads of these processes.
-pub fn told(
-    array: &[u8],
-    layout: Layout,
-    has_ids: bool,
-    processes: &Processes,
-    nonusers: &mut Nonusers,
-) -> Result<Told, Error> {
-    let header = header(array)?;
-    let namespaces = record_nonusers(array, layout, has_ids, processes, nonusers)?;
-    let index = |number: u32| Some(number.checked_sub(1)? as usize);
-    let mut told = Told::default();
-    for set in records(array, layout.sets(), header.set_count as usize, tables::Set::parse) {
-        let links = [
-            set.cgroup,
-            set.ipc,
-            set.mnt,
-            set.net,
-            set.pid,
-            set.time,
-            set.uts,
-            set.pid_for_children,
-            set.time_for_children,
-        ];
-        let known = links.map(|number| index(number).and_then(|index| namespaces.get(index).copied()));
-        let is_whole = !known.contains(&Some(Known::Unresolved));
-        let set = known.map(|known| if let Some(Known::At(index)) = known { Some(index) } else { None });
-        push(&mut told.sets, is_whole.then_some(set))?;
-    }
-    for root in records(array, layout.roots(), header.root_count as usize, tables::Root::parse) {
-        push(
-            &mut told.roots,
-            Root {
-                mount: root.mount.into(),
-                is_top: root.is_top != 0,
-                // `dev_t` of the kernel: 12 bits and 20 bits.
-                device: libc::makedev(root.device >> 20, root.device & 0xf_ffff) as u64,
-                inode: root.inode,
-            },
-        )?;
-    }
-    let mut add = |pid: i32, tid: i32, set: u32, root: u32| -> Result<(), Error> {
-        let is_member = processes.members.binary_search_by_key(&pid, |member| member.pid).is_ok();
-        // 0: it has no number in the caller's PID namespace.
-        if is_member && tid != 0 {
-            push(&mut told.threads, Thread { pid, tid, set: set.checked_sub(1), root: root.checked_sub(1) })?;
-        }
-        Ok(())
-    };
-    for bytes in array[layout.processes()].chunks_exact(layout.process_size()).take(header.count as usize) {
-        if let Some((process, details)) = Process::parse(bytes).zip(Details::parse(&bytes[Process::SIZE..])) {
-            add(process.pid as i32, process.pid as i32, details.set, details.root)?;
-        }
-    }
-    for thread in records(array, layout.threads(), header.thread_count as usize, tables::Thread::parse) {
-        add(thread.pid, thread.tid, thread.set, thread.root)?;
-    }
-    told.sort()?;
-    Ok(told)
-}
-
-/// What is known about a record of a nonuser namespace.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Known {
-    /// Its index in `Nonusers`.
-    At(u32),
-    Ended,
-    /// It is a PID namespace, and its parent was not found: none that is told is in that.
-    Unresolved,
-}
-
-fn record_nonusers(
-    array: &[u8],
-    layout: Layout,
-    has_ids: bool,
-    processes: &Processes,
-    nonusers: &mut Nonusers,
-) -> Result<Vec<Known>, Error> {
-    let count = header(array)?.nonuser_count as usize;
-    let all = || records(array, layout.nonusers(), count, tables::Nonuser::parse);
-    // By generation.
-    let mut indices: IntMap<u64, u32> = IntMap::default();
-    indices.try_reserve(count)?;
-    indices.extend((0..).zip(all()).map(|(index, record)| (record.generation, index)));
-    let mut known = reserved(count)?;
-    for record in all() {
-        let owner = match record.owner.checked_sub(1) {
-            Some(owner) => processes.users.get(owner as usize).copied().flatten(),
-            None => None,
-        };
-        let namespace_type = NamespaceType::ALL.into_iter().find(|known| *known as u32 == record.kind);
-        known.push(match (namespace_type, owner) {
-            _ if record.parent != 0 && !indices.contains_key(&record.parent) => Known::Unresolved,
-            (Some(namespace_type), Some(owner)) if record.inode != 0 => {
-                let (inode, id) = (record.inode.into(), if has_ids { record.generation } else { 0 });
-                let seen = Nonuser { namespace_type, inode, id, owner: Some(owner), parent: None };
-                Known::At(nonusers.record_observed(seen)?)
-            }
-            _ => Known::Ended, // so has its owner
-        });
-    }
-    for (record, child) in all().zip(&known) {
-        let parent = indices.get(&record.parent).map(|&parent| known[parent as usize]);
-        if let (Known::At(child), Some(Known::At(parent))) = (*child, parent) {
-            nonusers.set_parent(child, parent);
-        }
-    }
-    Ok(known)
-}
-
 /// Adds a `comm`, which ends with its first NUL byte.
 fn add_name(text: &mut Text, details: &Details) -> Result<TextRef, Error> {
     let name = [details.name_0.to_ne_bytes(), details.name_1.to_ne_bytes()];
@@ -205,16 +133,16 @@ fn add_name(text: &mut Text, details: &Details) -> Result<TextRef, Error> {
 fn records<R>(
     array: &[u8],
     part: Range<usize>,
-    count: usize,
+    count: u64,
     parse: impl Fn(&[u8]) -> Option<R>,
 ) -> impl Iterator<Item = R> {
-    array[part].chunks_exact(size_of::<R>()).take(count).filter_map(parse)
+    array[part].chunks_exact(size_of::<R>()).take(count as usize).filter_map(parse)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::bpf::tables::Slot;
+    use crate::observe::bpf::caches::{RootSlot, SetSlot, Slot};
 
     /// Processes out of order, one PID twice, one without a namespace; and a namespace that has ended.
     #[test]
@@ -253,10 +181,10 @@ mod tests {
     /// Fields have the same locations on 32-bit machines as in the programs.
     #[test]
     fn records_have_no_hidden_padding() {
-        assert_eq!((Header::SIZE, Slot::SIZE), (88, 16));
+        assert_eq!((Header::SIZE, Slot::SIZE), (96, 16));
         assert_eq!((Process::SIZE, Details::SIZE, Namespace::SIZE), (8, 24, 24));
-        assert_eq!((Descriptor::SIZE, tables::Thread::SIZE, tables::Set::SIZE), (12, 16, 36));
-        assert_eq!((tables::SetSlot::SIZE, tables::Nonuser::SIZE), (80, 32));
-        assert_eq!((tables::Root::SIZE, tables::RootSlot::SIZE), (24, 32));
+        assert_eq!((Descriptor::SIZE, Thread::SIZE, Set::SIZE), (32, 16, 36));
+        assert_eq!((SetSlot::SIZE, Nonuser::SIZE), (80, 32));
+        assert_eq!((Root::SIZE, RootSlot::SIZE), (24, 32));
     }
 }

@@ -12,8 +12,9 @@
 //! | R6  | `ARRAY`                | the address of the shared array                                               |
 //! | R7  | `TASK`                 | `struct task_struct *`                                                        |
 //! | R8  | `NUMBER`, `GENERATION` | a PID, TID or descriptor; then the generation of a namespace                  |
+//! |     | `INODE`, `REASON`      | in the program for descriptors: `struct inode *`; then why there is a record  |
 //! | R9  | `CRED`, `NS`           | `struct cred *`, then a namespace                                             |
-//! |     | `FILE`, `DESCRIPTOR`   | in the program for descriptors: `struct file *`, then the record              |
+//! |     | `FILE`, `DESCRIPTOR`   | in the programs for descriptors: `struct file *`, then the record             |
 //! |     | `OWN_PID`              | before these: `struct pid *` of the caller                                    |
 //! | R10 | `FP`                   | the frame pointer                                                             |
 //!
@@ -30,6 +31,8 @@ pub const ARRAY: Register = R6;
 pub const TASK: Register = R7;
 pub const NUMBER: Register = R8;
 pub const GENERATION: Register = R8;
+pub const INODE: Register = R8;
+pub const REASON: Register = R8;
 pub const CRED: Register = R9;
 pub const NS: Register = R9;
 pub const FILE: Register = R9;
@@ -52,6 +55,9 @@ pub mod stack {
     pub const PREFETCHED_TASK: Location = Location::new(-64, Size::DW, "prefetched.task");
     pub const PREFETCHED_PID: Location = Location::new(-72, Size::DW, "prefetched.pid");
     pub const PREFETCHED_CRED: Location = Location::new(-80, Size::DW, "prefetched.cred");
+
+    // In the programs for processes.
+
     /// The record that is written, over other records and calls.
     pub const RECORD: Location = Location::new(-96, Size::DW, "record");
     /// `struct nsproxy *`
@@ -70,4 +76,19 @@ pub mod stack {
     pub const UTS: Location = Location::new(-160, Size::DW, "uts");
     pub const PID_FOR_CHILDREN: Location = Location::new(-168, Size::DW, "pid_for_children");
     pub const TIME_FOR_CHILDREN: Location = Location::new(-176, Size::DW, "time_for_children");
+
+    // In the programs for descriptors, at the same place.
+
+    /// The descriptor that the program visits: its number, FILE, and its socket.
+    pub const DESCRIPTOR_NUMBER: Location = Location::new(-88, Size::DW, "number");
+    pub const FILE: Location = Location::new(-96, Size::DW, "file");
+    pub const SOCK: Location = Location::new(-104, Size::DW, "sock");
+    /// The namespace that is recorded, over calls: `struct ns_common *` or `struct user_namespace *`.
+    pub const TARGET: Location = Location::new(-112, Size::DW, "target");
+    /// `struct ns_common *`: the parent of that; 0: none to record.
+    pub const PARENT: Location = Location::new(-120, Size::DW, "parent");
+    /// The field that receives the index of a nonuser namespace, over calls.
+    pub const NONUSER_LINK: Location = Location::new(-128, Size::DW, "nonuser_link");
+    /// `struct bpf_iter_num`: 8 bytes.
+    pub const NONUSER_NUMBERS: Location = Location::new(-136, Size::DW, "&nonuser_numbers");
 }

@@ -20,10 +20,11 @@
 //! ```
 
 use super::assembler::{FP, Label, Location, R0, R1, R2, R5, R8, R9, Register, Size};
+use super::caches::RootSlot;
 use super::program::Builder;
 use super::registers::{INDEX, RECORD, SLOT, TASK, stack};
 use super::schema::{btf_type, member};
-use super::tables::{Header, Root, RootSlot, Thread};
+use super::tables::{Header, Root, Thread};
 
 /// As the member `root` of a thread, from the member `set`.
 const ROOT: Location = Location::new(Thread::root.offset - Thread::set.offset, Size::W, "holder->root");

@@ -229,7 +229,7 @@ macro_rules! record {
     ) => {
         $(#[$comment])*
         #[repr(C)]
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
         pub struct $record {
             $($(#[$about])* pub $field: $kind,)+
         }

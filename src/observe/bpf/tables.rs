@@ -17,6 +17,7 @@ kernel_structs! {
         nsproxy: *nsproxy,
         fs: *fs_struct,
         thread_pid: *pid,
+        files: u64,
         real_cred: *cred,
         signal: *signal_struct,
     }
@@ -37,6 +38,7 @@ kernel_structs! {
         parent: *user_namespace,
         level: u32,
         owner: u32, // kuid_t
+        ns: ns_common,
         ns.inum: u32,
         ns.ns_id: u64, // Linux 6.18
     }
@@ -56,6 +58,7 @@ kernel_structs! {
     /// include/linux/uts_namespace.h, before include/linux/utsname.h
     struct uts_namespace {
         user_ns: *user_namespace,
+        ns: ns_common,
         ns.inum: u32,
         ns.ns_id: u64,
     }
@@ -63,6 +66,7 @@ kernel_structs! {
     /// include/linux/ipc_namespace.h
     struct ipc_namespace {
         user_ns: *user_namespace,
+        ns: ns_common,
         ns.inum: u32,
         ns.ns_id: u64,
     }
@@ -70,6 +74,7 @@ kernel_structs! {
     /// fs/mount.h
     struct mnt_namespace {
         user_ns: *user_namespace,
+        ns: ns_common,
         ns.inum: u32,
         ns.ns_id: u64,
     }
@@ -79,6 +84,7 @@ kernel_structs! {
         parent: *pid_namespace,
         level: u32,
         user_ns: *user_namespace,
+        ns: ns_common,
         ns.inum: u32,
         ns.ns_id: u64,
     }
@@ -86,6 +92,7 @@ kernel_structs! {
     /// include/net/net_namespace.h
     struct net {
         user_ns: *user_namespace,
+        ns: ns_common,
         ns.inum: u32,
         ns.ns_id: u64,
     }
@@ -93,6 +100,7 @@ kernel_structs! {
     /// include/linux/time_namespace.h
     struct time_namespace {
         user_ns: *user_namespace,
+        ns: ns_common,
         ns.inum: u32,
         ns.ns_id: u64,
     }
@@ -100,6 +108,7 @@ kernel_structs! {
     /// include/linux/cgroup_namespace.h, before include/linux/cgroup.h
     struct cgroup_namespace {
         user_ns: *user_namespace,
+        ns: ns_common,
         ns.inum: u32,
         ns.ns_id: u64,
     }
@@ -125,6 +134,8 @@ kernel_structs! {
     struct dentry {
         d_inode: *inode,
         d_sb: *super_block,
+        d_name.len: u32,
+        d_name.name: u64,
     }
 
     /// include/linux/pid.h: the numbers of a process or thread.
@@ -140,21 +151,52 @@ kernel_structs! {
         ns: *pid_namespace,
     }
 
+    /// include/linux/ns_common.h, before Linux 6.18 also include/linux/proc_ns.h: the common part of all namespaces.
+    struct ns_common {
+        inum: u32,
+        ns_id: u64, // Linux 6.18
+        ns_type: u32, // Linux 6.18
+        ops: *proc_ns_operations,
+    }
+
+    /// include/linux/proc_ns.h
+    struct proc_ns_operations {
+        type: u32, // until ns_common.ns_type took its place
+    }
+
     /// include/linux/fs.h
     struct file {
         f_inode: *inode,
+        f_cred: *cred,
+        f_path.dentry: *dentry,
+        private_data: u64,
     }
 
     /// include/linux/fs.h
     struct inode {
         i_sb: *super_block,
         i_ino: u64,
+        i_rdev: u32,
+        i_private: u64,
     }
 
     /// include/linux/fs.h, from Linux 6.19 on include/linux/fs/super_types.h
     struct super_block {
         s_magic: u64,
         s_dev: u32, // dev_t
+        s_user_ns: *user_namespace,
+    }
+
+    /// include/net/sock.h: a socket and its inode.
+    struct socket_alloc {
+        socket.sk: *sock,
+        vfs_inode: inode,
+    }
+
+    /// include/net/sock.h
+    struct sock {
+        __sk_common.skc_net: *net, // possible_net_t
+        sk_peer_cred: *cred,
     }
 }
 
@@ -180,15 +222,16 @@ kernel_functions! {
 record! {
     /// The beginning of the shared array.
     pub struct Header {
-        /// The number of processes, or of descriptors. It counts those that did not fit, too.
+        /// The number of processes. It counts those that did not fit, too.
         count: u64,
         /// The number of user namespaces. It counts those that did not fit, too.
         namespace_count: u64,
-        /// The same of nonuser namespaces, sets of them, threads and root directories.
+        /// The same of nonuser namespaces, sets of them, threads, root directories and descriptors.
         nonuser_count: u64,
         set_count: u64,
         thread_count: u64,
         root_count: u64,
+        descriptor_count: u64,
         /// A pointer that becomes a number, while the program runs.
         scratch: u64,
         /// Where the fields `set` and `root` of the current thread are, from the beginning of the array.
@@ -199,16 +242,6 @@ record! {
         own_pid_namespace: u64,
         /// Not 0: a process has more unknown ancestors than the program follows.
         is_cut_off: u64,
-    }
-}
-
-record! {
-    /// A slot of the namespace cache: the user namespace that the program found last, of those that share the slot.
-    pub struct Slot {
-        generation: u64,
-        /// The index of the record, plus 1.
-        index: u32,
-        padding: u32,
     }
 }
 
@@ -260,52 +293,6 @@ record! {
 }
 
 record! {
-    /// A slot of the cache of sets: the addresses of the namespaces, while the program runs.
-    pub struct SetSlot {
-        cgroup: u64,
-        ipc: u64,
-        mnt: u64,
-        net: u64,
-        pid: u64,
-        time: u64,
-        uts: u64,
-        pid_for_children: u64,
-        time_for_children: u64,
-        /// The index of the record, plus 1.
-        index: u32,
-        padding: u32,
-    }
-}
-
-record! {
-    /// A nonuser namespace.
-    pub struct Nonuser {
-        /// As in `Namespace`. In a kernel without ids: inode number, level of a PID namespace, and kind.
-        generation: u64,
-        /// The generation of the parent of a PID namespace; 0: none, or outside of the caller's.
-        parent: u64,
-        inode: u32,
-        /// `NamespaceType`
-        kind: u32,
-        /// The index of the user namespace that owns it, plus 1.
-        owner: u32,
-        padding: u32,
-    }
-}
-
-record! {
-    /// A namespace of the set that is recorded. What the fields mean is as in `Nonuser`.
-    pub struct Link {
-        generation: u64,
-        parent: u64,
-        /// `struct user_namespace *`, while the program runs.
-        owner: u64,
-        inode: u32,
-        kind: u32,
-    }
-}
-
-record! {
     /// A root directory in a mount namespace.
     pub struct Root {
         inode: u64,
@@ -313,18 +300,6 @@ record! {
         mount: u32,
         /// Whether it is the root of the mount.
         is_top: u32,
-        padding: u32,
-    }
-}
-
-record! {
-    /// A slot of the cache of root directories: addresses, while the program runs.
-    pub struct RootSlot {
-        namespace: u64,
-        mount: u64,
-        directory: u64,
-        /// The index of the record, plus 1.
-        index: u32,
         padding: u32,
     }
 }
@@ -344,11 +319,35 @@ record! {
 }
 
 record! {
-    /// A descriptor of a namespace or socket.
+    /// A nonuser namespace.
+    pub struct Nonuser {
+        /// As in `Namespace`. In a kernel without ids: inode number and type; for threads also the level of a PID namespace.
+        generation: u64,
+        /// The generation of the parent of a PID namespace; 0: none, or outside of the caller's.
+        parent: u64,
+        inode: u32,
+        /// A flag `CLONE_NEW…`.
+        flag: u32,
+        /// The index of the user namespace that owns it, plus 1.
+        owner: u32,
+        padding: u32,
+    }
+}
+
+record! {
+    /// A file in a descriptor table that keeps a namespace, or that has to be read through procfs. A copied field starts at
+    /// the `task_struct`.
     pub struct Descriptor {
+        /// `struct files_struct *`: which threads of a process share a table.
+        table: u64 = task_struct.files,
         pid: i32,
         /// The thread with the descriptor table: the thread-group leader, or a thread with a table of its own.
         tid: i32,
         number: i32,
+        /// A `Reason`.
+        reason: u32,
+        /// The index of the user or nonuser namespace, plus 1; 0: none.
+        user: u32,
+        nonuser: u32,
     }
 }

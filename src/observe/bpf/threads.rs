@@ -38,14 +38,14 @@
 //! }
 //!
 //! u32 record_nonuser(ns) {
-//!     generation = ns->ns.ns_id;                          // before 6.18: kind << 56 | level << 32 | ns->ns.inum
+//!     generation = ns->ns.ns_id;                          // before 6.18: (u64)(type | level) << 32 | ns->ns.inum
 //!     slot = &array->nonuser_slots[generation & (SLOTS - 1)];
 //!     if (slot->generation != generation) {
 //!         record = append(nonusers);
 //!         slot->index = index;
 //!         record->generation = slot->generation = generation;
 //!         record->inode = ns->ns.inum;
-//!         record->kind = kind;
+//!         record->flag = type;
 //!         record->parent = generation_of(ns->parent);     // of a PID namespace; not of the caller's
 //!         link = &record->owner;
 //!         record_namespaces(ns->user_ns);                 // chain.rs
@@ -55,12 +55,13 @@
 //! ```
 
 use super::assembler::{FP, Label, Location, R0, R1, R2, R3, Register, Size};
+use super::caches::{Link as Row, SetSlot, Slot};
 use super::kernel::UPID_SIZE;
 use super::layout::{self, Threads, slots};
 use super::program::Builder;
 use super::registers::{ARRAY, GENERATION, INDEX, LINK, NS, NUMBER, RECORD, SLOT, TASK, stack};
 use super::schema::{Step, btf_type, member};
-use super::tables::{Function, Header, Link as Row, Nonuser, Set, SetSlot, Slot, Thread};
+use super::tables::{Function, Header, Nonuser, Set, Thread};
 use crate::facts::NamespaceType;
 
 /// A nonuser namespace of a thread.
@@ -271,8 +272,8 @@ impl Builder<'_> {
                 self.mov(R1, 0);
             }
             self.stx(ROW + Row::inode, R1);
-            self.mov(R1, link.kind as i32);
-            self.stx(ROW + Row::kind, R1);
+            self.mov(R1, link.kind.clone_flag());
+            self.stx(ROW + Row::flag, R1);
             self.mov(R1, 0);
             self.stx(ROW + Row::parent, R1);
             if has_kind && link.kind == NamespaceType::Pid {
@@ -333,8 +334,7 @@ impl Builder<'_> {
         self.ldx(R1, ROW + Row::inode);
         self.jeq(R1, 0, next);
         self.ldx(GENERATION, ROW + Row::generation);
-        self.mov(SLOT, GENERATION);
-        self.find_slot_of(SLOT, layout.nonusers, Slot::SIZE, layout.nonuser_slots().start);
+        self.find_slot_of_nonuser();
         self.ldx(R2, SLOT + Slot::generation);
         self.jne(R2, GENERATION, unknown);
         self.ldx(INDEX, SLOT + Slot::index);
@@ -348,7 +348,7 @@ impl Builder<'_> {
         self.ldx(R1, FP + stack::FIELD);
         self.stx(R1 + FIELD, INDEX);
         self.stx(RECORD + Nonuser::generation, GENERATION);
-        for (from, to) in [(Row::parent, Nonuser::parent), (Row::inode, Nonuser::inode), (Row::kind, Nonuser::kind)] {
+        for (from, to) in [(Row::parent, Nonuser::parent), (Row::inode, Nonuser::inode), (Row::flag, Nonuser::flag)] {
             self.ldx(R1, ROW + from);
             self.stx(RECORD + to, R1);
         }
@@ -366,7 +366,7 @@ impl Builder<'_> {
         if self.kernel().has(link.id) {
             return self.read(to, ns, link.id);
         }
-        self.mov(to, (link.kind as i32) << 24);
+        self.mov(to, link.kind.clone_flag());
         if link.kind == NamespaceType::Pid {
             self.read(R0, ns, member!(pid_namespace.level));
             self.or(to, R0);

@@ -7,7 +7,7 @@ use super::tables::{Table, Tables};
 use super::threads::{Entry, Thread, open_directory};
 use crate::error::Error;
 use crate::facts::{Gap, Holder, NamespaceType, Target, parse_link};
-use crate::observe::Context;
+use crate::observe::{Context, Procfs};
 use crate::sys::dir::Directory;
 use crate::sys::file::{self, Fd};
 use crate::sys::{Errno, nsfs};
@@ -24,6 +24,9 @@ pub struct Descriptors {
     tables: Tables,
     /// The descriptors of the current process, if its tables cannot be told apart.
     repeated: Repeated,
+    /// How many descriptors were read of the current process, and whether some were gone that were listed.
+    count: usize,
+    are_some_gone: bool,
     /// For reading directories.
     buffer: Vec<u8>,
 }
@@ -42,11 +45,12 @@ pub type Visit<'v> = dyn FnMut(&mut Context, &Thread, Entry) -> Result<(), Error
 impl Descriptors {
     pub fn new(candidates: Option<Vec<Candidate>>, same_pids: bool) -> Descriptors {
         let (tables, repeated) = (Tables::new(same_pids), Repeated::default());
-        Descriptors { candidates, tables, repeated, buffer: Vec::new() }
+        Descriptors { candidates, tables, repeated, count: 0, are_some_gone: false, buffer: Vec::new() }
     }
 
     /// Begins with another process.
     pub fn enter_process(&mut self, context: &Context) {
+        (self.count, self.are_some_gone) = (0, false);
         self.tables.clear();
         self.repeated.clear(context.facts().holds.len());
     }
@@ -78,6 +82,16 @@ impl Descriptors {
         Ok(is_shown)
     }
 
+    /// Whether the table that was read of a process with one thread may be that of a thread that exited meanwhile.
+    pub fn may_be_incomplete(&self, procfs: &Procfs, leader: &Thread) -> bool {
+        let is_empty = self.candidates.is_none() && self.count == 0;
+        // A thread that exits loses its root directory after its descriptors. The size of the directory is the number of
+        // descriptors (Linux 6.2).
+        let has_exited = || procfs.status_at(&leader.directory, c"root").is_err_and(Errno::is_gone);
+        let has_any = || procfs.status_at(&leader.directory, c"fd").is_ok_and(|table| table.size > 0);
+        self.are_some_gone || (is_empty && (has_exited() || has_any()))
+    }
+
     /// The range of a thread's descriptors in `candidates`.
     fn candidates_of(&self, thread: &Thread) -> Option<Range<usize>> {
         let key = |descriptor: &Candidate| (descriptor.pid, descriptor.tid);
@@ -100,8 +114,15 @@ impl Descriptors {
             Answer::Refused(_) => return Ok(false),
         };
         let mut read = |number| {
-            let may_read = context.limits.descriptors.take();
-            Ok::<_, Error>(may_read && read_descriptor(context, thread, &table, number, may_be_repeated, visit)?)
+            if !context.limits.descriptors.take() {
+                return Ok(false);
+            }
+            match read_descriptor(context, thread, &table, number, may_be_repeated, visit)? {
+                Answer::Is(()) => self.count += 1,
+                Answer::Gone => self.are_some_gone = true,
+                Answer::Refused(_) => return Ok(false),
+            }
+            Ok::<_, Error>(true)
         };
         if let Some((candidates, range)) = self.candidates.as_ref().zip(candidates) {
             for descriptor in &candidates[range] {
@@ -126,7 +147,7 @@ impl Descriptors {
     }
 }
 
-/// Visits a descriptor; false if the kernel refuses to show it.
+/// Visits a descriptor.
 fn read_descriptor(
     context: &mut Context,
     thread: &Thread,
@@ -134,7 +155,7 @@ fn read_descriptor(
     number: i32,
     may_be_repeated: bool,
     visit: &mut Visit,
-) -> Result<bool, Error> {
+) -> Result<Answer<()>, Error> {
     let name = ShortPath::new(format_args!("{number}"));
     let mut text = [0; 48];
     let procfs = context.procfs;
@@ -142,10 +163,10 @@ fn read_descriptor(
     match Answer::settle(read)? {
         Answer::Is(length) => {
             let entry = Entry { number, link: &text[..length], may_be_repeated, table };
-            visit(context, thread, entry).map(|()| true)
+            visit(context, thread, entry).map(Answer::Is)
         }
-        Answer::Gone => Ok(true),
-        Answer::Refused(_) => Ok(false),
+        Answer::Gone => Ok(Answer::Gone),
+        Answer::Refused(errno) => Ok(Answer::Refused(errno)),
     }
 }
 

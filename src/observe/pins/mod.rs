@@ -5,7 +5,9 @@ mod devices;
 mod kernel_threads;
 mod links;
 mod lookup;
+mod mount_namespaces;
 mod mounts;
+mod opener;
 mod overmounts;
 mod repeated;
 mod rest;
@@ -16,17 +18,18 @@ mod tables;
 mod threads;
 mod told;
 mod view;
+mod watches;
 
 use super::answer::Answer;
 use super::told::Told;
 use super::visits::{self, Visits};
-use super::{Context, Procfs, bpf};
+use super::{Context, Procfs, bpf, listed};
 use crate::error::Error;
-use crate::facts::{Gap, Holder, NamespaceType, Source, Target, parse_socket_link};
+use crate::facts::{EmptySource, Gap, Holder, Source, parse_socket_link};
 use crate::options::Wanted;
 use crate::sys::dir::Directory;
 use crate::sys::file::{self, Fd};
-use crate::util::arrays::{push, reserved, zeros};
+use crate::util::arrays::{push, reserved};
 use crate::util::parse;
 use descriptors::{Descriptors, Kind};
 use devices::{Devices, TUN};
@@ -34,6 +37,10 @@ use links::Links;
 use mounts::Mounts;
 use sockets::Sockets;
 use threads::{Entry, Thread, open_directory};
+use watches::Watches;
+
+/// So often a process is visited whose threads call execve(2) or end meanwhile.
+const MOST_VISITS: usize = 4;
 
 /// The parts of a process that could not be read.
 #[derive(Clone, Copy, Default)]
@@ -49,6 +56,7 @@ struct Search<'c, 'p> {
     sockets: Sockets,
     devices: Devices,
     mounts: Mounts,
+    watches: Watches,
     /// What need not be read.
     told: Told,
     /// The processes to visit.
@@ -67,8 +75,8 @@ struct Search<'c, 'p> {
 pub fn find(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
     let same_pids = context.pid_namespaces.are_equal();
     let by_bpf = context.facts().source != Source::Procfs;
-    // All descriptors are read if BPF cannot tell which are of namespaces.
-    let candidates = (by_bpf && wanted.pinned).then(|| bpf::find_descriptors(context, wanted.sockets).ok());
+    // All descriptors are read if BPF cannot tell what they are.
+    let candidates = if by_bpf && wanted.pinned { bpf::record_descriptors(context, wanted.sockets)? } else { None };
     let told = context.told.take().unwrap_or_default();
     told::record(context, &told)?;
     if !wanted.pinned && told.is_complete() {
@@ -82,10 +90,11 @@ pub fn find(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
     let mut search = Search {
         context,
         wanted,
-        descriptors: Descriptors::new(candidates.flatten(), same_pids),
+        descriptors: Descriptors::new(candidates, same_pids),
         sockets: Sockets::new(same_pids),
         devices: Devices::default(),
         mounts: Mounts::default(),
+        watches: Watches::default(),
         told,
         pids,
         unread: Vec::new(),
@@ -113,7 +122,6 @@ impl Visits for Search<'_, '_> {
     fn visit(&mut self, index: usize) -> Result<(), Error> {
         match self.pids[index] {
             pid if self.context.stuck.contains(&pid) => self.miss(pid),
-            pid if self.told.is_of(pid) => self.visit_told(pid),
             pid => self.visit_process(pid),
         }
     }
@@ -126,27 +134,69 @@ impl Visits for Search<'_, '_> {
 impl Search<'_, '_> {
     /// Visits the threads of a process, unless it has ended.
     fn visit_process(&mut self, pid: i32) -> Result<(), Error> {
+        let start = self.context.facts().holds.len();
+        let is_told = self.told.is_of(pid);
+        for attempt in 1..=MOST_VISITS {
+            let is_last = attempt == MOST_VISITS;
+            let is_settled = if is_told { self.visit_told(pid, is_last)? } else { self.visit_once(pid, is_last)? };
+            if is_settled {
+                return Ok(());
+            }
+            self.forget(pid, start);
+        }
+        self.miss(pid)
+    }
+
+    /// Forgets what a visit found, from this hold on; but not mounts, which other processes have, too.
+    fn forget(&mut self, pid: i32, start: usize) {
+        let holds = &mut self.context.facts_mut().holds;
+        let mut kept = start;
+        for index in start..holds.len() {
+            if matches!(holds[index].holder, Holder::Mount { .. }) {
+                holds[kept] = holds[index];
+                kept += 1;
+            }
+        }
+        holds.truncate(kept);
+        self.sockets.forget(pid);
+    }
+
+    /// False if a thread may have called execve(2) meanwhile. That thread takes the place of the thread-group leader, which
+    /// can have been read after it had ended, and the thread not at all.
+    fn visit_once(&mut self, pid: i32, is_last: bool) -> Result<bool, Error> {
         let leader = match Thread::leader(self.context.procfs, pid)? {
             Answer::Is(leader) => leader,
-            Answer::Gone => return self.miss_hidden(pid),
-            Answer::Refused(_) => return self.miss(pid),
+            Answer::Gone => return self.miss_hidden(pid).map(|()| true),
+            Answer::Refused(_) => return self.miss(pid).map(|()| true),
         };
         self.descriptors.enter_process(self.context);
+        let is_alone = self.wanted.pinned && leader.is_only_one(self.context.procfs);
         let links = links::read(self.context, &leader, &Links::default())?;
         if links.is_empty() && file::status(&leader.directory).is_err() {
-            return self.miss_hidden(pid);
+            return self.miss_hidden(pid).map(|()| true);
         }
         // Without pins the leader stands for all threads, as long as it lives.
-        if !self.wanted.pinned && !links.is_of_exited_thread() {
-            return Ok(());
+        let has_exited = links.is_of_exited_thread();
+        if !self.wanted.pinned && !has_exited {
+            return Ok(true);
         }
         let mut missed = Missed::default();
         self.read_thread(&leader, &links, &mut missed)?;
-        if !leader.is_only_one(self.context.procfs) {
-            self.visit_threads(&leader, Some(&links), &mut missed)?;
+        let is_settled = match is_alone {
+            // A process can also close descriptors all the time.
+            true => !has_exited && (is_last || !self.descriptors.may_be_incomplete(self.context.procfs, &leader)),
+            false => self.visit_threads(&leader, &mut missed, |search, thread, missed| {
+                let own = links::read(search.context, thread, &links)?;
+                search.read_thread(thread, &own, missed)
+            })?,
+        };
+        if !is_settled && leader.is_alive(self.context.procfs) {
+            return Ok(false);
         }
-        self.count_missed(missed);
-        Ok(())
+        if self.wanted.pinned {
+            self.count_missed(missed);
+        }
+        Ok(true)
     }
 
     fn count_missed(&mut self, missed: Missed) {
@@ -173,17 +223,23 @@ impl Search<'_, '_> {
         Ok(())
     }
 
-    /// Visits the threads of a process. Without `links`, those of the leader, only their descriptors are read.
-    fn visit_threads(&mut self, leader: &Thread, links: Option<&Links>, missed: &mut Missed) -> Result<(), Error> {
+    /// Reads the threads besides the leader. False if all have ended that were there at first.
+    fn visit_threads(
+        &mut self,
+        leader: &Thread,
+        missed: &mut Missed,
+        read: impl Fn(&mut Self, &Thread, &mut Missed) -> Result<(), Error>,
+    ) -> Result<bool, Error> {
         let tasks = match open_directory(self.context.procfs, &leader.directory, c"task")? {
             Answer::Is(tasks) => tasks,
-            Answer::Gone => return Ok(()),
+            Answer::Gone => return Ok(true),
             Answer::Refused(_) => {
                 self.miss_thread(leader.pid, missed);
-                return Ok(());
+                return Ok(true);
             }
         };
         self.list_threads(&tasks, leader.pid, missed)?;
+        let mut last = None;
         for index in 0..self.tids.len() {
             let tid = self.tids[index];
             if tid == leader.pid {
@@ -191,7 +247,7 @@ impl Search<'_, '_> {
             }
             if !self.context.limits.threads.take() {
                 self.miss_thread(leader.pid, missed);
-                return Ok(());
+                return Ok(true);
             }
             let thread = match Thread::in_directory(self.context.procfs, &tasks, leader.pid, tid)? {
                 Answer::Is(thread) => thread,
@@ -201,15 +257,10 @@ impl Search<'_, '_> {
                     continue;
                 }
             };
-            match links {
-                Some(links) => {
-                    let own = links::read(self.context, &thread, links)?;
-                    self.read_thread(&thread, &own, missed)?;
-                }
-                None => self.read_descriptors(&thread, missed)?,
-            }
+            read(self, &thread, missed)?;
+            last = Some(thread);
         }
-        Ok(())
+        Ok(last.is_some_and(|thread| thread.is_alive(self.context.procfs)))
     }
 
     fn list_threads(&mut self, tasks: &Fd, pid: i32, missed: &mut Missed) -> Result<(), Error> {
@@ -250,12 +301,15 @@ impl Search<'_, '_> {
     }
 
     fn read_descriptors(&mut self, thread: &Thread, missed: &mut Missed) -> Result<(), Error> {
-        let Search { sockets, devices, wanted, .. } = self;
+        let Search { sockets, devices, watches, wanted, .. } = self;
         let mut visit = |context: &mut Context, thread: &Thread, entry: Entry| match descriptors::record(
             context, thread, &entry,
         )? {
             Kind::Namespace => Ok(()),
-            Kind::Other(device) => read_other(context, sockets, devices, wanted.sockets, thread, &entry, device),
+            Kind::Other(device) => {
+                watches.note(thread, entry.number, entry.link)?;
+                read_other(context, sockets, devices, wanted.sockets, thread, &entry, device)
+            }
         };
         missed.descriptors |= !self.descriptors.read(self.context, thread, &mut visit)?;
         Ok(())
@@ -277,14 +331,19 @@ impl Search<'_, '_> {
             return Ok(());
         }
         self.count_unread()?;
-        let Search { context, mounts, sockets, .. } = self;
+        let Search { context, mut mounts, sockets, watches, .. } = self;
         sockets.finish(context)?;
+        context.found_empty_by(EmptySource::Pins);
+        let listed = listed::find(context)?;
+        mount_namespaces::find(context, &mut |context, namespace, nonuser| {
+            mounts.read_empty(context, namespace, nonuser)
+        })?;
         mounts.finish(context)?;
+        watches.find(context, &listed)?;
+        listed::explain(context, &listed)?;
         let unreadable = context.facts().gaps.count(Gap::Unreadable);
         context.miss(Gap::Descriptors, unreadable);
         context.miss(Gap::Mounts, unreadable);
-        let empty = empty_mount_namespaces(context)?;
-        context.miss(Gap::MountNamespaces, empty);
         Ok(())
     }
 }
@@ -316,17 +375,4 @@ fn read_other(
         }
         _ => Ok(()),
     }
-}
-
-/// The number of mount namespaces without a member.
-fn empty_mount_namespaces(context: &Context) -> Result<usize, Error> {
-    let nonusers = context.nonusers.entries();
-    let mut has_member: Vec<bool> = zeros(nonusers.len())?;
-    for hold in &context.facts().holds {
-        if let (Target::Nonuser(index), Holder::Member { .. }) = (hold.target, hold.holder) {
-            has_member[index as usize] = true;
-        }
-    }
-    let all = nonusers.iter().zip(has_member);
-    Ok(all.filter(|(nonuser, has_member)| nonuser.namespace_type == NamespaceType::Mnt && !has_member).count())
 }

@@ -2,24 +2,25 @@
 
 use super::super::answer::Answer;
 use super::kernel_threads;
-use super::lookup::{Effort, Lookup};
-use super::overmounts::{self, Overmounts};
+use super::lookup::Effort;
+use super::opener::{Opener, Seen, hold, record};
 use super::roots::Roots;
 use super::threads::{Opened, Thread, open_view};
-use super::view::{KnownMounts, Mount, Reader, View};
+use super::view::{KnownMounts, Reader, View};
 use crate::error::Error;
-use crate::facts::{Gap, Holder, NamespaceType, Target};
+use crate::facts::{Gap, NamespaceType};
 use crate::observe::Context;
 use crate::observe::told::Root;
 use crate::sys::file::{self, Fd, Place};
 use crate::sys::{Errno, if_any};
-use crate::util::arrays::{Groups, index, push};
+use crate::util::arrays::{Groups, index, push, reserved};
 use crate::util::hash::IntMap;
 
 /// So many directories are climbed to leave a chroot(2).
 const MOST_LEVELS: usize = 1000;
 
 /// The mounts met so far.
+#[derive(Default)]
 pub struct Mounts {
     /// The views that need not be read again, by mount namespace and root directory.
     views: IntMap<(u64, Place), u32>,
@@ -35,9 +36,7 @@ pub struct Mounts {
     unopened: Vec<Seen>,
     /// The number of threads that blocked those who opened their mount namespace.
     stuck: usize,
-    lookup: Lookup,
-    /// For mounts of namespaces that need not be opened: whether they are overmounted.
-    second_lookup: Lookup,
+    opener: Opener,
     reader: Reader,
 }
 
@@ -65,38 +64,6 @@ struct Chroot {
     top: Option<Place>,
 }
 
-/// A mount in a view.
-#[derive(Clone, Copy)]
-struct Seen {
-    view: u32,
-    mount: Mount,
-    /// The process that showed it.
-    pid: i32,
-    /// The mount namespace.
-    namespace: Option<u32>,
-    /// Whether its path leads to another mount, as far as is known.
-    is_overmounted: bool,
-}
-
-impl Default for Mounts {
-    fn default() -> Mounts {
-        Mounts {
-            views: IntMap::default(),
-            roots: Roots::default(),
-            kinds: Vec::new(),
-            viewers: Vec::new(),
-            complete: IntMap::default(),
-            chroots: Vec::new(),
-            known: IntMap::default(),
-            unopened: Vec::new(),
-            stuck: 0,
-            lookup: Lookup::default(),
-            second_lookup: Lookup::brief(),
-            reader: Reader::default(),
-        }
-    }
-}
-
 impl Mounts {
     /// Reads the mounts that a thread sees, unless they are known from a thread with the same view. False if they could not
     /// be read.
@@ -117,7 +84,7 @@ impl Mounts {
             Answer::Gone => return Ok(true),
             Answer::Refused(_) => return Ok(false),
         };
-        match self.reader.read(context, &mut self.lookup, thread, &root, &self.known)? {
+        match self.reader.read(context, &mut self.opener.lookup, thread, &root, &self.known)? {
             // If the thread has ended meanwhile, the next one with this view shows the mounts.
             Answer::Is(_) if procfs.status_at(&thread.directory, c"root").is_err_and(Errno::is_gone) => Ok(true),
             Answer::Is(view) => self.record(context, thread, mount_namespace, &root, view),
@@ -184,8 +151,8 @@ impl Mounts {
         if known == Some(true) {
             return Ok(());
         }
-        let found = self.look(context, Effort::Quick, root, seen.mount);
-        seen.is_overmounted = self.is_overmounted(context, root, seen.mount, &found);
+        let found = self.opener.look(context, Effort::Quick, root, seen.mount);
+        seen.is_overmounted = self.opener.is_overmounted(context, &mut self.reader, root, seen.mount, &found);
         let target = record(context, seen.mount, found)?;
         let is_beyond = known.is_none() && self.known.len() >= context.limits.pins;
         let is_held = hold(context, target, &seen)?;
@@ -201,28 +168,31 @@ impl Mounts {
         Ok(())
     }
 
-    /// Opens (O_PATH) what is at the path of a mount, if nothing on the way can block.
-    fn look(&mut self, context: &Context, effort: Effort, root: &Fd, mount: Mount) -> Result<Fd, Errno> {
-        let path = context.facts().text.get(mount.path).to_bytes();
-        if path.is_empty() {
-            return Err(Errno(libc::ENAMETOOLONG));
+    /// Reads the mounts of a mount namespace without processes. False if they could not be read, or not all. `nonuser`: its
+    /// index.
+    pub fn read_empty(&mut self, context: &mut Context, namespace: &Fd, nonuser: u32) -> Result<bool, Error> {
+        let Some((root, mountinfo)) = if_any(self.opener.overmounts.enter(context, namespace))? else {
+            return Ok(false);
+        };
+        let Some(place) = if_any(context.procfs.place_of(&root))? else { return Ok(false) };
+        let (lookup, known) = (&mut self.opener.lookup, &self.known);
+        let read = self.reader.read_empty(context, lookup, namespace, (&root, &mountinfo), known)?;
+        let Answer::Is(View { is_whole, .. }) = read else { return Ok(false) };
+        drop(mountinfo);
+        // No thread shows this view later, so what is not at its path is opened now.
+        let view = index(self.kinds.len())?;
+        push(&mut self.kinds, Kind { root: place, is_whole, is_tried: true })?;
+        let first = self.unopened.len();
+        for index in 0..self.reader.mounts.len() {
+            let mount = self.reader.mounts[index];
+            let seen = Seen { view, mount, pid: 0, namespace: Some(nonuser), is_overmounted: false };
+            self.record_mount(context, &root, seen)?;
         }
-        match context.known(mount.namespace_type, mount.inode) {
-            None => self.lookup.find(effort, context.procfs.root(), root, path),
-            Some(_) => self.second_lookup.find(Effort::Thorough, context.procfs.root(), root, path),
-        }
-    }
-
-    /// Whether something else than a mount of the last view is at its path, as far as is known.
-    fn is_overmounted(&mut self, context: &Context, root: &Fd, mount: Mount, found: &Result<Fd, Errno>) -> bool {
-        let path = context.facts().text.get(mount.path).to_bytes();
-        match found {
-            Ok(file) => file::status(file).is_ok_and(|status| !mount.may_be_at(&status)),
-            Err(_) if path.is_empty() => false,
-            // While nothing else is on the way, the path leads only through mounts that this one is on.
-            Err(_) => overmounts::last_mount(&mut self.second_lookup, context.procfs.root(), root, path)
-                .is_ok_and(|reached| reached != 0 && !self.reader.is_on(mount.id, reached)),
-        }
+        let mut pending = reserved(self.unopened.len() - first)?;
+        pending.extend(self.unopened.drain(first..).map(Some));
+        self.opener.in_view(context, (&root, namespace), place, &mut pending)?;
+        self.unopened.extend(pending.into_iter().flatten());
+        Ok(is_whole)
     }
 
     /// Notes whether a view begins below the root directory of its mount namespace: then mounts elsewhere are not visible.
@@ -234,7 +204,7 @@ impl Mounts {
         begins_at_mount: bool,
     ) -> Result<(), Error> {
         let mut top = None;
-        let mut above = if_any(self.lookup.find_above(context.procfs.root(), root))?;
+        let mut above = if_any(self.opener.lookup.find_above(context.procfs.root(), root))?;
         let mut below = place;
         for _ in 0..MOST_LEVELS {
             let Some(directory) = above else { break };
@@ -244,7 +214,7 @@ impl Mounts {
                 break;
             }
             below = place;
-            above = if_any(self.lookup.find_above(context.procfs.root(), &directory))?;
+            above = if_any(self.opener.lookup.find_above(context.procfs.root(), &directory))?;
         }
         if top == Some(place) || (top.is_none() && begins_at_mount) {
             self.complete.try_reserve(1)?;
@@ -284,13 +254,12 @@ impl Mounts {
         let known = std::mem::take(&mut self.known);
         self.unopened.retain(|seen| !known[&(seen.mount.id, seen.mount.inode)]);
         let mut pending = Groups::new(self.kinds.len(), &self.unopened, |seen| Some((seen.view, Some(*seen))))?;
-        let mut overmounts = Overmounts::default();
         let viewers = std::mem::take(&mut self.viewers);
         for &viewer in &viewers {
             let range = pending.range(viewer.view);
             let mounts = &mut pending.items[range.start as usize..range.end as usize];
             if !mounts.is_empty() && !self.kinds[viewer.view as usize].is_tried {
-                self.open_in_view(context, &mut overmounts, viewer, mounts)?;
+                self.open_in_view(context, viewer, mounts)?;
             }
         }
         // Last, since another mount or a descriptor may have shown the same namespace.
@@ -310,7 +279,6 @@ impl Mounts {
     fn open_in_view(
         &mut self,
         context: &mut Context,
-        overmounts: &mut Overmounts,
         Viewer { view, pid, tid }: Viewer,
         mounts: &mut [Option<Seen>],
     ) -> Result<(), Error> {
@@ -320,72 +288,7 @@ impl Mounts {
             return Ok(());
         }
         kind.is_tried = true;
-        let place = kind.root;
-        // If something was mounted in the moment of the first lookup.
-        take_out(mounts, |seen| {
-            let found = self.look(context, Effort::Thorough, &root, seen.mount);
-            let target = record(context, seen.mount, found)?;
-            hold(context, target, seen)
-        })?;
-        // One copy of the mount namespace serves for all its mounts. In it a mount can be lost that is below one that was
-        // unmounted; it is found in the next copy. The latest mount is first, since it is on top.
-        mounts.reverse();
-        while self.lookup.is_possible() && mounts.iter().any(Option::is_some) {
-            let Some(copy) = if_any(overmounts.copy(context, &namespace, place))? else { break };
-            let found = take_out(mounts, |seen| {
-                let mount = seen.mount;
-                if let Some(known) = context.known(mount.namespace_type, mount.inode) {
-                    return hold(context, Some(known), seen);
-                }
-                let Some(wanted) = context.identity(mount.inode) else { return Ok(false) };
-                let path = context.facts().text.get(mount.path).to_bytes();
-                let found = overmounts.find(context, &mut self.lookup, &copy, path, wanted);
-                let target = record(context, mount, found)?;
-                hold(context, target, seen)
-            })?;
-            if found == 0 {
-                break;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Takes out the mounts for which `open` returns true, and returns how many.
-fn take_out(
-    mounts: &mut [Option<Seen>],
-    mut open: impl FnMut(&mut Seen) -> Result<bool, Error>,
-) -> Result<usize, Error> {
-    let mut count = 0;
-    for slot in mounts {
-        if let Some(seen) = slot {
-            if open(seen)? {
-                *slot = None;
-                count += 1;
-            }
-        }
-    }
-    Ok(count)
-}
-
-/// Records a mount if its namespace was opened.
-fn hold(context: &mut Context, target: Option<Target>, seen: &Seen) -> Result<bool, Error> {
-    let Seen { mount, pid, namespace, is_overmounted, .. } = *seen;
-    if let Some(target) = target {
-        context.hold(target, Holder::Mount { pid, path: mount.path, namespace, is_overmounted })?;
-    }
-    Ok(target.is_some())
-}
-
-/// The mounted namespace, if it was met before, or if it is what was found.
-fn record(context: &mut Context, mount: Mount, found: Result<Fd, Errno>) -> Result<Option<Target>, Error> {
-    if let Some(known) = context.known(mount.namespace_type, mount.inode) {
-        return Ok(Some(known));
-    }
-    let Some(wanted) = context.identity(mount.inode) else { return Ok(None) };
-    match if_any(found.and_then(|file| context.procfs.reopen(&file, wanted)))? {
-        Some(namespace) => context.target(mount.namespace_type, mount.inode, || Ok(namespace)),
-        None => Ok(None),
+        self.opener.in_view(context, (&root, &namespace), kind.root, mounts)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Finds files below overmounts, in a private copy of their mount namespace.
+//! Enters mount namespaces in a child process, and finds files below overmounts in private copies of them.
 
 use super::lookup::{Effort, Lookup};
 use crate::observe::{Context, Procfs};
@@ -31,6 +31,14 @@ impl Default for Overmounts {
 pub struct Copy {
     namespace: Fd,
     root: Fd,
+}
+
+struct EnterTask<'t> {
+    namespace: &'t Fd,
+    procfs: &'t Procfs,
+    root: OnceCell<Fd>,
+    mountinfo: OnceCell<Fd>,
+    result: Cell<Result<(), Errno>>,
 }
 
 struct CopyTask<'t> {
@@ -84,6 +92,18 @@ impl Overmounts {
         })
     }
 
+    /// Opens the root directory (O_PATH) of a mount namespace, and its mountinfo: a child process enters it. Needs
+    /// CAP_SYS_ADMIN and CAP_SYS_CHROOT, and a procfs that shows the caller.
+    pub fn enter(&mut self, context: &Context, namespace: &Fd) -> Result<(Fd, Fd), Errno> {
+        self.in_time(|_| {
+            let (root, mountinfo, result) = (OnceCell::new(), OnceCell::new(), Cell::new(Err(KILLED)));
+            let mut task = EnterTask { namespace, procfs: context.procfs, root, mountinfo, result };
+            child::run(&task, |task| task.result.set(task.run()))?;
+            task.result.get()?;
+            task.root.take().zip(task.mountinfo.take()).ok_or(KILLED)
+        })
+    }
+
     /// Opens (O_PATH) the file with this identity below the overmounts on `path` and on its parent directories, which are
     /// unmounted in the copy.
     pub fn find(
@@ -124,6 +144,15 @@ impl Overmounts {
 
 /// The child was killed, by a seccomp filter for example.
 const KILLED: Errno = Errno(libc::EPERM);
+
+impl EnterTask<'_> {
+    fn run(&self) -> Result<(), Errno> {
+        mount::enter(self.namespace)?;
+        keep(&self.root, file::open(c"/", libc::O_PATH | libc::O_DIRECTORY)?);
+        keep(&self.mountinfo, self.procfs.open_file(self.procfs.root(), c"thread-self/mountinfo")?);
+        Ok(())
+    }
+}
 
 impl CopyTask<'_> {
     /// Moves the child into a private copy of the mount namespace, see mount_namespaces(7). Does not change directory, since

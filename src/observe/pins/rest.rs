@@ -10,23 +10,27 @@ use crate::sys::file;
 use crate::util::arrays::push;
 
 impl Search<'_, '_> {
-    /// Visits a process whose namespaces BPF told, only if it has a descriptor or mounts to read.
-    pub fn visit_told(&mut self, pid: i32) -> Result<(), Error> {
+    /// Visits a process whose namespaces BPF told, only if it has a descriptor or mounts to read. False as `visit_once`.
+    pub fn visit_told(&mut self, pid: i32, is_last: bool) -> Result<bool, Error> {
         let mut missed = Missed::default();
         let mut is_known = !self.descriptors.may_have_any(pid);
         for index in self.told.range_of(pid) {
             is_known &= self.add_told(index, &mut missed)?;
         }
         if !is_known {
-            match Thread::leader(self.context.procfs, pid)? {
-                Answer::Is(leader) if file::status(&leader.directory).is_err() => return self.miss_hidden(pid),
-                Answer::Is(leader) => self.read_told(&leader, &mut missed)?,
-                Answer::Gone => return self.miss_hidden(pid),
-                Answer::Refused(_) => return self.miss(pid),
+            let leader = match Thread::leader(self.context.procfs, pid)? {
+                Answer::Is(leader) if file::status(&leader.directory).is_ok() => leader,
+                Answer::Is(_) | Answer::Gone => return self.miss_hidden(pid).map(|()| true),
+                Answer::Refused(_) => return self.miss(pid).map(|()| true),
+            };
+            let is_settled = self.read_told_descriptors(&leader, is_last, &mut missed)?;
+            if !is_settled && leader.is_alive(self.context.procfs) {
+                return Ok(false);
             }
+            self.read_told_mounts(&leader, &mut missed)?;
         }
         self.count_missed(missed);
-        Ok(())
+        Ok(true)
     }
 
     /// Whether a thread that BPF told has no mounts to read: then another thread with the same root directory showed them.
@@ -45,12 +49,21 @@ impl Search<'_, '_> {
         Some(self.context.nonusers.entries()[namespace as usize].inode)
     }
 
-    fn read_told(&mut self, leader: &Thread, missed: &mut Missed) -> Result<(), Error> {
-        self.descriptors.enter_process(self.context);
-        self.read_descriptors(leader, missed)?;
-        if self.descriptors.may_have_any(leader.pid) && !leader.is_only_one(self.context.procfs) {
-            self.visit_threads(leader, None, missed)?;
+    fn read_told_descriptors(&mut self, leader: &Thread, is_last: bool, missed: &mut Missed) -> Result<bool, Error> {
+        if !self.descriptors.may_have_any(leader.pid) {
+            return Ok(true);
         }
+        self.descriptors.enter_process(self.context);
+        let is_alone = leader.is_only_one(self.context.procfs);
+        self.read_descriptors(leader, missed)?;
+        match is_alone {
+            true => Ok(is_last || !self.descriptors.may_be_incomplete(self.context.procfs, leader)),
+            false => self.visit_threads(leader, missed, Self::read_descriptors),
+        }
+    }
+
+    fn read_told_mounts(&mut self, leader: &Thread, missed: &mut Missed) -> Result<(), Error> {
+        let mut has_one_ended = false;
         for index in self.told.range_of(leader.pid) {
             if self.add_told(index, missed)? {
                 continue;
@@ -63,22 +76,39 @@ impl Search<'_, '_> {
                         other = thread;
                         &other
                     }
-                    Answer::Gone => continue,
+                    Answer::Gone => {
+                        has_one_ended = true;
+                        continue;
+                    }
                     Answer::Refused(_) => {
                         push(&mut self.unread, index)?;
                         continue;
                     }
                 },
             };
-            let is_read = match self.mount_namespace(index) {
+            // It can have moved meanwhile.
+            let present = thread.mount_namespace(self.context.procfs)?;
+            let is_read = match present.or(self.mount_namespace(index)) {
                 Some(inode) => self.mounts.read(self.context, thread, inode)?,
                 None => true,
             };
             if !is_read {
                 push(&mut self.unread, index)?;
             }
+            has_one_ended |= !thread.is_alive(self.context.procfs);
+        }
+        if has_one_ended {
+            // It may have called execve(2), and so have taken the place of the leader. Or the leader has ended, and other
+            // threads see the same as it did.
+            self.read_present_mounts(leader, missed)?;
+            self.visit_threads(leader, missed, Self::read_present_mounts)?;
         }
         Ok(())
+    }
+
+    fn read_present_mounts(&mut self, thread: &Thread, missed: &mut Missed) -> Result<(), Error> {
+        let namespace = thread.mount_namespace(self.context.procfs)?;
+        self.read_mounts(thread, namespace, missed)
     }
 
     /// Counts the processes that BPF told, and whose mounts neither they nor others have shown.

@@ -82,6 +82,12 @@ impl Sockets {
         Ok(push(&mut self.found, Found { pid, tid, number: entry.number, socket, is_registered: false })?)
     }
 
+    /// Forgets what was noted of a process, which was the last one.
+    pub fn forget(&mut self, pid: i32) {
+        let rest = self.found.iter().rposition(|found| found.pid != pid).map_or(0, |last| last + 1);
+        self.found.truncate(rest);
+    }
+
     /// Notes a socket that is registered with the io_uring of a descriptor.
     pub fn add_registered(&mut self, thread: &Thread, entry: &Entry, socket: u64) -> Result<(), Error> {
         let Thread { pid, tid, .. } = *thread;

@@ -67,11 +67,23 @@ impl Thread {
         procfs.status_at(&self.directory, c"task").is_ok_and(|task| task.links == 3)
     }
 
-    /// Whether the thread has this mount namespace and root directory.
-    pub fn has_view(&self, procfs: &Procfs, mount_namespace: u64, root: Place) -> Result<bool, Error> {
+    /// Whether the thread has not exited: it has a mount namespace.
+    pub fn is_alive(&self, procfs: &Procfs) -> bool {
+        let mut text = [0; 48];
+        let read = || procfs.read_link(&self.directory, c"ns/mnt", &mut text).map(<[u8]>::len);
+        !matches!(Answer::settle(read), Ok(Answer::Gone))
+    }
+
+    /// The inode number of the mount namespace; `None` if the thread has exited.
+    pub fn mount_namespace(&self, procfs: &Procfs) -> Result<Option<u64>, Error> {
         let mut text = [0; 48];
         let link = if_any(procfs.read_link(&self.directory, c"ns/mnt", &mut text))?;
-        let is_in = link.and_then(parse_link) == Some((NamespaceType::Mnt, mount_namespace));
+        Ok(link.and_then(parse_link).filter(|link| link.0 == NamespaceType::Mnt).map(|link| link.1))
+    }
+
+    /// Whether the thread has this mount namespace and root directory.
+    pub fn has_view(&self, procfs: &Procfs, mount_namespace: u64, root: Place) -> Result<bool, Error> {
+        let is_in = self.mount_namespace(procfs)? == Some(mount_namespace);
         Ok(is_in && if_any(procfs.place_at(&self.directory, c"root"))? == Some(root))
     }
 }

@@ -112,13 +112,16 @@ impl Reader {
             Answer::Gone => return Ok(Answer::Gone),
             Answer::Refused(errno) => return Ok(Answer::Refused(errno)),
         };
-        if status.is_mount_root {
-            if let Some(view) = self.list(context, thread, root, known)? {
-                return Ok(Answer::Is(view));
-            }
-            self.clear();
-        }
         let procfs = context.procfs;
+        if status.is_mount_root && !self.lacks_list {
+            let namespace = procfs.open_namespace(&thread.directory, c"ns/mnt", context.users.device());
+            if let Some(namespace) = if_any(namespace)? {
+                if let Some(view) = self.list(context, &namespace, root, known)? {
+                    return Ok(Answer::Is(view));
+                }
+                self.clear();
+            }
+        }
         match Answer::settle(|| procfs.open_file(&thread.directory, c"mountinfo"))? {
             Answer::Is(file) => self.read_mountinfo(context, lookup, &file, (root, status), known),
             Answer::Gone => Ok(Answer::Gone),
@@ -147,23 +150,37 @@ impl Reader {
         chain.take(self.parents.len()).any(|mount| mount == below)
     }
 
-    /// Asks listmount(2). `None`: it does not serve, for example because the root directory is not that of the mount
-    /// namespace, from which the kernel counts paths.
+    /// Reads the mounts of a mount namespace without processes, through its root directory and its mountinfo.
+    pub fn read_empty(
+        &mut self,
+        context: &mut Context,
+        lookup: &mut Lookup,
+        namespace: &Fd,
+        (root, mountinfo): (&Fd, &Fd),
+        known: &KnownMounts,
+    ) -> Result<Answer<View>, Error> {
+        if let Some(view) = self.list(context, namespace, root, known)? {
+            return Ok(Answer::Is(view));
+        }
+        // Before Linux 7.0 statmount(2) takes the first mount on the root of the mount namespace for the root. That is right
+        // unless the host still runs in its initial RAM file system.
+        self.clear();
+        let Some(status) = if_any(file::status(root))? else { return Ok(Answer::Gone) };
+        self.read_mountinfo(context, lookup, mountinfo, (root, status), known)
+    }
+
+    /// Asks listmount(2) about a mount namespace and its root directory. `None`: it does not serve, for example because the
+    /// directory is not the root directory, from which the kernel counts paths.
     fn list(
         &mut self,
         context: &mut Context,
-        thread: &Thread,
+        namespace: &Fd,
         root: &Fd,
         known: &KnownMounts,
     ) -> Result<Option<View>, Error> {
-        if self.lacks_list {
-            return Ok(None);
-        }
-        let nsfs = context.users.device();
-        let ids = context.procfs.open_namespace(&thread.directory, c"ns/mnt", nsfs).and_then(|namespace| {
-            let id = statmount::id_of_namespace(&namespace)?;
-            Ok((id, statmount::id_of(root)?, file::status(&namespace)?.inode))
-        });
+        self.clear();
+        let ids = statmount::id_of_namespace(namespace)
+            .and_then(|id| Ok((id, statmount::id_of(root)?, file::status(namespace)?.inode)));
         self.lacks_list = matches!(ids, Err(Errno(libc::ENOTTY | libc::ENOSYS)));
         let Some((namespace, top, inode)) = if_any(ids)? else { return Ok(None) };
         if if_any(self.buffer.ask(namespace, top, true))?.is_none() || self.buffer.details().point != c"/" {

@@ -108,8 +108,9 @@ func dumpHost(snapshot *userns.Snapshot, before time.Time) {
 		errno = -int(reason.Errno)
 	}
 	bootID, log := snapshot.BootID(), snapshot.SourceLog()
-	fmt.Printf("host: time %d boot %s PID namespace %d source %d error %d log %s\n", isNow, text(bootID, bootID != ""),
-		snapshot.PIDNamespace(), snapshot.Source(), errno, text(log, log != ""))
+	fmt.Printf("host: time %d boot %s PID namespace %d source %d error %d log %s empty source %d\n", isNow,
+		text(bootID, bootID != ""), snapshot.PIDNamespace(), snapshot.Source(), errno, text(log, log != ""),
+		snapshot.EmptySource())
 }
 
 func dump(snapshot *userns.Snapshot) {

@@ -11,10 +11,11 @@ number of threads can scan, and can read the same snapshot.
 """
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
-from ._constants import Gap, NodeFlag, PinKind, Source
+from ._constants import EmptySource, Gap, NodeFlag, PinKind, Source
 from ._snapshot import Node, Nonuser, Pin, Snapshot, scan, version, version_number
 
 __all__ = [
+    "EmptySource",
     "Gap",
     "Node",
     "NodeFlag",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum, IntFlag
 
-__all__ = ["Gap", "NodeFlag", "PinKind", "ScanFlag", "Source"]
+__all__ = ["EmptySource", "Gap", "NodeFlag", "PinKind", "ScanFlag", "Source"]
 
 
 class ScanFlag(IntFlag):
@@ -66,6 +66,15 @@ class Source(_OpenEnum):
     BPF_TASKS = 3
 
 
+class EmptySource(_OpenEnum):
+    """enum userns_empty_source: how far a scan looked for namespaces without processes."""
+
+    ANCESTORS = 1
+    PINS = 2
+    MOUNT_NAMESPACES = 3
+    LISTNS = 4
+
+
 class PinKind(_OpenEnum):
     """enum userns_pin_kind: what keeps a namespace alive."""
 
@@ -77,3 +86,8 @@ class PinKind(_OpenEnum):
     OWNED = 6
     CHILD_NAMESPACE = 7
     IO_URING = 8
+    CREDENTIALS = 9
+    PEER = 10
+    FILE_SYSTEM = 11
+    PIDFD = 12
+    OUT_OF_SIGHT = 13

@@ -51,6 +51,7 @@ _PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "userns_source": (_enum, _handle),
     "userns_source_error": (c_int, _handle),
     "userns_source_log": (_string, _handle),
+    "userns_empty_source": (_enum, _handle),
     "userns_time": (c_uint64, _handle),
     "userns_boot_id": (_string, _handle),
     "userns_pid_namespace": (c_uint64, _handle),

@@ -8,7 +8,7 @@ from ctypes import byref, c_size_t, c_uint32, c_void_p
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Iterator, List, NoReturn, Optional, Type, TypeVar, Union
 
-from ._constants import Gap, NodeFlag, PinKind, ScanFlag, Source
+from ._constants import EmptySource, Gap, NodeFlag, PinKind, ScanFlag, Source
 from ._library import Options, library
 
 __all__ = ["Node", "Nonuser", "Pin", "Snapshot", "scan", "version", "version_number"]
@@ -418,6 +418,11 @@ class Snapshot:
     def source_log(self) -> Optional[str]:
         """What the kernel's verifier said about the BPF programs if it rejected them, for a report."""
         return _text(library.userns_source_log(self._open()))
+
+    @property
+    def empty_source(self) -> EmptySource:
+        """How far the scan looked for namespaces without processes."""
+        return EmptySource(library.userns_empty_source(self._open()))
 
     @property
     def time(self) -> datetime:

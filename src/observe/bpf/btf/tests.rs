@@ -5,6 +5,8 @@ use crate::observe::bpf::kernel::UPID_SIZE;
 use crate::observe::bpf::schema::member;
 use std::io::{self, Write};
 
+const KIND_CONST: u32 = 10;
+
 /// Puts types together in the format of BTF.
 #[derive(Default)]
 struct Maker {
@@ -49,6 +51,13 @@ impl Maker {
         self.count
     }
 
+    /// A typedef, const or the like of a type.
+    fn modified(&mut self, kind: u32, id: u32) -> u32 {
+        self.words(&[0, kind << 24, id]);
+        self.count += 1;
+        self.count
+    }
+
     fn bytes(&self) -> Vec<u8> {
         let (types, strings) = (self.types.len() as u32, self.strings.len() as u32);
         let magic = u16::to_ne_bytes(0xeb9f);
@@ -75,7 +84,8 @@ fn make(ns: impl Fn(&mut Maker) -> u32, others: u32) -> Maker {
                 ["ns", _, ..] => ("ns", ns(&mut maker), offset_of(index)),
                 [outer, inner] => {
                     let embedded = maker.structure("embedded", KIND_STRUCT, &[(inner, 0, 0)]);
-                    (outer, embedded, offset_of(index))
+                    let constant = maker.modified(KIND_CONST, embedded);
+                    (outer, maker.modified(KIND_TYPEDEF, constant), offset_of(index))
                 }
                 [name] => (name, 0, offset_of(index)),
                 _ => panic!("{}: embedded twice", member.name),
@@ -87,7 +97,7 @@ fn make(ns: impl Fn(&mut Maker) -> u32, others: u32) -> Maker {
 }
 
 fn old_ns_common(maker: &mut Maker) -> u32 {
-    maker.structure("ns_common", KIND_STRUCT, &[("inum", 0, 20)])
+    maker.structure("common", KIND_STRUCT, &[("inum", 0, 20)])
 }
 
 fn find(bytes: &[u8]) -> Result<Kernel, Error> {
@@ -116,7 +126,7 @@ fn members_in_unnamed_parts() {
         let common = |maker: &mut Maker| {
             let inner = maker.structure("ns_tree", KIND_STRUCT, &[("other", 0, 0), ("ns_id", 0, 4)]);
             let union = maker.structure("", KIND_UNION, &[("", inner, 0), ("ns_rcu", 0, 0)]);
-            maker.structure("ns_common", KIND_STRUCT, &[("inum", 0, 20), ("", union, 40)])
+            maker.structure("common", KIND_STRUCT, &[("inum", 0, 20), ("", union, 40)])
         };
         let kernel = find(&make(common, others).bytes()).unwrap();
         let [inum, ns_id] = [member!(user_namespace.ns.inum)[0], member!(user_namespace.ns.ns_id)[0]]

@@ -1,0 +1,192 @@
+//! From what the programs told to facts.
+
+use super::candidates::Reason;
+use super::layout::Layout;
+use super::records::{self, Found, Processes};
+use super::tables::{self, Descriptor};
+use crate::error::Error;
+use crate::facts::{Holder, Member, NamespaceType, Nonuser, Target};
+use crate::observe::Context;
+use crate::observe::candidate::Candidate;
+use crate::observe::nonusers::Nonusers;
+use crate::observe::told::{Root, Thread, Told};
+use crate::util::arrays::{push, reserved};
+use crate::util::hash::IntMap;
+
+/// Records the nonuser namespaces, and returns what was told about the threads of these processes.
+pub fn threads(
+    array: &[u8],
+    layout: Layout,
+    has_ids: bool,
+    processes: &Processes,
+    nonusers: &mut Nonusers,
+) -> Result<Told, Error> {
+    let told_nonusers = records::nonusers(array, layout, records::header(array)?.nonuser_count)?;
+    let namespaces = record_nonusers(nonusers, &told_nonusers, has_ids, &processes.users)?;
+    let mut told = Told::default();
+    for set in records::sets(array, layout)? {
+        let links = [
+            set.cgroup,
+            set.ipc,
+            set.mnt,
+            set.net,
+            set.pid,
+            set.time,
+            set.uts,
+            set.pid_for_children,
+            set.time_for_children,
+        ];
+        let known = links.map(|number| namespaces.get(number.checked_sub(1)? as usize).copied());
+        let is_whole = !known.contains(&Some(Known::Unresolved));
+        let set = known.map(|known| if let Some(Known::At(index)) = known { Some(index) } else { None });
+        push(&mut told.sets, is_whole.then_some(set))?;
+    }
+    for root in records::roots(array, layout)? {
+        push(
+            &mut told.roots,
+            Root {
+                mount: root.mount.into(),
+                is_top: root.is_top != 0,
+                // `dev_t` of the kernel: 12 bits and 20 bits.
+                device: libc::makedev(root.device >> 20, root.device & 0xf_ffff) as u64,
+                inode: root.inode,
+            },
+        )?;
+    }
+    for tables::Thread { pid, tid, set, root } in records::threads(array, layout)? {
+        let is_member = processes.members.binary_search_by_key(&pid, |member| member.pid).is_ok();
+        // 0: it has no number in the caller's PID namespace.
+        if is_member && tid != 0 {
+            push(&mut told.threads, Thread { pid, tid, set: set.checked_sub(1), root: root.checked_sub(1) })?;
+        }
+    }
+    told.sort()?;
+    Ok(told)
+}
+
+/// Records namespaces, and the descriptors that keep them. Returns the descriptors that have to be read through procfs, in
+/// ascending order.
+pub fn descriptors(context: &mut Context, found: &Found) -> Result<Vec<Candidate>, Error> {
+    let users = context.users.record_observed(&found.users)?;
+    let nonusers = record_nonusers(&mut context.nonusers, &found.nonusers, found.has_ids, &users)?;
+    let mut candidates = Vec::new();
+    let mut tables = Tables::default();
+    for descriptor in &found.descriptors {
+        let Some(member) = member(context, descriptor.pid) else { continue };
+        let Some(reason) = Reason::of(descriptor.reason).filter(|_| descriptor.tid > 0) else { continue };
+        if !tables.are_of(descriptor)? {
+            continue;
+        }
+        let (user, nonuser) = (descriptor.user.checked_sub(1), descriptor.nonuser.checked_sub(1));
+        let nonuser = nonuser.map(|nonuser| nonusers.get(nonuser as usize).copied().unwrap_or(Known::Ended));
+        let target = match (user, nonuser) {
+            (Some(user), _) => users.get(user as usize).copied().flatten().map(Target::User),
+            (None, Some(Known::At(nonuser))) => Some(Target::Nonuser(nonuser)),
+            (None, Some(Known::Ended)) => None,
+            // The program only selected it, or does not know the type of its namespace.
+            (None, None | Some(Known::Unresolved)) => {
+                let Descriptor { pid, tid, number, .. } = *descriptor;
+                push(&mut candidates, Candidate { pid, tid, number })?;
+                continue;
+            }
+        };
+        // Without a target, the namespace has ended.
+        if let Some(target) = target {
+            hold(context, member, descriptor, reason, target)?;
+        }
+    }
+    Ok(candidates)
+}
+
+/// What is known about a record of a nonuser namespace.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// Its index in `Nonusers`.
+    At(u32),
+    /// It has ended, since the inode number of its owner was reused.
+    Ended,
+    /// It is a PID namespace, and its parent was not found: procfs has to tell.
+    Unresolved,
+}
+
+/// Records nonuser namespaces, with the parents of PID namespaces. `users`: the index in `Users` of each owner.
+fn record_nonusers(
+    nonusers: &mut Nonusers,
+    told: &[tables::Nonuser],
+    has_ids: bool,
+    users: &[Option<u32>],
+) -> Result<Vec<Known>, Error> {
+    let mut indices: IntMap<u64, usize> = IntMap::default(); // by generation
+    indices.try_reserve(told.len())?;
+    indices.extend(told.iter().enumerate().map(|(index, record)| (record.generation, index)));
+    let mut known = reserved(told.len())?;
+    for record in told {
+        let owner = record.owner.checked_sub(1).and_then(|owner| *users.get(owner as usize)?);
+        known.push(match (NamespaceType::of_clone_flag(record.flag as i32), owner) {
+            _ if record.parent != 0 && !indices.contains_key(&record.parent) => Known::Unresolved,
+            (Some(namespace_type), Some(owner)) if record.inode != 0 => {
+                let (inode, id) = (record.inode.into(), if has_ids { record.generation } else { 0 });
+                let seen = Nonuser { namespace_type, inode, id, owner: Some(owner), parent: None };
+                Known::At(nonusers.record_observed(seen)?)
+            }
+            _ => Known::Ended,
+        });
+    }
+    for (record, child) in told.iter().zip(&known) {
+        let parent = indices.get(&record.parent).map(|&parent| known[parent]);
+        if let (Known::At(child), Some(Known::At(parent))) = (*child, parent) {
+            nonusers.set_parent(child, parent);
+        }
+    }
+    Ok(known)
+}
+
+/// The process with this PID, unless it has started since the processes were recorded.
+fn member(context: &Context, pid: i32) -> Option<Member> {
+    let members = &context.facts().members;
+    members.binary_search_by_key(&pid, |member| member.pid).ok().map(|index| members[index])
+}
+
+/// Which thread stands for each descriptor table of a process.
+#[derive(Default)]
+struct Tables {
+    pid: i32,
+    /// TIDs by table.
+    tids: IntMap<u64, i32>,
+}
+
+impl Tables {
+    /// Whether the descriptor is that of the thread that stands for its table: the first one. To be asked in ascending
+    /// order.
+    fn are_of(&mut self, descriptor: &Descriptor) -> Result<bool, Error> {
+        if self.pid != descriptor.pid {
+            self.pid = descriptor.pid;
+            self.tids.clear();
+        }
+        self.tids.try_reserve(1)?;
+        Ok(*self.tids.entry(descriptor.table).or_insert(descriptor.tid) == descriptor.tid)
+    }
+}
+
+fn hold(
+    context: &mut Context,
+    member: Member,
+    descriptor: &Descriptor,
+    reason: Reason,
+    target: Target,
+) -> Result<(), Error> {
+    let Descriptor { pid, tid, number, .. } = *descriptor;
+    let holder = match reason {
+        Reason::Candidate => return Ok(()),
+        Reason::Namespace => Holder::Descriptor { pid, tid, number },
+        Reason::Socket => Holder::Socket { pid, tid, number },
+        Reason::Credentials => Holder::Credentials { pid, tid, number },
+        Reason::Peer => Holder::Peer { pid, tid, number },
+        Reason::FileSystem => Holder::FileSystem { pid, tid, number },
+        Reason::Pidfd => Holder::Pidfd { pid, tid, number },
+    };
+    // The process itself keeps its own user namespace and the ancestors of that.
+    let is_kept = matches!(reason, Reason::Credentials | Reason::Peer | Reason::FileSystem)
+        && matches!(target, Target::User(user) if context.users.is_at_or_above(user, member.namespace));
+    if is_kept { Ok(()) } else { context.hold(target, holder) }
+}

@@ -1,0 +1,359 @@
+/* A storm: all that a scan reads changes all the time. What lasts is found, or a gap says that it may be missing. */
+#include "situation.h"
+#include "pins.h"
+#include "storm.h"
+#include "stuck.h"
+#include <time.h>
+
+/* ---- What lasts ---- */
+
+enum kind { MEMBER, DESCRIPTOR, MOUNT, SOCKET, OWNED, KINDS };
+
+static const struct {
+    const char *name;
+    uint64_t flags; /* the scans that find it have one of them; 0: all scans */
+    uint32_t gaps;  /* those that can cover its loss */
+} kinds[KINDS] = {
+    [MEMBER] = { "member", 0, USERNS_GAP_UNREADABLE | USERNS_GAP_NAMES },
+    [DESCRIPTOR] = { "descriptor", USERNS_SCAN_PINNED, USERNS_GAP_DESCRIPTORS },
+    [MOUNT] = { "mount", USERNS_SCAN_PINNED,
+                USERNS_GAP_MOUNTS | USERNS_GAP_CHROOTED | USERNS_GAP_UNOPENED_MOUNTS },
+    [SOCKET] = { "socket", USERNS_SCAN_SOCKETS, USERNS_GAP_SOCKETS | USERNS_GAP_DESCRIPTORS },
+    [OWNED] = { "owned", USERNS_SCAN_OWNED | USERNS_SCAN_PINNED, USERNS_GAP_LINKS },
+};
+
+struct thing {
+    enum kind kind;
+    pid_t pid;       /* of the member, or of the process that has the descriptor */
+    uint64_t inode;  /* of the user namespace */
+    uint64_t parent; /* 0: none is visible */
+    uint64_t other;  /* of the nonuser namespace */
+};
+
+static struct thing things[300];
+static size_t thing_count;
+
+static void add(struct thing thing)
+{
+    CHECK(thing_count < sizeof things / sizeof *things);
+    things[thing_count++] = thing;
+}
+
+static pid_t add_member(void (*act)(void *), void *argument, uint64_t parent)
+{
+    pid_t pid = start(act, argument);
+
+    add((struct thing){ MEMBER, pid, inode_of(pid), parent, 0 });
+    return pid;
+}
+
+static void unshare_table_and_hold(void *held)
+{
+    CHECK(unshare(CLONE_FILES) == 0);
+    hold_descriptor(held);
+}
+
+static void hold_in_thread(void *held)
+{
+    in_thread(unshare_table_and_hold, held);
+}
+
+/* Starts a process that holds a new child of this user namespace. */
+static pid_t add_held(enum kind kind, void (*hold)(void *))
+{
+    struct held *held = shared(sizeof *held);
+    pid_t pid = start(hold, held);
+
+    add((struct thing){ kind, pid, held->inode, inode_of(getpid()), held->other });
+    return pid;
+}
+
+static void own(void *argument)
+{
+    go_down_with(&(int){ CLONE_NEWUTS | CLONE_NEWIPC });
+    ((struct held *)argument)->inode = inode_of(getpid());
+    ((struct held *)argument)->other = inode_of_link(getpid(), "uts");
+}
+
+/* ---- The storm ---- */
+
+enum { DISTURBED = 10 /* mounts in a mount namespace in which other mounts come and go */ };
+
+/* Covers the mounts, and adds one beside them. */
+static _Noreturn void mount_beside(void)
+{
+    make_file("/mnt/other");
+    for (;;) {
+        CHECK(mount("/proc/self/ns/user", "/mnt/other", "none", MS_BIND, NULL) == 0);
+        mount_tmpfs("/mnt");
+        CHECK(umount("/mnt") == 0 && umount("/mnt/other") == 0);
+    }
+}
+
+static void hold_disturbed_mounts(void *argument)
+{
+    struct held *held = argument;
+    char path[32];
+
+    new_mount_namespace();
+    mount_tmpfs("/mnt");
+    for (int i = 0; i < DISTURBED; i++) {
+        snprintf(path, sizeof path, "/mnt/%d", i);
+        held[i].inode = mount_left_user(path);
+    }
+}
+
+static void disturb_mounts(void *holder)
+{
+    join_mount_namespace(holder);
+    start_stress(mount_beside);
+}
+
+/* One number refers to a namespace, a socket or a device in turn. */
+static _Noreturn void swap_descriptors(void)
+{
+    int from[] = { open("/dev/null", O_RDONLY), socket(AF_UNIX, SOCK_STREAM, 0), open_left_user() };
+
+    for (unsigned turn = 0;; turn++)
+        CHECK(dup2(from[turn % 3], 100) == 100);
+}
+
+static _Noreturn void set_namespaces(void)
+{
+    static const struct {
+        const char *name;
+        int type;
+    } types[] = { { "uts", CLONE_NEWUTS }, { "mnt", CLONE_NEWNS } };
+    int fds[2][2];
+
+    for (int i = 0; i < 2; i++) {
+        fds[i][0] = open_namespace(getpid(), types[i].name);
+        CHECK(unshare(types[i].type) == 0);
+        fds[i][1] = open_namespace(getpid(), types[i].name);
+    }
+    for (unsigned turn = 0;; turn++)
+        CHECK(setns(fds[turn / 2 % 2][turn % 2], types[turn / 2 % 2].type) == 0);
+}
+
+static _Noreturn void change_root(void)
+{
+    int roots[2] = { open("/", O_PATH | O_CLOEXEC), open("/usr", O_PATH | O_CLOEXEC) };
+
+    for (unsigned turn = 0;; turn++)
+        CHECK(fchdir(roots[turn % 2]) == 0 && chroot(".") == 0);
+}
+
+/* Keeps a namespace by a descriptor that it passes on. */
+static void add_executing(void)
+{
+    volatile struct held *held = shared(sizeof *held);
+    pid_t pid = fork_child();
+
+    if (pid == 0) {
+        struct held own;
+
+        hold_descriptor(&own);
+        CHECK(fcntl(own.fd, F_SETFD, 0) == 0);
+        held->inode = own.inode;
+        execute_all_the_time();
+    }
+    while (held->inode == 0)
+        sched_yield();
+    add((struct thing){ MEMBER, pid, inode_of(getpid()), 0, 0 });
+    add((struct thing){ DESCRIPTOR, pid, held->inode, inode_of(getpid()), 0 });
+}
+
+static void add_storm(void (*stress)(void))
+{
+    pid_t pid = fork_child();
+
+    if (pid == 0)
+        stress();
+    add((struct thing){ MEMBER, pid, inode_of(getpid()), 0, 0 });
+}
+
+/* About 200 things. */
+static void populate(pid_t *disturbed)
+{
+    uint64_t own_inode = inode_of(getpid());
+    struct held *held = shared(DISTURBED * sizeof *held);
+
+    for (int i = 0; i < 20; i++) {
+        pid_t pid = add_member(go_down, &(int){ 1 }, own_inode);
+        uint64_t inode = inode_of(pid);
+
+        add_member(join_and_go_down, &pid, inode);
+        add_member(join, &pid, own_inode);
+        add_member(go_down, &(int){ 0 }, 0);
+        add_held(DESCRIPTOR, hold_descriptor);
+        add_held(DESCRIPTOR, hold_in_thread);
+        add_held(MOUNT, hold_by_mount);
+        add_held(MOUNT, hold_by_overmounted_mount);
+        add_held(SOCKET, hold_socket);
+        add_held(OWNED, own);
+    }
+    *disturbed = start(hold_disturbed_mounts, held);
+    for (int i = 0; i < DISTURBED; i++)
+        add((struct thing){ MOUNT, *disturbed, held[i].inode, own_inode, 0 });
+}
+
+static void start_storm(pid_t disturbed)
+{
+    add_executing();
+    add_storm(fork_all_the_time);
+    add_storm(unshare_all_the_time);
+    add_storm(mount_all_the_time);
+    add_storm(swap_descriptors);
+    add_storm(set_namespaces);
+    add_storm(change_root);
+    start(disturb_mounts, &disturbed);
+}
+
+/* ---- The scans ---- */
+
+static bool has_pin(const struct userns_pin *const *pins, size_t count, int kind, pid_t pid)
+{
+    for (size_t i = 0; i < count; i++)
+        if ((int)userns_pin_kind(pins[i]) == kind && (pid == 0 || userns_pin_pid(pins[i]) == pid))
+            return true;
+    return false;
+}
+
+/* Whether the snapshot has it, in its place. */
+static bool has(const struct userns_snapshot *snapshot, uint64_t flags, const struct thing *thing)
+{
+    const struct userns_nonuser *ns = find_nonuser(snapshot, thing->other);
+    const struct userns_node *node = thing->kind == MEMBER
+                                         ? userns_find_pid(snapshot, thing->pid)
+                                         : userns_find_inode(snapshot, thing->inode);
+    size_t count;
+    const struct userns_pin *const *pins = userns_pins(node, &count);
+
+    if (userns_inode(node) != thing->inode || userns_inode(userns_parent(node)) != thing->parent)
+        return false;
+    switch (thing->kind) {
+    case MEMBER:
+        return !(flags & USERNS_SCAN_NAMES) || userns_process_name(snapshot, thing->pid) != NULL;
+    case DESCRIPTOR:
+        return has_pin(pins, count, USERNS_PIN_DESCRIPTOR, thing->pid);
+    case MOUNT:
+        return has_pin(pins, count, USERNS_PIN_MOUNT, 0);
+    case SOCKET:
+        pins = userns_nonuser_pins(ns, &count);
+        return userns_nonuser_owner(ns) == node &&
+               has_pin(pins, count, USERNS_PIN_SOCKET, thing->pid);
+    default:
+        return userns_nonuser_owner(ns) == node && userns_nonuser_member_count(ns) == 1;
+    }
+}
+
+static const uint64_t flags_of_scans[] = {
+    0,
+    USERNS_SCAN_NAMES,
+    USERNS_SCAN_OWNED,
+    USERNS_SCAN_PINNED,
+    USERNS_SCAN_PINNED | USERNS_SCAN_SOCKETS,
+};
+enum { WAYS = sizeof flags_of_scans / sizeof *flags_of_scans, GAPS = 32 };
+
+/* What the scans with one set of flags gave. */
+static struct {
+    size_t gaps[GAPS]; /* before the storm */
+    int scans, covered[KINDS], lost[KINDS];
+    uint64_t longest; /* microseconds */
+} results[WAYS];
+
+static bool has_more_gaps(const struct userns_snapshot *snapshot, int way, uint32_t gaps)
+{
+    for (int i = 0; i < GAPS; i++)
+        if (gaps >> i & 1 && userns_gap_count(snapshot, UINT32_C(1) << i) > results[way].gaps[i])
+            return true;
+    return false;
+}
+
+static uint64_t now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
+}
+
+static void scan_once(int way)
+{
+    uint64_t flags = flags_of_scans[way], begin = now();
+    struct userns_snapshot *snapshot = scan_with(flags);
+    uint64_t time = now() - begin;
+
+    results[way].scans++;
+    if (time > results[way].longest)
+        results[way].longest = time;
+    for (const struct thing *thing = things; thing < things + thing_count; thing++) {
+        enum kind kind = thing->kind;
+
+        if ((kinds[kind].flags != 0 && !(kinds[kind].flags & flags)) || has(snapshot, flags, thing))
+            continue;
+        if (has_more_gaps(snapshot, way, kinds[kind].gaps)) {
+            results[way].covered[kind]++;
+            continue;
+        }
+        results[way].lost[kind]++;
+        fprintf(stderr, "flags %#" PRIx64 ": lost %s of process %d, number %d\n", flags,
+                kinds[kind].name, (int)thing->pid, (int)(thing - things));
+    }
+    userns_free(snapshot);
+}
+
+/* Without a storm all are found; the gaps are those of the host, and of the process that is stuck. */
+static void scan_before_storm(void)
+{
+    for (int way = 0; way < WAYS; way++) {
+        struct userns_snapshot *snapshot = scan_with(flags_of_scans[way]);
+
+        for (int i = 0; i < GAPS; i++)
+            results[way].gaps[i] = userns_gap_count(snapshot, UINT32_C(1) << i);
+        userns_free(snapshot);
+        scan_once(way);
+    }
+}
+
+/* Returns the number of things that scans lost without a gap. */
+static int print_results(void)
+{
+    int lost = 0;
+
+    for (int way = 0; way < WAYS; way++) {
+        fprintf(stderr, "flags %#" PRIx64 ": %d scans, the longest %" PRIu64 " ms; lost (covered):",
+                flags_of_scans[way], results[way].scans, results[way].longest / 1000);
+        for (int kind = 0; kind < KINDS; kind++) {
+            fprintf(stderr, " %s %d (%d)", kinds[kind].name, results[way].lost[kind],
+                    results[way].covered[kind]);
+            lost += results[way].lost[kind];
+        }
+        fputc('\n', stderr);
+    }
+    return lost;
+}
+
+enum { LONGEST = 5 * 1000 * 1000 /* microseconds for a scan, in a long run */ };
+
+SITUATION(
+    everything_lasts, IN_SANDBOX | BY_BPF,
+    "mounts, programs, descriptors, namespaces and processes change; nothing that lasts is lost")
+{
+    pid_t disturbed;
+
+    if (is_initial_root()) {
+        mount_tmpfs("/mnt");
+        make_stuck("/mnt/file", 1);
+    }
+    populate(&disturbed);
+    scan_before_storm();
+    start_storm(disturbed);
+    for (int i = 0; i < scan_count(4); i++)
+        for (int way = 0; way < WAYS; way++)
+            scan_once(way);
+    CHECK_EQ(print_results(), 0);
+    for (int way = 0; way < WAYS; way++)
+        CHECK(!is_long_run() || results[way].longest < LONGEST);
+}
