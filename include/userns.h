@@ -111,13 +111,13 @@
  * alive, see userns_pins(). Includes USERNS_SCAN_OWNED.
  *
  * The scan reads the links of all descriptors of all threads, and the mounts of each (mount
- * namespace, root directory) pair. With USERNS_SCAN_BPF, from Linux 6.4 on, a BPF program
- * tells what most descriptors refer to, and only the others are read. It opens only files that
- * it has already identified as namespaces, and never resolves a path that could block on an
- * unresponsive file server. Opening mounted namespaces needs Linux 5.12. Opening an
- * overmounted one needs CAP_SYS_ADMIN and CAP_SYS_CHROOT, and a mount namespace that the
- * caller's own user namespace owns; a short-lived child process does it in a copy of the
- * mount namespace.
+ * namespace, root directory) pair. With USERNS_SCAN_BPF, from Linux 6.4 on, BPF programs tell
+ * what most descriptors refer to, and which threads share a pair: the scan reads only the other
+ * descriptors, and the mounts that one process of each pair sees. It opens only files that it has
+ * already identified as namespaces, and never resolves a path that could block on an
+ * unresponsive file server. Opening mounted namespaces needs Linux 5.12. Opening an overmounted
+ * one needs CAP_SYS_ADMIN and CAP_SYS_CHROOT, and a mount namespace that the caller's own user
+ * namespace owns; a short-lived child process does it in a copy of the mount namespace.
  *
  * The kernel knows more namespaces than processes show. As root in the initial PID namespace,
  * the scan also reads the mounts in mount namespaces without processes (Linux 6.12), which a
@@ -178,13 +178,16 @@
  *
  * The result differs only in visibility. BPF shows processes that procfs denies or hides (hidepid,
  * see proc(5)), so USERNS_GAP_UNREADABLE is never set. Processes that a security module
- * hides from BPF are missing and not counted. From Linux 6.4 on, BPF also tells what the
- * descriptors of all processes keep, and shows kinds of pins that procfs does not, see
- * USERNS_PIN_CREDENTIALS. Other data for other flags still comes from procfs, with its
- * permission checks. A process that procfs hides has an empty name and is counted in
- * USERNS_GAP_NAMES and USERNS_GAP_MOUNTS; it is counted in USERNS_GAP_DESCRIPTORS only if it
- * has a descriptor that procfs has to tell: of an io_uring or of a device whose driver has no
- * fixed number, or, before Linux 6.4, of a namespace, a tun or tap device or a socket.
+ * hides from BPF are missing and not counted. BPF also tells command names (USERNS_SCAN_NAMES),
+ * without the additions of procfs, see userns_process_name(). From Linux 6.4 on it tells the
+ * nonuser namespaces of all threads, also a PID namespace in which no process was created yet
+ * (unshare(2)), which procfs does not show. And it tells what the descriptors of all processes
+ * keep, with kinds of pins that procfs does not show, see USERNS_PIN_CREDENTIALS. Other data for
+ * other flags still comes from procfs, with its permission checks. A process that procfs hides is
+ * counted in USERNS_GAP_MOUNTS unless a readable one has the same mount namespace and root
+ * directory; it is counted in USERNS_GAP_DESCRIPTORS only if it has a descriptor that procfs has
+ * to tell: of an io_uring or of a device whose driver has no fixed number, or, before Linux 6.4,
+ * of a namespace, a tun or tap device or a socket.
  */
 #define USERNS_SCAN_BPF UINT64_C(0x10)
 
@@ -224,7 +227,8 @@
  * that listns(2) lists, one for all files of an io_uring that is busy, one for all links of a
  * process that blocks its readers, or that BPF shows but procfs hides, one for a process
  * whose threads end or call execve(2) all the time, and one for all threads of a process that
- * are beyond options->limit.
+ * are beyond options->limit. With USERNS_SCAN_BPF the links of threads need not be read from
+ * Linux 6.4 on.
  */
 #define USERNS_GAP_LINKS 0x10u
 
@@ -947,8 +951,9 @@ const struct userns_nonuser *const *userns_owned(const struct userns_node *node,
 
 /**
  * Get the command name of a process (USERNS_SCAN_NAMES): the bytes of /proc/PID/comm, see
- * proc_pid_comm(5): at most 15 of a program, more of some kernel threads. They can be any bytes
- * except NUL. Escape them before printing.
+ * proc_pid_comm(5): at most 15 of a program, more of some kernel threads. With USERNS_SCAN_BPF
+ * they are at most 15 of any: the file adds to the name of a kernel worker what it works on. They
+ * can be any bytes except NUL. Escape them before printing.
  *
  * pid: the PID of a process in the snapshot.
  *

@@ -39,7 +39,7 @@ pub(crate) fn scan_procfs(proc_path: &CStr, wanted: Wanted) -> Result<Snapshot, 
     if wanted.pinned || wanted.owned {
         pins::find(&mut context, wanted)?;
     }
-    if wanted.names {
+    if wanted.names && !context.facts().named {
         names::read(&mut context)?;
     }
     visibility::record(&mut context, wanted)?;
@@ -52,7 +52,7 @@ pub(crate) fn scan_procfs(proc_path: &CStr, wanted: Wanted) -> Result<Snapshot, 
 /// Finds all processes by the fastest source that is allowed and works.
 fn find_processes(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
     if wanted.bpf {
-        match walk_by_bpf(context) {
+        match walk_by_bpf(context, wanted) {
             Ok(source) => {
                 context.facts_mut().source = source;
                 return Ok(());

@@ -61,7 +61,7 @@ pub enum NamespaceType {
 }
 
 impl NamespaceType {
-    const ALL: [NamespaceType; 8] = [
+    pub(crate) const ALL: [NamespaceType; 8] = [
         NamespaceType::Cgroup,
         NamespaceType::Ipc,
         NamespaceType::Mnt,

@@ -25,7 +25,8 @@ pub const USERNS_GAP_NESTED: u32 = 0x8;
 /// that listns(2) lists, one for all files of an io_uring that is busy, one for all links of a
 /// process that blocks its readers, or that BPF shows but procfs hides, one for a process
 /// whose threads end or call execve(2) all the time, and one for all threads of a process that
-/// are beyond options->limit.
+/// are beyond options->limit. With USERNS_SCAN_BPF the links of threads need not be read from
+/// Linux 6.4 on.
 pub const USERNS_GAP_LINKS: u32 = 0x10;
 /// userns_gaps(), with USERNS_SCAN_PINNED: the descriptors of some processes could not be
 /// read, or are more than options->limit permits to read. Counts processes, including those of

@@ -5,8 +5,9 @@ use std::ptr;
 /// == Processes ==
 ///
 /// Get the command name of a process (USERNS_SCAN_NAMES): the bytes of /proc/PID/comm, see
-/// proc_pid_comm(5): at most 15 of a program, more of some kernel threads. They can be any bytes
-/// except NUL. Escape them before printing.
+/// proc_pid_comm(5): at most 15 of a program, more of some kernel threads. With USERNS_SCAN_BPF
+/// they are at most 15 of any: the file adds to the name of a kernel worker what it works on. They
+/// can be any bytes except NUL. Escape them before printing.
 ///
 /// pid: the PID of a process in the snapshot.
 ///

@@ -5,9 +5,10 @@ use super::limits::Limits;
 use super::nonusers::Nonusers;
 use super::pid_namespace::PidNamespaces;
 use super::procfs::Procfs;
+use super::told::Told;
 use super::users::Users;
 use crate::error::Error;
-use crate::facts::{EmptySource, Facts, Gap, Hold, Holder, NamespaceType, Source, Target};
+use crate::facts::{EmptySource, Facts, Gap, Hold, Holder, NamespaceType, Source, Target, Text};
 use crate::sys::file::{Fd, Identity};
 use crate::sys::process::{self, Capability};
 use crate::sys::{Errno, pidfd};
@@ -24,6 +25,8 @@ pub struct Context<'p> {
     pub stuck: Vec<i32>,
     pub pid_namespaces: PidNamespaces,
     pub limits: Limits,
+    /// What BPF told about threads; `None` if procfs has to be asked.
+    pub told: Option<Told>,
     /// The ids of all namespaces in use when the scan began, in ascending order; empty if the kernel did not list them.
     pub listed: Vec<u64>,
     /// Without the namespaces, until the scan ends.
@@ -41,6 +44,7 @@ impl<'p> Context<'p> {
             stuck: Vec::new(),
             pid_namespaces: PidNamespaces::default(),
             limits: Limits::new(limit),
+            told: None,
             listed: Vec::new(),
             facts: Facts::default(),
         }
@@ -52,6 +56,11 @@ impl<'p> Context<'p> {
 
     pub fn facts_mut(&mut self) -> &mut Facts {
         &mut self.facts
+    }
+
+    /// The user namespaces and the strings, to be written together.
+    pub fn users_and_text(&mut self) -> (&mut Users, &mut Text) {
+        (&mut self.users, &mut self.facts.text)
     }
 
     /// Ends the scan. `unmapped` is the UID that the kernel shows for owners without a mapping.
@@ -78,6 +87,7 @@ impl<'p> Context<'p> {
     }
 
     /// Records what keeps a namespace alive, within the limits.
+    #[inline]
     pub fn hold(&mut self, target: Target, holder: Holder) -> Result<(), Error> {
         let holds = &mut self.facts.holds;
         match self.limits.may_hold(target, &holder, holds.len())? {

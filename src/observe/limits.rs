@@ -62,6 +62,7 @@ impl Limits {
 
     /// Whether a pin may be recorded, after `recorded` others: yes for the first one of each namespace, and for those of
     /// processes themselves.
+    #[inline]
     pub fn may_hold(&mut self, target: Target, holder: &Holder, recorded: usize) -> Result<bool, TryReserveError> {
         let is_first = self.is_first(target)?;
         let is_own = is_own(holder);
@@ -78,6 +79,7 @@ impl Limits {
         self.own -= usize::from(is_own(holder)).min(self.own);
     }
 
+    #[inline]
     fn held(&mut self, target: Target) -> (&mut Vec<bool>, usize) {
         match target {
             Target::User(index) => (&mut self.held_users, index as usize),

@@ -14,6 +14,7 @@ mod mountinfo;
 mod nonusers;
 mod pid_namespace;
 mod procfs;
+mod told;
 mod users;
 mod visits;
 

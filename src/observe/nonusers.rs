@@ -137,8 +137,8 @@ impl Nonusers {
     fn push(&mut self, nonuser: Nonuser) -> Result<u32, Error> {
         let index = index(self.entries.len())?;
         self.by_inode.try_reserve(1)?;
-        self.by_inode.insert(nonuser.inode, index);
         push(&mut self.entries, nonuser)?;
+        self.by_inode.insert(nonuser.inode, index);
         Ok(index)
     }
 

@@ -13,8 +13,9 @@ pub fn record(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
     let nested = !context.facts().own.is_some_and(|own| context.users.is_initial(own));
     let is_initial = pid_namespace::is_initial(context.procfs, context.pid_namespaces)?;
     let refused = context.users.count_refused(!nested, context.pid_namespaces.is_own_initial());
-    // Mount options do not concern BPF.
-    let uses_procfs = context.facts().source == Source::Procfs || wanted.pinned || wanted.owned || wanted.names;
+    // Mount options do not concern BPF, which tells names, too, and mostly nonuser namespaces.
+    let has_told = context.told.is_some();
+    let uses_procfs = context.facts().source == Source::Procfs || wanted.pinned || (wanted.owned && !has_told);
     let hides = uses_procfs && (context.listing.is_restricted() || hides_processes(context, nested)?);
     let gaps = &mut context.facts_mut().gaps;
     gaps.set(Gap::Nested, nested);

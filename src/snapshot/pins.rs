@@ -23,7 +23,7 @@ pub struct Pins {
 
 impl Pins {
     /// Sorts the facts. `node_of` maps the index of a user namespace in the facts to its node. There can be a million holds,
-    /// so they are sorted where they are.
+    /// so they are copied only once.
     pub fn assemble(
         nonusers: &[Nonuser],
         mut holds: Vec<Hold>,
@@ -51,16 +51,17 @@ impl Pins {
             }
         }
         index(holds.len())?;
-        holds.sort_unstable_by(|a, b| a.target.cmp(&b.target).then_with(|| compare(&a.holder, &b.holder, text)));
         let number_of = |hold: &Hold| match hold.target {
             Target::User(node) => node,
             Target::Nonuser(nonuser) => node_count + nonuser,
         };
         let starts = starts(node_of.len() + nonusers.len(), holds.iter().map(number_of))?;
+        let mut holders = group(holds, &starts, number_of)?;
+        for range in starts.windows(2) {
+            holders[range[0] as usize..range[1] as usize].sort_unstable_by(|a, b| compare(a, b, text));
+        }
         let owned = starts_of_owned(node_count, &nonusers)?;
-        let mut pins = Pins { nonusers, owned, holders: reserved(holds.len())?, starts, node_count };
-        pins.holders.extend(holds.iter().map(|hold| hold.holder));
-        drop(holds);
+        let mut pins = Pins { nonusers, owned, holders, starts, node_count };
         pins.count_members();
         Ok(pins)
     }
@@ -103,6 +104,20 @@ impl Pins {
             self.nonusers[nonuser as usize].member_count = count;
         }
     }
+}
+
+/// Sorts holders by namespace. Sources find most holders of one namespace in order, so that little is left to sort.
+fn group(holds: Vec<Hold>, starts: &[u32], number_of: impl Fn(&Hold) -> u32) -> Result<Vec<Holder>, TryReserveError> {
+    let mut next: Vec<u32> = reserved(starts.len())?;
+    next.extend_from_slice(starts);
+    let mut holders: Vec<Holder> = reserved(holds.len())?;
+    holders.resize(holds.len(), Holder::Owned { nonuser: 0 });
+    for hold in holds {
+        let position = &mut next[number_of(&hold) as usize];
+        holders[*position as usize] = hold.holder;
+        *position += 1;
+    }
+    Ok(holders)
 }
 
 fn range(starts: &[u32], group: u32) -> Range<usize> {

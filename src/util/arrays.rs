@@ -32,6 +32,7 @@ pub fn numbers(length: usize) -> Result<Vec<u32>, TryReserveError> {
 }
 
 /// Appends an item.
+#[inline]
 pub fn push<T>(array: &mut Vec<T>, item: T) -> Result<(), TryReserveError> {
     array.try_reserve(1)?;
     array.push(item);
@@ -42,9 +43,7 @@ pub fn push<T>(array: &mut Vec<T>, item: T) -> Result<(), TryReserveError> {
 /// position is an [`index`].
 pub fn starts(groups: usize, of: impl Iterator<Item = u32>) -> Result<Vec<u32>, TryReserveError> {
     let mut starts: Vec<u32> = zeros(groups + 1)?;
-    for group in of {
-        starts[group as usize + 1] += 1;
-    }
+    of.for_each(|group| starts[group as usize + 1] += 1);
     for group in 0..groups {
         starts[group + 1] += starts[group];
     }

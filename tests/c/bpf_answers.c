@@ -72,6 +72,38 @@ SITUATION(on_the_host, 0, "outside of a sandbox")
     userns_free(by_bpf);
 }
 
+/* procfs adds to the name of a kernel worker what it works on. */
+SITUATION(names_on_the_host, 0, "names of all processes, kernel threads included")
+{
+    struct userns_snapshot *by_procfs, *by_bpf;
+    const struct userns_node *const *nodes;
+    size_t count, compared = 0, same = 0;
+
+    need_bpf();
+    by_procfs = scan_by(USERNS_SCAN_NAMES, USERNS_SOURCE_PROCFS);
+    by_bpf = scan_by(USERNS_SCAN_NAMES | USERNS_SCAN_BPF, best_source());
+    nodes = userns_nodes(by_bpf, &count);
+    for (size_t i = 0; i < count; i++) {
+        size_t processes;
+        const pid_t *pids = userns_pids(nodes[i], &processes);
+
+        for (size_t j = 0; j < processes; j++) {
+            const char *one = userns_process_name(by_procfs, pids[j]);
+            const char *other = userns_process_name(by_bpf, pids[j]);
+
+            CHECK(strlen(other) <= 15);
+            if (one == NULL)
+                continue; /* it started between the scans */
+            compared++;
+            same += strncmp(one, other, strlen(other)) == 0;
+        }
+    }
+    CHECK(compared > 0 && 10 * same >= 9 * compared); /* others changed their names meanwhile */
+    CHECK_EQ(userns_gap_count(by_bpf, USERNS_GAP_NAMES), 0);
+    userns_free(by_procfs);
+    userns_free(by_bpf);
+}
+
 /* ---- Pins ---- */
 
 static void *hold_by_thread(void *ready)

@@ -41,7 +41,7 @@ SITUATION(relations, IN_SANDBOX | AS_ROOT, "refused parents, owners and ids of n
         in_child(scan_refused, &all[i]);
 }
 
-SITUATION(names, IN_SANDBOX | BY_BPF, "a name that cannot be read is empty, and counted")
+SITUATION(names, IN_SANDBOX, "a name that cannot be read is empty, and counted")
 {
     struct userns_snapshot *snapshot;
 

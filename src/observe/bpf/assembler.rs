@@ -147,6 +147,7 @@ const MUL: u8 = 0x20;
 const OR: u8 = 0x40;
 const AND: u8 = 0x50;
 const LSH: u8 = 0x60;
+const RSH: u8 = 0x70;
 const MOV: u8 = 0xb0;
 const JA: u8 = 0x00;
 const JEQ: u8 = 0x10;
@@ -235,6 +236,11 @@ impl<C> Assembler<C> {
     /// `to <<= value`
     pub fn lsh(&mut self, to: Register, value: impl Into<Operand>) {
         self.alu(LSH, to, value.into());
+    }
+
+    /// `to >>= value`, unsigned
+    pub fn rsh(&mut self, to: Register, value: impl Into<Operand>) {
+        self.alu(RSH, to, value.into());
     }
 
     /// `to = &location`, if `to` is the base.

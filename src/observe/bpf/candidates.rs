@@ -51,7 +51,7 @@ use super::assembler::{Assembler, FP, Label, Location, Operand, Program, R1, R2,
 use super::program::{Builder, Target};
 use super::registers::{DESCRIPTOR, FILE, INODE, NUMBER, RECORD, TASK, stack};
 use super::schema::{btf_type, member};
-use super::tables::{Descriptor, Header, Reason};
+use super::tables::{Descriptor, Header};
 use super::{NSFS_MAGIC, SOCKFS_MAGIC};
 use crate::error::Error;
 use crate::observe::devices::{DYNAMIC, TUN_MAJOR, TUN_MINOR};
@@ -66,6 +66,34 @@ pub const ANON_INODE_FS_MAGIC: i32 = 0x0904_1934;
 
 /// The name of the file of an io_uring.
 const RING: &str = "[io_uring]";
+
+/// Why a file is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Reason {
+    /// Procfs has to tell whether it keeps a namespace.
+    Candidate = 1,
+    /// It is a namespace.
+    Namespace = 2,
+    /// It is a socket of a network namespace.
+    Socket = 3,
+    /// The credentials with which it was opened.
+    Credentials = 4,
+    /// The credentials of the peer of the socket.
+    Peer = 5,
+    /// Its file system.
+    FileSystem = 6,
+    /// It is a pidfd of a process that has ended.
+    Pidfd = 7,
+}
+
+impl Reason {
+    pub fn of(number: u32) -> Option<Reason> {
+        use Reason::{Candidate, Credentials, FileSystem, Namespace, Peer, Pidfd, Socket};
+        let all = [Candidate, Namespace, Socket, Credentials, Peer, FileSystem, Pidfd];
+        all.into_iter().find(|&known| known as u32 == number)
+    }
+}
 
 pub fn program(target: Target, sockets: bool) -> Result<Program, Error> {
     let mut code = Assembler::new(target);
@@ -127,7 +155,7 @@ impl Builder<'_> {
     pub fn record_descriptor(&mut self, reason: impl Into<Operand>, next: Label) {
         let layout = self.context.layout;
         self.append(Header::descriptor_count, layout.descriptors().start, Descriptor::SIZE, layout.descriptors, next);
-        self.copy_fields(Descriptor::COPIED, TASK);
+        self.copy_fields(Descriptor::COPIED, TASK, 0);
         self.mov(R2, reason);
         self.stx(RECORD + Descriptor::reason, R2);
         self.ldx(R2, FP + stack::DESCRIPTOR_NUMBER);

@@ -9,7 +9,7 @@
 //!     number = number_of(pid);                            // pid.rs
 //!     record = append(processes);
 //!     record->pid = number;
-//!     record->... = task->...;                            // the fields that tables.rs copies
+//!     record->details.... = task->...;                    // the fields that tables.rs copies, if wanted
 //!     link = &record->namespace;
 //!     record_namespaces(cred->user_ns);
 //! }
@@ -40,11 +40,12 @@
 //! ```
 
 use super::assembler::{FP, Label, Location, R0, R1, R2, R3, Size};
-use super::layout::slots;
-use super::program::Builder;
+use super::caches::Slot;
+use super::layout::{Threads, slots};
+use super::program::{Ancestors, Builder};
 use super::registers::{ARRAY, CRED, GENERATION, INDEX, LINK, NS, NUMBER, RECORD, SLOT, TASK, stack};
 use super::schema::member;
-use super::tables::{Function, Header, Namespace, Process, Slot};
+use super::tables::{Details, Function, Header, Namespace, Process};
 
 /// The field that LINK points to.
 const LINKED: Location = Location::new(0, Size::W, "*link");
@@ -68,18 +69,29 @@ impl Builder<'_> {
         let layout = self.context.layout;
         self.find_process();
         self.read_number(next);
-        self.append(Header::count, layout.processes().start, Process::SIZE, layout.capacity, next);
+        self.append(Header::count, layout.processes().start, layout.process_size(), layout.capacity, next);
         self.stx(RECORD + Process::pid, NUMBER);
-        self.copy_fields(Process::COPIED, TASK);
+        if self.context.threads != Threads::None {
+            self.keep_holder(layout.processes().start + Process::SIZE, layout.process_size(), Details::set);
+        }
+        if layout.has_details {
+            self.copy_fields(Details::COPIED, TASK, Process::SIZE as i16);
+        }
         self.read(NS, CRED, member!(cred.user_ns));
         self.lea(LINK, RECORD + Process::namespace);
     }
 
-    /// Records NS and its unknown ancestors. Goes to `next`, or falls through if there are more than the program may
-    /// record.
-    ///
-    /// The loop is bounded by a register, so the verifier follows each round.
+    /// Records the user namespace NS and its unknown ancestors, and the index of the first at LINK. Goes to `next`. Keeps
+    /// ARRAY and TASK, and destroys other registers.
     pub fn record_namespaces(&mut self, next: Label) {
+        match self.context.ancestors {
+            Ancestors::All if self.kernel().has_task_iterator() => self.record_namespaces_by_iterator(next),
+            _ => self.record_namespaces_by_loop(next),
+        }
+    }
+
+    /// The loop is bounded by a register, so the verifier follows each round.
+    fn record_namespaces_by_loop(&mut self, next: Label) {
         let [upwards, unknown] = self.labels(["upwards", "unknown_ancestor"]);
         self.mov(R0, 0);
         self.bind(upwards);
@@ -91,10 +103,11 @@ impl Builder<'_> {
         self.bind(unknown);
         self.mov(R0, 1);
         self.stx(ARRAY + Header::is_cut_off, R0);
+        self.ja(next);
     }
 
-    /// The same, for many ancestors; goes to `next` always. The loop is an open-coded iterator over numbers, of which
-    /// the verifier follows only two or three rounds: process_iter_next_call() of kernel/bpf/verifier.c.
+    /// The same, for many ancestors. The loop is an open-coded iterator over numbers, of which the verifier follows only
+    /// two or three rounds: process_iter_next_call() of kernel/bpf/verifier.c.
     pub fn record_namespaces_by_iterator(&mut self, next: Label) {
         let [unknown, upwards, end] = self.labels(["unknown_namespace", "upwards", "destroy_numbers"]);
         self.find_slot(unknown);
@@ -132,7 +145,7 @@ impl Builder<'_> {
         self.stx(SLOT + SLOT_INDEX, INDEX);
         self.stx(SLOT + SLOT_GENERATION, GENERATION);
         self.stx(RECORD + Namespace::generation, GENERATION);
-        self.copy_fields(Namespace::COPIED, NS);
+        self.copy_fields(Namespace::COPIED, NS, 0);
         self.read(NS, NS, member!(user_namespace.parent));
         self.jeq(NS, 0, end);
         self.lea(LINK, RECORD + Namespace::parent);

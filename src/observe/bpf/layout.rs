@@ -1,43 +1,85 @@
 //! The layout of the array that the programs share with this process.
 //!
-//! | part                           | content                          |
-//! |--------------------------------|----------------------------------|
-//! | [`Header`]                     | the counts                       |
-//! | [`Slot`]                       | the cache of user namespaces     |
-//! | [`Process`], `capacity`        | processes                        |
-//! | [`Namespace`], `namespaces`    | user namespaces                  |
-//! | [`Slot`]                       | the cache of nonuser namespaces  |
-//! | [`Nonuser`], `nonusers`        | nonuser namespaces               |
-//! | [`Descriptor`], `descriptors`  | descriptors                      |
+//! | part                           | content                                                       |
+//! |--------------------------------|---------------------------------------------------------------|
+//! | [`Header`]                     | the counts                                                    |
+//! | [`Slot`]                       | the cache of user namespaces                                  |
+//! | [`Process`], `capacity`        | processes, each followed by [`Details`] if these are wanted   |
+//! | [`Namespace`], `namespaces`    | user namespaces                                               |
+//! | [`Slot`]                       | the cache of nonuser namespaces                               |
+//! | [`Nonuser`], `nonusers`        | nonuser namespaces                                            |
+//! | [`SetSlot`]                    | the cache of sets                                             |
+//! | [`Set`], `sets`                | sets of nonuser namespaces                                    |
+//! | [`Thread`], `threads`          | threads that differ from their thread-group leader            |
+//! | [`RootSlot`]                   | the cache of root directories                                 |
+//! | [`Root`], `roots`              | root directories                                              |
+//! | [`Link`], [`LINKS`]            | the namespaces of the set that is recorded                    |
+//! | [`Descriptor`], `descriptors`  | descriptors                                                   |
 //!
 //! A cache has a slot for each record that there is room for, or more: their number is a power of two. Numbers are in the
 //! machine's byte order.
 
-use super::tables::{Descriptor, Header, Namespace, Nonuser, Process, Slot};
+use super::caches::{Link, RootSlot, SetSlot, Slot};
+use super::tables::{Descriptor, Details, Header, Namespace, Nonuser, Process, Root, Set, Thread};
 use crate::error::Error;
 use std::ops::Range;
 
 /// No array has room for more. With more processes than this, the scan reads procfs.
 pub const MAX_CAPACITY: u32 = 1 << 24;
 
+/// Of which threads a program records the nonuser namespaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threads {
+    None,
+    /// The thread-group leader stands for all threads, unless it has exited.
+    Leaders,
+    /// All, with their root directories.
+    All,
+}
+
+/// The number of namespaces in a set.
+pub const LINKS: u32 = 9;
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
     /// The room for processes.
     pub capacity: u32,
+    /// Whether details follow each process.
+    pub has_details: bool,
     /// The room for user namespaces.
     pub namespaces: u32,
-    /// The room for nonuser namespaces, and for descriptors.
+    /// The room for nonuser namespaces, sets of them, threads, root directories and descriptors.
     pub nonusers: u32,
+    pub sets: u32,
+    pub threads: u32,
+    pub roots: u32,
     pub descriptors: u32,
 }
 
 impl Layout {
+    /// A first guess for so many threads on the host.
+    pub fn for_threads(count: u32, wanted: Threads, has_names: bool) -> Layout {
+        let few = with_spare(count / 8);
+        let plain =
+            Layout { capacity: with_spare(count), has_details: has_names, namespaces: few, ..Layout::default() };
+        match wanted {
+            Threads::None => plain,
+            Threads::Leaders => Layout { has_details: true, nonusers: few, sets: few, threads: few, ..plain },
+            Threads::All => Layout { has_details: true, nonusers: few, sets: few, threads: few, roots: few, ..plain },
+        }
+    }
+
     pub fn size(self) -> usize {
         self.descriptors().end
     }
 
     pub fn processes(self) -> Range<usize> {
-        behind(Header::SIZE + slots(self.namespaces) * Slot::SIZE, self.capacity, Process::SIZE)
+        behind(Header::SIZE + slots(self.namespaces) * Slot::SIZE, self.capacity, self.process_size())
+    }
+
+    /// The distance between processes.
+    pub fn process_size(self) -> usize {
+        Process::SIZE + if self.has_details { Details::SIZE } else { 0 }
     }
 
     pub fn namespaces(self) -> Range<usize> {
@@ -52,8 +94,33 @@ impl Layout {
         behind(self.nonuser_slots().end, self.nonusers, Nonuser::SIZE)
     }
 
+    pub fn set_slots(self) -> Range<usize> {
+        behind(self.nonusers().end, slots(self.sets) as u32, SetSlot::SIZE)
+    }
+
+    pub fn sets(self) -> Range<usize> {
+        behind(self.set_slots().end, self.sets, Set::SIZE)
+    }
+
+    pub fn threads(self) -> Range<usize> {
+        behind(self.sets().end, self.threads, Thread::SIZE)
+    }
+
+    pub fn root_slots(self) -> Range<usize> {
+        behind(self.threads().end, slots(self.roots) as u32, RootSlot::SIZE)
+    }
+
+    pub fn roots(self) -> Range<usize> {
+        behind(self.root_slots().end, self.roots, Root::SIZE)
+    }
+
+    /// The namespaces of one set, if there are sets.
+    pub fn links(self) -> Range<usize> {
+        behind(self.roots().end, if self.sets == 0 { 0 } else { LINKS }, Link::SIZE)
+    }
+
     pub fn descriptors(self) -> Range<usize> {
-        behind(self.nonusers().end, self.descriptors, Descriptor::SIZE)
+        behind(self.links().end, self.descriptors, Descriptor::SIZE)
     }
 
     /// The layout for the next attempt, if something did not fit into this one.
@@ -66,8 +133,12 @@ impl Layout {
         };
         let layout = Layout {
             capacity: grown(self.capacity, header.count)?,
+            has_details: self.has_details,
             namespaces: grown(self.namespaces, header.namespace_count)?,
             nonusers: grown(self.nonusers, header.nonuser_count)?,
+            sets: grown(self.sets, header.set_count)?,
+            threads: grown(self.threads, header.thread_count)?,
+            roots: grown(self.roots, header.root_count)?,
             descriptors: grown(self.descriptors, header.descriptor_count)?,
         };
         Ok((layout != self).then_some(layout))
@@ -107,21 +178,30 @@ mod tests {
         let grown = layout.grown_for(&header(5000, 0)).unwrap().unwrap();
         assert!(grown.capacity > 5000 && grown.namespaces == 10);
         assert_eq!(layout.grown_for(&header(u64::from(MAX_CAPACITY) + 1, 0)), Err(Error::NO_MEMORY));
-        let grown = layout.grown_for(&Header { descriptor_count: 1, ..header(0, 0) }).unwrap().unwrap();
-        assert!(grown.descriptors > 1 && grown.nonusers == 0);
+        let grown = layout.grown_for(&Header { root_count: 1, descriptor_count: 1, ..header(0, 0) }).unwrap().unwrap();
+        assert!(grown.roots > 1 && grown.descriptors > 1 && grown.sets == 0);
     }
 
     /// The parts are adjacent, and the 64-bit fields are aligned.
     #[test]
     fn parts_do_not_overlap() {
-        for (capacity, namespaces, nonusers, descriptors) in [(1, 1, 0, 0), (1000, 100, 7, 100), (1001, 77, 1, 1)] {
-            let layout = Layout { capacity, namespaces, nonusers, descriptors };
-            assert_eq!(layout.processes().len(), capacity as usize * Process::SIZE);
+        for (capacity, namespaces, has_details) in [(1, 1, false), (1000, 100, true), (1001, 77, false), (7, 77, true)]
+        {
+            let [nonusers, sets, threads, roots, descriptors] =
+                [3, 1, 5, 7, 9].map(|room| if has_details { room } else { 0 });
+            let layout = Layout { capacity, has_details, namespaces, nonusers, sets, threads, roots, descriptors };
+            assert_eq!(layout.processes().len(), capacity as usize * layout.process_size());
             let parts = [
                 layout.processes(),
                 layout.namespaces(),
                 layout.nonuser_slots(),
                 layout.nonusers(),
+                layout.set_slots(),
+                layout.sets(),
+                layout.threads(),
+                layout.root_slots(),
+                layout.roots(),
+                layout.links(),
                 layout.descriptors(),
             ];
             for pair in parts.windows(2) {

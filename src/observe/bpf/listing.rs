@@ -6,7 +6,7 @@
 
 use super::assembler::{Program, Size};
 use super::kernel::Kernel;
-use super::layout::Layout;
+use super::layout::{Layout, Threads};
 use super::program::{Ancestors, Target};
 use super::tables::{Function, STRUCTS};
 use super::{btf, candidates, descriptors, processes, tasks};
@@ -71,6 +71,7 @@ impl Instruction {
             0x4f => format!("r{to} |= {operand}"),
             0x57 => format!("r{to} &= {operand}"),
             0x67 => format!("r{to} <<= {operand}"),
+            0x77 => format!("r{to} >>= {operand}"),
             0xb7 | 0xbf => format!("r{to} = {operand}"),
             0x05 => format!("goto {target}"),
             0x15 | 0x1d => format!("if r{to} == {operand} goto {target}"),
@@ -198,17 +199,33 @@ fn programs_are_as_listed() {
             *offset = offset.filter(|_| member.name != "user_namespace.ns.ns_id");
         }
     }
-    let layout = Layout { capacity: 1000, namespaces: 100, ..Layout::default() };
-    let of_descriptors = Layout { capacity: 0, nonusers: 100, descriptors: 1000, ..layout };
+    let plain = Layout { capacity: 1000, namespaces: 100, ..Layout::default() };
+    let layout = Layout { has_details: true, ..plain };
+    let of_descriptors = Layout { capacity: 0, nonusers: 100, descriptors: 1000, ..plain };
     let mut differences = String::new();
     for level in [0, 1] {
-        let target = Target { kernel: &kernel, level, array: 3, layout, ancestors: Ancestors::Few };
+        let plain = Target {
+            kernel: &kernel,
+            level,
+            array: 3,
+            layout: plain,
+            threads: Threads::None,
+            ancestors: Ancestors::Few,
+        };
+        let target = Target { layout, ..plain };
         let all = Target { ancestors: Ancestors::All, ..target };
         let old = Target { kernel: &old, ..target };
+        let many = Layout { nonusers: 50, sets: 40, threads: 30, roots: 20, ..layout };
+        let [owned, pinned] =
+            [Threads::Leaders, Threads::All].map(|threads| Target { layout: many, threads, ..target });
         for (name, program) in [
+            ("processes-plain", processes::program(plain)),
             ("processes", processes::program(target)),
             ("processes-all-ancestors", processes::program(all)),
+            ("processes-owned", processes::program(owned)),
+            ("processes-pinned", processes::program(pinned)),
             ("tasks", tasks::program(target)),
+            ("tasks-pinned", tasks::program(pinned)),
             ("tasks-old-kernel", tasks::program(old)),
             ("descriptors", descriptors::program(Target { layout: of_descriptors, ..all }, true)),
             ("candidates-old-kernel", candidates::program(Target { layout: of_descriptors, ..old }, true)),

@@ -4,18 +4,20 @@
 //! | file | content |
 //! |------|---------|
 //! | `processes.rs`, `tasks.rs`, `descriptors.rs`, `candidates.rs` | the programs |
-//! | `chain.rs`, `namespaces.rs`, `pid.rs`, `program.rs` | parts that programs share |
+//! | `chain.rs`, `namespaces.rs`, `pid.rs`, `threads.rs`, `roots.rs`, `program.rs` | parts that programs share |
 //! | `tables.rs` | the kernel members that they read, and the records that they write |
+//! | `caches.rs` | the records that only the programs read |
 //! | `registers.rs`, `assembler.rs`, `schema.rs` | the notation of programs and tables |
 //! | `btf.rs`, `kernel.rs` | the layout of the running kernel's structs |
 //! | `layout.rs`, `records.rs` | the shared array |
-//! | `told.rs` | from the records of descriptors to facts |
+//! | `told.rs` | from the records of namespaces, threads and descriptors to facts |
 //! | `preflight.rs` | the number of threads, for the size of the array |
 //! | `refusal.rs` | the verifier's log, if it refuses programs |
 //! | `listing.rs` | a disassembler for the tests |
 
 mod assembler;
 mod btf;
+mod caches;
 mod candidates;
 mod chain;
 mod descriptors;
@@ -31,17 +33,21 @@ mod program;
 mod records;
 mod refusal;
 mod registers;
+mod roots;
 mod schema;
 mod tables;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod told;
 
 use super::Context;
 use super::candidate::Candidate;
+use super::nonusers::Nonusers;
 use crate::error::Error;
-use crate::facts::{Member, Source};
+use crate::facts::Source;
+use crate::options::Wanted;
 use crate::sys::bpf::{self, Trigger};
 use crate::sys::file::Fd;
 use crate::sys::memory::Memory;
@@ -49,10 +55,10 @@ use crate::sys::{Errno, nsfs, signal};
 use crate::util::arrays::reserved;
 use assembler::Program;
 use kernel::Kernel;
-use layout::{Layout, with_spare};
+use layout::{Layout, Threads, with_spare};
 use once_cell::race::OnceBox;
 use program::{Ancestors, Target};
-use records::Told;
+use records::Found;
 use schema::member;
 use tables::{Function, Header};
 
@@ -68,40 +74,54 @@ const DEFAULT_DESCRIPTORS: u32 = 16384;
 /// How often a program is loaded again if signals interrupt that.
 const MAX_RETRIES: u32 = 10;
 
-/// Records all processes, as `processes.rs` does through procfs. Records nothing if it fails.
+/// Records all processes, as `processes.rs` does through procfs, with their names if these are wanted. Records no process
+/// and no namespace if it fails.
 ///
 /// # Errors
 ///
 /// Only those of `userns_source_error()` in the C header.
-pub fn walk(context: &mut Context) -> Result<Source, Error> {
+pub fn walk(context: &mut Context, wanted: Wanted) -> Result<Source, Error> {
     let mut log = Vec::new();
-    let walked = try_walk(context, &mut log);
+    let walked = try_walk(context, wanted, &mut log);
     if !log.is_empty() {
         let facts = context.facts_mut();
         facts.source_log = Some(facts.text.add(&log)?);
     }
-    let (members, source) = walked.map_err(|error| match error.errno() {
+    let source = walked.map_err(|error| match error.errno() {
         libc::EPERM | libc::EXDEV | libc::EOPNOTSUPP | libc::ENOEXEC | libc::ENOMEM | libc::EMFILE | libc::ENFILE => {
             error
         }
         libc::EACCES => Error::FORBIDDEN, // by a security module
         _ => Error::NO_BPF,
     })?;
-    context.facts_mut().members = members;
+    context.facts_mut().named = wanted.names;
     Ok(source)
 }
 
 /// If the verifier refuses the programs, `log` receives what it says.
-fn try_walk(context: &mut Context, log: &mut Vec<u8>) -> Result<(Vec<Member>, Source), Error> {
+fn try_walk(context: &mut Context, wanted: Wanted, log: &mut Vec<u8>) -> Result<Source, Error> {
     if !context.pid_namespaces.are_equal() {
         return Err(Error::OTHER_PROCFS);
     }
     let mut scope = Scope::of_caller(context);
-    let threads = preflight::count_threads(context.procfs);
-    let mut layout = Layout { capacity: with_spare(threads), namespaces: with_spare(threads / 8), ..Layout::default() };
+    let mut threads = match wanted {
+        Wanted { pinned: true, .. } => Threads::All,
+        Wanted { owned: true, .. } => Threads::Leaders,
+        _ => Threads::None,
+    };
+    let count = preflight::count_threads(context.procfs);
+    let mut layout = Layout::for_threads(count, threads, wanted.names);
     let mut ancestors = Ancestors::Few;
     loop {
-        let (array, source) = scope.walk(layout, ancestors, log)?;
+        let (array, source) = match scope.walk(layout, threads, ancestors, log) {
+            // Without a JIT compiler, or before Linux 6.4. Procfs tells about threads then.
+            Err(error) if threads != Threads::None && !error.is_exhaustion() => {
+                threads = Threads::None;
+                layout = Layout::for_threads(count, threads, wanted.names);
+                continue;
+            }
+            walked => walked?,
+        };
         let header = records::header(array.bytes())?;
         if scope.correct_level(&header) {
             continue;
@@ -110,8 +130,8 @@ fn try_walk(context: &mut Context, log: &mut Vec<u8>) -> Result<(Vec<Member>, So
         match layout.grown_for(&header)? {
             None if is_cut_off && ancestors == Ancestors::Few => (),
             None => {
-                let has_ids = running_kernel()?.has(member!(user_namespace.ns.ns_id));
-                return Ok((records::processes(array.bytes(), layout, has_ids, &mut context.users)?, source));
+                record(context, array.bytes(), layout, threads)?;
+                return Ok(source);
             }
             Some(larger) => layout = larger,
         }
@@ -121,25 +141,40 @@ fn try_walk(context: &mut Context, log: &mut Vec<u8>) -> Result<(Vec<Member>, So
     }
 }
 
+fn record(context: &mut Context, array: &[u8], layout: Layout, threads: Threads) -> Result<(), Error> {
+    let has_ids = running_kernel()?.has(member!(user_namespace.ns.ns_id));
+    let (users, text) = context.users_and_text();
+    let processes = records::processes(array, layout, has_ids, users, text)?;
+    if threads != Threads::None {
+        match told::threads(array, layout, has_ids, &processes, &mut context.nonusers) {
+            Ok(told) => context.told = Some(told),
+            // There is no memory for it. Procfs is read instead, which needs less at a time.
+            Err(_) => context.nonusers = Nonusers::default(),
+        }
+    }
+    context.facts_mut().members = processes.members;
+    Ok(())
+}
+
 /// Records all descriptors of namespaces, and of sockets if `sockets` is set, in the tables of all threads, and what other
 /// files keep user namespaces. Returns the descriptors that have to be read through procfs, in ascending order. `None`: the
 /// program cannot be used, so that all have to be read. Requires that [`walk`] succeeded.
 pub fn record_descriptors(context: &mut Context, sockets: bool) -> Result<Option<Vec<Candidate>>, Error> {
     match find_descriptors(context, sockets) {
-        Ok(told) => told::record(context, &told).map(Some),
+        Ok(found) => told::descriptors(context, &found).map(Some),
         Err(_) => Ok(None),
     }
 }
 
-fn find_descriptors(context: &Context, sockets: bool) -> Result<Told, Error> {
+fn find_descriptors(context: &Context, sockets: bool) -> Result<Found, Error> {
     let mut scope = Scope::of_caller(context);
     // Most processes have a socket or two.
     let socket_count = if sockets { 2 * context.facts().members.len() as u32 } else { 0 };
     let mut layout = Layout {
-        capacity: 0,
         namespaces: with_spare(context.users.count() as u32),
         nonusers: with_spare(context.nonusers.entries().len() as u32),
         descriptors: DEFAULT_DESCRIPTORS + socket_count,
+        ..Layout::default()
     };
     loop {
         let array = scope.visit_descriptors(layout, sockets)?;
@@ -184,12 +219,18 @@ impl Scope {
     }
 
     /// Runs the fastest program that this kernel accepts.
-    fn walk(&self, layout: Layout, ancestors: Ancestors, log: &mut Vec<u8>) -> Result<(Memory, Source), Error> {
+    fn walk(
+        &self,
+        layout: Layout,
+        threads: Threads,
+        ancestors: Ancestors,
+        log: &mut Vec<u8>,
+    ) -> Result<(Memory, Source), Error> {
         // First, because it fails without privileges. It fails too if arrays cannot be mapped (before Linux 5.5), or
         // none as large (some kernels before 6.1 have a limit of 4 MB).
         let (map, array) = bpf::make_array(layout.size())?;
         let kernel = running_kernel()?;
-        let target = Target { kernel, level: self.level, array: map.number(), layout, ancestors };
+        let target = Target { kernel, level: self.level, array: map.number(), layout, threads, ancestors };
         let run =
             || -> Result<(), Error> { Ok(bpf::run(&load(&processes::program(target)?, Trigger::Call, &mut [])?)?) };
         let refusal = match run() {
@@ -202,7 +243,7 @@ impl Scope {
             Err(Error::NO_BPF) => refusal,
             Err(error) => error,
         };
-        if error == Error::REFUSED_BPF {
+        if error == Error::REFUSED_BPF && threads == Threads::None {
             // Without a log, for which there may be no memory, procfs is read too.
             *log = refusal::explain(target).unwrap_or_default();
         }
@@ -213,7 +254,8 @@ impl Scope {
     fn visit_descriptors(&self, layout: Layout, sockets: bool) -> Result<Memory, Error> {
         let (map, array) = bpf::make_array(layout.size())?;
         let kernel = running_kernel()?;
-        let target = Target { kernel, level: self.level, array: map.number(), layout, ancestors: Ancestors::All };
+        let (threads, ancestors) = (Threads::None, Ancestors::All);
+        let target = Target { kernel, level: self.level, array: map.number(), layout, threads, ancestors };
         let iterator = Function::bpf_iter_task_file;
         let told = visit(target, iterator, |target| match target.kernel.has_number_iterator() {
             true => descriptors::program(target, sockets),

@@ -50,11 +50,11 @@
 //! the program run again.
 
 use super::assembler::{FP, Label, Location, R0, R1, R2, R3, Register, Size};
-use super::layout::slots;
+use super::caches::Slot;
 use super::program::Builder;
-use super::registers::{ARRAY, DESCRIPTOR, GENERATION, INDEX, LINK, NS, REASON, RECORD, SLOT, stack};
+use super::registers::{DESCRIPTOR, GENERATION, INDEX, LINK, NS, REASON, RECORD, SLOT, stack};
 use super::schema::{Step, btf_type, member};
-use super::tables::{Descriptor, Function, Header, Nonuser, Slot};
+use super::tables::{Descriptor, Function, Header, Nonuser};
 use crate::facts::NamespaceType;
 
 /// A type of nonuser namespace: the position of its struct in the tables, and the members that are read.
@@ -148,20 +148,17 @@ impl Builder<'_> {
     /// `NS = TARGET; GENERATION = ` that of it, `SLOT = ` its slot. Goes to `otherwise` if another namespace is in the slot.
     fn find_nonuser_slot(&mut self, otherwise: Label) {
         self.ldx(NS, FP + stack::TARGET);
-        self.read_nonuser_generation(GENERATION, NS);
+        self.read_common_generation(GENERATION, NS);
         self.find_slot_of_nonuser();
         self.ldx(R2, SLOT + Slot::generation);
         self.jne(R2, GENERATION, otherwise);
     }
 
     /// `SLOT = ` that of GENERATION.
-    fn find_slot_of_nonuser(&mut self) {
+    pub fn find_slot_of_nonuser(&mut self) {
         let layout = self.context.layout;
         self.mov(SLOT, GENERATION);
-        self.and(SLOT, slots(layout.nonusers) as i32 - 1);
-        self.mul(SLOT, Slot::SIZE as i32);
-        self.add(SLOT, ARRAY);
-        self.add(SLOT, layout.nonuser_slots().start as i32);
+        self.find_slot_of(SLOT, layout.nonusers, Slot::SIZE, layout.nonuser_slots().start);
     }
 
     fn link_to_nonuser(&mut self, next: Label) {
@@ -242,7 +239,7 @@ impl Builder<'_> {
     }
 
     /// `to = ` the generation of a nonuser namespace. Destroys R0.
-    fn read_nonuser_generation(&mut self, to: Register, common: Register) {
+    fn read_common_generation(&mut self, to: Register, common: Register) {
         if self.kernel().has(member!(ns_common.ns_id)) {
             return self.read(to, common, member!(ns_common.ns_id));
         }

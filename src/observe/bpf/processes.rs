@@ -11,12 +11,18 @@
 //!     bpf_iter_task_new(&tasks, NULL, BPF_TASK_ITER_ALL_PROCS);
 //!     prefetch(NULL);
 //!     while ((task = bpf_iter_task_next(&tasks))) {
+//!         if (task != task->group_leader) {                   // if threads are wanted: BPF_TASK_ITER_ALL_THREADS
+//!             record_thread();                                // threads.rs
+//!             record_details();
+//!             continue;
+//!         }
 //!         if (task == prefetched.task)
 //!             pid = prefetched.pid, cred = prefetched.cred;
 //!         else
 //!             pid = task->thread_pid, cred = task->real_cred; // at level 0 pid = task->tgid
 //!         prefetch(container_of(task->tasks.next, struct task_struct, tasks));
 //!         record_process();                                   // chain.rs
+//!         record_details();                                   // if wanted: threads.rs
 //!     }
 //!     bpf_iter_task_destroy(&tasks);
 //!     bpf_rcu_read_unlock();
@@ -29,6 +35,7 @@
 //!     prefetched.task = task;
 //!     prefetched.pid = task->thread_pid;                      // at level 0 task->tgid
 //!     prefetched.cred = task->real_cred;
+//!     (void)task->nsproxy, task->group_leader, task->signal->nr_threads;     // if threads are wanted
 //! }
 //! ```
 //!
@@ -36,33 +43,44 @@
 //! which the iterator most likely shows next. Then the processor waits for both processes at the same time.
 
 use super::assembler::{Assembler, FP, Program, R0, R1, R2, R3, Register};
-use super::program::{Ancestors, Builder, Target};
+use super::layout::Threads;
+use super::program::{Builder, Target};
 use super::registers::{ARRAY, CRED, NUMBER, PID, TASK, stack};
 use super::schema::{btf_type, member};
 use super::tables::Function;
 use crate::error::Error;
 
-/// `BPF_TASK_ITER_ALL_PROCS` of kernel/bpf/task_iter.c.
+// Of kernel/bpf/task_iter.c. With the second, each process is followed by its other threads.
 const BPF_TASK_ITER_ALL_PROCS: i32 = 0;
+const BPF_TASK_ITER_ALL_THREADS: i32 = 1;
 
 pub fn program(target: Target) -> Result<Program, Error> {
     let mut code = Assembler::new(target);
     let [next, end, prefetched, other_level] = code.labels(["next", "end", "prefetched", "other_level"]);
+    let [thread, details] = code.labels(["thread", "details"]);
+    let has_threads = target.threads != Threads::None;
     code.ld_map_value(ARRAY, target.array);
     code.keep_own_pid_namespace(other_level);
     code.call(Function::bpf_rcu_read_lock);
     code.lea(R1, FP + stack::TASKS);
     code.mov(R2, 0);
-    code.mov(R3, BPF_TASK_ITER_ALL_PROCS);
+    code.mov(R3, if has_threads { BPF_TASK_ITER_ALL_THREADS } else { BPF_TASK_ITER_ALL_PROCS });
     code.call(Function::bpf_iter_task_new);
     code.mov(R0, 0);
     code.prefetch(R0);
 
     code.bind(next);
+    if has_threads {
+        code.forget_details();
+    }
     code.lea(R1, FP + stack::TASKS);
     code.call(Function::bpf_iter_task_next);
     code.jeq(R0, 0, end);
     code.cast_untrusted(TASK, R0, btf_type!(task_struct));
+    if has_threads {
+        code.read(R1, TASK, member!(task_struct.group_leader));
+        code.jne(R1, TASK, thread);
+    }
     // NUMBER holds PID over the calls below.
     code.ldx(R2, FP + stack::PREFETCHED_TASK);
     code.ldx(NUMBER, FP + stack::PREFETCHED_PID);
@@ -76,12 +94,13 @@ pub fn program(target: Target) -> Result<Program, Error> {
     code.prefetch(R0);
     code.mov(PID, NUMBER);
     code.record_process(next);
-    match target.ancestors {
-        Ancestors::Few => {
-            code.record_namespaces(next);
-            code.ja(next);
-        }
-        Ancestors::All => code.record_namespaces_by_iterator(next),
+    code.record_namespaces(if has_threads { details } else { next });
+    if has_threads {
+        code.bind(thread);
+        code.record_thread(next);
+        code.bind(details);
+        code.record_details(next);
+        code.ja(next);
     }
 
     code.bind(end);
@@ -103,5 +122,11 @@ impl Builder<'_> {
         self.stx(FP + stack::PREFETCHED_PID, PID);
         self.read(R1, R2, member!(task_struct.real_cred));
         self.stx(FP + stack::PREFETCHED_CRED, R1);
+        if self.context.threads != Threads::None {
+            // What the program and the iterator read later, for the cache alone.
+            self.read(R1, R2, member!(task_struct.nsproxy));
+            self.read(R1, R2, member!(task_struct.group_leader));
+            self.read(R1, R2, member!(task_struct.signal -> signal_struct.nr_threads));
+        }
     }
 }

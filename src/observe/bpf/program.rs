@@ -5,7 +5,7 @@
 
 use super::assembler::{Assembler, FP, Label, Location, R0, R1, R2, R3, Register, Size};
 use super::kernel::Kernel;
-use super::layout::Layout;
+use super::layout::{Layout, Threads};
 use super::registers::{ARRAY, INDEX, RECORD, TASK, stack};
 use super::schema::{Copied, Step, btf_type};
 use super::tables::Function;
@@ -21,6 +21,7 @@ pub struct Target<'k> {
     /// The descriptor of the array.
     pub array: i32,
     pub layout: Layout,
+    pub threads: Threads,
     /// How many namespaces a program records at most from a process upwards.
     pub ancestors: Ancestors,
 }
@@ -82,11 +83,11 @@ impl<'k> Builder<'k> {
         self.add(pointer, -i32::from(offset));
     }
 
-    /// Copies what the tables have the programs copy into a record.
-    pub fn copy_fields(&mut self, fields: &[Copied], from: Register) {
+    /// Copies what the tables have the programs copy into a record that begins so many bytes behind RECORD.
+    pub fn copy_fields(&mut self, fields: &[Copied], from: Register, behind: i16) {
         for field in fields {
             self.read(R2, from, field.path);
-            self.stx(RECORD + field.to, R2);
+            self.stx(RECORD + field.to.shifted(behind), R2);
         }
     }
 
@@ -105,16 +106,22 @@ impl<'k> Builder<'k> {
     /// btf_nested_type_is_trusted() of kernel/bpf/btf.c. A kernel without the function (before 6.2) does not do that.
     pub fn cast_untrusted(&mut self, to: Register, pointer: Register, btf_type: usize) {
         if self.kernel().function(Function::bpf_rdonly_cast).is_some() {
-            self.mov(R1, pointer);
-            match self.kernel().structs[btf_type].btf_id {
-                Some(id) => self.mov(R2, id as i32),
-                None => self.fail(Error::NO_BPF),
-            }
-            self.call(Function::bpf_rdonly_cast);
-            self.mov(to, R0);
+            self.cast(to, pointer, btf_type);
         } else if to != pointer {
             self.mov(to, pointer);
         }
+    }
+
+    /// `to = bpf_rdonly_cast(address, btf_type)`: makes a pointer of an address. A kernel without the function cannot run
+    /// the program.
+    pub fn cast(&mut self, to: Register, address: Register, btf_type: usize) {
+        self.mov(R1, address);
+        match self.kernel().structs[btf_type].btf_id {
+            Some(id) => self.mov(R2, id as i32),
+            None => self.fail(Error::NO_BPF),
+        }
+        self.call(Function::bpf_rdonly_cast);
+        self.mov(to, R0);
     }
 
     /// `bpf_probe_read_kernel(&copy, length, address)`; the length is at most that of a `struct upid`.

@@ -1,9 +1,9 @@
 //! Reads the records that the programs wrote into the shared array.
 
 use super::layout::Layout;
-use super::tables::{Descriptor, Header, Namespace, Nonuser, Process};
+use super::tables::{Descriptor, Details, Header, Namespace, Nonuser, Process, Root, Set, Thread};
 use crate::error::Error;
-use crate::facts::Member;
+use crate::facts::{Member, Text, TextRef};
 use crate::observe::users::{Observed, Users};
 use crate::sys::pidfd;
 use crate::util::arrays::{reserved, sort_by_number};
@@ -14,7 +14,7 @@ pub fn header(array: &[u8]) -> Result<Header, Error> {
 }
 
 /// What a program for descriptors told.
-pub struct Told {
+pub struct Found {
     /// In ascending order.
     pub descriptors: Vec<Descriptor>,
     pub users: Vec<Observed>,
@@ -23,16 +23,51 @@ pub struct Told {
     pub has_ids: bool,
 }
 
-pub fn descriptors(array: &[u8], layout: Layout, has_ids: bool) -> Result<Told, Error> {
+/// The processes, and the index in `Users` of each record of a user namespace; `None` if that has ended.
+pub struct Processes {
+    pub members: Vec<Member>,
+    pub users: Vec<Option<u32>>,
+}
+
+pub fn descriptors(array: &[u8], layout: Layout, has_ids: bool) -> Result<Found, Error> {
     let Header { namespace_count, nonuser_count, descriptor_count, .. } = header(array)?;
     let mut descriptors = reserved(descriptor_count as usize)?;
     descriptors.extend(records(array, layout.descriptors(), descriptor_count, Descriptor::parse));
     sort_by_number(&mut descriptors, &|descriptor| descriptor.number as u64)?;
     sort_by_number(&mut descriptors, &|descriptor| descriptor.tid as u64)?;
     sort_by_number(&mut descriptors, &|descriptor| descriptor.pid as u64)?;
-    let mut nonusers = reserved(nonuser_count as usize)?;
-    nonusers.extend(records(array, layout.nonusers(), nonuser_count, Nonuser::parse));
-    Ok(Told { descriptors, users: users(array, layout, namespace_count, has_ids)?, nonusers, has_ids })
+    let nonusers = nonusers(array, layout, nonuser_count)?;
+    Ok(Found { descriptors, users: users(array, layout, namespace_count, has_ids)?, nonusers, has_ids })
+}
+
+pub fn nonusers(array: &[u8], layout: Layout, count: u64) -> Result<Vec<Nonuser>, Error> {
+    let mut nonusers = reserved(count as usize)?;
+    nonusers.extend(records(array, layout.nonusers(), count, Nonuser::parse));
+    Ok(nonusers)
+}
+
+/// The sets of nonuser namespaces.
+pub fn sets(array: &[u8], layout: Layout) -> Result<impl Iterator<Item = Set>, Error> {
+    Ok(records(array, layout.sets(), header(array)?.set_count, Set::parse))
+}
+
+pub fn roots(array: &[u8], layout: Layout) -> Result<impl Iterator<Item = Root>, Error> {
+    Ok(records(array, layout.roots(), header(array)?.root_count, Root::parse))
+}
+
+/// The thread-group leaders, then the threads that differ from them. Without details there are none.
+pub fn threads(array: &[u8], layout: Layout) -> Result<impl Iterator<Item = Thread>, Error> {
+    let Header { count, thread_count, .. } = header(array)?;
+    let leaders = processes_in(array, layout, count).filter_map(|(Process { pid, .. }, details)| {
+        let Details { set, root, .. } = details?;
+        Some(Thread { pid: pid as i32, tid: pid as i32, set, root })
+    });
+    Ok(leaders.chain(records(array, layout.threads(), thread_count, Thread::parse)))
+}
+
+fn processes_in(array: &[u8], layout: Layout, count: u64) -> impl Iterator<Item = (Process, Option<Details>)> {
+    let bytes = array[layout.processes()].chunks_exact(layout.process_size()).take(count as usize);
+    bytes.filter_map(|bytes| Some((Process::parse(bytes)?, Details::parse(&bytes[Process::SIZE..]))))
 }
 
 fn users(array: &[u8], layout: Layout, count: u64, has_ids: bool) -> Result<Vec<Observed>, Error> {
@@ -47,18 +82,28 @@ fn users(array: &[u8], layout: Layout, count: u64, has_ids: bool) -> Result<Vec<
     Ok(observed)
 }
 
-/// Records the user namespaces, and returns the processes with their namespaces. Records nothing if it fails.
-pub fn processes(array: &[u8], layout: Layout, has_ids: bool, users: &mut Users) -> Result<Vec<Member>, Error> {
+/// Records the user namespaces and the names, and returns the processes. Records no namespace if it fails.
+pub fn processes(
+    array: &[u8],
+    layout: Layout,
+    has_ids: bool,
+    users: &mut Users,
+    text: &mut Text,
+) -> Result<Processes, Error> {
     let Header { count, namespace_count, .. } = header(array)?;
     let observed = self::users(array, layout, namespace_count, has_ids)?;
     // As large as the array, not as the count. From 128 KiB on, glibc then keeps freed memory for the next scan, see
     // mallopt(3).
     let mut members = reserved(layout.capacity as usize)?;
-    members.extend(records(array, layout.processes(), count, Process::parse).filter_map(|record| {
+    for (process, details) in processes_in(array, layout, count) {
         // For now the index of the record.
-        let namespace = record.namespace.checked_sub(1)?;
-        Some(Member { pid: record.pid as i32, namespace, ..Member::default() })
-    }));
+        let Some(namespace) = process.namespace.checked_sub(1) else { continue };
+        let name = match details {
+            Some(details) => add_name(text, &details)?,
+            None => TextRef::default(),
+        };
+        members.push(Member { pid: process.pid as i32, namespace, name });
+    }
     sort_by_number(&mut members, &|member| member.pid as u64)?;
     // Some kernels under lockdown return zeros for memory that programs may not read.
     if members.binary_search_by_key(&pidfd::own_pid(), |member| member.pid).is_err() {
@@ -74,7 +119,14 @@ pub fn processes(array: &[u8], layout: Layout, has_ids: bool, users: &mut Users)
     });
     // A PID may have been reused meanwhile, or taken over by another thread in execve(2).
     members.dedup_by_key(|member| member.pid);
-    Ok(members)
+    Ok(Processes { members, users: recorded })
+}
+
+/// Adds a `comm`, which ends with its first NUL byte.
+fn add_name(text: &mut Text, details: &Details) -> Result<TextRef, Error> {
+    let name = [details.name_0.to_ne_bytes(), details.name_1.to_ne_bytes()];
+    let name = name.as_flattened().split(|&byte| byte == 0).next().unwrap_or_default();
+    Ok(text.add(name)?)
 }
 
 /// The first records in a part of the array.
@@ -90,12 +142,12 @@ fn records<R>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::bpf::tables::Slot;
+    use crate::observe::bpf::caches::{RootSlot, SetSlot, Slot};
 
     /// Processes out of order, one PID twice, one without a namespace; and a namespace that has ended.
     #[test]
     fn only_members_of_live_namespaces_remain() {
-        let layout = Layout { capacity: 8, namespaces: 4, ..Layout::default() };
+        let layout = Layout { capacity: 8, namespaces: 4, has_details: true, ..Layout::default() };
         let mut array = vec![0; layout.size()];
         let mut put = |at: usize, words: &[u32]| {
             let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
@@ -109,20 +161,30 @@ mod tests {
             put(layout.namespaces().start + index * Namespace::SIZE, record);
         }
         let own = pidfd::own_pid() as u32;
-        for (index, record) in [[own + 2, 3], [own, 2], [own + 1, 1], [own, 2], [own + 3, 0]].iter().enumerate() {
-            put(layout.processes().start + index * Process::SIZE, record);
+        let [a, b, c, d] = [*b"long", *b"er n", *b"ame\0", *b"rest"].map(u32::from_ne_bytes);
+        let name = [a, b, c, d];
+        for (index, [pid, namespace]) in
+            [[own + 2, 3], [own, 2], [own + 1, 1], [own, 2], [own + 3, 0]].into_iter().enumerate()
+        {
+            let [a, b, c, d] = if pid == own { name } else { [0; 4] };
+            let at = layout.processes().start + index * layout.process_size();
+            put(at, &[pid, namespace, a, b, c, d, 0, 0]);
         }
-        let mut users = Users::default();
-        let found = processes(&array, layout, true, &mut users).unwrap();
-        let members: Vec<_> = found.iter().map(|member| (member.pid, member.namespace)).collect();
-        assert_eq!(members, [(own as i32, 0), (own as i32 + 2, 1)]);
+        let (mut users, mut text) = (Users::default(), Text::default());
+        let found = processes(&array, layout, true, &mut users, &mut text).unwrap();
+        let members: Vec<_> =
+            found.members.iter().map(|member| (member.pid, member.namespace, text.get(member.name))).collect();
+        assert_eq!(members, [(own as i32, 0, c"longer name"), (own as i32 + 2, 1, c"")]);
         assert_eq!((users.find(5), users.find(100)), (Some(0), Some(1)));
     }
 
     /// Fields have the same locations on 32-bit machines as in the programs.
     #[test]
     fn records_have_no_hidden_padding() {
-        assert_eq!((Header::SIZE, Slot::SIZE), (64, 16));
-        assert_eq!((Process::SIZE % 4, Namespace::SIZE % 8, Nonuser::SIZE % 8, Descriptor::SIZE % 8), (0, 0, 0, 0));
+        assert_eq!((Header::SIZE, Slot::SIZE), (96, 16));
+        assert_eq!((Process::SIZE, Details::SIZE, Namespace::SIZE), (8, 24, 24));
+        assert_eq!((Descriptor::SIZE, Thread::SIZE, Set::SIZE), (32, 16, 36));
+        assert_eq!((SetSlot::SIZE, Nonuser::SIZE), (80, 32));
+        assert_eq!((Root::SIZE, RootSlot::SIZE), (24, 32));
     }
 }

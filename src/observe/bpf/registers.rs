@@ -13,7 +13,7 @@
 //! | R7  | `TASK`                 | `struct task_struct *`                                                        |
 //! | R8  | `NUMBER`, `GENERATION` | a PID, TID or descriptor; then the generation of a namespace                  |
 //! |     | `INODE`, `REASON`      | in the program for descriptors: `struct inode *`; then why there is a record  |
-//! | R9  | `CRED`, `NS`           | `struct cred *`, then `struct user_namespace *`                               |
+//! | R9  | `CRED`, `NS`           | `struct cred *`, then a namespace                                             |
 //! |     | `FILE`, `DESCRIPTOR`   | in the programs for descriptors: `struct file *`, then the record             |
 //! |     | `OWN_PID`              | before these: `struct pid *` of the caller                                    |
 //! | R10 | `FP`                   | the frame pointer                                                             |
@@ -55,6 +55,30 @@ pub mod stack {
     pub const PREFETCHED_TASK: Location = Location::new(-64, Size::DW, "prefetched.task");
     pub const PREFETCHED_PID: Location = Location::new(-72, Size::DW, "prefetched.pid");
     pub const PREFETCHED_CRED: Location = Location::new(-80, Size::DW, "prefetched.cred");
+
+    // In the programs for processes.
+
+    /// The record that is written, over other records and calls.
+    pub const RECORD: Location = Location::new(-96, Size::DW, "record");
+    /// `struct nsproxy *`
+    pub const NSPROXY: Location = Location::new(-104, Size::DW, "nsproxy");
+    /// `struct bpf_iter_num`, around `NUMBERS`.
+    pub const LINKS: Location = Location::new(-184, Size::DW, "&links");
+    /// `struct user_namespace *`: the owner of the namespace that is recorded, over calls.
+    pub const OWNER: Location = Location::new(-192, Size::DW, "owner");
+    /// The namespaces of the current thread.
+    pub const CGROUP: Location = Location::new(-112, Size::DW, "cgroup");
+    pub const IPC: Location = Location::new(-120, Size::DW, "ipc");
+    pub const MNT: Location = Location::new(-128, Size::DW, "mnt");
+    pub const NET: Location = Location::new(-136, Size::DW, "net");
+    pub const PID: Location = Location::new(-144, Size::DW, "pid");
+    pub const TIME: Location = Location::new(-152, Size::DW, "time");
+    pub const UTS: Location = Location::new(-160, Size::DW, "uts");
+    pub const PID_FOR_CHILDREN: Location = Location::new(-168, Size::DW, "pid_for_children");
+    pub const TIME_FOR_CHILDREN: Location = Location::new(-176, Size::DW, "time_for_children");
+
+    // In the programs for descriptors, at the same place.
+
     /// The descriptor that the program visits: its number, FILE, and its socket.
     pub const DESCRIPTOR_NUMBER: Location = Location::new(-88, Size::DW, "number");
     pub const FILE: Location = Location::new(-96, Size::DW, "file");

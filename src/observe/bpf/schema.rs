@@ -224,7 +224,7 @@ macro_rules! record {
         $(#[$comment:meta])*
         pub struct $record:ident {
             $($(#[$about:meta])* $field:ident: $kind:ident
-                $(= $($of:ident $(.$member:ident)+)->+)?,)+
+                $(= $($of:ident $(.$member:ident)+ $([$index:expr])?)->+)?,)+
         }
     ) => {
         $(#[$comment])*
@@ -247,7 +247,7 @@ macro_rules! record {
 
             /// The fields that are copied from the kernel.
             pub const COPIED: &'static [Copied] = &[
-                $($(Copied::new($record::$field, member!($($of $(.$member)+)->+)),)?)+
+                $($(Copied::new($record::$field, member!($($of $(.$member)+ $([$index])?)->+)),)?)+
             ];
 
             /// Reads a record; `None` if there are fewer bytes.

@@ -12,6 +12,10 @@ kernel_structs! {
         tasks.next: u64,
         pid: u32,
         tgid: u32,
+        comm: u64, // an array of 16 bytes
+        group_leader: *task_struct,
+        nsproxy: *nsproxy,
+        fs: *fs_struct,
         thread_pid: *pid,
         files: u64,
         real_cred: *cred,
@@ -20,6 +24,7 @@ kernel_structs! {
 
     /// include/linux/sched/signal.h: what the threads of a process share.
     struct signal_struct {
+        nr_threads: u32,
         pids: *pid, // an array, by enum pid_type
     }
 
@@ -36,6 +41,101 @@ kernel_structs! {
         ns: ns_common,
         ns.inum: u32,
         ns.ns_id: u64, // Linux 6.18
+    }
+
+    /// include/linux/nsproxy.h: the nonuser namespaces of a thread, except its PID namespace.
+    struct nsproxy {
+        uts_ns: *uts_namespace,
+        ipc_ns: *ipc_namespace,
+        mnt_ns: *mnt_namespace,
+        pid_ns_for_children: *pid_namespace,
+        net_ns: *net,
+        time_ns: *time_namespace,
+        time_ns_for_children: *time_namespace,
+        cgroup_ns: *cgroup_namespace,
+    }
+
+    /// include/linux/uts_namespace.h, before include/linux/utsname.h
+    struct uts_namespace {
+        user_ns: *user_namespace,
+        ns: ns_common,
+        ns.inum: u32,
+        ns.ns_id: u64,
+    }
+
+    /// include/linux/ipc_namespace.h
+    struct ipc_namespace {
+        user_ns: *user_namespace,
+        ns: ns_common,
+        ns.inum: u32,
+        ns.ns_id: u64,
+    }
+
+    /// fs/mount.h
+    struct mnt_namespace {
+        user_ns: *user_namespace,
+        ns: ns_common,
+        ns.inum: u32,
+        ns.ns_id: u64,
+    }
+
+    /// include/linux/pid_namespace.h
+    struct pid_namespace {
+        parent: *pid_namespace,
+        level: u32,
+        user_ns: *user_namespace,
+        ns: ns_common,
+        ns.inum: u32,
+        ns.ns_id: u64,
+    }
+
+    /// include/net/net_namespace.h
+    struct net {
+        user_ns: *user_namespace,
+        ns: ns_common,
+        ns.inum: u32,
+        ns.ns_id: u64,
+    }
+
+    /// include/linux/time_namespace.h
+    struct time_namespace {
+        user_ns: *user_namespace,
+        ns: ns_common,
+        ns.inum: u32,
+        ns.ns_id: u64,
+    }
+
+    /// include/linux/cgroup_namespace.h, before include/linux/cgroup.h
+    struct cgroup_namespace {
+        user_ns: *user_namespace,
+        ns: ns_common,
+        ns.inum: u32,
+        ns.ns_id: u64,
+    }
+
+    /// include/linux/fs_struct.h: the root directory of a thread.
+    struct fs_struct {
+        root.mnt: *vfsmount,
+        root.dentry: *dentry,
+    }
+
+    /// fs/mount.h
+    struct mount {
+        mnt: vfsmount,
+        mnt_id: u32,
+    }
+
+    /// include/linux/mount.h
+    struct vfsmount {
+        mnt_root: *dentry,
+    }
+
+    /// include/linux/dcache.h
+    struct dentry {
+        d_inode: *inode,
+        d_sb: *super_block,
+        d_name.len: u32,
+        d_name.name: u64,
     }
 
     /// include/linux/pid.h: the numbers of a process or thread.
@@ -64,50 +164,6 @@ kernel_structs! {
         type: u32, // until ns_common.ns_type took its place
     }
 
-    /// kernel/cgroup/cgroup-internal.h and include/linux/cgroup_namespace.h
-    struct cgroup_namespace {
-        ns: ns_common,
-        user_ns: *user_namespace,
-    }
-
-    /// include/linux/ipc_namespace.h
-    struct ipc_namespace {
-        ns: ns_common,
-        user_ns: *user_namespace,
-    }
-
-    /// fs/mount.h
-    struct mnt_namespace {
-        ns: ns_common,
-        user_ns: *user_namespace,
-    }
-
-    /// include/net/net_namespace.h
-    struct net {
-        ns: ns_common,
-        user_ns: *user_namespace,
-    }
-
-    /// include/linux/pid_namespace.h
-    struct pid_namespace {
-        ns: ns_common,
-        user_ns: *user_namespace,
-        parent: *pid_namespace,
-        level: u32,
-    }
-
-    /// include/linux/time_namespace.h
-    struct time_namespace {
-        ns: ns_common,
-        user_ns: *user_namespace,
-    }
-
-    /// include/linux/uts_namespace.h
-    struct uts_namespace {
-        ns: ns_common,
-        user_ns: *user_namespace,
-    }
-
     /// include/linux/fs.h
     struct file {
         f_inode: *inode,
@@ -116,15 +172,10 @@ kernel_structs! {
         private_data: u64,
     }
 
-    /// include/linux/dcache.h
-    struct dentry {
-        d_name.len: u32,
-        d_name.name: u64,
-    }
-
     /// include/linux/fs.h
     struct inode {
         i_sb: *super_block,
+        i_ino: u64,
         i_rdev: u32,
         i_private: u64,
     }
@@ -132,6 +183,7 @@ kernel_structs! {
     /// include/linux/fs.h, from Linux 6.19 on include/linux/fs/super_types.h
     struct super_block {
         s_magic: u64,
+        s_dev: u32, // dev_t
         s_user_ns: *user_namespace,
     }
 
@@ -174,26 +226,24 @@ record! {
         count: u64,
         /// The number of user namespaces. It counts those that did not fit, too.
         namespace_count: u64,
+        /// The same of nonuser namespaces, sets of them, threads, root directories and descriptors.
+        nonuser_count: u64,
+        set_count: u64,
+        thread_count: u64,
+        root_count: u64,
+        descriptor_count: u64,
+        /// A pointer that becomes a number, while the program runs.
+        scratch: u64,
+        /// Where the fields `set` and `root` of the current thread are, from the beginning of the array.
+        holder: u64,
+        /// The number of the link that is recorded.
+        link: u64,
         /// The level of the caller's PID namespace; 0 for the initial one, or if the program visited nothing.
         own_level: u64,
         /// `struct pid_namespace *` of the caller, while the program runs.
         own_pid_namespace: u64,
         /// Not 0: a process has more unknown ancestors than the program follows.
         is_cut_off: u64,
-        /// The number of nonuser namespaces, and of descriptors. They count those that did not fit, too.
-        nonuser_count: u64,
-        descriptor_count: u64,
-        padding: u64,
-    }
-}
-
-record! {
-    /// A slot of a namespace cache: the namespace that the program found last, of those that share the slot.
-    pub struct Slot {
-        generation: u64,
-        /// The index of the record, plus 1.
-        index: u32,
-        padding: u32,
     }
 }
 
@@ -203,6 +253,56 @@ record! {
         pid: u32,
         /// The index of its user namespace, plus 1; 0: none.
         namespace: u32,
+    }
+}
+
+record! {
+    /// What follows a process, if it is wanted. A copied field starts at the `task_struct`.
+    pub struct Details {
+        name_0: u64 = task_struct.comm,
+        name_1: u64 = task_struct.comm[1],
+        /// As in `Thread`.
+        set: u32,
+        root: u32,
+    }
+}
+
+record! {
+    /// A thread that differs from its thread-group leader.
+    pub struct Thread {
+        pid: i32,
+        tid: i32,
+        /// The index of the set of its namespaces, plus 1; 0: none.
+        set: u32,
+        /// The index of its root directory, plus 1; 0: none, or not wanted.
+        root: u32,
+    }
+}
+
+record! {
+    /// The nonuser namespaces of threads: the index of each, plus 1; 0: none. The order is that of `told::Set`.
+    pub struct Set {
+        cgroup: u32,
+        ipc: u32,
+        mnt: u32,
+        net: u32,
+        pid: u32,
+        time: u32,
+        uts: u32,
+        pid_for_children: u32,
+        time_for_children: u32,
+    }
+}
+
+record! {
+    /// A root directory in a mount namespace.
+    pub struct Root {
+        inode: u64,
+        device: u32,
+        mount: u32,
+        /// Whether it is the root of the mount.
+        is_top: u32,
+        padding: u32,
     }
 }
 
@@ -250,33 +350,5 @@ record! {
         /// The index of the user or nonuser namespace, plus 1; 0: none.
         user: u32,
         nonuser: u32,
-    }
-}
-
-/// Why a file is recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Reason {
-    /// Procfs has to tell whether it keeps a namespace.
-    Candidate = 1,
-    /// It is a namespace.
-    Namespace = 2,
-    /// It is a socket of a network namespace.
-    Socket = 3,
-    /// The credentials with which it was opened.
-    Credentials = 4,
-    /// The credentials of the peer of the socket.
-    Peer = 5,
-    /// Its file system.
-    FileSystem = 6,
-    /// It is a pidfd of a process that has ended.
-    Pidfd = 7,
-}
-
-impl Reason {
-    pub fn of(number: u32) -> Option<Reason> {
-        use Reason::{Candidate, Credentials, FileSystem, Namespace, Peer, Pidfd, Socket};
-        let all = [Candidate, Namespace, Socket, Credentials, Peer, FileSystem, Pidfd];
-        all.into_iter().find(|&known| known as u32 == number)
     }
 }

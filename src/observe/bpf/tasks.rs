@@ -7,11 +7,12 @@
 //!     if (!task)
 //!         goto last;
 //!     if (task->pid != task->tgid && !task->exit_state)
-//!         return 0;                               // not the thread-group leader
+//!         return 0;                               // not the thread-group leader; record_thread() if threads are wanted
 //!     keep_own_pid_namespace();                   // pid.rs
 //!     pid = task->thread_pid;                     // at level 0 task->tgid
 //!     cred = task->real_cred;
 //!     record_process();                           // chain.rs
+//!     record_details();                           // if wanted: threads.rs
 //!     return 0;
 //! last:
 //!     array->own_pid_namespace = NULL;
@@ -24,6 +25,7 @@
 //! the reader drops duplicates.
 
 use super::assembler::{Assembler, Location, Program, R1, R2, R3, Size};
+use super::layout::Threads;
 use super::program::Target;
 use super::registers::TASK;
 use super::schema::member;
@@ -34,19 +36,31 @@ const CTX_TASK: Location = Location::new(8, Size::DW, "bpf_iter__task.task");
 
 pub fn program(target: Target) -> Result<Program, Error> {
     let mut code = Assembler::new(target);
-    let [next, last, process] = code.labels(["next", "last", "process"]);
+    let [next, last, process, details] = code.labels(["next", "last", "process", "details"]);
+    let has_threads = target.threads != Threads::None;
     code.ldx(TASK, R1 + CTX_TASK);
     code.jeq(TASK, 0, last);
     code.read(R2, TASK, member!(task_struct.pid));
     code.read(R3, TASK, member!(task_struct.tgid));
     code.jeq(R2, R3, process);
     code.read(R2, TASK, member!(task_struct.exit_state));
-    code.jeq(R2, 0, next);
+    if has_threads {
+        code.jne(R2, 0, process);
+        code.prologue(next);
+        code.record_thread(next);
+        code.ja(details);
+    } else {
+        code.jeq(R2, 0, next);
+    }
     code.bind(process);
     code.prologue(next);
     code.read_process();
     code.record_process(next);
-    code.record_namespaces(next);
+    code.record_namespaces(if has_threads { details } else { next });
+    if has_threads {
+        code.bind(details);
+        code.record_details(next);
+    }
     code.epilogue(next, last);
     code.finish()
 }

@@ -25,8 +25,8 @@ fn verify(name: &str, program: Result<Program, Error>, trigger: Trigger) {
 
 #[test]
 fn the_verifier_accepts_all_programs() {
-    let layout = Layout { capacity: 1000, namespaces: 100, ..Layout::default() };
-    let of_descriptors = Layout { capacity: 0, nonusers: 100, descriptors: 1000, ..layout };
+    let layout = Layout::for_threads(1000, Threads::All, true);
+    let of_descriptors = Layout { namespaces: 100, nonusers: 100, descriptors: 1000, ..Layout::default() };
     let made = bpf::make_array(layout.size().max(of_descriptors.size()));
     let ((map, _memory), kernel) = match (made, running_kernel()) {
         (Ok(made), Ok(kernel)) => (made, kernel),
@@ -46,10 +46,13 @@ fn the_verifier_accepts_all_programs() {
     for (level, ancestors) in
         [0, 1, 32].into_iter().flat_map(|level| [Ancestors::Few, Ancestors::All].map(|ancestors| (level, ancestors)))
     {
-        let target = Target { kernel, level, array: map.number(), layout, ancestors };
+        let target = Target { kernel, level, array: map.number(), layout, threads: Threads::None, ancestors };
         let name = |what: &str| format!("{what}, PID namespace on level {level}, {ancestors:?} ancestors");
         if kernel.has_task_iterator() {
-            verify(&name("processes"), processes::program(target), Trigger::Call);
+            for threads in [Threads::None, Threads::Leaders, Threads::All] {
+                let target = Target { threads, ..target };
+                verify(&format!("{}, {threads:?}", name("processes")), processes::program(target), Trigger::Call);
+            }
         } else {
             tell("skipped: the program that visits processes: this kernel has no iterator over them");
         }
@@ -60,7 +63,10 @@ fn the_verifier_accepts_all_programs() {
         for (kernel, age) in [(kernel, ""), (&old, ", as on older kernels")] {
             let target = Target { kernel, ..target };
             let name = |what: &str| name(what) + age;
-            verify(&name("tasks"), tasks::program(target), Trigger::Visit(tasks));
+            for threads in [Threads::None, Threads::Leaders, Threads::All] {
+                let target = Target { threads, ..target };
+                verify(&format!("{}, {threads:?}", name("tasks")), tasks::program(target), Trigger::Visit(tasks));
+            }
             let target = Target { layout: of_descriptors, ..target };
             verify(&name("candidates"), candidates::program(target, true), Trigger::Visit(files));
             for (sockets, what) in [(false, "descriptors"), (true, "descriptors and sockets")] {

@@ -1,22 +1,74 @@
-//! Records what the programs for descriptors told.
+//! From what the programs told to facts.
 
-use super::records::Told;
-use super::tables::{Descriptor, Reason};
+use super::candidates::Reason;
+use super::layout::Layout;
+use super::records::{self, Found, Processes};
+use super::tables::{self, Descriptor};
 use crate::error::Error;
 use crate::facts::{Holder, Member, NamespaceType, Nonuser, Target};
 use crate::observe::Context;
 use crate::observe::candidate::Candidate;
+use crate::observe::nonusers::Nonusers;
+use crate::observe::told::{Root, Thread, Told};
 use crate::util::arrays::{push, reserved};
 use crate::util::hash::IntMap;
 
+/// Records the nonuser namespaces, and returns what was told about the threads of these processes.
+pub fn threads(
+    array: &[u8],
+    layout: Layout,
+    has_ids: bool,
+    processes: &Processes,
+    nonusers: &mut Nonusers,
+) -> Result<Told, Error> {
+    let told_nonusers = records::nonusers(array, layout, records::header(array)?.nonuser_count)?;
+    let namespaces = record_nonusers(nonusers, &told_nonusers, has_ids, &processes.users)?;
+    let mut told = Told::default();
+    for set in records::sets(array, layout)? {
+        let links = [
+            set.cgroup,
+            set.ipc,
+            set.mnt,
+            set.net,
+            set.pid,
+            set.time,
+            set.uts,
+            set.pid_for_children,
+            set.time_for_children,
+        ];
+        push(&mut told.sets, links.map(|number| *namespaces.get(number.checked_sub(1)? as usize)?))?;
+    }
+    for root in records::roots(array, layout)? {
+        push(
+            &mut told.roots,
+            Root {
+                mount: root.mount.into(),
+                is_top: root.is_top != 0,
+                // `dev_t` of the kernel: 12 bits and 20 bits.
+                device: libc::makedev(root.device >> 20, root.device & 0xf_ffff) as u64,
+                inode: root.inode,
+            },
+        )?;
+    }
+    for tables::Thread { pid, tid, set, root } in records::threads(array, layout)? {
+        let is_member = processes.members.binary_search_by_key(&pid, |member| member.pid).is_ok();
+        // 0: it has no number in the caller's PID namespace.
+        if is_member && tid != 0 {
+            push(&mut told.threads, Thread { pid, tid, set: set.checked_sub(1), root: root.checked_sub(1) })?;
+        }
+    }
+    told.sort()?;
+    Ok(told)
+}
+
 /// Records namespaces, and the descriptors that keep them. Returns the descriptors that have to be read through procfs, in
 /// ascending order.
-pub fn record(context: &mut Context, told: &Told) -> Result<Vec<Candidate>, Error> {
-    let users = context.users.record_observed(&told.users)?;
-    let nonusers = record_nonusers(context, told, &users)?;
+pub fn descriptors(context: &mut Context, found: &Found) -> Result<Vec<Candidate>, Error> {
+    let users = context.users.record_observed(&found.users)?;
+    let nonusers = record_nonusers(&mut context.nonusers, &found.nonusers, found.has_ids, &users)?;
     let mut candidates = Vec::new();
     let mut tables = Tables::default();
-    for descriptor in &told.descriptors {
+    for descriptor in &found.descriptors {
         let Some(member) = member(context, descriptor.pid) else { continue };
         let Some(reason) = Reason::of(descriptor.reason).filter(|_| descriptor.tid > 0) else { continue };
         if !tables.are_of(descriptor)? {
@@ -41,24 +93,30 @@ pub fn record(context: &mut Context, told: &Told) -> Result<Vec<Candidate>, Erro
     Ok(candidates)
 }
 
-/// Returns the index of each nonuser namespace. `None`: it has ended, since the inode number of its owner was reused.
-fn record_nonusers(context: &mut Context, told: &Told, users: &[Option<u32>]) -> Result<Vec<Option<u32>>, Error> {
-    let mut indices = reserved(told.nonusers.len())?;
-    for record in &told.nonusers {
+/// Records nonuser namespaces, with the parents of PID namespaces, and returns the index of each. `None`: it has ended, since
+/// the inode number of its owner was reused. `users`: the index of each owner in `Users`.
+fn record_nonusers(
+    nonusers: &mut Nonusers,
+    told: &[tables::Nonuser],
+    has_ids: bool,
+    users: &[Option<u32>],
+) -> Result<Vec<Option<u32>>, Error> {
+    let mut indices = reserved(told.len())?;
+    for record in told {
         let owner = record.owner.checked_sub(1).and_then(|owner| *users.get(owner as usize)?);
         let seen = NamespaceType::of_clone_flag(record.flag as i32).zip(owner).map(|(namespace_type, owner)| Nonuser {
             namespace_type,
             inode: record.inode.into(),
-            id: if told.has_ids { record.generation } else { 0 },
+            id: if has_ids { record.generation } else { 0 },
             owner: Some(owner),
             parent: None,
         });
-        indices.push(seen.map(|seen| context.nonusers.record_observed(seen)).transpose()?);
+        indices.push(seen.map(|seen| nonusers.record_observed(seen)).transpose()?);
     }
-    for (record, &index) in told.nonusers.iter().zip(&indices) {
+    for (record, &index) in told.iter().zip(&indices) {
         let parent = record.parent.checked_sub(1).and_then(|parent| *indices.get(parent as usize)?);
         if let Some((child, parent)) = index.zip(parent) {
-            context.nonusers.set_parent(child, parent);
+            nonusers.set_parent(child, parent);
         }
     }
     Ok(indices)

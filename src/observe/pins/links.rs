@@ -5,11 +5,11 @@ use super::threads::Thread;
 use crate::error::Error;
 use crate::facts::{Gap, Holder, NamespaceType, parse_link};
 use crate::observe::Context;
+use crate::observe::told::{FOR_CHILDREN, LENGTH, MNT, PID};
 use std::ffi::CStr;
 
-const COUNT: usize = 9;
-
-const LINKS: [(NamespaceType, &CStr); COUNT] = [
+/// In the order of a set.
+const LINKS: [(NamespaceType, &CStr); LENGTH] = [
     (NamespaceType::Cgroup, c"ns/cgroup"),
     (NamespaceType::Ipc, c"ns/ipc"),
     (NamespaceType::Mnt, c"ns/mnt"),
@@ -21,14 +21,9 @@ const LINKS: [(NamespaceType, &CStr); COUNT] = [
     (NamespaceType::Time, c"ns/time_for_children"),
 ];
 
-/// The index of `ns/mnt`, of `ns/pid`, and of the first `*_for_children` link.
-const MNT: usize = 2;
-const PID: usize = 4;
-const FOR_CHILDREN: usize = 7;
-
 /// The inode numbers in the links of a thread; `None` where a link is missing or could not be read.
 #[derive(Default, PartialEq, Eq)]
-pub struct Links([Option<u64>; COUNT]);
+pub struct Links([Option<u64>; LENGTH]);
 
 impl Links {
     pub fn mount_namespace(&self) -> Option<u64> {

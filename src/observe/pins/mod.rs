@@ -9,15 +9,19 @@ mod mounts;
 mod opener;
 mod overmounts;
 mod repeated;
+mod rest;
 mod rings;
+mod roots;
 mod sockets;
 mod tables;
 mod threads;
+mod told;
 mod view;
 mod watches;
 
 use super::answer::Answer;
 use super::devices::{Devices, TUN};
+use super::told::Told;
 use super::visits::{self, Visits};
 use super::{Context, Procfs, bpf, listed};
 use crate::error::Error;
@@ -56,6 +60,10 @@ struct Search<'c, 'p> {
     rings: Rings,
     mounts: Mounts,
     watches: Watches,
+    /// What need not be read.
+    told: Told,
+    /// The threads that BPF told of which the mounts could not be read. Later ones can show them.
+    unread: Vec<usize>,
     /// The PID of the caller.
     own: Option<i32>,
     /// For reading `task`. Here, and not in the function that reads: a visit can end at any system call.
@@ -70,6 +78,12 @@ pub fn find(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
     let by_bpf = context.facts().source != Source::Procfs;
     // All descriptors are read if BPF cannot tell what they are.
     let candidates = if by_bpf && wanted.pinned { bpf::record_descriptors(context, wanted.sockets)? } else { None };
+    let told = context.told.take().unwrap_or_default();
+    told::record(context, &told)?;
+    if !wanted.pinned && !told.threads.is_empty() {
+        context.told = Some(told);
+        return Ok(());
+    }
     let own = context.own_pid();
     let mut search = Search {
         context,
@@ -80,6 +94,8 @@ pub fn find(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
         rings: Rings::default(),
         mounts: Mounts::default(),
         watches: Watches::default(),
+        told,
+        unread: Vec::new(),
         own,
         buffer: Vec::new(),
         tids: Vec::new(),
@@ -103,17 +119,13 @@ impl Visits for Search<'_, '_> {
 
     fn visit(&mut self, index: usize) -> Result<(), Error> {
         match self.context.facts().members[index].pid {
-            pid if self.context.stuck.contains(&pid) => {
-                self.miss(pid);
-                Ok(())
-            }
+            pid if self.context.stuck.contains(&pid) => self.miss(pid),
             pid => self.visit_process(pid),
         }
     }
 
     fn give_up(&mut self, index: usize) -> Result<(), Error> {
-        self.miss(self.context.facts().members[index].pid);
-        Ok(())
+        self.miss(self.context.facts().members[index].pid)
     }
 }
 
@@ -121,14 +133,18 @@ impl Search<'_, '_> {
     /// Visits the threads of a process, unless it has ended.
     fn visit_process(&mut self, pid: i32) -> Result<(), Error> {
         let (start, gaps) = (self.context.facts().holds.len(), self.context.facts().gaps);
+        let (unread, is_told) = (self.unread.len(), self.told.is_of(pid));
         for attempt in 1..=MOST_VISITS {
-            if self.visit_once(pid, attempt == MOST_VISITS)? {
+            let is_last = attempt == MOST_VISITS;
+            let is_settled = if is_told { self.visit_told(pid, is_last)? } else { self.visit_once(pid, is_last)? };
+            if is_settled {
                 break;
             }
             self.context.forget_holds(start);
             self.context.facts_mut().gaps = gaps;
             self.sockets.forget(pid);
             self.rings.forget(pid);
+            self.unread.truncate(unread);
         }
         Ok(())
     }
@@ -138,17 +154,14 @@ impl Search<'_, '_> {
     fn visit_once(&mut self, pid: i32, is_last: bool) -> Result<bool, Error> {
         let leader = match Thread::leader(self.context.procfs, pid)? {
             Answer::Is(leader) => leader,
-            Answer::Gone => return self.miss_hidden(pid),
-            Answer::Refused(_) => {
-                self.miss(pid);
-                return Ok(true);
-            }
+            Answer::Gone => return self.miss_hidden(pid).map(|()| true),
+            Answer::Refused(_) => return self.miss(pid).map(|()| true),
         };
         self.descriptors.enter_process(self.context);
         let is_alone = self.wanted.pinned && leader.is_only_one(self.context.procfs);
         let links = links::read(self.context, &leader, &Links::default())?;
         if links.is_empty() && file::status(&leader.directory).is_err() {
-            return self.miss_hidden(pid);
+            return self.miss_hidden(pid).map(|()| true);
         }
         // Without pins the leader stands for all threads, as long as it lives.
         let has_exited = links.is_of_exited_thread();
@@ -161,7 +174,10 @@ impl Search<'_, '_> {
             // A process can also close descriptors all the time.
             true if has_exited || missed.has_ended => false,
             true => is_last || !self.descriptors.may_be_incomplete(self.context.procfs, &leader),
-            false => self.visit_threads(&leader, &links, &mut missed)?,
+            false => self.visit_threads(&leader, &mut missed, &|search, thread, missed| {
+                let own = links::read(search.context, thread, &links)?;
+                search.read_thread(thread, &own, missed)
+            })?,
         };
         if !is_settled && leader.is_alive(self.context.procfs) {
             if !is_last {
@@ -170,31 +186,42 @@ impl Search<'_, '_> {
             self.miss_thread(pid, &mut missed);
         }
         if self.wanted.pinned {
-            self.context.miss(Gap::Descriptors, missed.descriptors.into());
-            self.context.miss(Gap::Mounts, missed.mounts.into());
+            self.count_missed(missed);
         }
         Ok(true)
+    }
+
+    fn count_missed(&mut self, missed: Missed) {
+        self.context.miss(Gap::Descriptors, missed.descriptors.into());
+        self.context.miss(Gap::Mounts, missed.mounts.into());
     }
 
     /// Counts a process that BPF shows and procfs hides, unless it has ended.
-    fn miss_hidden(&mut self, pid: i32) -> Result<bool, Error> {
-        if self.context.is_hidden(pid)? {
-            self.miss(pid);
-        }
-        Ok(true)
+    fn miss_hidden(&mut self, pid: i32) -> Result<(), Error> {
+        if self.context.is_hidden(pid)? { self.miss(pid) } else { Ok(()) }
     }
 
     /// Counts a process of which nothing can be read.
-    fn miss(&mut self, pid: i32) {
-        self.context.miss(Gap::Links, 1);
+    fn miss(&mut self, pid: i32) -> Result<(), Error> {
+        let is_told = self.told.is_of(pid);
+        self.context.miss(Gap::Links, (!is_told).into());
         if self.wanted.pinned {
             self.context.miss(Gap::Descriptors, self.descriptors.may_have_any(pid).into());
-            self.context.miss(Gap::Mounts, 1);
+            self.context.miss(Gap::Mounts, (!is_told).into());
         }
+        for index in if is_told { self.told.range_of(pid) } else { 0..0 } {
+            push(&mut self.unread, index)?;
+        }
+        Ok(())
     }
 
-    /// Visits the threads besides the leader. False if all have ended that were there at first, as after execve(2).
-    fn visit_threads(&mut self, leader: &Thread, links: &Links, missed: &mut Missed) -> Result<bool, Error> {
+    /// Reads the threads besides the leader. False if all have ended that were there at first, as after execve(2).
+    fn visit_threads(
+        &mut self,
+        leader: &Thread,
+        missed: &mut Missed,
+        read: &dyn Fn(&mut Self, &Thread, &mut Missed) -> Result<(), Error>,
+    ) -> Result<bool, Error> {
         let tasks = match open_directory(self.context.procfs, &leader.directory, c"task")? {
             Answer::Is(tasks) => tasks,
             Answer::Gone => return Ok(true),
@@ -221,8 +248,7 @@ impl Search<'_, '_> {
                     continue;
                 }
             };
-            let own = links::read(self.context, &thread, links)?;
-            self.read_thread(&thread, &own, missed)?;
+            read(self, &thread, missed)?;
         }
         let is_there = |&tid: &i32| match Thread::in_directory(self.context.procfs, &tasks, leader.pid, tid) {
             Ok(Answer::Is(thread)) => tid != leader.pid && thread.is_alive(self.context.procfs),
@@ -253,9 +279,10 @@ impl Search<'_, '_> {
 
     /// Counts threads of which nothing can be read.
     fn miss_thread(&mut self, pid: i32, missed: &mut Missed) {
-        self.context.miss(Gap::Links, 1);
+        let is_told = self.told.is_of(pid);
+        self.context.miss(Gap::Links, (!is_told).into());
         missed.descriptors |= self.descriptors.may_have_any(pid);
-        missed.mounts = true;
+        missed.mounts |= !is_told;
     }
 
     /// Reads the descriptors and mounts of a thread, for pins.
@@ -263,6 +290,11 @@ impl Search<'_, '_> {
         if !self.wanted.pinned {
             return Ok(());
         }
+        self.read_descriptors(thread, missed)?;
+        self.read_mounts(thread, links.mount_namespace(), missed)
+    }
+
+    fn read_descriptors(&mut self, thread: &Thread, missed: &mut Missed) -> Result<(), Error> {
         let Search { sockets, devices, rings, watches, wanted, .. } = self;
         let mut visit = |context: &mut Context, thread: &Thread, entry: Entry| match descriptors::record(
             context, thread, &entry,
@@ -274,7 +306,11 @@ impl Search<'_, '_> {
             }
         };
         missed.descriptors |= !self.descriptors.read(self.context, thread, &mut visit)?;
-        missed.mounts |= match links.mount_namespace() {
+        Ok(())
+    }
+
+    fn read_mounts(&mut self, thread: &Thread, namespace: Option<u64>, missed: &mut Missed) -> Result<(), Error> {
+        missed.mounts |= match namespace {
             Some(inode) => {
                 let is_read = self.mounts.read(self.context, thread, inode)?;
                 missed.has_ended |= is_read.is_none();
@@ -288,11 +324,12 @@ impl Search<'_, '_> {
         Ok(())
     }
 
-    fn finish(self) -> Result<(), Error> {
-        let Search { context, wanted, mut mounts, sockets, rings, watches, .. } = self;
-        if !wanted.pinned {
+    fn finish(mut self) -> Result<(), Error> {
+        if !self.wanted.pinned {
             return Ok(());
         }
+        self.count_unread()?;
+        let Search { context, mut mounts, sockets, rings, watches, .. } = self;
         sockets.finish(context)?;
         context.found_empty_by(EmptySource::Pins);
         let listed = listed::find(context)?;

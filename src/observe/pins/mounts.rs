@@ -4,11 +4,13 @@ use super::super::answer::Answer;
 use super::kernel_threads;
 use super::lookup::Effort;
 use super::opener::{Opener, Seen, hold, record};
+use super::roots::Roots;
 use super::threads::{Opened, Thread, open_view};
 use super::view::{KnownMounts, Reader, View};
 use crate::error::Error;
 use crate::facts::{Gap, NamespaceType};
 use crate::observe::Context;
+use crate::observe::told::Root;
 use crate::sys::file::{self, Fd, Place};
 use crate::sys::{Errno, if_any};
 use crate::util::arrays::{Groups, index, push, reserved};
@@ -22,6 +24,7 @@ const MOST_LEVELS: usize = 1000;
 pub struct Mounts {
     /// The views that need not be read again, by mount namespace and root directory.
     views: IntMap<(u64, Place), u32>,
+    roots: Roots,
     kinds: Vec<Kind>,
     /// The threads with each view.
     viewers: Vec<Viewer>,
@@ -73,7 +76,8 @@ impl Mounts {
         let procfs = context.procfs;
         match Answer::settle(|| procfs.place_at(&thread.directory, c"root"))? {
             Answer::Is(root) => {
-                if let Some(is_whole) = self.add_viewer((mount_namespace, root), thread)? {
+                let view = self.views.get(&(mount_namespace, root)).copied();
+                if let Some(is_whole) = self.add_viewer(view, thread.pid, thread.tid)? {
                     return Ok(Some(is_whole));
                 }
             }
@@ -94,10 +98,15 @@ impl Mounts {
         }
     }
 
-    /// Adds a thread to a known view, and returns whether that is whole.
-    fn add_viewer(&mut self, view: (u64, Place), thread: &Thread) -> Result<Option<bool>, Error> {
-        let Some(&view) = self.views.get(&view) else { return Ok(None) };
-        push(&mut self.viewers, Viewer { view, pid: thread.pid, tid: thread.tid })?;
+    /// Adds a thread, as BPF told it, to a known view, and returns whether that is whole.
+    pub fn add_told(&mut self, pid: i32, tid: i32, mount_namespace: u64, root: &Root) -> Result<Option<bool>, Error> {
+        self.add_viewer(self.roots.find(mount_namespace, root), pid, tid)
+    }
+
+    /// Adds a thread to a view, if that is known, and returns whether it is whole.
+    fn add_viewer(&mut self, view: Option<u32>, pid: i32, tid: i32) -> Result<Option<bool>, Error> {
+        let Some(view) = view else { return Ok(None) };
+        push(&mut self.viewers, Viewer { view, pid, tid })?;
         Ok(Some(self.kinds[view as usize].is_whole))
     }
 
@@ -133,6 +142,9 @@ impl Mounts {
         // at any system call; then the next process with this view is read.
         if is_proved || !is_whole {
             self.views.try_reserve(1)?;
+            if let Some(status) = if_any(file::status(root))? {
+                self.roots.add(mount_namespace, &status, view)?;
+            }
             self.views.insert((mount_namespace, place), view);
         }
         Ok(is_whole)

@@ -40,10 +40,18 @@ impl Thread {
         if tid == pid {
             return Ok(Some(leader));
         }
-        let Answer::Is(tasks) = open_directory(procfs, &leader.directory, c"task")? else { return Ok(None) };
-        match Thread::in_directory(procfs, &tasks, pid, tid)? {
+        match Thread::of_process(procfs, &leader, tid)? {
             Answer::Is(thread) => Ok(Some(thread)),
             _ => Ok(None),
+        }
+    }
+
+    /// Another thread of a process.
+    pub fn of_process(procfs: &Procfs, leader: &Thread, tid: i32) -> Result<Answer<Thread>, Error> {
+        match open_directory(procfs, &leader.directory, c"task")? {
+            Answer::Is(tasks) => Thread::in_directory(procfs, &tasks, leader.pid, tid),
+            Answer::Gone => Ok(Answer::Gone),
+            Answer::Refused(errno) => Ok(Answer::Refused(errno)),
         }
     }
 
@@ -66,11 +74,16 @@ impl Thread {
         !matches!(Answer::settle(read), Ok(Answer::Gone))
     }
 
-    /// Whether the thread has this mount namespace and root directory.
-    pub fn has_view(&self, procfs: &Procfs, mount_namespace: u64, root: Place) -> Result<bool, Error> {
+    /// The inode number of the mount namespace; `None` if the thread has exited.
+    pub fn mount_namespace(&self, procfs: &Procfs) -> Result<Option<u64>, Error> {
         let mut text = [0; 48];
         let link = if_any(procfs.read_link(&self.directory, c"ns/mnt", &mut text))?;
-        let is_in = link.and_then(parse_link) == Some((NamespaceType::Mnt, mount_namespace));
+        Ok(link.and_then(parse_link).filter(|link| link.0 == NamespaceType::Mnt).map(|link| link.1))
+    }
+
+    /// Whether the thread has this mount namespace and root directory.
+    pub fn has_view(&self, procfs: &Procfs, mount_namespace: u64, root: Place) -> Result<bool, Error> {
+        let is_in = self.mount_namespace(procfs)? == Some(mount_namespace);
         Ok(is_in && if_any(procfs.place_at(&self.directory, c"root"))? == Some(root))
     }
 }

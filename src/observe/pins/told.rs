@@ -1,0 +1,37 @@
+//! Source: the nonuser namespaces of threads that BPF told.
+
+use crate::error::Error;
+use crate::facts::{Holder, Target};
+use crate::observe::Context;
+use crate::observe::told::{FOR_CHILDREN, LENGTH, Set, Thread, Told};
+
+/// Records the namespaces of all threads, except those that a thread has in common with its thread-group leader.
+pub fn record(context: &mut Context, told: &Told) -> Result<(), Error> {
+    // Most have one of each type. With the last doubling, the array would be twice as large.
+    context.facts_mut().holds.try_reserve_exact(told.threads.len().saturating_mul(FOR_CHILDREN))?;
+    for threads in told.threads.chunk_by(|one, next| one.pid == next.pid) {
+        let mut leader = Set::default();
+        for thread in threads {
+            let set = told.set_of(thread);
+            record_thread(context, thread, &set, &leader)?;
+            if thread.tid == thread.pid {
+                leader = set;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn record_thread(context: &mut Context, thread: &Thread, set: &Set, leader: &Set) -> Result<(), Error> {
+    let Thread { pid, tid, .. } = *thread;
+    for index in 0..LENGTH {
+        let Some(namespace) = set[index] else { continue };
+        let is_member = index < FOR_CHILDREN;
+        if leader[index] == set[index] || (!is_member && set[..FOR_CHILDREN].contains(&set[index])) {
+            continue;
+        }
+        let holder = if is_member { Holder::Member { pid, tid } } else { Holder::ForChildren { pid, tid } };
+        context.hold(Target::Nonuser(namespace), holder)?;
+    }
+    Ok(())
+}

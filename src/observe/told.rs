@@ -1,0 +1,86 @@
+//! What BPF told about threads, so that procfs need not be asked.
+
+use crate::util::arrays::sort_by_number;
+use std::collections::TryReserveError;
+use std::ops::Range;
+
+/// What BPF told about threads.
+#[derive(Default)]
+pub struct Told {
+    /// By PID: the thread-group leader, then the threads that differ from it, by TID.
+    pub threads: Vec<Thread>,
+    pub sets: Vec<Set>,
+    pub roots: Vec<Root>,
+}
+
+/// A thread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Thread {
+    pub pid: i32,
+    pub tid: i32,
+    /// The index of its namespaces; `None` if it has none.
+    pub set: Option<u32>,
+    /// The index of its root directory; `None` if it has none, or if these are not wanted.
+    pub root: Option<u32>,
+}
+
+/// The nonuser namespaces of a thread, by their index in `Nonusers`: those of the links in `/proc/PID/ns`, by name, and the
+/// `*_for_children` last.
+pub type Set = [Option<u32>; LENGTH];
+
+pub const LENGTH: usize = 9;
+
+/// The index of `ns/mnt`, of `ns/pid`, and of the first `*_for_children` link.
+pub const MNT: usize = 2;
+pub const PID: usize = 4;
+pub const FOR_CHILDREN: usize = 7;
+
+/// A root directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Root {
+    /// The id of the mount, as in proc_pid_mountinfo(5).
+    pub mount: u64,
+    /// Whether it is the root of that mount. Then the mount tells which directory it is.
+    pub is_top: bool,
+    pub device: u64,
+    pub inode: u64,
+}
+
+impl Told {
+    /// Sorts the threads. Of two records of one thread, that with more namespaces remains: the other one is of a thread that
+    /// has exited, or was the thread-group leader before execve(2).
+    pub fn sort(&mut self) -> Result<(), TryReserveError> {
+        sort_by_number(&mut self.threads, &|thread| if thread.tid == thread.pid { 0 } else { thread.tid as u64 })?;
+        sort_by_number(&mut self.threads, &|thread| thread.pid as u64)?;
+        let sets = &self.sets;
+        let size = |thread: &Thread| set_of(sets, thread).iter().flatten().count();
+        self.threads.dedup_by(|next, kept| {
+            let is_same = (next.pid, next.tid) == (kept.pid, kept.tid);
+            if is_same && size(next) > size(kept) {
+                *kept = *next;
+            }
+            is_same
+        });
+        Ok(())
+    }
+
+    /// Where the threads of a process are.
+    pub fn range_of(&self, pid: i32) -> Range<usize> {
+        let start = self.threads.partition_point(|thread| thread.pid < pid);
+        start..start + self.threads[start..].iter().take_while(|thread| thread.pid == pid).count()
+    }
+
+    /// Whether threads of a process were told. Then all of them were.
+    pub fn is_of(&self, pid: i32) -> bool {
+        !self.range_of(pid).is_empty()
+    }
+
+    /// The namespaces of a thread; none if it has exited.
+    pub fn set_of(&self, thread: &Thread) -> Set {
+        set_of(&self.sets, thread)
+    }
+}
+
+fn set_of(sets: &[Set], thread: &Thread) -> Set {
+    thread.set.and_then(|set| sets.get(set as usize)).copied().unwrap_or_default()
+}
