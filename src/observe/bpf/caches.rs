@@ -14,7 +14,7 @@ record! {
 }
 
 record! {
-    /// A slot of the cache of sets: the addresses of the namespaces, while the program runs.
+    /// A slot of the cache of sets: the generations of the namespaces.
     pub struct SetSlot {
         cgroup: u64,
         ipc: u64,
@@ -49,11 +49,12 @@ record! {
 }
 
 record! {
-    /// A slot of the cache of root directories: addresses, while the program runs.
+    /// A slot of the cache of root directories: as in `Root`, and the generation of the mount namespace.
     pub struct RootSlot {
         namespace: u64,
-        mount: u64,
-        directory: u64,
+        inode: u64,
+        device: u32,
+        mount: u32,
         /// The index of the record, plus 1.
         index: u32,
         padding: u32,

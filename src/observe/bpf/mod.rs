@@ -4,7 +4,7 @@
 //! | file | content |
 //! |------|---------|
 //! | `processes.rs`, `tasks.rs`, `descriptors.rs`, `candidates.rs` | the programs |
-//! | `chain.rs`, `namespaces.rs`, `pid.rs`, `threads.rs`, `roots.rs`, `program.rs` | parts that programs share |
+//! | `chain.rs`, `namespaces.rs`, `pid.rs`, `threads.rs`, `sets.rs`, `roots.rs`, `program.rs` | parts that programs share |
 //! | `tables.rs` | the kernel members that they read, and the records that they write |
 //! | `caches.rs` | the records that only the programs read |
 //! | `registers.rs`, `assembler.rs`, `schema.rs` | the notation of programs and tables |
@@ -35,6 +35,7 @@ mod refusal;
 mod registers;
 mod roots;
 mod schema;
+mod sets;
 mod tables;
 mod tasks;
 #[cfg(test)]

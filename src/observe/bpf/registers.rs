@@ -62,20 +62,29 @@ pub mod stack {
     pub const RECORD: Location = Location::new(-96, Size::DW, "record");
     /// `struct nsproxy *`
     pub const NSPROXY: Location = Location::new(-104, Size::DW, "nsproxy");
-    /// `struct bpf_iter_num`, around `NUMBERS`.
-    pub const LINKS: Location = Location::new(-184, Size::DW, "&links");
     /// `struct user_namespace *`: the owner of the namespace that is recorded, over calls.
-    pub const OWNER: Location = Location::new(-192, Size::DW, "owner");
+    pub const OWNER: Location = Location::new(-112, Size::DW, "owner");
+    /// The fields of a root directory.
+    pub const ROOT_INODE: Location = Location::new(-120, Size::DW, "inode");
+    pub const ROOT_DEVICE: Location = Location::new(-128, Size::DW, "device");
+    pub const ROOT_MOUNT: Location = Location::new(-136, Size::DW, "mount");
+    pub const IS_TOP: Location = Location::new(-144, Size::DW, "is_top");
+    /// What is left there from one thread to the next.
+    pub const OF_DETAILS: [Location; 8] = [LINK, RECORD, NSPROXY, OWNER, ROOT_INODE, ROOT_DEVICE, ROOT_MOUNT, IS_TOP];
+    /// `struct bpf_iter_num`, around `NUMBERS`.
+    pub const LINKS: Location = Location::new(-152, Size::DW, "&links");
     /// The namespaces of the current thread.
-    pub const CGROUP: Location = Location::new(-112, Size::DW, "cgroup");
-    pub const IPC: Location = Location::new(-120, Size::DW, "ipc");
-    pub const MNT: Location = Location::new(-128, Size::DW, "mnt");
-    pub const NET: Location = Location::new(-136, Size::DW, "net");
-    pub const PID: Location = Location::new(-144, Size::DW, "pid");
-    pub const TIME: Location = Location::new(-152, Size::DW, "time");
-    pub const UTS: Location = Location::new(-160, Size::DW, "uts");
-    pub const PID_FOR_CHILDREN: Location = Location::new(-168, Size::DW, "pid_for_children");
-    pub const TIME_FOR_CHILDREN: Location = Location::new(-176, Size::DW, "time_for_children");
+    pub const CGROUP: Location = Location::new(-160, Size::DW, "cgroup");
+    pub const IPC: Location = Location::new(-168, Size::DW, "ipc");
+    pub const MNT: Location = Location::new(-176, Size::DW, "mnt");
+    pub const NET: Location = Location::new(-184, Size::DW, "net");
+    pub const PID: Location = Location::new(-192, Size::DW, "pid");
+    pub const TIME: Location = Location::new(-200, Size::DW, "time");
+    pub const UTS: Location = Location::new(-208, Size::DW, "uts");
+    pub const PID_FOR_CHILDREN: Location = Location::new(-216, Size::DW, "pid_for_children");
+    pub const TIME_FOR_CHILDREN: Location = Location::new(-224, Size::DW, "time_for_children");
+    /// Where the generation of each is, from there.
+    pub const GENERATIONS: i16 = -72;
 
     // In the programs for descriptors, at the same place.
 

@@ -1,25 +1,24 @@
 //! Records of root directories, each in a mount namespace: threads with the same ones see the same mounts.
 //!
 //! ```c
-//! void record_root() {
-//!     mount = task->fs->root.mnt;
+//! u32 index_of_root() {
+//!     mount = container_of(task->fs->root.mnt, struct mount, mnt);
 //!     directory = task->fs->root.dentry;
-//!     if (!mount)                                         // it has exited
-//!         return;
+//!     if (!task->fs->root.mnt)                            // it has exited
+//!         return 0;
+//!     inode = directory->d_inode->i_ino;
+//!     device = directory->d_sb->s_dev;
 //!     slot = &array->root_slots[((u64)mount >> 6) + ((u64)directory >> 6) & (SLOTS - 1)];
-//!     if (slot->namespace != ns[MNT] || slot->mount != mount || slot->directory != directory) {
+//!     if (slot->namespace != generation[MNT] || slot->mount != mount->mnt_id || slot->inode != inode || slot->device != device) {
 //!         record = append(roots);
-//!         slot->... = ...;
-//!         record->inode = directory->d_inode->i_ino;
-//!         record->device = directory->d_sb->s_dev;
-//!         record->is_top = directory == mount->mnt_root;
-//!         record->mount = container_of(mount, struct mount, mnt)->mnt_id;
+//!         slot->... = record->... = ...;
+//!         record->is_top = directory == mount->mnt.mnt_root;
 //!     }
-//!     holder->root = slot->index;
+//!     return slot->index;
 //! }
 //! ```
 
-use super::assembler::{FP, Label, Location, R0, R1, R2, R5, R8, R9, Register, Size};
+use super::assembler::{FP, Label, Location, R0, R1, R2, R8, R9, Register, Size};
 use super::caches::RootSlot;
 use super::program::Builder;
 use super::registers::{INDEX, RECORD, SLOT, TASK, stack};
@@ -29,30 +28,35 @@ use super::tables::{Header, Root, Thread};
 /// As the member `root` of a thread, from the member `set`.
 const ROOT: Location = Location::new(Thread::root.offset - Thread::set.offset, Size::W, "holder->root");
 
+/// The generation of the mount namespace.
+const NAMESPACE: Location = stack::MNT.shifted(stack::GENERATIONS);
+
 const DIRECTORY: Register = R8;
 const MOUNT: Register = R9;
-/// The mount namespace.
-const NAMESPACE: Register = R5;
+
+/// What identifies a root directory, besides its mount namespace: on the stack, in a slot and in a record.
+const FIELDS: [(Location, Location, Location); 3] = [
+    (stack::ROOT_INODE, RootSlot::inode, Root::inode),
+    (stack::ROOT_DEVICE, RootSlot::device, Root::device),
+    (stack::ROOT_MOUNT, RootSlot::mount, Root::mount),
+];
 
 impl Builder<'_> {
     /// Records the root directory of TASK, for the current record. Falls through, or goes to `next`.
     pub fn record_root(&mut self, next: Label) {
         let layout = self.context.layout;
         let [unknown, not_top] = self.labels(["unknown_root", "not_top"]);
-        self.read(R1, TASK, member!(task_struct.fs));
-        self.read(MOUNT, R1, member!(fs_struct.root.mnt));
-        self.jeq(MOUNT, 0, next);
-        self.read(DIRECTORY, R1, member!(fs_struct.root.dentry));
+        self.read_root(next);
         self.number_of_address(SLOT, MOUNT);
         self.number_of_address(R2, DIRECTORY);
         self.add(SLOT, R2);
         self.find_slot_of(SLOT, layout.roots, RootSlot::SIZE, layout.root_slots().start);
-        self.ldx(NAMESPACE, FP + stack::MNT);
-        for (key, field) in
-            [(NAMESPACE, RootSlot::namespace), (MOUNT, RootSlot::mount), (DIRECTORY, RootSlot::directory)]
-        {
-            self.ldx(R2, SLOT + field);
-            self.jne(R2, key, unknown);
+        let namespace = (NAMESPACE, RootSlot::namespace);
+        let keys = FIELDS.map(|(on_stack, in_slot, _)| (on_stack, in_slot));
+        for (on_stack, in_slot) in [namespace].into_iter().chain(keys) {
+            self.ldx(R1, FP + on_stack);
+            self.ldx(R2, SLOT + in_slot);
+            self.jne(R1, R2, unknown);
         }
         self.ldx(INDEX, SLOT + RootSlot::index);
         self.store_in_holder(ROOT, next);
@@ -60,24 +64,35 @@ impl Builder<'_> {
         self.bind(unknown);
         self.append(Header::root_count, layout.roots().start, Root::SIZE, layout.roots, next);
         self.stx(SLOT + RootSlot::index, INDEX);
-        self.stx(SLOT + RootSlot::namespace, NAMESPACE);
-        self.stx(SLOT + RootSlot::mount, MOUNT);
-        self.stx(SLOT + RootSlot::directory, DIRECTORY);
         self.store_in_holder(ROOT, next);
-        self.read(R2, DIRECTORY, member!(dentry.d_inode -> inode.i_ino));
-        self.stx(RECORD + Root::inode, R2);
-        self.read(R2, DIRECTORY, member!(dentry.d_sb -> super_block.s_dev));
-        self.stx(RECORD + Root::device, R2);
-        self.read(R2, MOUNT, member!(vfsmount.mnt_root));
+        self.ldx(R1, FP + NAMESPACE);
+        self.stx(SLOT + RootSlot::namespace, R1);
+        for (on_stack, in_slot, in_record) in FIELDS {
+            self.ldx(R1, FP + on_stack);
+            self.stx(SLOT + in_slot, R1);
+            self.stx(RECORD + in_record, R1);
+        }
+        self.read(R2, MOUNT, member!(mount.mnt.mnt_root));
         self.jne(R2, DIRECTORY, not_top);
         self.mov(R0, 1);
         self.stx(RECORD + Root::is_top, R0);
         self.bind(not_top);
-        self.stx(FP + stack::RECORD, RECORD);
+    }
+
+    /// `MOUNT = ` the mount and `DIRECTORY = ` the directory that are the root of TASK, and their fields on the stack. Goes to
+    /// `none` if there are none.
+    fn read_root(&mut self, none: Label) {
+        self.read(R1, TASK, member!(task_struct.fs));
+        self.read(MOUNT, R1, member!(fs_struct.root.mnt));
+        self.jeq(MOUNT, 0, none);
+        self.read(DIRECTORY, R1, member!(fs_struct.root.dentry));
+        self.read(R2, DIRECTORY, member!(dentry.d_inode -> inode.i_ino));
+        self.stx(FP + stack::ROOT_INODE, R2);
+        self.read(R2, DIRECTORY, member!(dentry.d_sb -> super_block.s_dev));
+        self.stx(FP + stack::ROOT_DEVICE, R2);
         self.container_of(MOUNT, member!(mount.mnt));
         self.cast(MOUNT, MOUNT, btf_type!(mount));
         self.read(R2, MOUNT, member!(mount.mnt_id));
-        self.ldx(RECORD, FP + stack::RECORD);
-        self.stx(RECORD + Root::mount, R2);
+        self.stx(FP + stack::ROOT_MOUNT, R2);
     }
 }

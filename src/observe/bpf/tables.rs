@@ -122,12 +122,8 @@ kernel_structs! {
     /// fs/mount.h
     struct mount {
         mnt: vfsmount,
+        mnt.mnt_root: *dentry,
         mnt_id: u32,
-    }
-
-    /// include/linux/mount.h
-    struct vfsmount {
-        mnt_root: *dentry,
     }
 
     /// include/linux/dcache.h
