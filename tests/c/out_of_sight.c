@@ -66,10 +66,29 @@ static void check_mount_in(const struct userns_pin *pin, uint64_t mount_namespac
     CHECK_EQ(userns_nonuser_inode(userns_pin_nonuser(pin)), mount_namespace);
 }
 
+/*
+ * A scan that finds this user namespace by one pin. Another scan on this host copies the mount namespace for a
+ * moment, to look below the upper mount: then there is a mount in the copy, too.
+ */
+static struct userns_snapshot *scan_alone(uint64_t inode)
+{
+    struct userns_snapshot *snapshot;
+    size_t count;
+
+    for (int tries = 0; tries < 100; tries++) {
+        snapshot = scan_with(USERNS_SCAN_PINNED);
+        userns_pins(userns_find_inode(snapshot, inode), &count);
+        if (count <= 1)
+            return snapshot;
+        userns_free(snapshot);
+    }
+    fail("there are always more pins");
+}
+
 /* A scan finds a user namespace by a mount that no process sees. */
 static void check_unseen_mount(uint64_t inode, uint64_t mount_namespace, bool is_overmounted)
 {
-    struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_PINNED);
+    struct userns_snapshot *snapshot = scan_alone(inode);
 
     CHECK(userns_empty_source(snapshot) >= USERNS_EMPTY_SOURCE_MOUNT_NAMESPACES);
     check_place(snapshot, inode);

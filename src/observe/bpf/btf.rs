@@ -6,7 +6,6 @@ mod reader;
 mod tests;
 
 use super::kernel::{Kernel, StructLayout};
-use super::schema::Member;
 use super::tables::{Function, STRUCTS};
 use crate::error::Error;
 use crate::observe::files::{COVERED, Files};
@@ -175,7 +174,7 @@ impl<'f> Types<'f> {
         let Found { mut kernel, positions, .. } = self.walk()?;
         for ((of, layout), at) in STRUCTS.iter().zip(&mut kernel.structs).zip(positions) {
             if layout.btf_id.is_some() {
-                let mut search = Search { wanted: of.members, level: 0, offsets: &mut layout.offsets };
+                let mut search = Search { wanted: of.members, level: 1, offsets: &mut layout.offsets };
                 self.find_members(at, 0, &mut search, Self::MAX_DEPTH)?;
             }
         }
@@ -235,9 +234,10 @@ impl<'f> Types<'f> {
             // Not only the first one: several wanted members can be in one embedded struct.
             for (wanted, found) in search.wanted.iter().zip(search.offsets.iter_mut()) {
                 let text = text_at(self.strings.bytes(), name);
-                match wanted.path.get(search.level..) {
-                    Some([last]) if is_name(text, last) => *found = found.or(i16::try_from(offset).ok()),
-                    Some([outer, _, ..]) if is_name(text, outer) => {
+                let mut path = wanted.split('.').skip(search.level);
+                match (path.next(), path.next()) {
+                    (Some(last), None) if is_name(text, last) => *found = found.or(i16::try_from(offset).ok()),
+                    (Some(outer), Some(_)) if is_name(text, outer) => {
                         let (wanted, offsets) = (slice::from_ref(wanted), slice::from_mut(found));
                         let mut inner = Search { wanted, level: search.level + 1, offsets };
                         let at = self.position_of(id)?;
@@ -271,8 +271,8 @@ impl<'f> Types<'f> {
 
 /// A search for members of one struct.
 struct Search<'s> {
-    wanted: &'s [Member],
-    /// How many parts of their paths lead to this struct.
+    wanted: &'s [&'static str],
+    /// How many parts of their names lead to this struct.
     level: usize,
     /// The results, in the order of `wanted`.
     offsets: &'s mut [Option<i16>],

@@ -31,7 +31,7 @@ impl Kernel {
     /// Where a member is in its struct.
     pub fn location(&self, step: Step) -> Option<Location> {
         const POINTER: i16 = size_of::<u64>() as i16;
-        let offset = self.structs[step.of].offsets[step.member]?;
+        let offset = self.structs[usize::from(step.of)].offsets[usize::from(step.member)]?;
         Some(Location {
             offset: offset + step.index * POINTER,
             size: step.size,

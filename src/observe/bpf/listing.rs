@@ -144,7 +144,7 @@ fn recorded_kernel() -> Kernel {
         layout.btf_id = numbers.get(&format!("struct:{}", of.name)).copied();
         layout.size = numbers.get(&format!("sizeof:{}", of.name)).copied().unwrap_or_default();
         for (member, offset) in of.members.iter().zip(&mut layout.offsets) {
-            *offset = numbers.get(member.name).map(|&offset| offset as i16);
+            *offset = numbers.get(*member).map(|&offset| offset as i16);
         }
     }
     for (name, id) in Function::NAMES.iter().zip(&mut kernel.functions) {
@@ -160,7 +160,7 @@ fn numbers_of(kernel: &Kernel) -> BTreeMap<String, u32> {
         numbers.extend(layout.btf_id.map(|id| (format!("struct:{}", of.name), id)));
         numbers.insert(format!("sizeof:{}", of.name), layout.size);
         for (member, offset) in of.members.iter().zip(layout.offsets) {
-            numbers.extend(offset.map(|offset| (member.name.into(), offset as u32)));
+            numbers.extend(offset.map(|offset| ((*member).into(), offset as u32)));
         }
     }
     for (name, id) in Function::NAMES.iter().zip(kernel.functions) {
@@ -196,7 +196,7 @@ fn programs_are_as_listed() {
     old.functions = kernel.functions.map(|_| None);
     for (of, layout) in STRUCTS.iter().zip(&mut old.structs) {
         for (member, offset) in of.members.iter().zip(&mut layout.offsets) {
-            *offset = offset.filter(|_| member.name != "user_namespace.ns.ns_id");
+            *offset = offset.filter(|_| *member != "user_namespace.ns.ns_id");
         }
     }
     let plain = Layout { capacity: 1000, namespaces: 100, ..Layout::default() };

@@ -184,7 +184,7 @@ mod tests {
         assert_eq!((Header::SIZE, Slot::SIZE), (104, 16));
         assert_eq!((Process::SIZE, Details::SIZE, Namespace::SIZE), (8, 24, 24));
         assert_eq!((Descriptor::SIZE, Thread::SIZE, Set::SIZE), (32, 16, 36));
-        assert_eq!((SetSlot::SIZE, Nonuser::SIZE), (80, 32));
+        assert_eq!((SetSlot::SIZE, Nonuser::SIZE), (80, 24));
         assert_eq!((Root::SIZE, RootSlot::SIZE), (24, 32));
     }
 }

@@ -5,16 +5,8 @@ use super::assembler::{Location, Size};
 /// A kernel struct and those of its members that the programs read.
 pub struct Struct {
     pub name: &'static str,
-    pub members: &'static [Member],
-}
-
-/// A member, perhaps of a struct that is itself a member.
-pub struct Member {
-    /// `user_namespace.ns.inum`
-    pub name: &'static str,
-    /// `["ns", "inum"]`
-    pub path: &'static [&'static str],
-    pub kind: Kind,
+    /// With the name of the struct: `user_namespace.ns.inum`, a member of a struct that is itself a member.
+    pub members: &'static [&'static str],
 }
 
 /// The type of a member.
@@ -48,8 +40,8 @@ impl Kind {
 /// One load on the way to a value: a member that `tables.rs` declares.
 #[derive(Clone, Copy)]
 pub struct Step {
-    pub of: usize,
-    pub member: usize,
+    pub of: u8,
+    pub member: u8,
     /// The index, if the member is an array of pointers.
     pub index: i16,
     pub size: Size,
@@ -63,29 +55,30 @@ pub type Written = (&'static str, &'static str, i16, &'static str);
 
 /// Finds declared members by name, when the library is compiled. Each pointer has to lead to the struct of the next
 /// step.
-pub const fn steps<const N: usize>(structs: &[Struct], written: [Written; N]) -> [Step; N] {
-    let mut steps = [step(structs, written[0]); N];
+pub const fn steps<const N: usize>(structs: &[Struct], kinds: &[&[Kind]], written: [Written; N]) -> [Step; N] {
+    let mut steps = [step(structs, kinds, written[0]); N];
     let mut at = 1;
     while at < N {
-        match structs[steps[at - 1].of].members[steps[at - 1].member].kind {
+        match kinds[steps[at - 1].of as usize][steps[at - 1].member as usize] {
             Kind::Pointer(target) => assert!(is_same(target, written[at].0), "the pointer leads to another struct"),
             _ => panic!("only a pointer leads to another struct"),
         }
-        steps[at] = step(structs, written[at]);
+        steps[at] = step(structs, kinds, written[at]);
         at += 1;
     }
     steps
 }
 
 #[cfg_attr(not(test), allow(unused_variables))]
-const fn step(structs: &[Struct], (of, member, index, name): Written) -> Step {
+const fn step(structs: &[Struct], kinds: &[&[Kind]], (of, member, index, name): Written) -> Step {
     let of = position_of_struct(structs, of);
     let member = position_of_member(structs[of].members, member);
+    assert!(of <= u8::MAX as usize && member <= u8::MAX as usize);
     Step {
-        of,
-        member,
+        of: of as u8,
+        member: member as u8,
         index,
-        size: structs[of].members[member].kind.size(),
+        size: kinds[of][member].size(),
         #[cfg(test)]
         name,
     }
@@ -102,10 +95,10 @@ pub const fn position_of_struct(structs: &[Struct], name: &str) -> usize {
     panic!("tables.rs does not declare this struct")
 }
 
-const fn position_of_member(members: &[Member], name: &str) -> usize {
+const fn position_of_member(members: &[&str], name: &str) -> usize {
     let mut at = 0;
     while at < members.len() {
-        if is_same(members[at].name, name) {
+        if is_same(members[at], name) {
             return at;
         }
         at += 1;
@@ -161,12 +154,11 @@ macro_rules! kernel_structs {
     )+) => {
         pub const STRUCTS: &[Struct] = &[$(Struct {
             name: stringify!($of),
-            members: &[$(Member {
-                name: concat!(stringify!($of), ".", stringify!($member) $(, ".", stringify!($inner))*),
-                path: &[stringify!($member) $(, stringify!($inner))*],
-                kind: kernel_structs!(@kind $(*$target)? $($kind)?),
-            }),+],
+            members: &[$(concat!(stringify!($of), ".", stringify!($member) $(, ".", stringify!($inner))*)),+],
         }),+];
+
+        /// The types of the members, which nothing asks for at run time.
+        pub const KINDS: &[&[Kind]] = &[$(&[$(kernel_structs!(@kind $(*$target)? $($kind)?)),+]),+];
     };
     (@kind *$target:ident) => { Kind::Pointer(stringify!($target)) };
     (@kind $kind:ident) => { Kind::of(stringify!($kind)) };
@@ -191,9 +183,10 @@ macro_rules! kernel_functions {
 macro_rules! member {
     ($($of:ident $(.$member:ident)+ $([$index:expr])?)->+) => {
         const {
-            use $crate::observe::bpf::{schema::steps, tables::STRUCTS};
+            use $crate::observe::bpf::{schema::steps, tables::{KINDS, STRUCTS}};
             &steps(
                 STRUCTS,
+                KINDS,
                 [$((
                     stringify!($of),
                     concat!(stringify!($of) $(, ".", stringify!($member))+),

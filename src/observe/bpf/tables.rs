@@ -3,7 +3,7 @@
 //! To record one more field, change only this file: docs/bpf.md shows an example.
 
 use super::assembler::{Location, Size};
-use super::schema::{Copied, Kind, Member, Struct, kernel_functions, kernel_structs, member, record};
+use super::schema::{Copied, Kind, Struct, kernel_functions, kernel_structs, member, record};
 
 kernel_structs! {
     /// include/linux/sched.h: a thread.

@@ -39,7 +39,7 @@ fn the_verifier_accepts_all_programs() {
     old.functions[Function::bpf_iter_task_new as usize] = None;
     for (of, layout) in STRUCTS.iter().zip(&mut old.structs) {
         for (member, offset) in of.members.iter().zip(&mut layout.offsets) {
-            *offset = offset.filter(|_| !member.name.ends_with(".ns_id"));
+            *offset = offset.filter(|_| !member.ends_with(".ns_id"));
         }
     }
     let functions = [Function::bpf_iter_task, Function::bpf_iter_task_file].map(|function| kernel.function(function));

@@ -80,7 +80,7 @@ fn make(ns: impl Fn(&mut Maker) -> u32, others: u32) -> Maker {
     for of in STRUCTS {
         let members: Vec<_> = (0..)
             .zip(of.members)
-            .map(|(index, member)| match *member.path {
+            .map(|(index, member)| match *member.split('.').skip(1).collect::<Vec<_>>() {
                 ["ns", _, ..] => ("ns", ns(&mut maker), offset_of(index)),
                 [outer, inner] => {
                     let embedded = maker.structure("embedded", KIND_STRUCT, &[(inner, 0, 0)]);
@@ -88,7 +88,7 @@ fn make(ns: impl Fn(&mut Maker) -> u32, others: u32) -> Maker {
                     (outer, maker.modified(KIND_TYPEDEF, constant), offset_of(index))
                 }
                 [name] => (name, 0, offset_of(index)),
-                _ => panic!("{}: embedded twice", member.name),
+                _ => panic!("{member}: embedded twice"),
             })
             .collect();
         maker.structure(of.name, KIND_STRUCT, &members);
@@ -109,8 +109,8 @@ fn members_are_where_the_types_say() {
     let kernel = find(&make(old_ns_common, 0).bytes()).unwrap();
     for (of, layout) in STRUCTS.iter().zip(&kernel.structs) {
         assert!(layout.btf_id.is_some(), "{}", of.name);
-        for (index, member) in of.members.iter().enumerate().filter(|(_, member)| member.path[0] != "ns") {
-            assert_eq!(layout.offsets[index], Some(offset_of(index) as i16), "{}", member.name);
+        for (index, member) in of.members.iter().enumerate().filter(|(_, member)| !member.contains(".ns.")) {
+            assert_eq!(layout.offsets[index], Some(offset_of(index) as i16), "{member}");
         }
     }
     assert!(kernel.has(member!(user_namespace.ns.inum)));
