@@ -1,5 +1,6 @@
 //! What BPF told about threads, so that procfs need not be asked.
 
+use crate::sys::file::{Identity, Place};
 use crate::util::arrays::sort_by_number;
 use std::collections::TryReserveError;
 use std::ops::Range;
@@ -10,7 +11,8 @@ pub struct Told {
     /// By PID: the thread-group leader, then the threads that differ from it, by TID.
     pub threads: Vec<Thread>,
     pub sets: Vec<Set>,
-    pub roots: Vec<Root>,
+    /// See [`root`].
+    pub roots: Vec<Place>,
 }
 
 /// A thread.
@@ -35,15 +37,10 @@ pub const MNT: usize = 2;
 pub const PID: usize = 4;
 pub const FOR_CHILDREN: usize = 7;
 
-/// A root directory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Root {
-    /// The id of the mount, as in proc_pid_mountinfo(5).
-    pub mount: u64,
-    /// Whether it is the root of that mount. Then the mount tells which directory it is.
-    pub is_top: bool,
-    pub device: u64,
-    pub inode: u64,
+/// How a root directory is known, `is_top` if it is the root of its mount: then the mount tells which directory it is.
+pub fn root(directory: Place, is_top: bool) -> Place {
+    let identity = if is_top { Identity { device: 0, inode: 0 } } else { directory.identity };
+    Place { identity, ..directory }
 }
 
 impl Told {

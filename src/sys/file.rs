@@ -332,8 +332,8 @@ impl Status {
 /// A directory and the mount that it was reached through.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Place {
-    mount: u64,
-    identity: Identity,
+    pub mount: u64,
+    pub identity: Identity,
 }
 
 impl Place {

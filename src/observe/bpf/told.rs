@@ -9,7 +9,8 @@ use crate::facts::{Holder, Member, NamespaceType, Nonuser, Target};
 use crate::observe::Context;
 use crate::observe::candidate::Candidate;
 use crate::observe::nonusers::Nonusers;
-use crate::observe::told::{Root, Thread, Told};
+use crate::observe::told::{self, Thread, Told};
+use crate::sys::file::{Identity, Place};
 use crate::util::arrays::{push, reserved};
 use crate::util::hash::IntMap;
 
@@ -39,16 +40,10 @@ pub fn threads(
         push(&mut told.sets, links.map(|number| *namespaces.get(number.checked_sub(1)? as usize)?))?;
     }
     for root in records::roots(array, layout)? {
-        push(
-            &mut told.roots,
-            Root {
-                mount: root.mount.into(),
-                is_top: root.is_top != 0,
-                // `dev_t` of the kernel: 12 bits and 20 bits.
-                device: libc::makedev(root.device >> 20, root.device & 0xf_ffff) as u64,
-                inode: root.inode,
-            },
-        )?;
+        // `dev_t` of the kernel: 12 bits and 20 bits.
+        let device = libc::makedev(root.device >> 20, root.device & 0xf_ffff) as u64;
+        let directory = Place { mount: root.mount.into(), identity: Identity { device, inode: root.inode } };
+        push(&mut told.roots, told::root(directory, root.is_top != 0))?;
     }
     for tables::Thread { pid, tid, set, root } in records::threads(array, layout)? {
         let is_member = processes.members.binary_search_by_key(&pid, |member| member.pid).is_ok();
@@ -133,7 +128,7 @@ fn member(context: &Context, pid: i32) -> Option<Member> {
 struct Tables {
     pid: i32,
     /// TIDs by table.
-    tids: IntMap<u64, i32>,
+    tids: IntMap<u64, u32>,
 }
 
 impl Tables {
@@ -145,7 +140,7 @@ impl Tables {
             self.tids.clear();
         }
         self.tids.try_reserve(1)?;
-        Ok(*self.tids.entry(descriptor.table).or_insert(descriptor.tid) == descriptor.tid)
+        Ok(*self.tids.entry(descriptor.table).or_insert(descriptor.tid as u32) == descriptor.tid as u32)
     }
 }
 

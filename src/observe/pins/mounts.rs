@@ -10,7 +10,6 @@ use super::view::{KnownMounts, Reader, View};
 use crate::error::Error;
 use crate::facts::{Gap, NamespaceType};
 use crate::observe::Context;
-use crate::observe::told::Root;
 use crate::sys::file::{self, Fd, Place};
 use crate::sys::{Errno, if_any};
 use crate::util::arrays::{Groups, index, push, reserved};
@@ -99,7 +98,7 @@ impl Mounts {
     }
 
     /// Adds a thread, as BPF told it, to a known view, and returns whether that is whole.
-    pub fn add_told(&mut self, pid: i32, tid: i32, mount_namespace: u64, root: &Root) -> Result<Option<bool>, Error> {
+    pub fn add_told(&mut self, pid: i32, tid: i32, mount_namespace: u64, root: Place) -> Result<Option<bool>, Error> {
         self.add_viewer(self.roots.find(mount_namespace, root), pid, tid)
     }
 

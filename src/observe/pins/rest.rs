@@ -41,7 +41,7 @@ impl Search<'_, '_> {
     fn add_told(&mut self, index: usize, missed: &mut Missed) -> Result<bool, Error> {
         let thread = self.told.threads[index];
         let Some((namespace, root)) = self.mount_namespace(index).zip(thread.root) else { return Ok(true) };
-        let Some(root) = self.told.roots.get(root as usize) else { return Ok(true) };
+        let Some(&root) = self.told.roots.get(root as usize) else { return Ok(true) };
         let is_whole = self.mounts.add_told(thread.pid, thread.tid, namespace, root)?;
         missed.mounts |= is_whole == Some(false);
         Ok(is_whole.is_some())

@@ -4,14 +4,14 @@
 //! Else device and inode number have to be the same too, which they are not on some file systems, such as overlayfs: then
 //! the view is not found here, and the process is visited.
 
-use crate::observe::told::Root;
-use crate::sys::file::Status;
+use crate::observe::told;
+use crate::sys::file::{Place, Status};
 use crate::util::hash::IntMap;
 use std::collections::TryReserveError;
 
 /// The views, by mount namespace and root directory.
 #[derive(Default)]
-pub struct Roots(IntMap<(u64, u64, (u64, u64)), u32>);
+pub struct Roots(IntMap<(u64, Place), u32>);
 
 impl Roots {
     /// Adds a view with this root directory.
@@ -19,15 +19,13 @@ impl Roots {
         self.0.try_reserve(1)?;
         // Without a mount id there is none to compare with.
         if root.mount != 0 {
-            let directory = if root.is_mount_root { (0, 0) } else { (root.device, root.inode) };
-            self.0.insert((mount_namespace, root.mount, directory), view);
+            self.0.insert((mount_namespace, told::root(root.place(), root.is_mount_root)), view);
         }
         Ok(())
     }
 
     /// The view with this root directory.
-    pub fn find(&self, mount_namespace: u64, root: &Root) -> Option<u32> {
-        let directory = if root.is_top { (0, 0) } else { (root.device, root.inode) };
-        self.0.get(&(mount_namespace, root.mount, directory)).copied()
+    pub fn find(&self, mount_namespace: u64, root: Place) -> Option<u32> {
+        self.0.get(&(mount_namespace, root)).copied()
     }
 }
