@@ -31,7 +31,7 @@ pub const MAX_CAPACITY: u32 = 1 << 24;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Threads {
     None,
-    /// The thread-group leader stands for all threads, unless it has exited.
+    /// The thread-group leader stands for all threads. If it has exited and others live, the program only says so.
     Leaders,
     /// All, with their root directories.
     All,
@@ -64,7 +64,7 @@ impl Layout {
             Layout { capacity: with_spare(count), has_details: has_names, namespaces: few, ..Layout::default() };
         match wanted {
             Threads::None => plain,
-            Threads::Leaders => Layout { has_details: true, nonusers: few, sets: few, threads: few, ..plain },
+            Threads::Leaders => Layout { has_details: true, nonusers: few, sets: few, ..plain },
             Threads::All => Layout { has_details: true, nonusers: few, sets: few, threads: few, roots: few, ..plain },
         }
     }

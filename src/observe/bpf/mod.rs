@@ -127,6 +127,11 @@ fn try_walk(context: &mut Context, wanted: Wanted, log: &mut Vec<u8>) -> Result<
         if scope.correct_level(&header) {
             continue;
         }
+        if header.has_exited_leader != 0 && threads == Threads::Leaders {
+            threads = Threads::All;
+            layout = Layout::for_threads(count, threads, wanted.names);
+            continue;
+        }
         let is_cut_off = header.is_cut_off != 0;
         match layout.grown_for(&header)? {
             None if is_cut_off && ancestors == Ancestors::Few => (),

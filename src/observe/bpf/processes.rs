@@ -35,7 +35,8 @@
 //!     prefetched.task = task;
 //!     prefetched.pid = task->thread_pid;                      // at level 0 task->tgid
 //!     prefetched.cred = task->real_cred;
-//!     (void)task->nsproxy, task->group_leader, task->signal->nr_threads;     // if threads are wanted
+//!     (void)task->nsproxy;                                    // if details are wanted
+//!     (void)task->group_leader, task->signal->nr_threads;     // if threads are wanted
 //! }
 //! ```
 //!
@@ -58,7 +59,7 @@ pub fn program(target: Target) -> Result<Program, Error> {
     let mut code = Assembler::new(target);
     let [next, end, prefetched, other_level] = code.labels(["next", "end", "prefetched", "other_level"]);
     let [thread, details] = code.labels(["thread", "details"]);
-    let has_threads = target.threads != Threads::None;
+    let (has_details, has_threads) = (target.threads != Threads::None, target.threads == Threads::All);
     code.ld_map_value(ARRAY, target.array);
     code.keep_own_pid_namespace(other_level);
     code.call(Function::bpf_rcu_read_lock);
@@ -70,7 +71,7 @@ pub fn program(target: Target) -> Result<Program, Error> {
     code.prefetch(R0);
 
     code.bind(next);
-    if has_threads {
+    if has_details {
         code.forget_details();
     }
     code.lea(R1, FP + stack::TASKS);
@@ -94,10 +95,12 @@ pub fn program(target: Target) -> Result<Program, Error> {
     code.prefetch(R0);
     code.mov(PID, NUMBER);
     code.record_process(next);
-    code.record_namespaces(if has_threads { details } else { next });
+    code.record_namespaces(if has_details { details } else { next });
     if has_threads {
         code.bind(thread);
         code.record_thread(next);
+    }
+    if has_details {
         code.bind(details);
         code.record_details(next);
         code.ja(next);
@@ -122,9 +125,11 @@ impl Builder<'_> {
         self.stx(FP + stack::PREFETCHED_PID, PID);
         self.read(R1, R2, member!(task_struct.real_cred));
         self.stx(FP + stack::PREFETCHED_CRED, R1);
+        // What the program and the iterator read later, for the cache alone.
         if self.context.threads != Threads::None {
-            // What the program and the iterator read later, for the cache alone.
             self.read(R1, R2, member!(task_struct.nsproxy));
+        }
+        if self.context.threads == Threads::All {
             self.read(R1, R2, member!(task_struct.group_leader));
             self.read(R1, R2, member!(task_struct.signal -> signal_struct.nr_threads));
         }

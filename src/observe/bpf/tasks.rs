@@ -37,14 +37,14 @@ const CTX_TASK: Location = Location::new(8, Size::DW, "bpf_iter__task.task");
 pub fn program(target: Target) -> Result<Program, Error> {
     let mut code = Assembler::new(target);
     let [next, last, process, details] = code.labels(["next", "last", "process", "details"]);
-    let has_threads = target.threads != Threads::None;
+    let has_details = target.threads != Threads::None;
     code.ldx(TASK, R1 + CTX_TASK);
     code.jeq(TASK, 0, last);
     code.read(R2, TASK, member!(task_struct.pid));
     code.read(R3, TASK, member!(task_struct.tgid));
     code.jeq(R2, R3, process);
     code.read(R2, TASK, member!(task_struct.exit_state));
-    if has_threads {
+    if target.threads == Threads::All {
         code.jne(R2, 0, process);
         code.prologue(next);
         code.record_thread(next);
@@ -56,8 +56,8 @@ pub fn program(target: Target) -> Result<Program, Error> {
     code.prologue(next);
     code.read_process();
     code.record_process(next);
-    code.record_namespaces(if has_threads { details } else { next });
-    if has_threads {
+    code.record_namespaces(if has_details { details } else { next });
+    if has_details {
         code.bind(details);
         code.record_details(next);
     }

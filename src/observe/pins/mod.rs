@@ -79,7 +79,7 @@ pub fn find(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
     // All descriptors are read if BPF cannot tell what they are.
     let candidates = if by_bpf && wanted.pinned { bpf::record_descriptors(context, wanted.sockets)? } else { None };
     let told = context.told.take().unwrap_or_default();
-    told::record(context, &told)?;
+    told::record(context, &told, wanted.pinned)?;
     if !wanted.pinned && !told.threads.is_empty() {
         context.told = Some(told);
         return Ok(());
