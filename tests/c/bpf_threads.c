@@ -208,7 +208,7 @@ static void nest(int levels, int ready)
 }
 
 SITUATION(empty_pid_namespaces, IN_SANDBOX,
-          "a PID namespace and its parent have no process: procfs tells the parent")
+          "a PID namespace and its parent have no process")
 {
     int ready[2], fd = -1;
     char byte;
