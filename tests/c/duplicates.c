@@ -4,8 +4,8 @@
  */
 #include "situation.h"
 #include "fuse.h"
+#include "interpose.h"
 #include "pins.h"
-#include <dlfcn.h>
 #include <netinet/in.h>
 #include <stdatomic.h>
 
@@ -39,7 +39,7 @@ int ioctl(int fd, unsigned long operation, ...)
     va_list arguments;
     void *argument;
 
-    *(void **)&real = dlsym(RTLD_NEXT, "ioctl");
+    *(void **)&real = function_of_libc("ioctl");
     va_start(arguments, operation);
     argument = va_arg(arguments, void *);
     va_end(arguments);
@@ -49,23 +49,14 @@ int ioctl(int fd, unsigned long operation, ...)
     return result;
 }
 
-long syscall(long number, ...)
+static bool answer_call(long number, const long arguments[6], long *result UNUSED)
 {
-    long (*real)(long, ...);
-    va_list arguments;
-    long a[6];
-
-    *(void **)&real = dlsym(RTLD_NEXT, "syscall");
-    va_start(arguments, number);
-    for (int i = 0; i < 6; i++)
-        a[i] = va_arg(arguments, long);
-    va_end(arguments);
     if (number == SYS_pidfd_getfd) {
-        is_number = a[1] == NUMBER;
+        is_number = arguments[1] == NUMBER;
         request->duplicates += is_number;
         happen(BEFORE_DUPLICATE);
     }
-    return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+    return false;
 }
 
 /* ---- The owner of a socket ---- */
