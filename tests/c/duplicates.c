@@ -125,43 +125,6 @@ static void wait_until_ready(void)
         sched_yield();
 }
 
-/* ---- A file server that does not answer ---- */
-
-/* Answers until the file has been opened; nobody answers FLUSH. */
-static void serve_until_open(int device)
-{
-    char buffer[FUSE_MIN_READ_BUFFER + 4096];
-    const struct fuse_in_header *header = (void *)buffer;
-    struct fuse_init_out init = { .major = FUSE_KERNEL_VERSION, .minor = 31, .max_write = 4096 };
-    struct fuse_attr_out attributes = { .attr_valid = 3600, .attr = attributes_of(FUSE_ROOT_ID) };
-    struct fuse_open_out opened = { .fh = 1 };
-
-    attributes.attr.mode = S_IFREG | 0755;
-    do {
-        CHECK(read(device, buffer, sizeof buffer) > 0);
-        if (header->opcode == FUSE_INIT)
-            answer(device, header->unique, &init, sizeof init);
-        else if (header->opcode == FUSE_GETATTR)
-            answer(device, header->unique, &attributes, sizeof attributes);
-        else if (header->opcode == FUSE_OPEN)
-            answer(device, header->unique, &opened, sizeof opened);
-    } while (header->opcode != FUSE_OPEN);
-}
-
-static int mount_dead_server(const char *path)
-{
-    int device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-    char options[64];
-
-    if (device < 0)
-        skip("cannot open /dev/fuse: %s", strerror(errno));
-    CHECK(close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0666)) == 0);
-    snprintf(options, sizeof options, "fd=%d,rootmode=%o,user_id=0,group_id=0", device,
-             S_IFREG | 0755);
-    CHECK(mount("none", path, "fuse", 0, options) == 0);
-    return device;
-}
-
 /* ---- Checks ---- */
 
 /* A process whose socket, with a number above NUMBER, holds a network namespace. */
