@@ -139,18 +139,6 @@ static void hold_lasting(void *argument)
     held->fd = fd;
 }
 
-static int count_descriptors(void)
-{
-    DIR *directory = opendir("/proc/self/fd");
-    int count = 0;
-
-    CHECK(directory != NULL);
-    while (readdir(directory) != NULL)
-        count++;
-    closedir(directory);
-    return count;
-}
-
 struct outcome {
     bool is_found; /* the lasting namespace */
     size_t gap;
@@ -159,7 +147,7 @@ struct outcome {
 /* Scans in a few seconds at most, while something happens. */
 static struct outcome scan_while(enum event expected, const struct held *held)
 {
-    int descriptors = count_descriptors();
+    int descriptors = open_descriptors();
     struct timespec start, end;
     struct userns_snapshot *snapshot;
     struct outcome outcome;
@@ -172,7 +160,7 @@ static struct outcome scan_while(enum event expected, const struct held *held)
     outcome.gap = userns_gap_count(snapshot, USERNS_GAP_SOCKETS);
     userns_free(snapshot);
     CHECK(end.tv_sec - start.tv_sec < 20); /* a SO_LINGER takes 60 */
-    CHECK_EQ(count_descriptors(), descriptors);
+    CHECK_EQ(open_descriptors(), descriptors);
     return outcome;
 }
 
