@@ -234,13 +234,20 @@ static UNUSED void check_member(const struct userns_pin *pin, pid_t pid, pid_t t
     CHECK(userns_pin_nonuser(pin) == NULL);
 }
 
-static UNUSED void check_descriptor(const struct userns_pin *pin, pid_t pid, pid_t tid, int number)
+/* A pin by a file with this number in a table of descriptors. */
+static UNUSED void check_file(const struct userns_pin *pin, enum userns_pin_kind kind, pid_t pid,
+                              pid_t tid, int number)
 {
-    CHECK_EQ(userns_pin_kind(pin), USERNS_PIN_DESCRIPTOR);
+    CHECK_EQ(userns_pin_kind(pin), kind);
     CHECK_EQ(userns_pin_pid(pin), pid);
     CHECK_EQ(userns_pin_tid(pin), tid);
     CHECK_EQ(userns_pin_descriptor(pin), number);
     CHECK(userns_pin_path(pin) == NULL && userns_pin_nonuser(pin) == NULL);
+}
+
+static UNUSED void check_descriptor(const struct userns_pin *pin, pid_t pid, pid_t tid, int number)
+{
+    check_file(pin, USERNS_PIN_DESCRIPTOR, pid, tid, number);
 }
 
 static UNUSED void check_mount(const struct userns_pin *pin, pid_t pid, const char *path)
@@ -253,21 +260,27 @@ static UNUSED void check_mount(const struct userns_pin *pin, pid_t pid, const ch
     CHECK_EQ(userns_nonuser_inode(userns_pin_nonuser(pin)), inode_of_link(pid, "mnt"));
 }
 
+static UNUSED const struct userns_pin *only_nonuser_pin(const struct userns_nonuser *ns)
+{
+    size_t count;
+    const struct userns_pin *const *pins = userns_nonuser_pins(ns, &count);
+
+    CHECK_EQ(count, 1);
+    return pins[0];
+}
+
 /* A pin by an owned nonuser namespace; returns the only pin of that namespace. */
 static UNUSED const struct userns_pin *check_owned(const struct userns_pin *pin, int type,
                                                    uint64_t inode)
 {
     const struct userns_nonuser *ns = userns_pin_nonuser(pin);
-    size_t count;
-    const struct userns_pin *const *pins = userns_nonuser_pins(ns, &count);
 
     CHECK_EQ(userns_pin_kind(pin), USERNS_PIN_OWNED);
     CHECK(userns_pin_pid(pin) == 0 && userns_pin_tid(pin) == 0);
     CHECK(userns_pin_descriptor(pin) == -1 && userns_pin_path(pin) == NULL);
     CHECK_EQ(userns_nonuser_type(ns), type);
     CHECK_EQ(userns_nonuser_inode(ns), inode);
-    CHECK_EQ(count, 1);
-    return pins[0];
+    return only_nonuser_pin(ns);
 }
 
 /* The count of a gap in a new scan for pins. */

@@ -11,10 +11,7 @@ SITUATION(socket_alone, IN_SANDBOX | BY_BPF, "a network namespace that only a so
 
     check_place(snapshot, held->inode);
     pin = check_owned(only_pin(snapshot, held->inode), CLONE_NEWNET, held->other);
-    CHECK_EQ(userns_pin_kind(pin), USERNS_PIN_SOCKET);
-    CHECK(userns_pin_pid(pin) == pid && userns_pin_tid(pin) == pid);
-    CHECK_EQ(userns_pin_descriptor(pin), held->fd);
-    CHECK(userns_pin_path(pin) == NULL && userns_pin_nonuser(pin) == NULL);
+    check_file(pin, USERNS_PIN_SOCKET, pid, pid, held->fd);
     userns_free(snapshot);
     CHECK(!finds(USERNS_SCAN_PINNED, held->inode));
     end(pid);
@@ -81,9 +78,7 @@ SITUATION(tun_device, IN_SANDBOX, "a network namespace that only /dev/net/tun ho
     snapshot = scan_with(USERNS_SCAN_PINNED);
     check_place(snapshot, held->inode);
     pin = check_owned(only_pin(snapshot, held->inode), CLONE_NEWNET, held->other);
-    CHECK_EQ(userns_pin_kind(pin), USERNS_PIN_SOCKET);
-    CHECK(userns_pin_pid(pin) == pid && userns_pin_tid(pin) == pid);
-    CHECK_EQ(userns_pin_descriptor(pin), held->fd);
+    check_file(pin, USERNS_PIN_SOCKET, pid, pid, held->fd);
     userns_free(snapshot);
     CHECK(finds(USERNS_SCAN_SOCKETS, held->inode));
     end(pid);
