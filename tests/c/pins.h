@@ -93,6 +93,25 @@ static UNUSED void hold_socket(void *held)
     CHECK(pthread_join(thread, NULL) == 0);
 }
 
+/* Sends a descriptor, which is in flight until the other socket receives it or is closed. */
+static UNUSED void send_descriptor(int socket, int fd)
+{
+    char buffer[CMSG_SPACE(sizeof fd)] = { 0 };
+    struct msghdr message = {
+        .msg_iov = &(struct iovec){ .iov_base = "", .iov_len = 1 },
+        .msg_iovlen = 1,
+        .msg_control = buffer,
+        .msg_controllen = sizeof buffer,
+    };
+    struct cmsghdr *control = CMSG_FIRSTHDR(&message);
+
+    control->cmsg_level = SOL_SOCKET;
+    control->cmsg_type = SCM_RIGHTS;
+    control->cmsg_len = CMSG_LEN(sizeof fd);
+    memcpy(CMSG_DATA(control), &fd, sizeof fd);
+    CHECK(sendmsg(socket, &message, 0) == 1);
+}
+
 /* The function that a second thread runs before it sleeps. */
 struct task {
     void (*act)(void *);
