@@ -72,25 +72,63 @@ static UNUSED void hold_descriptor(void *argument)
     held->inode = inode_of_fd(held->fd);
 }
 
-static UNUSED void *open_socket_of_network(void *argument)
+/* How a process opens a file in a new network namespace. */
+struct opening {
+    struct held *held;
+    int (*open)(void);
+};
+
+static UNUSED void *open_in_network(void *argument)
 {
-    struct held *held = argument;
-    int network = open_left_network(held);
+    struct opening *opening = argument;
+    int network = open_left_network(opening->held);
 
     CHECK(setns(network, CLONE_NEWNET) == 0);
-    held->fd = socket(AF_INET, SOCK_DGRAM, 0);
-    CHECK(held->fd >= 0);
+    opening->held->fd = opening->open();
     close(network);
     return NULL;
 }
 
-/* For start(): a socket holds a network namespace. In a thread that ends, because an ordinary user cannot leave the namespace again. */
-static UNUSED void hold_socket(void *held)
+/*
+ * Opens a file that holds a new network namespace. In a thread that ends, because an ordinary user
+ * cannot leave the namespace again.
+ */
+static UNUSED void hold_network_by(struct held *held, int (*open_file)(void))
 {
+    struct opening opening = { held, open_file };
     pthread_t thread;
 
-    CHECK(pthread_create(&thread, NULL, open_socket_of_network, held) == 0);
+    CHECK(pthread_create(&thread, NULL, open_in_network, &opening) == 0);
     CHECK(pthread_join(thread, NULL) == 0);
+}
+
+static UNUSED int open_inet_socket(void)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+    CHECK(fd >= 0);
+    return fd;
+}
+
+/* For start(): a socket holds a network namespace. */
+static UNUSED void hold_socket(void *held)
+{
+    hold_network_by(held, open_inet_socket);
+}
+
+static UNUSED int open_tun(void)
+{
+    int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+    if (fd < 0)
+        skip("cannot open /dev/net/tun: %s", strerror(errno));
+    return fd;
+}
+
+/* For start(): a descriptor of /dev/net/tun holds a network namespace. */
+static UNUSED void hold_tun(void *held)
+{
+    hold_network_by(held, open_tun);
 }
 
 /* Sends a descriptor, which is in flight until the other socket receives it or is closed. */

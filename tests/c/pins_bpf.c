@@ -204,48 +204,6 @@ SITUATION(ordinary_files, IN_SANDBOX,
 
 /* ---- Sockets ---- */
 
-static void open_socket(void *argument)
-{
-    struct held *held = argument;
-
-    held->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    CHECK(held->fd >= 0);
-}
-
-static void open_tun(void *argument)
-{
-    struct held *held = argument;
-
-    held->fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-    if (held->fd < 0)
-        skip("cannot open /dev/net/tun: %s", strerror(errno));
-}
-
-/* A file that is opened in a network namespace; for start(). */
-struct opened {
-    struct held held;
-    void (*open)(void *);
-};
-
-static void *open_there(void *argument)
-{
-    struct opened *opened = argument;
-    int network = open_left_network(&opened->held);
-
-    CHECK(setns(network, CLONE_NEWNET) == 0);
-    opened->open(&opened->held);
-    close(network);
-    return NULL;
-}
-
-static void keep_network(void *opened)
-{
-    pthread_t thread;
-
-    CHECK(pthread_create(&thread, NULL, open_there, opened) == 0);
-    CHECK(pthread_join(thread, NULL) == 0);
-}
-
 struct expected {
     struct held *held;
     pid_t pid;
@@ -280,29 +238,27 @@ static void scan_sockets(void *argument)
 }
 
 /* The scan has neither the right to trace the process nor CAP_NET_ADMIN, and duplicates nothing. `flags` suffice to see the file. */
-static void check_network_kept(void (*open)(void *), uint64_t flags)
+static void check_network_kept(void (*hold)(void *), uint64_t flags)
 {
-    struct opened *opened = shared(sizeof *opened);
-    struct expected expected = { &opened->held, 0 };
+    struct held *held = shared(sizeof *held);
+    struct expected expected = { held, 0 };
 
     need_bpf();
-    opened->open = open;
-    expected.pid = start(keep_network, opened);
+    expected.pid = start(hold, held);
     in_child(scan_sockets, &expected);
-    CHECK_EQ(finds(USERNS_SCAN_PINNED | USERNS_SCAN_BPF, opened->held.inode),
-             flags == USERNS_SCAN_PINNED);
+    CHECK_EQ(finds(USERNS_SCAN_PINNED | USERNS_SCAN_BPF, held->inode), flags == USERNS_SCAN_PINNED);
     end(expected.pid);
-    CHECK(!finds(USERNS_SCAN_SOCKETS | USERNS_SCAN_BPF, opened->held.inode));
+    CHECK(!finds(USERNS_SCAN_SOCKETS | USERNS_SCAN_BPF, held->inode));
 }
 
 SITUATION(socket_untouched, IN_SANDBOX, "a socket's network namespace, without a duplicate")
 {
-    check_network_kept(open_socket, USERNS_SCAN_SOCKETS);
+    check_network_kept(hold_socket, USERNS_SCAN_SOCKETS);
 }
 
 SITUATION(tun_untouched, IN_SANDBOX, "the same for a descriptor of /dev/net/tun")
 {
-    check_network_kept(open_tun, USERNS_SCAN_PINNED);
+    check_network_kept(hold_tun, USERNS_SCAN_PINNED);
 }
 
 /* ---- Descriptors of namespaces ---- */

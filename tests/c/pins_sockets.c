@@ -46,36 +46,13 @@ SITUATION(shared_socket, IN_SANDBOX | BY_BPF, "two processes have the same socke
 
 /* ---- Devices of network interfaces ---- */
 
-static void *open_tun(void *argument)
-{
-    struct held *held = argument;
-    int network = open_left_network(held);
-
-    CHECK(setns(network, CLONE_NEWNET) == 0);
-    held->fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-    close(network);
-    return NULL;
-}
-
-/* For start(), like hold_socket(). */
-static void hold_tun(void *held)
-{
-    pthread_t thread;
-
-    CHECK(pthread_create(&thread, NULL, open_tun, held) == 0);
-    CHECK(pthread_join(thread, NULL) == 0);
-}
-
 SITUATION(tun_device, IN_SANDBOX, "a network namespace that only /dev/net/tun holds")
 {
     struct held *held = shared(sizeof *held);
     pid_t pid = start(hold_tun, held);
-    struct userns_snapshot *snapshot;
+    struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_PINNED);
     const struct userns_pin *pin;
 
-    if (held->fd < 0)
-        skip("cannot open /dev/net/tun");
-    snapshot = scan_with(USERNS_SCAN_PINNED);
     check_place(snapshot, held->inode);
     pin = check_owned(only_pin(snapshot, held->inode), CLONE_NEWNET, held->other);
     check_file(pin, USERNS_PIN_SOCKET, pid, pid, held->fd);
