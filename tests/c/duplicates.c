@@ -181,6 +181,15 @@ static pid_t start_both(struct scene *scene, int device)
     return start(hold_lasting, &scene->held);
 }
 
+static void run_scene(struct owner owner, void (*act)(void *))
+{
+    struct scene *scene = shared(sizeof *scene);
+
+    request = shared(sizeof *request);
+    scene->owner = owner;
+    before_deadline(act, scene);
+}
+
 /* Each scan leaves a process, up to a limit, beyond which a scan asks about no socket. */
 static void scan_beside_dead_server(void *argument)
 {
@@ -217,12 +226,8 @@ static void scan_beside_dead_server(void *argument)
 SITUATION(dead_server, IN_SANDBOX | AS_ROOT,
           "a socket becomes a file whose server does not answer; a scan leaves it to a process")
 {
-    struct scene *scene = shared(sizeof *scene);
-
-    request = shared(sizeof *request);
-    scene->owner = (struct owner){ "/mnt/file", open_socket, replace };
     mount_tmpfs("/mnt");
-    before_deadline(scan_beside_dead_server, scene);
+    run_scene((struct owner){ "/mnt/file", open_socket, replace }, scan_beside_dead_server);
 }
 
 static void scan_beside_executing(void *argument)
@@ -240,12 +245,8 @@ static void scan_beside_executing(void *argument)
 SITUATION(inside_execve, IN_SANDBOX | AS_ROOT,
           "the owner of a socket is inside execve(2) when a scan asks for the socket")
 {
-    struct scene *scene = shared(sizeof *scene);
-
-    request = shared(sizeof *request);
-    scene->owner = (struct owner){ "/mnt/file", open_socket, execute };
     mount_tmpfs("/mnt");
-    before_deadline(scan_beside_executing, scene);
+    run_scene((struct owner){ "/mnt/file", open_socket, execute }, scan_beside_executing);
 }
 
 static void scan_beside_owner(void *argument)
@@ -263,11 +264,7 @@ static void scan_beside_owner(void *argument)
 
 SITUATION(another_file, IN_SANDBOX | AS_ROOT, "a socket becomes a file")
 {
-    struct scene *scene = shared(sizeof *scene);
-
-    request = shared(sizeof *request);
-    scene->owner = (struct owner){ "/dev/null", open_socket, replace };
-    before_deadline(scan_beside_owner, scene);
+    run_scene((struct owner){ "/dev/null", open_socket, replace }, scan_beside_owner);
 }
 
 /* A connection with data that nobody reads, so that the last close(2) would take a minute. */
@@ -295,9 +292,5 @@ static void open_lingering(void)
 SITUATION(lingering, IN_SANDBOX | AS_ROOT,
           "the owner closes a socket with SO_LINGER while a scan has a duplicate")
 {
-    struct scene *scene = shared(sizeof *scene);
-
-    request = shared(sizeof *request);
-    scene->owner = (struct owner){ NULL, open_lingering, close_socket };
-    before_deadline(scan_beside_owner, scene);
+    run_scene((struct owner){ NULL, open_lingering, close_socket }, scan_beside_owner);
 }
