@@ -2,16 +2,23 @@
 #include "situation.h"
 #include "pins.h"
 
-SITUATION(socket_alone, IN_SANDBOX | BY_BPF, "a network namespace that only a socket holds")
+/* Only a file of this process holds the network namespace, which alone holds its owner. */
+static void check_held(const struct userns_snapshot *snapshot, const struct held *held, pid_t pid)
 {
-    struct held *held = shared(sizeof *held);
-    pid_t pid = start(hold_socket, held);
-    struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_SOCKETS);
     const struct userns_pin *pin;
 
     check_place(snapshot, held->inode);
     pin = check_owned(only_pin(snapshot, held->inode), CLONE_NEWNET, held->other);
     check_file(pin, USERNS_PIN_SOCKET, pid, pid, held->fd);
+}
+
+SITUATION(socket_alone, IN_SANDBOX | BY_BPF, "a network namespace that only a socket holds")
+{
+    struct held *held = shared(sizeof *held);
+    pid_t pid = start(hold_socket, held);
+    struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_SOCKETS);
+
+    check_held(snapshot, held, pid);
     userns_free(snapshot);
     CHECK(!finds(USERNS_SCAN_PINNED, held->inode));
     end(pid);
@@ -51,11 +58,8 @@ SITUATION(tun_device, IN_SANDBOX, "a network namespace that only /dev/net/tun ho
     struct held *held = shared(sizeof *held);
     pid_t pid = start(hold_tun, held);
     struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_PINNED);
-    const struct userns_pin *pin;
 
-    check_place(snapshot, held->inode);
-    pin = check_owned(only_pin(snapshot, held->inode), CLONE_NEWNET, held->other);
-    check_file(pin, USERNS_PIN_SOCKET, pid, pid, held->fd);
+    check_held(snapshot, held, pid);
     userns_free(snapshot);
     CHECK(finds(USERNS_SCAN_SOCKETS, held->inode));
     end(pid);
