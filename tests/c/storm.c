@@ -347,7 +347,7 @@ SITUATION(
 
     if (is_initial_root()) {
         mount_tmpfs("/mnt");
-        make_stuck("/mnt/file", 1);
+        make_stuck("/mnt/file");
     }
     populate(&disturbed);
     scan_before_storm();

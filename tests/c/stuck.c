@@ -45,7 +45,7 @@ SITUATION(inside_execve, IN_SANDBOX | BY_BPF | AS_ROOT,
     struct scene scene = { .lasting = start(go_down, &(int){ 1 }) };
 
     mount_tmpfs("/mnt");
-    scene.stuck = make_stuck("/mnt/file", 1);
+    scene.stuck = make_stuck("/mnt/file");
     before_deadline(scan_beside_stuck, &scene);
 }
 
@@ -55,7 +55,7 @@ SITUATION(process_2, IN_SANDBOX | BY_BPF | AS_ROOT,
     struct scene scene;
 
     mount_tmpfs("/mnt");
-    scene.stuck = make_stuck("/mnt/file", 1);
+    scene.stuck = make_stuck("/mnt/file");
     CHECK_EQ(scene.stuck, 2);
     scene.lasting = start(go_down, &(int){ 1 });
     before_deadline(scan_beside_stuck, &scene);
