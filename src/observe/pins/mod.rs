@@ -1,5 +1,6 @@
 //! The driver for pins: visits all threads of all members and runs the sources of pins on each.
 
+mod closed;
 mod descriptors;
 mod kernel_threads;
 mod links;
@@ -62,6 +63,8 @@ struct Search<'c, 'p> {
     buffer: Vec<u8>,
     /// The threads of the current process.
     tids: Vec<i32>,
+    /// The links that some thread has.
+    kinds: links::Kinds,
 }
 
 /// Records what keeps namespaces alive besides the members of user namespaces.
@@ -83,6 +86,7 @@ pub fn find(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
         own,
         buffer: Vec::new(),
         tids: Vec::new(),
+        kinds: links::Kinds::default(),
     };
     visits::run(&mut search)?;
     search.finish()
@@ -122,7 +126,9 @@ impl Search<'_, '_> {
     fn visit_process(&mut self, pid: i32) -> Result<(), Error> {
         let (start, gaps) = (self.context.facts().holds.len(), self.context.facts().gaps);
         for attempt in 1..=MOST_VISITS {
-            if self.visit_once(pid, attempt == MOST_VISITS)? {
+            // Without pins the leader stands for all threads, as long as it lives.
+            let with_threads = self.wanted.pinned || attempt > 1;
+            if self.visit_once(pid, with_threads, attempt == MOST_VISITS)? {
                 break;
             }
             self.context.forget_holds(start);
@@ -134,8 +140,8 @@ impl Search<'_, '_> {
     }
 
     /// False if a thread may have called execve(2) meanwhile. That thread takes the place of the thread-group leader, which
-    /// can have been read after it had ended, and the thread not at all.
-    fn visit_once(&mut self, pid: i32, is_last: bool) -> Result<bool, Error> {
+    /// can have been read after it had exited, and the thread not at all.
+    fn visit_once(&mut self, pid: i32, with_threads: bool, is_last: bool) -> Result<bool, Error> {
         let leader = match Thread::leader(self.context.procfs, pid)? {
             Answer::Is(leader) => leader,
             Answer::Gone => return self.miss_hidden(pid),
@@ -145,25 +151,33 @@ impl Search<'_, '_> {
             }
         };
         self.descriptors.enter_process(self.context);
-        let is_alone = self.wanted.pinned && leader.is_only_one(self.context.procfs);
+        let mut missed = Missed::default();
+        let is_alone = with_threads && leader.is_only_one(self.context.procfs);
+        // Before the leader is read, see `has_listed_thread`.
+        let tasks = match with_threads && !is_alone {
+            true => self.list_threads(&leader, &mut missed)?,
+            false => None,
+        };
         let links = links::read(self.context, &leader, &Links::default())?;
         if links.is_empty() && file::status(&leader.directory).is_err() {
             return self.miss_hidden(pid);
         }
-        // Without pins the leader stands for all threads, as long as it lives.
-        let has_exited = links.is_of_exited_thread();
-        if !self.wanted.pinned && !has_exited {
-            return Ok(true);
+        let lives_on = !links.is_of_exited_thread() && self.kinds.are_in(&links);
+        if !with_threads {
+            return Ok(lives_on);
         }
-        let mut missed = Missed::default();
         self.read_thread(&leader, &links, &mut missed)?;
         let is_settled = match is_alone {
-            // A process can also close descriptors all the time.
-            true if has_exited || missed.has_ended => false,
-            true => is_last || !self.descriptors.may_be_incomplete(self.context.procfs, &leader),
-            false => self.visit_threads(&leader, &links, &mut missed)?,
+            true => lives_on && !missed.has_ended && self.is_still_alone(&leader, &missed, is_last)?,
+            false => match tasks {
+                Some(tasks) => {
+                    self.visit_threads(&tasks, &leader, &links, &mut missed)?;
+                    self.has_listed_thread(&tasks, pid)
+                }
+                None => true,
+            },
         };
-        if !is_settled && leader.is_alive(self.context.procfs) {
+        if !is_settled && !leader.has_process_ended(self.context.procfs)? {
             if !is_last {
                 return Ok(false);
             }
@@ -174,6 +188,25 @@ impl Search<'_, '_> {
             self.context.miss(Gap::Mounts, missed.mounts.into());
         }
         Ok(true)
+    }
+
+    /// Whether a process with one thread has no other one that had its descriptors while the leader was read.
+    fn is_still_alone(&mut self, leader: &Thread, missed: &Missed, is_last: bool) -> Result<bool, Error> {
+        if !self.wanted.pinned || missed.descriptors {
+            return Ok(true);
+        }
+        let procfs = self.context.procfs;
+        Ok(leader.is_only_one(procfs) && !self.descriptors.may_lack_some(procfs, leader, is_last)?)
+    }
+
+    /// Whether a thread still lives that was listed before the leader was read. Then no thread called execve(2) meanwhile,
+    /// which ends all others, and gives the thread that calls it the TID of the leader.
+    fn has_listed_thread(&self, tasks: &Fd, pid: i32) -> bool {
+        let lives = |&tid: &i32| match Thread::in_directory(self.context.procfs, tasks, pid, tid) {
+            Ok(Answer::Is(thread)) => tid != pid && thread.is_alive(self.context.procfs),
+            _ => false,
+        };
+        self.tids.iter().any(lives)
     }
 
     /// Counts a process that BPF shows and procfs hides, unless it has ended.
@@ -193,17 +226,8 @@ impl Search<'_, '_> {
         }
     }
 
-    /// Visits the threads besides the leader. False if all have ended that were there at first, as after execve(2).
-    fn visit_threads(&mut self, leader: &Thread, links: &Links, missed: &mut Missed) -> Result<bool, Error> {
-        let tasks = match open_directory(self.context.procfs, &leader.directory, c"task")? {
-            Answer::Is(tasks) => tasks,
-            Answer::Gone => return Ok(true),
-            Answer::Refused(_) => {
-                self.miss_thread(leader.pid, missed);
-                return Ok(true);
-            }
-        };
-        self.list_threads(&tasks, leader.pid, missed)?;
+    /// Visits the listed threads besides the leader.
+    fn visit_threads(&mut self, tasks: &Fd, leader: &Thread, links: &Links, missed: &mut Missed) -> Result<(), Error> {
         for index in 0..self.tids.len() {
             let tid = self.tids[index];
             if tid == leader.pid {
@@ -211,9 +235,9 @@ impl Search<'_, '_> {
             }
             if !self.context.limits.threads.take() {
                 self.miss_thread(leader.pid, missed);
-                return Ok(true);
+                break;
             }
-            let thread = match Thread::in_directory(self.context.procfs, &tasks, leader.pid, tid)? {
+            let thread = match Thread::in_directory(self.context.procfs, tasks, leader.pid, tid)? {
                 Answer::Is(thread) => thread,
                 Answer::Gone => continue,
                 Answer::Refused(_) => {
@@ -224,16 +248,21 @@ impl Search<'_, '_> {
             let own = links::read(self.context, &thread, links)?;
             self.read_thread(&thread, &own, missed)?;
         }
-        let is_there = |&tid: &i32| match Thread::in_directory(self.context.procfs, &tasks, leader.pid, tid) {
-            Ok(Answer::Is(thread)) => tid != leader.pid && thread.is_alive(self.context.procfs),
-            _ => false,
-        };
-        Ok(self.tids.iter().any(is_there))
+        Ok(())
     }
 
-    fn list_threads(&mut self, tasks: &Fd, pid: i32, missed: &mut Missed) -> Result<(), Error> {
+    /// Lists the threads of a process. `None`: the kernel does not show them, or the process has ended.
+    fn list_threads(&mut self, leader: &Thread, missed: &mut Missed) -> Result<Option<Fd>, Error> {
         self.tids.clear();
-        let mut names = Directory::new(tasks, &mut self.buffer)?;
+        let tasks = match open_directory(self.context.procfs, &leader.directory, c"task")? {
+            Answer::Is(tasks) => tasks,
+            Answer::Gone => return Ok(None),
+            Answer::Refused(_) => {
+                self.miss_thread(leader.pid, missed);
+                return Ok(None);
+            }
+        };
+        let mut names = Directory::new(&tasks, &mut self.buffer)?;
         let is_complete = loop {
             match Answer::of(names.next_name())? {
                 Answer::Is(Some(name)) => {
@@ -246,9 +275,9 @@ impl Search<'_, '_> {
             }
         };
         if !is_complete {
-            self.miss_thread(pid, missed);
+            self.miss_thread(leader.pid, missed);
         }
-        Ok(())
+        Ok(Some(tasks))
     }
 
     /// Counts threads of which nothing can be read.
@@ -267,11 +296,11 @@ impl Search<'_, '_> {
         let mut visit = |context: &mut Context, thread: &Thread, entry: Entry| match descriptors::record(
             context, thread, &entry,
         )? {
-            Kind::Namespace => Ok(()),
-            Kind::Other(device) => {
+            Answer::Is(Kind::Other(device)) => {
                 watches.note(thread, entry.number, entry.link)?;
                 read_other(context, (sockets, devices, rings), wanted.sockets, thread, &entry, device)
             }
+            other => Ok(other.map(drop)),
         };
         missed.descriptors |= !self.descriptors.read(self.context, thread, &mut visit)?;
         missed.mounts |= match links.mount_namespace() {
@@ -318,22 +347,18 @@ fn read_other(
     thread: &Thread,
     entry: &Entry,
     device: Option<u64>,
-) -> Result<(), Error> {
+) -> Result<Answer<()>, Error> {
     if entry.link == rings::LINK {
         return rings.record(context, thread, entry, &mut |socket| match with_sockets {
             true => sockets.add_registered(thread, entry, socket),
             false => Ok(()),
         });
     }
-    if let Some(socket) = parse_socket_link(entry.link) {
-        return if with_sockets { sockets.add(thread, entry, socket) } else { Ok(()) };
+    match (parse_socket_link(entry.link), device) {
+        (Some(socket), _) if with_sockets => sockets.add(thread, entry, socket)?,
+        (None, Some(TUN)) => sockets.add(thread, entry, 0)?,
+        (None, Some(device)) => context.miss(Gap::Sockets, devices.may_be_tap(context.procfs, device)?.into()),
+        _ => (),
     }
-    match device {
-        Some(TUN) => sockets.add(thread, entry, 0),
-        Some(device) if devices.may_be_tap(context.procfs, device)? => {
-            context.miss(Gap::Sockets, 1);
-            Ok(())
-        }
-        _ => Ok(()),
-    }
+    Ok(Answer::Is(()))
 }
