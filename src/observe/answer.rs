@@ -20,6 +20,14 @@ impl<T> Answer<T> {
         }
     }
 
+    /// What was answered, if anything.
+    pub fn any(self) -> Option<T> {
+        match self {
+            Answer::Is(value) => Some(value),
+            _ => None,
+        }
+    }
+
     /// Classifies the result of a system call. Only exhaustion is an error.
     pub fn of(result: Result<T, Errno>) -> Result<Answer<T>, Error> {
         match result {

@@ -150,29 +150,27 @@ impl<'p> Context<'p> {
         }
     }
 
-    /// The namespace with this type and inode number; opens it if it was not found before. `None`: it has ended, or it could
-    /// not be opened, which is counted.
+    /// The namespace with this type and inode number; opens it if it was not found before. `Gone`: the process has ended, or
+    /// has another namespace. `Refused` was counted.
     pub fn target(
         &mut self,
         namespace_type: NamespaceType,
         inode: u64,
         open: impl FnOnce() -> Result<Fd, Errno>,
-    ) -> Result<Option<Target>, Error> {
+    ) -> Result<Answer<Target>, Error> {
         if let Some(known) = self.known(namespace_type, inode) {
-            return Ok(Some(known));
+            return Ok(Answer::Is(known));
         }
-        match Answer::of(open())? {
-            Answer::Gone => Ok(None),
-            Answer::Is(namespace) => {
-                let target = self.record(namespace_type, namespace)?;
-                self.miss(Gap::Links, target.is_none().into());
-                Ok(target)
-            }
-            Answer::Refused(_) => {
-                self.miss(Gap::Links, 1);
-                Ok(None)
-            }
-        }
+        let answer = match Answer::of(open())? {
+            Answer::Is(namespace) => match self.record(namespace_type, namespace)? {
+                Some(target) => Answer::Is(target),
+                None => Answer::Refused(Errno(libc::EINVAL)),
+            },
+            Answer::Gone => Answer::Gone,
+            Answer::Refused(errno) => Answer::Refused(errno),
+        };
+        self.miss(Gap::Links, matches!(answer, Answer::Refused(_)).into());
+        Ok(answer)
     }
 
     /// Records an open namespace. `None`: it is none, or cannot be identified.

@@ -80,7 +80,8 @@ fn has_kernel_thread(procfs: &Procfs) -> Result<bool, Error> {
     let mut stat = [0; 512];
     let opened = procfs.open_file(procfs.root(), c"2/stat");
     let stat = if_any(opened.and_then(|file| file::read_start(&file, &mut stat)))?;
-    Ok(stat.and_then(flags_of).is_some_and(|flags| flags & PF_KTHREAD != 0))
+    let flags = stat.and_then(|stat| parse::number(parse::field_of_stat(stat, 9)?));
+    Ok(flags.is_some_and(|flags| flags & PF_KTHREAD != 0))
 }
 
 struct Question<'p, T> {
@@ -94,22 +95,4 @@ fn ask<T>(procfs: &Procfs, read: fn(&Procfs) -> T) -> Result<Option<T>, Error> {
     let mut question = Question { procfs, read, answer: None };
     worker::run(&mut question, |question| question.answer = Some((question.read)(question.procfs)), PATIENCE)?;
     Ok(question.answer)
-}
-
-/// The flags in proc_pid_stat(5). They follow the name, which is in parentheses and can contain blanks and parentheses.
-fn flags_of(stat: &[u8]) -> Option<u64> {
-    let after_name = stat.iter().rposition(|&byte| byte == b')')? + 1;
-    parse::number(stat[after_name..].split(|&byte| byte == b' ').nth(7)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn flags_follow_any_name() {
-        assert_eq!(flags_of(b"2 (kthreadd) S 0 0 0 0 -1 2129984 0 0\n"), Some(2129984));
-        assert_eq!(flags_of(b"2 (a) S 1 (b)) S 0 0 0 0 -1 64 0 0\n"), Some(64));
-        assert_eq!(flags_of(b"2 (cut"), None);
-    }
 }

@@ -13,6 +13,13 @@ pub fn value_of<'t>(text: &'t [u8], key: &[u8]) -> Option<&'t [u8]> {
         .map(<[u8]>::trim_ascii)
 }
 
+/// A field of proc_pid_stat(5), by its number there, which is more than 2. Field 2 is a name in parentheses, which can contain
+/// blanks and parentheses.
+pub fn field_of_stat(stat: &[u8], number: usize) -> Option<&[u8]> {
+    let after_name = stat.iter().rposition(|&byte| byte == b')')? + 1;
+    stat[after_name..].split(|&byte| byte == b' ').nth(number - 2)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -23,6 +30,16 @@ mod tests {
         for text in [&b""[..], b"+1", b"-1", b" 1", b"1a", b"self", b"\xff", b"99999999999999999999"] {
             assert_eq!(number(text), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn fields_follow_any_name() {
+        for stat in ["2 (kthreadd) S 0 9 0 0\n", "2 (a) Z 1 (b)) S 0 9 0 0\n"] {
+            assert_eq!(field_of_stat(stat.as_bytes(), 3), Some(&b"S"[..]));
+            assert_eq!(field_of_stat(stat.as_bytes(), 5), Some(&b"9"[..]));
+            assert_eq!(field_of_stat(stat.as_bytes(), 8), None);
+        }
+        assert_eq!(field_of_stat(b"2 (cut", 3), None);
     }
 
     #[test]

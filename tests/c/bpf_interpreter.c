@@ -1,11 +1,8 @@
-/*
- * A kernel without a JIT compiler for BPF: it refuses programs that call its functions. This program
- * defines syscall(), which the library then calls, to imitate that.
- */
+/* A kernel without a JIT compiler for BPF: it refuses programs that call its functions. */
 #include "situation.h"
 #include "bpf.h"
+#include "interpose.h"
 #include "text.h"
-#include <dlfcn.h>
 #include <linux/bpf.h>
 
 enum { NOT_SUPPORTED = 524 }; /* ENOTSUPP of the kernel */
@@ -22,25 +19,15 @@ static bool calls_kernel_function(const union bpf_attr *attributes)
     return false;
 }
 
-long syscall(long number, ...)
+static bool answer_call(long number, const long arguments[6], long *result)
 {
-    long (*real)(long, ...), argument[6];
-    va_list arguments;
-
-    *(void **)&real = dlsym(RTLD_NEXT, "syscall");
-    CHECK(real != NULL);
-    va_start(arguments, number);
-    for (int i = 0; i < 6; i++)
-        argument[i] = va_arg(arguments, long);
-    va_end(arguments);
-    if (number == SYS_bpf && argument[0] == BPF_PROG_LOAD &&
-        calls_kernel_function((const union bpf_attr *)argument[1])) {
-        refused++;
-        errno = NOT_SUPPORTED;
-        return -1;
-    }
-    return real(number, argument[0], argument[1], argument[2], argument[3], argument[4],
-                argument[5]);
+    if (number != SYS_bpf || arguments[0] != BPF_PROG_LOAD ||
+        !calls_kernel_function((const union bpf_attr *)arguments[1]))
+        return false;
+    refused++;
+    errno = NOT_SUPPORTED;
+    *result = -1;
+    return true;
 }
 
 SITUATION(no_compiler, IN_SANDBOX, "the kernel interprets programs, without kernel functions")

@@ -1,17 +1,18 @@
 /*
- * The verifier of the kernel rejects programs. This program defines syscall(), which the library then
- * calls, to break programs before they are loaded: what the verifier says is real.
+ * The verifier of the kernel rejects programs. This program breaks them before they are loaded: what
+ * the verifier says is real.
  */
 #include "situation.h"
 #include "bpf.h"
-#include <dlfcn.h>
+#include "interpose.h"
 
 enum { NONE, OF_PROCESSES, ALL } broken;
 static int loads, logs;
 
 /* Loads a copy of a program whose first instruction reads a register that nothing has written. */
-static long load_broken(long (*real)(long, ...), union bpf_attr *attributes, long size)
+static long load_broken(const long arguments[6])
 {
+    union bpf_attr *attributes = (union bpf_attr *)arguments[1];
     size_t length = attributes->insn_cnt * sizeof(struct bpf_insn);
     struct bpf_insn *code = malloc(length);
     uint64_t original = attributes->insns;
@@ -23,7 +24,7 @@ static long load_broken(long (*real)(long, ...), union bpf_attr *attributes, lon
     for (int i = code[0].code == (BPF_LD | BPF_DW | BPF_IMM); i >= 0; i--) /* that has two parts */
         code[i] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV | BPF_X, .src_reg = 9 };
     attributes->insns = (uintptr_t)code;
-    result = real(SYS_bpf, (long)BPF_PROG_LOAD, (long)attributes, size);
+    result = pass_call(SYS_bpf, arguments);
     error = errno;
     attributes->insns = original;
     free(code);
@@ -31,28 +32,19 @@ static long load_broken(long (*real)(long, ...), union bpf_attr *attributes, lon
     return result;
 }
 
-long syscall(long number, ...)
+static bool answer_call(long number, const long arguments[6], long *result)
 {
-    long (*real)(long, ...), argument[6];
-    va_list arguments;
+    union bpf_attr *attributes = (union bpf_attr *)arguments[1];
 
-    *(void **)&real = dlsym(RTLD_NEXT, "syscall");
-    CHECK(real != NULL);
-    va_start(arguments, number);
-    for (int i = 0; i < 6; i++)
-        argument[i] = va_arg(arguments, long);
-    va_end(arguments);
-    if (number == SYS_bpf && argument[0] == BPF_PROG_LOAD) {
-        union bpf_attr *attributes = (union bpf_attr *)argument[1];
-
-        loads++;
-        logs += attributes->log_level != 0;
-        if (broken == ALL ||
-            (broken == OF_PROCESSES && attributes->prog_type == BPF_PROG_TYPE_SYSCALL))
-            return load_broken(real, attributes, argument[2]);
-    }
-    return real(number, argument[0], argument[1], argument[2], argument[3], argument[4],
-                argument[5]);
+    if (number != SYS_bpf || arguments[0] != BPF_PROG_LOAD)
+        return false;
+    loads++;
+    logs += attributes->log_level != 0;
+    if (broken == NONE ||
+        (broken == OF_PROCESSES && attributes->prog_type != BPF_PROG_TYPE_SYSCALL))
+        return false;
+    *result = load_broken(arguments);
+    return true;
 }
 
 static void check_plain_text(const char *text)

@@ -7,6 +7,15 @@
 /* The header promises that a scan never has more descriptors open. */
 enum { DESCRIPTORS = 5, PINNED_DESCRIPTORS = 10 };
 
+/* Without a procfs, unlike open_descriptors(). */
+static int lowest_unused_descriptor(void)
+{
+    int fd = dup(STDERR_FILENO);
+
+    CHECK(fd >= 0 && close(fd) == 0);
+    return fd;
+}
+
 /* With so few descriptors left, a scan fails or is complete. */
 static void scan_with_descriptors(int left, const struct userns_options *options,
                                   const struct userns_snapshot *reference)

@@ -4,8 +4,8 @@
  */
 #include "situation.h"
 #include "fuse.h"
+#include "interpose.h"
 #include "pins.h"
-#include <dlfcn.h>
 #include <netinet/in.h>
 #include <stdatomic.h>
 
@@ -39,7 +39,7 @@ int ioctl(int fd, unsigned long operation, ...)
     va_list arguments;
     void *argument;
 
-    *(void **)&real = dlsym(RTLD_NEXT, "ioctl");
+    *(void **)&real = function_of_libc("ioctl");
     va_start(arguments, operation);
     argument = va_arg(arguments, void *);
     va_end(arguments);
@@ -49,23 +49,14 @@ int ioctl(int fd, unsigned long operation, ...)
     return result;
 }
 
-long syscall(long number, ...)
+static bool answer_call(long number, const long arguments[6], long *result UNUSED)
 {
-    long (*real)(long, ...);
-    va_list arguments;
-    long a[6];
-
-    *(void **)&real = dlsym(RTLD_NEXT, "syscall");
-    va_start(arguments, number);
-    for (int i = 0; i < 6; i++)
-        a[i] = va_arg(arguments, long);
-    va_end(arguments);
     if (number == SYS_pidfd_getfd) {
-        is_number = a[1] == NUMBER;
+        is_number = arguments[1] == NUMBER;
         request->duplicates += is_number;
         happen(BEFORE_DUPLICATE);
     }
-    return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+    return false;
 }
 
 /* ---- The owner of a socket ---- */
@@ -134,43 +125,6 @@ static void wait_until_ready(void)
         sched_yield();
 }
 
-/* ---- A file server that does not answer ---- */
-
-/* Answers until the file has been opened; nobody answers FLUSH. */
-static void serve_until_open(int device)
-{
-    char buffer[FUSE_MIN_READ_BUFFER + 4096];
-    const struct fuse_in_header *header = (void *)buffer;
-    struct fuse_init_out init = { .major = FUSE_KERNEL_VERSION, .minor = 31, .max_write = 4096 };
-    struct fuse_attr_out attributes = { .attr_valid = 3600, .attr = attributes_of(FUSE_ROOT_ID) };
-    struct fuse_open_out opened = { .fh = 1 };
-
-    attributes.attr.mode = S_IFREG | 0755;
-    do {
-        CHECK(read(device, buffer, sizeof buffer) > 0);
-        if (header->opcode == FUSE_INIT)
-            answer(device, header->unique, &init, sizeof init);
-        else if (header->opcode == FUSE_GETATTR)
-            answer(device, header->unique, &attributes, sizeof attributes);
-        else if (header->opcode == FUSE_OPEN)
-            answer(device, header->unique, &opened, sizeof opened);
-    } while (header->opcode != FUSE_OPEN);
-}
-
-static int mount_dead_server(const char *path)
-{
-    int device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-    char options[64];
-
-    if (device < 0)
-        skip("cannot open /dev/fuse: %s", strerror(errno));
-    CHECK(close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0666)) == 0);
-    snprintf(options, sizeof options, "fd=%d,rootmode=%o,user_id=0,group_id=0", device,
-             S_IFREG | 0755);
-    CHECK(mount("none", path, "fuse", 0, options) == 0);
-    return device;
-}
-
 /* ---- Checks ---- */
 
 /* A process whose socket, with a number above NUMBER, holds a network namespace. */
@@ -185,18 +139,6 @@ static void hold_lasting(void *argument)
     held->fd = fd;
 }
 
-static int count_descriptors(void)
-{
-    DIR *directory = opendir("/proc/self/fd");
-    int count = 0;
-
-    CHECK(directory != NULL);
-    while (readdir(directory) != NULL)
-        count++;
-    closedir(directory);
-    return count;
-}
-
 struct outcome {
     bool is_found; /* the lasting namespace */
     size_t gap;
@@ -205,7 +147,7 @@ struct outcome {
 /* Scans in a few seconds at most, while something happens. */
 static struct outcome scan_while(enum event expected, const struct held *held)
 {
-    int descriptors = count_descriptors();
+    int descriptors = open_descriptors();
     struct timespec start, end;
     struct userns_snapshot *snapshot;
     struct outcome outcome;
@@ -218,7 +160,7 @@ static struct outcome scan_while(enum event expected, const struct held *held)
     outcome.gap = userns_gap_count(snapshot, USERNS_GAP_SOCKETS);
     userns_free(snapshot);
     CHECK(end.tv_sec - start.tv_sec < 20); /* a SO_LINGER takes 60 */
-    CHECK_EQ(count_descriptors(), descriptors);
+    CHECK_EQ(open_descriptors(), descriptors);
     return outcome;
 }
 
@@ -237,6 +179,15 @@ static pid_t start_both(struct scene *scene, int device)
         serve_until_open(device);
     wait_until_ready();
     return start(hold_lasting, &scene->held);
+}
+
+static void run_scene(struct owner owner, void (*act)(void *))
+{
+    struct scene *scene = shared(sizeof *scene);
+
+    request = shared(sizeof *request);
+    scene->owner = owner;
+    before_deadline(act, scene);
 }
 
 /* Each scan leaves a process, up to a limit, beyond which a scan asks about no socket. */
@@ -275,12 +226,8 @@ static void scan_beside_dead_server(void *argument)
 SITUATION(dead_server, IN_SANDBOX | AS_ROOT,
           "a socket becomes a file whose server does not answer; a scan leaves it to a process")
 {
-    struct scene *scene = shared(sizeof *scene);
-
-    request = shared(sizeof *request);
-    scene->owner = (struct owner){ "/mnt/file", open_socket, replace };
     mount_tmpfs("/mnt");
-    before_deadline(scan_beside_dead_server, scene);
+    run_scene((struct owner){ "/mnt/file", open_socket, replace }, scan_beside_dead_server);
 }
 
 static void scan_beside_executing(void *argument)
@@ -298,12 +245,8 @@ static void scan_beside_executing(void *argument)
 SITUATION(inside_execve, IN_SANDBOX | AS_ROOT,
           "the owner of a socket is inside execve(2) when a scan asks for the socket")
 {
-    struct scene *scene = shared(sizeof *scene);
-
-    request = shared(sizeof *request);
-    scene->owner = (struct owner){ "/mnt/file", open_socket, execute };
     mount_tmpfs("/mnt");
-    before_deadline(scan_beside_executing, scene);
+    run_scene((struct owner){ "/mnt/file", open_socket, execute }, scan_beside_executing);
 }
 
 static void scan_beside_owner(void *argument)
@@ -321,11 +264,7 @@ static void scan_beside_owner(void *argument)
 
 SITUATION(another_file, IN_SANDBOX | AS_ROOT, "a socket becomes a file")
 {
-    struct scene *scene = shared(sizeof *scene);
-
-    request = shared(sizeof *request);
-    scene->owner = (struct owner){ "/dev/null", open_socket, replace };
-    before_deadline(scan_beside_owner, scene);
+    run_scene((struct owner){ "/dev/null", open_socket, replace }, scan_beside_owner);
 }
 
 /* A connection with data that nobody reads, so that the last close(2) would take a minute. */
@@ -353,9 +292,5 @@ static void open_lingering(void)
 SITUATION(lingering, IN_SANDBOX | AS_ROOT,
           "the owner closes a socket with SO_LINGER while a scan has a duplicate")
 {
-    struct scene *scene = shared(sizeof *scene);
-
-    request = shared(sizeof *request);
-    scene->owner = (struct owner){ NULL, open_lingering, close_socket };
-    before_deadline(scan_beside_owner, scene);
+    run_scene((struct owner){ NULL, open_lingering, close_socket }, scan_beside_owner);
 }

@@ -259,14 +259,14 @@ static void refuse_paths(void *unused UNUSED)
         struct userns_options options = USERNS_OPTIONS_INIT;
         struct userns_snapshot *snapshot;
         time_t start = time(NULL);
-        int error, descriptors = lowest_unused_descriptor();
+        int error, descriptors = open_descriptors();
 
         options.proc_path = paths[i];
         error = userns_scan(&options, &snapshot);
         if (error != -EIO && (i > 0 || error != -ENODEV))
             fail("%s: %d: %s", paths[i], error, userns_strerror(error));
         CHECK(time(NULL) - start <= 3);
-        CHECK_EQ(lowest_unused_descriptor(), descriptors);
+        CHECK_EQ(open_descriptors(), descriptors);
     }
     userns_free(scan());
 }

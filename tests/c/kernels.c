@@ -1,8 +1,8 @@
 /* Older kernels: seccomp(2) denies the calls that they do not know. */
 #include "situation.h"
 #include "bpf.h"
+#include "interpose.h"
 #include "pins.h"
-#include <dlfcn.h>
 
 #ifndef PIDFD_GET_USER_NAMESPACE /* in linux/pidfd.h, since Linux 6.11 */
 #define PIDFD_GET_USER_NAMESPACE _IO(0xff, 9)
@@ -119,25 +119,16 @@ SITUATION(no_namespaces_of_pidfds, IN_SANDBOX,
     userns_free(snapshot);
 }
 
-/* The library opens files through this function; then no process has a link to a user namespace. */
-static bool lacks_user_namespaces;
+static bool lacks_user_namespaces; /* then no process has a link to one */
 
-long syscall(long number, ...)
+static bool answer_call(long number, const long arguments[6], long *result)
 {
-    long (*real)(long, ...);
-    va_list arguments;
-    long a[6];
-
-    *(void **)&real = dlsym(RTLD_NEXT, "syscall");
-    va_start(arguments, number);
-    for (int i = 0; i < 6; i++)
-        a[i] = va_arg(arguments, long);
-    va_end(arguments);
-    if (lacks_user_namespaces && number == SYS_openat && strstr((const char *)a[1], "ns/user")) {
-        errno = ENOENT;
-        return -1;
-    }
-    return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+    if (!lacks_user_namespaces || number != SYS_openat ||
+        strstr((const char *)arguments[1], "ns/user") == NULL)
+        return false;
+    errno = ENOENT;
+    *result = -1;
+    return true;
 }
 
 SITUATION(no_user_namespaces, IN_SANDBOX, "without CONFIG_USER_NS, /proc/PID/ns has no link to one")

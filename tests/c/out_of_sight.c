@@ -25,24 +25,6 @@ static void need_list_of_mount_namespaces(void)
     close(next);
 }
 
-static void send_descriptor(int socket, int fd)
-{
-    char buffer[CMSG_SPACE(sizeof fd)] = { 0 };
-    struct msghdr message = {
-        .msg_iov = &(struct iovec){ .iov_base = "", .iov_len = 1 },
-        .msg_iovlen = 1,
-        .msg_control = buffer,
-        .msg_controllen = sizeof buffer,
-    };
-    struct cmsghdr *control = CMSG_FIRSTHDR(&message);
-
-    control->cmsg_level = SOL_SOCKET;
-    control->cmsg_type = SCM_RIGHTS;
-    control->cmsg_len = CMSG_LEN(sizeof fd);
-    memcpy(CMSG_DATA(control), &fd, sizeof fd);
-    CHECK(sendmsg(socket, &message, 0) == 1);
-}
-
 /* Lets a descriptor be in flight as long as the returned socket is open, and closes it. */
 static int let_fly(int fd)
 {

@@ -72,25 +72,82 @@ static UNUSED void hold_descriptor(void *argument)
     held->inode = inode_of_fd(held->fd);
 }
 
-static UNUSED void *open_socket_of_network(void *argument)
+/* How a process opens a file in a new network namespace. */
+struct opening {
+    struct held *held;
+    int (*open)(void);
+};
+
+static UNUSED void *open_in_network(void *argument)
 {
-    struct held *held = argument;
-    int network = open_left_network(held);
+    struct opening *opening = argument;
+    int network = open_left_network(opening->held);
 
     CHECK(setns(network, CLONE_NEWNET) == 0);
-    held->fd = socket(AF_INET, SOCK_DGRAM, 0);
-    CHECK(held->fd >= 0);
+    opening->held->fd = opening->open();
     close(network);
     return NULL;
 }
 
-/* For start(): a socket holds a network namespace. In a thread that ends, because an ordinary user cannot leave the namespace again. */
-static UNUSED void hold_socket(void *held)
+/*
+ * Opens a file that holds a new network namespace. In a thread that ends, because an ordinary user
+ * cannot leave the namespace again.
+ */
+static UNUSED void hold_network_by(struct held *held, int (*open_file)(void))
 {
+    struct opening opening = { held, open_file };
     pthread_t thread;
 
-    CHECK(pthread_create(&thread, NULL, open_socket_of_network, held) == 0);
+    CHECK(pthread_create(&thread, NULL, open_in_network, &opening) == 0);
     CHECK(pthread_join(thread, NULL) == 0);
+}
+
+static UNUSED int open_inet_socket(void)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+    CHECK(fd >= 0);
+    return fd;
+}
+
+/* For start(): a socket holds a network namespace. */
+static UNUSED void hold_socket(void *held)
+{
+    hold_network_by(held, open_inet_socket);
+}
+
+static UNUSED int open_tun(void)
+{
+    int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+    if (fd < 0)
+        skip("cannot open /dev/net/tun: %s", strerror(errno));
+    return fd;
+}
+
+/* For start(): a descriptor of /dev/net/tun holds a network namespace. */
+static UNUSED void hold_tun(void *held)
+{
+    hold_network_by(held, open_tun);
+}
+
+/* Sends a descriptor, which is in flight until the other socket receives it or is closed. */
+static UNUSED void send_descriptor(int socket, int fd)
+{
+    char buffer[CMSG_SPACE(sizeof fd)] = { 0 };
+    struct msghdr message = {
+        .msg_iov = &(struct iovec){ .iov_base = "", .iov_len = 1 },
+        .msg_iovlen = 1,
+        .msg_control = buffer,
+        .msg_controllen = sizeof buffer,
+    };
+    struct cmsghdr *control = CMSG_FIRSTHDR(&message);
+
+    control->cmsg_level = SOL_SOCKET;
+    control->cmsg_type = SCM_RIGHTS;
+    control->cmsg_len = CMSG_LEN(sizeof fd);
+    memcpy(CMSG_DATA(control), &fd, sizeof fd);
+    CHECK(sendmsg(socket, &message, 0) == 1);
 }
 
 /* The function that a second thread runs before it sleeps. */
@@ -234,13 +291,20 @@ static UNUSED void check_member(const struct userns_pin *pin, pid_t pid, pid_t t
     CHECK(userns_pin_nonuser(pin) == NULL);
 }
 
-static UNUSED void check_descriptor(const struct userns_pin *pin, pid_t pid, pid_t tid, int number)
+/* A pin by a file with this number in a table of descriptors. */
+static UNUSED void check_file(const struct userns_pin *pin, enum userns_pin_kind kind, pid_t pid,
+                              pid_t tid, int number)
 {
-    CHECK_EQ(userns_pin_kind(pin), USERNS_PIN_DESCRIPTOR);
+    CHECK_EQ(userns_pin_kind(pin), kind);
     CHECK_EQ(userns_pin_pid(pin), pid);
     CHECK_EQ(userns_pin_tid(pin), tid);
     CHECK_EQ(userns_pin_descriptor(pin), number);
     CHECK(userns_pin_path(pin) == NULL && userns_pin_nonuser(pin) == NULL);
+}
+
+static UNUSED void check_descriptor(const struct userns_pin *pin, pid_t pid, pid_t tid, int number)
+{
+    check_file(pin, USERNS_PIN_DESCRIPTOR, pid, tid, number);
 }
 
 static UNUSED void check_mount(const struct userns_pin *pin, pid_t pid, const char *path)
@@ -253,21 +317,27 @@ static UNUSED void check_mount(const struct userns_pin *pin, pid_t pid, const ch
     CHECK_EQ(userns_nonuser_inode(userns_pin_nonuser(pin)), inode_of_link(pid, "mnt"));
 }
 
+static UNUSED const struct userns_pin *only_nonuser_pin(const struct userns_nonuser *ns)
+{
+    size_t count;
+    const struct userns_pin *const *pins = userns_nonuser_pins(ns, &count);
+
+    CHECK_EQ(count, 1);
+    return pins[0];
+}
+
 /* A pin by an owned nonuser namespace; returns the only pin of that namespace. */
 static UNUSED const struct userns_pin *check_owned(const struct userns_pin *pin, int type,
                                                    uint64_t inode)
 {
     const struct userns_nonuser *ns = userns_pin_nonuser(pin);
-    size_t count;
-    const struct userns_pin *const *pins = userns_nonuser_pins(ns, &count);
 
     CHECK_EQ(userns_pin_kind(pin), USERNS_PIN_OWNED);
     CHECK(userns_pin_pid(pin) == 0 && userns_pin_tid(pin) == 0);
     CHECK(userns_pin_descriptor(pin) == -1 && userns_pin_path(pin) == NULL);
     CHECK_EQ(userns_nonuser_type(ns), type);
     CHECK_EQ(userns_nonuser_inode(ns), inode);
-    CHECK_EQ(count, 1);
-    return pins[0];
+    return only_nonuser_pin(ns);
 }
 
 /* The count of a gap in a new scan for pins. */

@@ -45,20 +45,13 @@ static void check_kept(void (*keep)(void *), enum userns_pin_kind kind)
 {
     struct held *held = shared(sizeof *held);
     struct userns_snapshot *snapshot;
-    const struct userns_pin *const *pins;
-    size_t count;
     pid_t pid;
 
     need_bpf();
     pid = start(keep, held);
     snapshot = scan_told(USERNS_SCAN_PINNED);
     check_place(snapshot, held->inode);
-    pins = userns_pins(userns_find_inode(snapshot, held->inode), &count);
-    CHECK_EQ(count, 1);
-    CHECK_EQ(userns_pin_kind(pins[0]), kind);
-    CHECK(userns_pin_pid(pins[0]) == pid && userns_pin_tid(pins[0]) == pid);
-    CHECK_EQ(userns_pin_descriptor(pins[0]), held->fd);
-    CHECK(userns_pin_path(pins[0]) == NULL && userns_pin_nonuser(pins[0]) == NULL);
+    check_file(only_pin(snapshot, held->inode), kind, pid, pid, held->fd);
     userns_free(snapshot);
     CHECK(!finds(USERNS_SCAN_PINNED, held->inode)); /* through procfs */
     end(pid);
@@ -99,16 +92,12 @@ SITUATION(thread_private_file, IN_SANDBOX, "the file is in a table that only one
 {
     struct held *held = shared(sizeof *held);
     struct userns_snapshot *snapshot;
-    const struct userns_pin *const *pins;
-    size_t count;
     pid_t pid;
 
     need_bpf();
     pid = start(keep_by_thread, held);
     snapshot = scan_told(USERNS_SCAN_PINNED);
-    pins = userns_pins(userns_find_inode(snapshot, held->inode), &count);
-    CHECK_EQ(count, 1);
-    CHECK(userns_pin_pid(pins[0]) == pid && userns_pin_tid(pins[0]) == held->tid);
+    check_file(only_pin(snapshot, held->inode), USERNS_PIN_CREDENTIALS, pid, held->tid, held->fd);
     userns_free(snapshot);
 }
 
@@ -215,48 +204,6 @@ SITUATION(ordinary_files, IN_SANDBOX,
 
 /* ---- Sockets ---- */
 
-static void open_socket(void *argument)
-{
-    struct held *held = argument;
-
-    held->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    CHECK(held->fd >= 0);
-}
-
-static void open_tun(void *argument)
-{
-    struct held *held = argument;
-
-    held->fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-    if (held->fd < 0)
-        skip("cannot open /dev/net/tun: %s", strerror(errno));
-}
-
-/* A file that is opened in a network namespace; for start(). */
-struct opened {
-    struct held held;
-    void (*open)(void *);
-};
-
-static void *open_there(void *argument)
-{
-    struct opened *opened = argument;
-    int network = open_left_network(&opened->held);
-
-    CHECK(setns(network, CLONE_NEWNET) == 0);
-    opened->open(&opened->held);
-    close(network);
-    return NULL;
-}
-
-static void keep_network(void *opened)
-{
-    pthread_t thread;
-
-    CHECK(pthread_create(&thread, NULL, open_there, opened) == 0);
-    CHECK(pthread_join(thread, NULL) == 0);
-}
-
 struct expected {
     struct held *held;
     pid_t pid;
@@ -278,8 +225,6 @@ static void scan_sockets(void *argument)
     struct expected *expected = argument;
     struct held *held = expected->held;
     struct userns_snapshot *snapshot;
-    const struct userns_pin *const *pins;
-    size_t count;
 
     deny_syscall(__NR_pidfd_getfd, ANY_ARGUMENT, 0, EPERM);
     deny_ioctl(SIOCGSKNS);
@@ -287,38 +232,33 @@ static void scan_sockets(void *argument)
     snapshot = scan_told(USERNS_SCAN_SOCKETS);
     CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_SOCKETS), 0);
     check_owner(snapshot, held);
-    pins = userns_nonuser_pins(find_nonuser(snapshot, held->other), &count);
-    CHECK_EQ(count, 1);
-    CHECK_EQ(userns_pin_kind(pins[0]), USERNS_PIN_SOCKET);
-    CHECK(userns_pin_pid(pins[0]) == expected->pid && userns_pin_tid(pins[0]) == expected->pid);
-    CHECK_EQ(userns_pin_descriptor(pins[0]), held->fd);
+    check_file(only_nonuser_pin(find_nonuser(snapshot, held->other)), USERNS_PIN_SOCKET,
+               expected->pid, expected->pid, held->fd);
     userns_free(snapshot);
 }
 
 /* The scan has neither the right to trace the process nor CAP_NET_ADMIN, and duplicates nothing. `flags` suffice to see the file. */
-static void check_network_kept(void (*open)(void *), uint64_t flags)
+static void check_network_kept(void (*hold)(void *), uint64_t flags)
 {
-    struct opened *opened = shared(sizeof *opened);
-    struct expected expected = { &opened->held, 0 };
+    struct held *held = shared(sizeof *held);
+    struct expected expected = { held, 0 };
 
     need_bpf();
-    opened->open = open;
-    expected.pid = start(keep_network, opened);
+    expected.pid = start(hold, held);
     in_child(scan_sockets, &expected);
-    CHECK_EQ(finds(USERNS_SCAN_PINNED | USERNS_SCAN_BPF, opened->held.inode),
-             flags == USERNS_SCAN_PINNED);
+    CHECK_EQ(finds(USERNS_SCAN_PINNED | USERNS_SCAN_BPF, held->inode), flags == USERNS_SCAN_PINNED);
     end(expected.pid);
-    CHECK(!finds(USERNS_SCAN_SOCKETS | USERNS_SCAN_BPF, opened->held.inode));
+    CHECK(!finds(USERNS_SCAN_SOCKETS | USERNS_SCAN_BPF, held->inode));
 }
 
 SITUATION(socket_untouched, IN_SANDBOX, "a socket's network namespace, without a duplicate")
 {
-    check_network_kept(open_socket, USERNS_SCAN_SOCKETS);
+    check_network_kept(hold_socket, USERNS_SCAN_SOCKETS);
 }
 
 SITUATION(tun_untouched, IN_SANDBOX, "the same for a descriptor of /dev/net/tun")
 {
-    check_network_kept(open_tun, USERNS_SCAN_PINNED);
+    check_network_kept(hold_tun, USERNS_SCAN_PINNED);
 }
 
 /* ---- Descriptors of namespaces ---- */
@@ -351,12 +291,10 @@ static void scan_hidden(void *argument)
     owned = userns_owned(userns_find_inode(snapshot, expected->held->inode), &count);
     CHECK_EQ(count, 5);
     for (size_t i = 0; i < count; i++) {
-        size_t pin_count;
-        const struct userns_pin *const *pins = userns_nonuser_pins(owned[i], &pin_count);
+        const struct userns_pin *pin = only_nonuser_pin(owned[i]);
 
-        CHECK_EQ(pin_count, 1);
-        CHECK_EQ(userns_pin_kind(pins[0]), USERNS_PIN_DESCRIPTOR);
-        CHECK_EQ(userns_pin_pid(pins[0]), expected->pid);
+        CHECK_EQ(userns_pin_kind(pin), USERNS_PIN_DESCRIPTOR);
+        CHECK_EQ(userns_pin_pid(pin), expected->pid);
     }
     userns_free(snapshot);
 }
@@ -420,8 +358,7 @@ SITUATION(pidfd, IN_SANDBOX, "a pidfd of a process that has ended holds its PID 
     pins = userns_pins(userns_find_inode(snapshot, held->inode), &count);
     CHECK_EQ(count, 2);
     pin = check_owned(pins[0], CLONE_NEWPID, held->other);
-    CHECK_EQ(userns_pin_kind(pin), USERNS_PIN_PIDFD);
-    CHECK(userns_pin_pid(pin) == pid && userns_pin_descriptor(pin) == held->fd);
+    check_file(pin, USERNS_PIN_PIDFD, pid, pid, held->fd);
     own = find_nonuser(snapshot, inode_of_link(getpid(), "pid"));
     CHECK(own && userns_nonuser_parent(find_nonuser(snapshot, held->other)) == own);
     userns_free(snapshot);

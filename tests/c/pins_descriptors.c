@@ -291,22 +291,6 @@ SITUATION(detached_tree, IN_SANDBOX,
 
 /* ---- In flight ---- */
 
-static void send_descriptor(int socket, int fd)
-{
-    char control[CMSG_SPACE(sizeof fd)] = { 0 };
-    struct iovec data = { .iov_base = "", .iov_len = 1 };
-    struct msghdr message = {
-        .msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control
-    };
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof fd);
-    memcpy(CMSG_DATA(header), &fd, sizeof fd);
-    CHECK(sendmsg(socket, &message, 0) == 1);
-}
-
 static int receive_descriptor(int socket)
 {
     char control[CMSG_SPACE(sizeof(int))], byte;

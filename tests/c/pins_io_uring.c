@@ -60,15 +60,10 @@ SITUATION(registered_namespace, IN_SANDBOX, "a user namespace that only an io_ur
     struct held *held = shared(sizeof *held);
     pid_t pid = start(hold_registered, held);
     struct userns_snapshot *snapshot;
-    const struct userns_pin *pin;
 
     need_ring(held);
     snapshot = scan_with(USERNS_SCAN_PINNED);
-    pin = only_pin(snapshot, held->inode);
-    CHECK_EQ(userns_pin_kind(pin), USERNS_PIN_IO_URING);
-    CHECK(userns_pin_pid(pin) == pid && userns_pin_tid(pin) == pid);
-    CHECK_EQ(userns_pin_descriptor(pin), held->fd);
-    CHECK(userns_pin_path(pin) == NULL && userns_pin_nonuser(pin) == NULL);
+    check_file(only_pin(snapshot, held->inode), USERNS_PIN_IO_URING, pid, pid, held->fd);
     /* Only its number is known. */
     CHECK(userns_parent(userns_find_inode(snapshot, held->inode)) == NULL);
     CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_LINKS), 1);

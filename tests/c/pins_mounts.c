@@ -206,23 +206,18 @@ SITUATION(made_there, IN_SANDBOX | BY_BPF, "mounts that a container makes are no
 {
     struct maker *maker = shared(sizeof *maker);
     struct userns_snapshot *snapshot;
-    const struct userns_pin *const *pins;
-    size_t count, network_count;
+    const struct userns_pin *pin;
     pid_t pid;
 
     maker->unmounted.path = "/mnt/ns";
     pid = start(mount_in_new_user_namespace, maker);
     snapshot = scan_with(USERNS_SCAN_PINNED);
-    pins = userns_pins(userns_find_inode(snapshot, maker->user.inode), &count);
-    CHECK_EQ(count, 1);
-    check_mount(pins[0], pid, "/mnt/ns");
-    CHECK(!userns_pin_may_be_locked(pins[0]));
-    pins = userns_pins(userns_find_inode(snapshot, maker->network.inode), &count);
-    CHECK_EQ(count, 1);
-    pins = userns_nonuser_pins(userns_pin_nonuser(pins[0]), &network_count);
-    CHECK_EQ(network_count, 1);
-    check_mount(pins[0], pid, "/mnt/net");
-    CHECK(!userns_pin_may_be_locked(pins[0]));
+    pin = only_pin(snapshot, maker->user.inode);
+    check_mount(pin, pid, "/mnt/ns");
+    CHECK(!userns_pin_may_be_locked(pin));
+    pin = only_nonuser_pin(userns_pin_nonuser(only_pin(snapshot, maker->network.inode)));
+    check_mount(pin, pid, "/mnt/net");
+    CHECK(!userns_pin_may_be_locked(pin));
     userns_free(snapshot);
     CHECK_EQ(unmount(&maker->unmounted), 0);
 }

@@ -2,19 +2,23 @@
 #include "situation.h"
 #include "pins.h"
 
+/* Only a file of this process holds the network namespace, which alone holds its owner. */
+static void check_held(const struct userns_snapshot *snapshot, const struct held *held, pid_t pid)
+{
+    const struct userns_pin *pin;
+
+    check_place(snapshot, held->inode);
+    pin = check_owned(only_pin(snapshot, held->inode), CLONE_NEWNET, held->other);
+    check_file(pin, USERNS_PIN_SOCKET, pid, pid, held->fd);
+}
+
 SITUATION(socket_alone, IN_SANDBOX | BY_BPF, "a network namespace that only a socket holds")
 {
     struct held *held = shared(sizeof *held);
     pid_t pid = start(hold_socket, held);
     struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_SOCKETS);
-    const struct userns_pin *pin;
 
-    check_place(snapshot, held->inode);
-    pin = check_owned(only_pin(snapshot, held->inode), CLONE_NEWNET, held->other);
-    CHECK_EQ(userns_pin_kind(pin), USERNS_PIN_SOCKET);
-    CHECK(userns_pin_pid(pin) == pid && userns_pin_tid(pin) == pid);
-    CHECK_EQ(userns_pin_descriptor(pin), held->fd);
-    CHECK(userns_pin_path(pin) == NULL && userns_pin_nonuser(pin) == NULL);
+    check_held(snapshot, held, pid);
     userns_free(snapshot);
     CHECK(!finds(USERNS_SCAN_PINNED, held->inode));
     end(pid);
@@ -49,41 +53,13 @@ SITUATION(shared_socket, IN_SANDBOX | BY_BPF, "two processes have the same socke
 
 /* ---- Devices of network interfaces ---- */
 
-static void *open_tun(void *argument)
-{
-    struct held *held = argument;
-    int network = open_left_network(held);
-
-    CHECK(setns(network, CLONE_NEWNET) == 0);
-    held->fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-    close(network);
-    return NULL;
-}
-
-/* For start(), like hold_socket(). */
-static void hold_tun(void *held)
-{
-    pthread_t thread;
-
-    CHECK(pthread_create(&thread, NULL, open_tun, held) == 0);
-    CHECK(pthread_join(thread, NULL) == 0);
-}
-
 SITUATION(tun_device, IN_SANDBOX, "a network namespace that only /dev/net/tun holds")
 {
     struct held *held = shared(sizeof *held);
     pid_t pid = start(hold_tun, held);
-    struct userns_snapshot *snapshot;
-    const struct userns_pin *pin;
+    struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_PINNED);
 
-    if (held->fd < 0)
-        skip("cannot open /dev/net/tun");
-    snapshot = scan_with(USERNS_SCAN_PINNED);
-    check_place(snapshot, held->inode);
-    pin = check_owned(only_pin(snapshot, held->inode), CLONE_NEWNET, held->other);
-    CHECK_EQ(userns_pin_kind(pin), USERNS_PIN_SOCKET);
-    CHECK(userns_pin_pid(pin) == pid && userns_pin_tid(pin) == pid);
-    CHECK_EQ(userns_pin_descriptor(pin), held->fd);
+    check_held(snapshot, held, pid);
     userns_free(snapshot);
     CHECK(finds(USERNS_SCAN_SOCKETS, held->inode));
     end(pid);

@@ -56,14 +56,6 @@ static UNUSED void in_child(void (*act)(void *), void *argument)
 
 enum { DEADLINE = 120 /* seconds for a scan that could hang */ };
 
-static UNUSED int lowest_unused_descriptor(void)
-{
-    int fd = dup(STDERR_FILENO);
-
-    CHECK(fd >= 0 && close(fd) == 0);
-    return fd;
-}
-
 /* Like in_child(), but fails if the child hangs, even if it blocks signals. */
 static UNUSED void before_deadline(void (*act)(void *), void *argument)
 {

@@ -1,5 +1,6 @@
 /* A storm: all that a scan reads changes all the time. What lasts is found, or a gap says that it may be missing. */
 #include "situation.h"
+#include "interpose.h"
 #include "pins.h"
 #include "storm.h"
 #include "stuck.h"
@@ -143,26 +144,42 @@ static _Noreturn void change_root(void)
         CHECK(fchdir(roots[turn % 2]) == 0 && chroot(".") == 0);
 }
 
-/* Keeps a namespace by a descriptor that it passes on. */
-static void add_executing(void)
+/*
+ * Starts a process that executes a program all the time, and passes on a socket, and the descriptor
+ * of a new namespace. Returns its PID, and the namespace.
+ */
+static pid_t start_executing(bool only_thread_has_it, uint64_t *inode)
 {
     volatile struct held *held = shared(sizeof *held);
     pid_t pid = fork_child();
 
     if (pid == 0) {
         struct held own;
+        char number[16];
 
         hold_descriptor(&own);
         CHECK(fcntl(own.fd, F_SETFD, 0) == 0);
+        CHECK(socket(AF_UNIX, SOCK_STREAM, 0) >= 0);
+        snprintf(number, sizeof number, "%d", own.fd);
+        CHECK(!only_thread_has_it || setenv(closed, number, 1) == 0);
         held->inode = own.inode;
         execute_all_the_time();
     }
     while (held->inode == 0)
         sched_yield();
+    *inode = held->inode;
+    return pid;
+}
+
+static void add_executing(bool only_thread_has_it)
+{
+    uint64_t inode;
+    pid_t pid = start_executing(only_thread_has_it, &inode);
+
     add((struct thing){ MEMBER, pid, inode_of(getpid()), 0, 0 });
     /* A BPF program can pass the process while a thread takes the place of the leader. */
     if (!is_by_bpf())
-        add((struct thing){ DESCRIPTOR, pid, held->inode, inode_of(getpid()), 0 });
+        add((struct thing){ DESCRIPTOR, pid, inode, inode_of(getpid()), 0 });
 }
 
 static void add_storm(void (*stress)(void))
@@ -201,7 +218,8 @@ static void populate(pid_t *disturbed)
 
 static void start_storm(pid_t disturbed)
 {
-    add_executing();
+    add_executing(false);
+    add_executing(true);
     add_storm(fork_all_the_time);
     add_storm(unshare_all_the_time);
     add_storm(mount_all_the_time);
@@ -347,7 +365,7 @@ SITUATION(
 
     if (is_initial_root()) {
         mount_tmpfs("/mnt");
-        make_stuck("/mnt/file", 1);
+        make_stuck("/mnt/file");
     }
     populate(&disturbed);
     scan_before_storm();
@@ -358,4 +376,80 @@ SITUATION(
     CHECK_EQ(print_results(), 0);
     for (int way = 0; way < WAYS; way++)
         CHECK(!is_long_run() || results[way].longest < LONGEST);
+}
+
+enum { EXECUTING = 4 };
+
+/* Returns how many descriptors and sockets of these processes a scan does not find. */
+static int count_lost(const struct userns_snapshot *snapshot, uint64_t flags, const pid_t *pids,
+                      const uint64_t *inodes)
+{
+    size_t count;
+    const struct userns_pin *const *pins =
+        userns_nonuser_pins(find_nonuser(snapshot, inode_of_link(getpid(), "net")), &count);
+    int lost = 0;
+
+    for (int i = 0; i < EXECUTING; i++) {
+        const struct thing thing = { DESCRIPTOR, pids[i], inodes[i], inode_of(getpid()), 0 };
+
+        lost += !has(snapshot, flags, &thing);
+        lost += flags & USERNS_SCAN_SOCKETS && !has_pin(pins, count, USERNS_PIN_SOCKET, pids[i]);
+    }
+    return lost;
+}
+
+static size_t count_gaps(const struct userns_snapshot *snapshot)
+{
+    return userns_gap_count(snapshot, USERNS_GAP_DESCRIPTORS) +
+           userns_gap_count(snapshot, USERNS_GAP_SOCKETS);
+}
+
+static void scan_executing(void)
+{
+    const uint64_t both[2] = { USERNS_SCAN_PINNED, USERNS_SCAN_PINNED | USERNS_SCAN_SOCKETS };
+    uint64_t inodes[EXECUTING];
+    pid_t pids[EXECUTING];
+    size_t before;
+    int covered = 0, scans = scan_count(300);
+    struct userns_snapshot *snapshot = scan_with(both[1]);
+
+    before = count_gaps(snapshot);
+    userns_free(snapshot);
+    for (int i = 0; i < EXECUTING; i++)
+        pids[i] = start_executing(i % 2 == 1, &inodes[i]);
+    for (int i = 0; i < scans; i++) {
+        int lost;
+
+        snapshot = scan_with(both[i % 2]);
+        lost = count_lost(snapshot, both[i % 2], pids, inodes);
+        if (lost > 0 && count_gaps(snapshot) == before)
+            fail("scan %d of %d lost %d descriptors", i, scans, lost);
+        covered += lost;
+        userns_free(snapshot);
+    }
+    fprintf(stderr, "%d scans; gaps tell of %d descriptors that were not found\n", scans, covered);
+}
+
+SITUATION(executing, IN_SANDBOX,
+          "processes that execute programs from a thread all the time keep their descriptors")
+{
+    scan_executing();
+}
+
+static bool hides_sizes;
+
+static bool answer_call(long number, const long arguments[6], long *result)
+{
+    if (number != SYS_statx || !hides_sizes)
+        return false;
+    *result = pass_call(number, arguments);
+    ((struct statx *)arguments[4])->stx_size = 0;
+    return true;
+}
+
+SITUATION(executing_without_sizes, IN_SANDBOX,
+          "the same before Linux 6.2, which does not tell the number of descriptors")
+{
+    hides_sizes = true;
+    scan_executing();
 }

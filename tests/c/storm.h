@@ -4,6 +4,7 @@
 
 #include "kit.h"
 #include <pthread.h>
+#include <semaphore.h>
 
 static UNUSED _Noreturn void fork_all_the_time(void)
 {
@@ -36,21 +37,30 @@ static UNUSED void start_stress(void (*stress)(void))
         stress();
 }
 
-static char again[] = "EXECUTE_AGAIN";
+static char again[] = "EXECUTE_AGAIN", closed[] = "CLOSED_DESCRIPTOR";
+static sem_t has_own_table;
 
 static void *execute_again(void *unused)
 {
+    CHECK(unshare(CLONE_FILES) == 0 && sem_post(&has_own_table) == 0);
     execl("/proc/self/exe", "storm", (char *)NULL);
     return unused;
 }
 
-/* Executes this program from a second thread, which gets the PID; the program does the same. */
+/*
+ * Executes this program from a second thread, which gets the PID; the program does the same. If a
+ * descriptor is named in the environment, only the second thread has it then.
+ */
 static UNUSED _Noreturn void execute_all_the_time(void)
 {
     pthread_t thread;
 
-    CHECK(setenv(again, "", 1) == 0);
+    CHECK(setenv(again, "", 1) == 0 && sem_init(&has_own_table, 0, 0) == 0);
     CHECK(pthread_create(&thread, NULL, execute_again, NULL) == 0);
+    while (sem_wait(&has_own_table) != 0)
+        continue;
+    if (getenv(closed) != NULL)
+        CHECK(close(atoi(getenv(closed))) == 0);
     for (;;)
         pause();
 }

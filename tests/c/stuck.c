@@ -6,18 +6,6 @@ struct scene {
     pid_t stuck, lasting;
 };
 
-static int count_descriptors(void)
-{
-    DIR *directory = opendir("/proc/self/fd");
-    int count = 0;
-
-    CHECK(directory != NULL);
-    while (readdir(directory) != NULL)
-        count++;
-    closedir(directory);
-    return count;
-}
-
 static void scan_beside_stuck(void *argument)
 {
     static const uint64_t flags[] = {
@@ -28,7 +16,7 @@ static void scan_beside_stuck(void *argument)
         USERNS_SCAN_PINNED | USERNS_SCAN_SOCKETS | USERNS_SCAN_NAMES,
     };
     const struct scene *scene = argument;
-    int descriptors = count_descriptors();
+    int descriptors = open_descriptors();
 
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         struct userns_snapshot *snapshot = scan_with(flags[i]);
@@ -49,7 +37,7 @@ static void scan_beside_stuck(void *argument)
                 CHECK(userns_gap_count(snapshot, USERNS_GAP_MOUNTS) > 0);
         }
         userns_free(snapshot);
-        CHECK_EQ(count_descriptors(), descriptors);
+        CHECK_EQ(open_descriptors(), descriptors);
         CHECK(waitpid(-1, NULL, __WALL | WNOHANG) == -1 && errno == ECHILD);
     }
 }
@@ -60,7 +48,7 @@ SITUATION(inside_execve, IN_SANDBOX | BY_BPF | AS_ROOT,
     struct scene scene = { .lasting = start(go_down, &(int){ 1 }) };
 
     mount_tmpfs("/mnt");
-    scene.stuck = make_stuck("/mnt/file", 1);
+    scene.stuck = make_stuck("/mnt/file");
     before_deadline(scan_beside_stuck, &scene);
 }
 
@@ -70,7 +58,7 @@ SITUATION(process_2, IN_SANDBOX | BY_BPF | AS_ROOT,
     struct scene scene;
 
     mount_tmpfs("/mnt");
-    scene.stuck = make_stuck("/mnt/file", 1);
+    scene.stuck = make_stuck("/mnt/file");
     CHECK_EQ(scene.stuck, 2);
     scene.lasting = start(go_down, &(int){ 1 });
     before_deadline(scan_beside_stuck, &scene);

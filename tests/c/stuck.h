@@ -4,27 +4,6 @@
 
 #include "fuse.h"
 
-/* Answers until the file has been opened; nobody answers FLUSH. */
-static UNUSED void serve_until_open(int device)
-{
-    char request[FUSE_MIN_READ_BUFFER + 4096];
-    const struct fuse_in_header *header = (void *)request;
-    struct fuse_init_out init = { .major = FUSE_KERNEL_VERSION, .minor = 31, .max_write = 4096 };
-    struct fuse_attr_out attributes = { .attr_valid = 3600, .attr = attributes_of(FUSE_ROOT_ID) };
-    struct fuse_open_out opened = { .fh = 1 };
-
-    attributes.attr.mode = S_IFREG | 0755;
-    do {
-        CHECK(read(device, request, sizeof request) > 0);
-        if (header->opcode == FUSE_INIT)
-            answer(device, header->unique, &init, sizeof init);
-        else if (header->opcode == FUSE_GETATTR)
-            answer(device, header->unique, &attributes, sizeof attributes);
-        else if (header->opcode == FUSE_OPEN)
-            answer(device, header->unique, &opened, sizeof opened);
-    } while (header->opcode != FUSE_OPEN);
-}
-
 /* Opens the file and executes a program, for which the kernel closes the file and waits. */
 static UNUSED pid_t start_stuck(const char *path)
 {
@@ -58,26 +37,18 @@ static UNUSED bool blocks_readers(pid_t pid)
     return !has_ended;
 }
 
-/* Mounts a file server and starts as many processes that it blocks. */
-static UNUSED pid_t make_stuck(const char *path, int count)
+/* Mounts a file server and starts a process that it blocks. */
+static UNUSED pid_t make_stuck(const char *path)
 {
-    int device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-    char options[64];
-    pid_t stuck = 0;
+    int device = mount_dead_server(path);
+    pid_t stuck = start_stuck(path);
 
-    if (device < 0)
-        skip("cannot open /dev/fuse: %s", strerror(errno));
-    CHECK(close(open(path, O_CREAT | O_WRONLY, 0666)) == 0);
-    snprintf(options, sizeof options, "fd=%d,rootmode=%o,user_id=0,group_id=0", device,
-             S_IFREG | 0755);
-    CHECK(mount("none", path, "fuse", 0, options) == 0);
-    for (int i = 0; i < count; i++) {
-        stuck = start_stuck(path);
-        serve_until_open(device);
-    }
+    serve_until_open(device);
     usleep(200000);
-    if (!blocks_readers(stuck))
+    if (!blocks_readers(stuck)) {
+        CHECK(waitpid(stuck, NULL, WNOHANG) == 0); /* the server has not answered */
         skip("this kernel does not block readers of a process inside execve(2)");
+    }
     return stuck;
 }
 

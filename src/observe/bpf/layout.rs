@@ -33,8 +33,17 @@ pub enum Threads {
     None,
     /// The thread-group leader stands for all threads. If it has exited and others live, the program only says so.
     Leaders,
+    /// The same, and the threads whose leader has exited.
+    Leaderless,
     /// All, with their root directories.
     All,
+}
+
+impl Threads {
+    /// Whether others than leaders matter.
+    pub fn are_visited(self) -> bool {
+        matches!(self, Threads::Leaderless | Threads::All)
+    }
 }
 
 /// The number of namespaces in a set.
@@ -65,6 +74,7 @@ impl Layout {
         match wanted {
             Threads::None => plain,
             Threads::Leaders => Layout { has_details: true, nonusers: few, sets: few, ..plain },
+            Threads::Leaderless => Layout { has_details: true, nonusers: few, sets: few, threads: few, ..plain },
             Threads::All => Layout { has_details: true, nonusers: few, sets: few, threads: few, roots: few, ..plain },
         }
     }

@@ -128,7 +128,7 @@ fn try_walk(context: &mut Context, wanted: Wanted, log: &mut Vec<u8>) -> Result<
             continue;
         }
         if header.has_exited_leader != 0 && threads == Threads::Leaders {
-            threads = Threads::All;
+            threads = Threads::Leaderless;
             layout = Layout::for_threads(count, threads, wanted.names);
             continue;
         }

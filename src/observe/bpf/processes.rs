@@ -59,7 +59,7 @@ pub fn program(target: Target) -> Result<Program, Error> {
     let mut code = Assembler::new(target);
     let [next, end, prefetched, other_level] = code.labels(["next", "end", "prefetched", "other_level"]);
     let [thread, details] = code.labels(["thread", "details"]);
-    let (has_details, has_threads) = (target.threads != Threads::None, target.threads == Threads::All);
+    let (has_details, has_threads) = (target.threads != Threads::None, target.threads.are_visited());
     code.ld_map_value(ARRAY, target.array);
     code.keep_own_pid_namespace(other_level);
     code.call(Function::bpf_rcu_read_lock);
@@ -129,7 +129,7 @@ impl Builder<'_> {
         if self.context.threads != Threads::None {
             self.read(R1, R2, member!(task_struct.nsproxy));
         }
-        if self.context.threads == Threads::All {
+        if self.context.threads.are_visited() {
             self.read(R1, R2, member!(task_struct.group_leader));
             self.read(R1, R2, member!(task_struct.signal -> signal_struct.nr_threads));
         }

@@ -10,7 +10,9 @@
 //!     leader = task->group_leader;
 //!     if (!task->nsproxy)                                 // it has exited
 //!         goto next;
-//!     if (task->nsproxy == leader->nsproxy && task->fs == leader->fs)
+//!     if (leader->nsproxy)                                // for Threads::Leaderless
+//!         goto next;
+//!     if (task->nsproxy == leader->nsproxy && task->fs == leader->fs)     // for Threads::All
 //!         goto next;
 //!     record = append(threads);
 //!     record->tid = number_of(task->thread_pid);          // pid.rs
@@ -39,16 +41,20 @@ impl Builder<'_> {
         const LEADER: Register = NS;
         const THREAD: Register = NS;
         let layout = self.context.layout;
-        let [differs] = self.labels(["differs"]);
         self.read(LEADER, TASK, member!(task_struct.group_leader));
         self.read(R1, TASK, member!(task_struct.nsproxy));
         self.jeq(R1, 0, next);
         self.read(R2, LEADER, member!(task_struct.nsproxy));
-        self.jne(R1, R2, differs);
-        self.read(R1, TASK, member!(task_struct.fs));
-        self.read(R2, LEADER, member!(task_struct.fs));
-        self.jeq(R1, R2, next);
-        self.bind(differs);
+        if self.context.threads == Threads::All {
+            let [differs] = self.labels(["differs"]);
+            self.jne(R1, R2, differs);
+            self.read(R1, TASK, member!(task_struct.fs));
+            self.read(R2, LEADER, member!(task_struct.fs));
+            self.jeq(R1, R2, next);
+            self.bind(differs);
+        } else {
+            self.jne(R2, 0, next);
+        }
         self.append(Header::thread_count, layout.threads().start, Thread::SIZE, layout.threads, next);
         self.keep_holder(layout.threads().start, Thread::SIZE, Thread::set);
         self.mov(THREAD, RECORD); // RECORD does not survive calls

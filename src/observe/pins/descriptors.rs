@@ -27,6 +27,8 @@ pub struct Descriptors {
     /// How many descriptors were read of the current process, and whether some were gone that were listed.
     count: usize,
     are_some_gone: bool,
+    /// Whether the kernel tells the size of tables.
+    are_tables_sized: bool,
     /// For reading directories.
     buffer: Vec<u8>,
 }
@@ -39,13 +41,21 @@ pub enum Kind {
     Other(Option<u64>),
 }
 
-/// Handles a descriptor.
-pub type Visit<'v> = dyn FnMut(&mut Context, &Thread, Entry) -> Result<(), Error> + 'v;
+/// Handles a descriptor. `Gone`: the thread no longer has it, or has exited.
+pub type Visit<'v> = dyn FnMut(&mut Context, &Thread, Entry) -> Result<Answer<()>, Error> + 'v;
 
 impl Descriptors {
     pub fn new(candidates: Option<Vec<Candidate>>, same_pids: bool) -> Descriptors {
         let (tables, repeated) = (Tables::new(same_pids), Repeated::default());
-        Descriptors { candidates, tables, repeated, count: 0, are_some_gone: false, buffer: Vec::new() }
+        Descriptors {
+            candidates,
+            tables,
+            repeated,
+            count: 0,
+            are_some_gone: false,
+            are_tables_sized: false,
+            buffer: Vec::new(),
+        }
     }
 
     /// Begins with another process.
@@ -82,13 +92,31 @@ impl Descriptors {
         Ok(is_shown)
     }
 
-    /// Whether the table that was read of a process with one thread, which has not ended, may be that of another thread,
-    /// which exited meanwhile.
-    pub fn may_be_incomplete(&self, procfs: &Procfs, leader: &Thread) -> bool {
-        let is_empty = self.candidates.is_none() && self.count == 0;
+    /// Whether the table that was read of a process with one thread can lack some: it is read as an empty one once the thread
+    /// has exited, and another one can have taken its place since. A process can also open and close descriptors all the
+    /// time; when it was visited often enough, that is no reason.
+    pub fn may_lack_some(&mut self, procfs: &Procfs, leader: &Thread, is_last: bool) -> Result<bool, Error> {
+        if self.candidates.is_some() {
+            return Ok(self.are_some_gone && !is_last);
+        }
         // The size of the directory is the number of descriptors (Linux 6.2).
-        let has_any = || procfs.status_at(&leader.directory, c"fd").is_ok_and(|table| table.size > 0);
-        self.are_some_gone || (is_empty && has_any())
+        let size = procfs.status_at(&leader.directory, c"fd").map_or(0, |table| table.size);
+        self.are_tables_sized |= size > 0;
+        if self.count == 0 {
+            return Ok(size > 0 || (!self.are_tables_sized && self.has_any(procfs, leader)?));
+        }
+        Ok(!is_last && (self.are_some_gone || size > self.count as u64))
+    }
+
+    fn has_any(&mut self, procfs: &Procfs, thread: &Thread) -> Result<bool, Error> {
+        let Answer::Is(table) = open_directory(procfs, &thread.directory, c"fd")? else { return Ok(false) };
+        let mut names = Directory::new(&table, &mut self.buffer)?;
+        while let Ok(Some(name)) = names.next_name() {
+            if parse::number(name).is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The range of a thread's descriptors in `candidates`.
@@ -162,7 +190,7 @@ fn read_descriptor(
     match Answer::settle(read)? {
         Answer::Is(length) => {
             let entry = Entry { number, link: &text[..length], may_be_repeated, table };
-            visit(context, thread, entry).map(Answer::Is)
+            visit(context, thread, entry)
         }
         Answer::Gone => Ok(Answer::Gone),
         Answer::Refused(errno) => Ok(Answer::Refused(errno)),
@@ -170,7 +198,7 @@ fn read_descriptor(
 }
 
 /// Records a descriptor if it is of a namespace.
-pub fn record(context: &mut Context, thread: &Thread, entry: &Entry) -> Result<Kind, Error> {
+pub fn record(context: &mut Context, thread: &Thread, entry: &Entry) -> Result<Answer<Kind>, Error> {
     let procfs = context.procfs;
     let name = ShortPath::new(format_args!("{}", entry.number));
     let Some((namespace_type, inode)) = parse_link(entry.link) else {
@@ -189,15 +217,16 @@ pub fn record(context: &mut Context, thread: &Thread, entry: &Entry) -> Result<K
 
 /// Records a descriptor that was opened through a bind mount of a namespace, as ip-netns(8) does. Its link is the path of
 /// the mount, or `/` once that is unmounted, so only its device tells that it is a namespace.
-fn record_mounted(context: &mut Context, thread: &Thread, entry: &Entry, name: &CStr) -> Result<Kind, Error> {
+fn record_mounted(context: &mut Context, thread: &Thread, entry: &Entry, name: &CStr) -> Result<Answer<Kind>, Error> {
     if entry.link.first() != Some(&b'/') {
-        return Ok(Kind::Other(None));
+        return Ok(Answer::Is(Kind::Other(None)));
     }
-    let Answer::Is(status) = Answer::of(file::status_at(entry.table, name))? else { return Ok(Kind::Other(None)) };
-    let wanted = status.identity();
-    if context.identity(wanted.inode) != Some(wanted) {
-        return Ok(Kind::Other(status.character_device()));
-    }
+    let wanted = match Answer::of(file::status_at(entry.table, name))? {
+        Answer::Is(status) if context.identity(status.inode) == Some(status.identity()) => status.identity(),
+        Answer::Is(status) => return Ok(Answer::Is(Kind::Other(status.character_device()))),
+        Answer::Gone => return Ok(Answer::Gone),
+        Answer::Refused(_) => return Ok(Answer::Is(Kind::Other(None))),
+    };
     let procfs = context.procfs;
     let opened = file::open_at(entry.table, name, libc::O_PATH).and_then(|file| {
         let namespace = procfs.reopen(&file, wanted)?;
@@ -206,22 +235,26 @@ fn record_mounted(context: &mut Context, thread: &Thread, entry: &Entry, name: &
     let target = match Answer::of(opened)? {
         Answer::Is((flag, namespace)) => match NamespaceType::of_clone_flag(flag) {
             Some(namespace_type) => context.target(namespace_type, wanted.inode, || Ok(namespace))?,
-            None => None,
+            None => return Ok(Answer::Is(Kind::Namespace)),
         },
-        Answer::Gone => None,
-        Answer::Refused(_) => {
+        Answer::Gone => Answer::Gone,
+        Answer::Refused(errno) => {
             context.miss(Gap::Links, 1);
-            None
+            Answer::Refused(errno)
         }
     };
     hold(context, thread, entry, target)
 }
 
 /// Records what is known about a descriptor of a namespace.
-fn hold(context: &mut Context, thread: &Thread, entry: &Entry, target: Option<Target>) -> Result<Kind, Error> {
-    if let Some(target) = target {
-        let Thread { pid, tid, .. } = *thread;
-        context.hold(target, Holder::Descriptor { pid, tid, number: entry.number })?;
+fn hold(context: &mut Context, thread: &Thread, entry: &Entry, target: Answer<Target>) -> Result<Answer<Kind>, Error> {
+    match target {
+        Answer::Is(target) => {
+            let Thread { pid, tid, .. } = *thread;
+            context.hold(target, Holder::Descriptor { pid, tid, number: entry.number })?;
+        }
+        Answer::Gone => return Ok(Answer::Gone),
+        Answer::Refused(_) => (), // it was counted
     }
-    Ok(Kind::Namespace)
+    Ok(Answer::Is(Kind::Namespace))
 }

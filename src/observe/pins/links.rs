@@ -41,6 +41,20 @@ impl Links {
     }
 }
 
+/// The links that a kernel has.
+#[derive(Default)]
+pub struct Kinds([bool; LENGTH]);
+
+impl Kinds {
+    /// Whether a thread has all links that another one has. If not, it had exited when some of them were read.
+    pub fn are_in(&mut self, links: &Links) -> bool {
+        for (has, link) in self.0.iter_mut().zip(links.0) {
+            *has |= link.is_some();
+        }
+        self.0.iter().zip(links.0).all(|(&has, link)| link.is_some() || !has)
+    }
+}
+
 /// Reads the links of a thread, and records its namespaces, except those of the thread-group leader.
 pub fn read(context: &mut Context, thread: &Thread, leader: &Links) -> Result<Links, Error> {
     let mut links = Links::default();
@@ -60,19 +74,21 @@ pub fn read(context: &mut Context, thread: &Thread, leader: &Links) -> Result<Li
             context.miss(Gap::Links, 1); // something is mounted over it
             continue;
         };
-        links.0[index] = Some(inode);
         let is_member = index < FOR_CHILDREN;
         let is_known = leader.0[index] == Some(inode) || (!is_member && links.0[..FOR_CHILDREN].contains(&Some(inode)));
-        if is_known {
-            continue;
-        }
-        let nsfs = context.users.device();
-        let open = || procfs.open_namespace(&thread.directory, path, nsfs);
-        if let Some(target) = context.target(namespace_type, inode, open)? {
+        if !is_known {
+            let nsfs = context.users.device();
+            let target =
+                context.target(namespace_type, inode, || procfs.open_namespace(&thread.directory, path, nsfs))?;
             let Thread { pid, tid, .. } = *thread;
-            context
-                .hold(target, if is_member { Holder::Member { pid, tid } } else { Holder::ForChildren { pid, tid } })?;
+            let holder = if is_member { Holder::Member { pid, tid } } else { Holder::ForChildren { pid, tid } };
+            match target {
+                Answer::Is(target) => context.hold(target, holder)?,
+                Answer::Gone => continue,
+                Answer::Refused(_) => (),
+            }
         }
+        links.0[index] = Some(inode);
     }
     Ok(links)
 }

@@ -1,9 +1,11 @@
 //! The driver for pins: visits all threads of all members and runs the sources of pins on each.
 
+mod closed;
 mod descriptors;
 mod kernel_threads;
 mod links;
 mod lookup;
+mod missed;
 mod mount_namespaces;
 mod mounts;
 mod opener;
@@ -33,6 +35,7 @@ use crate::util::arrays::push;
 use crate::util::parse;
 use descriptors::{Descriptors, Kind};
 use links::Links;
+use missed::Missed;
 use mounts::Mounts;
 use rings::Rings;
 use sockets::Sockets;
@@ -41,15 +44,6 @@ use watches::Watches;
 
 /// So often a process is visited whose threads call execve(2) or end meanwhile.
 const MOST_VISITS: usize = 4;
-
-/// The parts of a process that could not be read.
-#[derive(Clone, Copy, Default)]
-struct Missed {
-    descriptors: bool,
-    mounts: bool,
-    /// A thread ended while it was read.
-    has_ended: bool,
-}
 
 struct Search<'c, 'p> {
     context: &'c mut Context<'p>,
@@ -70,6 +64,8 @@ struct Search<'c, 'p> {
     buffer: Vec<u8>,
     /// The threads of the current process.
     tids: Vec<i32>,
+    /// The links that some thread has.
+    kinds: links::Kinds,
 }
 
 /// Records what keeps namespaces alive besides the members of user namespaces.
@@ -79,7 +75,7 @@ pub fn find(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
     // All descriptors are read if BPF cannot tell what they are.
     let candidates = if by_bpf && wanted.pinned { bpf::record_descriptors(context, wanted.sockets)? } else { None };
     let told = context.told.take().unwrap_or_default();
-    told::record(context, &told, wanted.pinned)?;
+    told::record(context, &told)?;
     if !wanted.pinned && !told.threads.is_empty() {
         context.told = Some(told);
         return Ok(());
@@ -99,6 +95,7 @@ pub fn find(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
         own,
         buffer: Vec::new(),
         tids: Vec::new(),
+        kinds: links::Kinds::default(),
     };
     visits::run(&mut search)?;
     search.finish()
@@ -136,7 +133,12 @@ impl Search<'_, '_> {
         let (unread, is_told) = (self.unread.len(), self.told.is_of(pid));
         for attempt in 1..=MOST_VISITS {
             let is_last = attempt == MOST_VISITS;
-            let is_settled = if is_told { self.visit_told(pid, is_last)? } else { self.visit_once(pid, is_last)? };
+            // Without pins the leader stands for all threads, as long as it lives.
+            let with_threads = self.wanted.pinned || attempt > 1;
+            let is_settled = match is_told {
+                true => self.visit_told(pid, is_last)?,
+                false => self.visit_once(pid, with_threads, is_last)?,
+            };
             if is_settled {
                 break;
             }
@@ -150,36 +152,44 @@ impl Search<'_, '_> {
     }
 
     /// False if a thread may have called execve(2) meanwhile. That thread takes the place of the thread-group leader, which
-    /// can have been read after it had ended, and the thread not at all.
-    fn visit_once(&mut self, pid: i32, is_last: bool) -> Result<bool, Error> {
+    /// can have been read after it had exited, and the thread not at all.
+    fn visit_once(&mut self, pid: i32, with_threads: bool, is_last: bool) -> Result<bool, Error> {
         let leader = match Thread::leader(self.context.procfs, pid)? {
             Answer::Is(leader) => leader,
             Answer::Gone => return self.miss_hidden(pid).map(|()| true),
             Answer::Refused(_) => return self.miss(pid).map(|()| true),
         };
         self.descriptors.enter_process(self.context);
-        let is_alone = self.wanted.pinned && leader.is_only_one(self.context.procfs);
+        let mut missed = Missed::default();
+        let is_alone = with_threads && leader.is_only_one(self.context.procfs);
+        // Before the leader is read, see `has_listed_thread`.
+        let tasks = match with_threads && !is_alone {
+            true => self.list_threads(&leader, &mut missed)?,
+            false => None,
+        };
         let links = links::read(self.context, &leader, &Links::default())?;
         if links.is_empty() && file::status(&leader.directory).is_err() {
             return self.miss_hidden(pid).map(|()| true);
         }
-        // Without pins the leader stands for all threads, as long as it lives.
-        let has_exited = links.is_of_exited_thread();
-        if !self.wanted.pinned && !has_exited {
-            return Ok(true);
+        let lives_on = !links.is_of_exited_thread() && self.kinds.are_in(&links);
+        if !with_threads {
+            return Ok(lives_on);
         }
-        let mut missed = Missed::default();
         self.read_thread(&leader, &links, &mut missed)?;
         let is_settled = match is_alone {
-            // A process can also close descriptors all the time.
-            true if has_exited || missed.has_ended => false,
-            true => is_last || !self.descriptors.may_be_incomplete(self.context.procfs, &leader),
-            false => self.visit_threads(&leader, &mut missed, &|search, thread, missed| {
-                let own = links::read(search.context, thread, &links)?;
-                search.read_thread(thread, &own, missed)
-            })?,
+            true => lives_on && !missed.has_ended && self.is_still_alone(&leader, &missed, is_last)?,
+            false => match tasks {
+                Some(tasks) => {
+                    self.visit_threads(&tasks, &leader, &mut missed, &|search, thread, missed| {
+                        let own = links::read(search.context, thread, &links)?;
+                        search.read_thread(thread, &own, missed)
+                    })?;
+                    self.has_listed_thread(&tasks, pid)
+                }
+                None => true,
+            },
         };
-        if !is_settled && leader.is_alive(self.context.procfs) {
+        if !is_settled && !leader.has_process_ended(self.context.procfs)? {
             if !is_last {
                 return Ok(false);
             }
@@ -191,46 +201,33 @@ impl Search<'_, '_> {
         Ok(true)
     }
 
-    fn count_missed(&mut self, missed: Missed) {
-        self.context.miss(Gap::Descriptors, missed.descriptors.into());
-        self.context.miss(Gap::Mounts, missed.mounts.into());
-    }
-
-    /// Counts a process that BPF shows and procfs hides, unless it has ended.
-    fn miss_hidden(&mut self, pid: i32) -> Result<(), Error> {
-        if self.context.is_hidden(pid)? { self.miss(pid) } else { Ok(()) }
-    }
-
-    /// Counts a process of which nothing can be read.
-    fn miss(&mut self, pid: i32) -> Result<(), Error> {
-        let is_told = self.told.is_of(pid);
-        self.context.miss(Gap::Links, (!is_told).into());
-        if self.wanted.pinned {
-            self.context.miss(Gap::Descriptors, self.descriptors.may_have_any(pid).into());
-            self.context.miss(Gap::Mounts, (!is_told).into());
+    /// Whether a process with one thread has no other one that had its descriptors while the leader was read.
+    fn is_still_alone(&mut self, leader: &Thread, missed: &Missed, is_last: bool) -> Result<bool, Error> {
+        if !self.wanted.pinned || missed.descriptors {
+            return Ok(true);
         }
-        for index in if is_told { self.told.range_of(pid) } else { 0..0 } {
-            push(&mut self.unread, index)?;
-        }
-        Ok(())
+        let procfs = self.context.procfs;
+        Ok(leader.is_only_one(procfs) && !self.descriptors.may_lack_some(procfs, leader, is_last)?)
     }
 
-    /// Reads the threads besides the leader. False if all have ended that were there at first, as after execve(2).
+    /// Whether a thread still lives that was listed before the leader was read. Then no thread called execve(2) meanwhile,
+    /// which ends all others, and gives the thread that calls it the TID of the leader.
+    fn has_listed_thread(&self, tasks: &Fd, pid: i32) -> bool {
+        let lives = |&tid: &i32| match Thread::in_directory(self.context.procfs, tasks, pid, tid) {
+            Ok(Answer::Is(thread)) => tid != pid && thread.is_alive(self.context.procfs),
+            _ => false,
+        };
+        self.tids.iter().any(lives)
+    }
+
+    /// Reads the listed threads besides the leader.
     fn visit_threads(
         &mut self,
+        tasks: &Fd,
         leader: &Thread,
         missed: &mut Missed,
         read: &dyn Fn(&mut Self, &Thread, &mut Missed) -> Result<(), Error>,
-    ) -> Result<bool, Error> {
-        let tasks = match open_directory(self.context.procfs, &leader.directory, c"task")? {
-            Answer::Is(tasks) => tasks,
-            Answer::Gone => return Ok(true),
-            Answer::Refused(_) => {
-                self.miss_thread(leader.pid, missed);
-                return Ok(true);
-            }
-        };
-        self.list_threads(&tasks, leader.pid, missed)?;
+    ) -> Result<(), Error> {
         for index in 0..self.tids.len() {
             let tid = self.tids[index];
             if tid == leader.pid {
@@ -238,9 +235,9 @@ impl Search<'_, '_> {
             }
             if !self.context.limits.threads.take() {
                 self.miss_thread(leader.pid, missed);
-                return Ok(true);
+                break;
             }
-            let thread = match Thread::in_directory(self.context.procfs, &tasks, leader.pid, tid)? {
+            let thread = match Thread::in_directory(self.context.procfs, tasks, leader.pid, tid)? {
                 Answer::Is(thread) => thread,
                 Answer::Gone => continue,
                 Answer::Refused(_) => {
@@ -250,16 +247,21 @@ impl Search<'_, '_> {
             };
             read(self, &thread, missed)?;
         }
-        let is_there = |&tid: &i32| match Thread::in_directory(self.context.procfs, &tasks, leader.pid, tid) {
-            Ok(Answer::Is(thread)) => tid != leader.pid && thread.is_alive(self.context.procfs),
-            _ => false,
-        };
-        Ok(self.tids.iter().any(is_there))
+        Ok(())
     }
 
-    fn list_threads(&mut self, tasks: &Fd, pid: i32, missed: &mut Missed) -> Result<(), Error> {
+    /// Lists the threads of a process. `None`: the kernel does not show them, or the process has ended.
+    fn list_threads(&mut self, leader: &Thread, missed: &mut Missed) -> Result<Option<Fd>, Error> {
         self.tids.clear();
-        let mut names = Directory::new(tasks, &mut self.buffer)?;
+        let tasks = match open_directory(self.context.procfs, &leader.directory, c"task")? {
+            Answer::Is(tasks) => tasks,
+            Answer::Gone => return Ok(None),
+            Answer::Refused(_) => {
+                self.miss_thread(leader.pid, missed);
+                return Ok(None);
+            }
+        };
+        let mut names = Directory::new(&tasks, &mut self.buffer)?;
         let is_complete = loop {
             match Answer::of(names.next_name())? {
                 Answer::Is(Some(name)) => {
@@ -272,17 +274,9 @@ impl Search<'_, '_> {
             }
         };
         if !is_complete {
-            self.miss_thread(pid, missed);
+            self.miss_thread(leader.pid, missed);
         }
-        Ok(())
-    }
-
-    /// Counts threads of which nothing can be read.
-    fn miss_thread(&mut self, pid: i32, missed: &mut Missed) {
-        let is_told = self.told.is_of(pid);
-        self.context.miss(Gap::Links, (!is_told).into());
-        missed.descriptors |= self.descriptors.may_have_any(pid);
-        missed.mounts |= !is_told;
+        Ok(Some(tasks))
     }
 
     /// Reads the descriptors and mounts of a thread, for pins.
@@ -299,11 +293,11 @@ impl Search<'_, '_> {
         let mut visit = |context: &mut Context, thread: &Thread, entry: Entry| match descriptors::record(
             context, thread, &entry,
         )? {
-            Kind::Namespace => Ok(()),
-            Kind::Other(device) => {
+            Answer::Is(Kind::Other(device)) => {
                 watches.note(thread, entry.number, entry.link)?;
                 read_other(context, (sockets, devices, rings), wanted.sockets, thread, &entry, device)
             }
+            other => Ok(other.map(drop)),
         };
         missed.descriptors |= !self.descriptors.read(self.context, thread, &mut visit)?;
         Ok(())
@@ -355,22 +349,18 @@ fn read_other(
     thread: &Thread,
     entry: &Entry,
     device: Option<u64>,
-) -> Result<(), Error> {
+) -> Result<Answer<()>, Error> {
     if entry.link == rings::LINK {
         return rings.record(context, thread, entry, &mut |socket| match with_sockets {
             true => sockets.add_registered(thread, entry, socket),
             false => Ok(()),
         });
     }
-    if let Some(socket) = parse_socket_link(entry.link) {
-        return if with_sockets { sockets.add(thread, entry, socket) } else { Ok(()) };
+    match (parse_socket_link(entry.link), device) {
+        (Some(socket), _) if with_sockets => sockets.add(thread, entry, socket)?,
+        (None, Some(TUN)) => sockets.add(thread, entry, 0)?,
+        (None, Some(device)) => context.miss(Gap::Sockets, devices.may_be_tap(context.procfs, device)?.into()),
+        _ => (),
     }
-    match device {
-        Some(TUN) => sockets.add(thread, entry, 0),
-        Some(device) if devices.may_be_tap(context.procfs, device)? => {
-            context.miss(Gap::Sockets, 1);
-            Ok(())
-        }
-        _ => Ok(()),
-    }
+    Ok(Answer::Is(()))
 }

@@ -3,6 +3,7 @@
 //! A descriptor or a mount keeps such a mount namespace, for example. The mounts in it keep other namespaces, and no process
 //! shows them.
 
+use super::super::answer::Answer;
 use crate::error::Error;
 use crate::facts::{EmptySource, Gap, Holder, NamespaceType, Target};
 use crate::observe::Context;
@@ -95,7 +96,7 @@ impl Search {
         let procfs = context.procfs;
         let target = context.target(NamespaceType::Mnt, identity.inode, || procfs.reopen(namespace, identity))?;
         let is_read = match target {
-            Some(Target::Nonuser(index)) => read(context, namespace, index)?,
+            Answer::Is(Target::Nonuser(index)) => read(context, namespace, index)?,
             _ => false,
         };
         self.unread += usize::from(!is_read);

@@ -2,8 +2,9 @@
 //! same root directory has shown.
 
 use super::super::answer::Answer;
+use super::Search;
+use super::missed::Missed;
 use super::threads::Thread;
-use super::{Missed, Search};
 use crate::error::Error;
 use crate::observe::told::MNT;
 use crate::sys::file;
@@ -25,7 +26,7 @@ impl Search<'_, '_> {
             };
             let is_settled = self.read_told_descriptors(&leader, is_last, &mut missed)?;
             self.read_told_mounts(&leader, &mut missed)?;
-            if (!is_settled || missed.has_ended) && leader.is_alive(self.context.procfs) {
+            if (!is_settled || missed.has_ended) && !leader.has_process_ended(self.context.procfs)? {
                 if !is_last {
                     return Ok(false);
                 }
@@ -59,10 +60,15 @@ impl Search<'_, '_> {
         }
         self.descriptors.enter_process(self.context);
         let is_alone = leader.is_only_one(self.context.procfs);
+        // Before the leader is read, as in `visit_once`.
+        let tasks = if is_alone { None } else { self.list_threads(leader, missed)? };
         self.read_descriptors(leader, missed)?;
-        match is_alone {
-            true => Ok(is_last || !self.descriptors.may_be_incomplete(self.context.procfs, leader)),
-            false => self.visit_threads(leader, missed, &Self::read_descriptors),
+        match tasks {
+            Some(tasks) => {
+                self.visit_threads(&tasks, leader, missed, &Self::read_descriptors)?;
+                Ok(self.has_listed_thread(&tasks, leader.pid))
+            }
+            None => Ok(!is_alone || self.is_still_alone(leader, missed, is_last)?),
         }
     }
 
@@ -104,8 +110,11 @@ impl Search<'_, '_> {
         if has_one_ended {
             // It may have called execve(2), and so have taken the place of the leader. Or the leader has ended, and other
             // threads see the same as it did.
+            let tasks = self.list_threads(leader, missed)?;
             self.read_present_mounts(leader, missed)?;
-            self.visit_threads(leader, missed, &Self::read_present_mounts)?;
+            if let Some(tasks) = tasks {
+                self.visit_threads(&tasks, leader, missed, &Self::read_present_mounts)?;
+            }
         }
         Ok(())
     }

@@ -55,7 +55,7 @@ impl Rings {
         thread: &Thread,
         entry: &Entry,
         visit_socket: &mut dyn FnMut(u64) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    ) -> Result<Answer<()>, Error> {
         let Thread { pid, tid, .. } = *thread;
         let holder = Holder::IoUring { pid, tid, number: entry.number };
         let name = ShortPath::new(format_args!("fdinfo/{}", entry.number));
@@ -65,7 +65,7 @@ impl Rings {
             let opened = Answer::settle(|| procfs.open_file(&thread.directory, name.as_c_str()))?;
             let file = match opened {
                 Answer::Is(file) => file,
-                Answer::Gone => return Ok(()),
+                Answer::Gone => return Ok(Answer::Gone),
                 Answer::Refused(_) => break,
             };
             let mut visit = |registered| {
@@ -78,13 +78,14 @@ impl Rings {
                 }
             };
             match Answer::of(read(&file, &mut visit))? {
-                Answer::Is(true) | Answer::Gone => return Ok(()),
+                Answer::Is(true) => return Ok(Answer::Is(())),
+                Answer::Gone => return Ok(Answer::Gone),
                 Answer::Is(false) => process::yield_processor(),
                 Answer::Refused(_) => break,
             }
         }
         context.miss(Gap::Links, 1);
-        Ok(())
+        Ok(Answer::Is(()))
     }
 
     /// `None`: the ring has it already. EFBIG: there are too many.

@@ -11,6 +11,7 @@
 use super::super::answer::Answer;
 use super::super::devices::TUN;
 use super::super::visits::{PATIENCE, TIME_SLICE};
+use super::closed::{self, Suspect};
 use super::threads::{Entry, Thread};
 use crate::error::Error;
 use crate::facts::{Gap, Holder, NamespaceType};
@@ -32,6 +33,8 @@ const FAILED: u64 = u64::MAX - 0xffff;
 const NO_DESCRIPTOR: Errno = Errno(libc::EOPNOTSUPP);
 /// The process has ended, or has closed or replaced the descriptor.
 const GONE: Errno = Errno(libc::ESRCH);
+/// The descriptor keeps no network namespace.
+const NOTHING: Errno = Errno(libc::ENODATA);
 
 /// The sockets found so far.
 pub struct Sockets {
@@ -119,6 +122,7 @@ impl Sockets {
         let mut questions = Questions { found: &self.found, answers: &answers, current, known, offered };
         questions.ask_own(context.own_pid());
         questions.ask_others(context)?;
+        questions.doubt(context)?;
         questions.record(context)
     }
 }
@@ -238,6 +242,21 @@ impl Questions<'_> {
         answer.store(inode, Ordering::Release); // before the duplicate is closed
     }
 
+    /// Counts a descriptor as unread if it was not there for a moment only.
+    fn doubt(&self, context: &Context) -> Result<(), Error> {
+        let (mut suspects, mut suspect_answers) = (Vec::new(), Vec::new());
+        for (&Found { pid, number, socket, .. }, answer) in self.found.iter().zip(self.answers) {
+            if answer.load(Ordering::Relaxed) == failure(GONE) {
+                push(&mut suspects, Suspect { pid, number, socket })?;
+                push(&mut suspect_answers, answer)?;
+            }
+        }
+        for index in closed::find_open(context, &suspects)? {
+            suspect_answers[index].store(failure(Errno(libc::EAGAIN)), Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
     /// Records what is known about each socket: what one descriptor of it told is true for all of them.
     fn record(&self, context: &mut Context) -> Result<(), Error> {
         let (mut index, start) = (0, context.facts().holds.len());
@@ -249,7 +268,7 @@ impl Questions<'_> {
             }
             let inode = answers().find(|&answer| answer < FAILED && answer != UNASKED);
             let target = inode.and_then(|inode| context.known(NamespaceType::Net, inode));
-            let gone = answers().filter(|&answer| answer == failure(GONE)).count();
+            let gone = answers().filter(|&answer| answer == failure(GONE) || answer == failure(NOTHING)).count();
             match target {
                 Some(target) => {
                     for &Found { pid, tid, number, is_registered, .. } in group {
@@ -312,11 +331,9 @@ struct Told {
 
 /// Opens the network namespace of a socket of another thread. `replaced` gets the file if its owner has replaced it.
 fn ask(found: &Found, replaced: impl FnOnce(Fd)) -> Result<Told, Errno> {
-    let process = pidfd::open(found.tid, found.tid != found.pid)?;
-    let file = match pidfd::duplicate(&process, found.number) {
-        Err(Errno(libc::EBADF)) => return Err(GONE), // closed meanwhile
-        file => file?,
-    };
+    // The thread has ended, or has become the leader, if it called execve(2).
+    let by_leader = |_| duplicate(found, found.pid);
+    let file = duplicate(found, found.tid).or_else(by_leader)?;
     let is_expected = file::status(&file).is_ok_and(|status| match found.socket {
         0 => status.character_device() == Some(TUN),
         socket => status.is_socket() && status.inode == socket,
@@ -326,11 +343,19 @@ fn ask(found: &Found, replaced: impl FnOnce(Fd)) -> Result<Told, Errno> {
         return Err(GONE);
     }
     match pidfd::network_namespace(&file) {
-        Err(Errno(libc::EBADF)) => Err(GONE), // opened with O_PATH, which holds nothing
+        Err(Errno(libc::EBADF)) => Err(NOTHING), // opened with O_PATH, or a device without a network interface
         // The descriptor is the scan's own, so an error about it does not say that the process has ended.
         Err(errno) if errno.is_gone() => Err(Errno(libc::EIO)),
         network => Ok(Told { network: network?, _duplicate: file }),
     }
+}
+
+fn duplicate(found: &Found, tid: i32) -> Result<Fd, Errno> {
+    let process = pidfd::open(tid, tid != found.pid)?;
+    pidfd::duplicate(&process, found.number).map_err(|errno| match errno {
+        Errno(libc::EBADF) => GONE, // closed meanwhile
+        errno => errno,
+    })
 }
 
 #[cfg(test)]

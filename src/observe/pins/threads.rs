@@ -5,9 +5,10 @@ use super::super::visits;
 use crate::error::Error;
 use crate::facts::{NamespaceType, parse_link};
 use crate::observe::{Context, Procfs};
-use crate::sys::file::{Fd, Place};
+use crate::sys::file::{self, Fd, Place};
 use crate::sys::if_any;
 use crate::sys::worker::{self, Ended};
+use crate::util::parse;
 use crate::util::path::ShortPath;
 use std::ffi::CStr;
 
@@ -74,6 +75,18 @@ impl Thread {
         !matches!(Answer::settle(read), Ok(Answer::Gone))
     }
 
+    /// Whether the process of this thread-group leader has ended. The leader can also have exited before another thread that
+    /// takes its place by execve(2); one file tells whether there is one.
+    pub fn has_process_ended(&self, procfs: &Procfs) -> Result<bool, Error> {
+        let mut text = [0; 512];
+        let read = || file::read_start(&procfs.open_file(&self.directory, c"stat")?, &mut text).map(<[u8]>::len);
+        Ok(match Answer::settle(read)? {
+            Answer::Is(length) => is_of_ended_process(&text[..length]),
+            Answer::Gone => true,
+            Answer::Refused(_) => false,
+        })
+    }
+
     /// The inode number of the mount namespace; `None` if the thread has exited.
     pub fn mount_namespace(&self, procfs: &Procfs) -> Result<Option<u64>, Error> {
         let mut text = [0; 48];
@@ -116,6 +129,12 @@ fn open_directly(context: &Context, pid: i32, tid: i32) -> Result<Option<Opened>
     let Some(root) = if_any(procfs.find_target(&thread.directory, c"root"))? else { return Ok(None) };
     let namespace = procfs.open_namespace(&thread.directory, c"ns/mnt", context.users.device());
     Ok(if_any(namespace)?.map(|namespace| Opened { root, namespace }))
+}
+
+/// Whether proc_pid_stat(5) shows a zombie that is the only thread of its process.
+fn is_of_ended_process(stat: &[u8]) -> bool {
+    let field = |number| parse::field_of_stat(stat, number);
+    field(3) == Some(b"Z") && field(20) == Some(b"1")
 }
 
 /// Opens a directory of a process for reading.

@@ -3,19 +3,15 @@
 use crate::error::Error;
 use crate::facts::{Holder, Target};
 use crate::observe::Context;
-use crate::observe::told::{FOR_CHILDREN, LENGTH, MNT, Set, Thread, Told};
+use crate::observe::told::{FOR_CHILDREN, LENGTH, Set, Thread, Told};
 
-/// Records the namespaces of all threads, except those that a thread has in common with its thread-group leader. If not all
-/// are wanted, the leader stands for all threads, as long as it lives.
-pub fn record(context: &mut Context, told: &Told, all: bool) -> Result<(), Error> {
+/// Records the namespaces of all threads, except those that a thread has in common with its thread-group leader.
+pub fn record(context: &mut Context, told: &Told) -> Result<(), Error> {
     // Most have one of each type. With the last doubling, the array would be twice as large.
     context.facts_mut().holds.try_reserve_exact(told.threads.len().saturating_mul(FOR_CHILDREN))?;
     for threads in told.threads.chunk_by(|one, next| one.pid == next.pid) {
         let mut leader = Set::default();
         for thread in threads {
-            if !all && leader[MNT].is_some() {
-                break;
-            }
             let set = told.set_of(thread);
             record_thread(context, thread, &set, &leader)?;
             if thread.tid == thread.pid {
