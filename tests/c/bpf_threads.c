@@ -188,6 +188,59 @@ SITUATION(nested, IN_SANDBOX, "the same in PID namespaces in PID namespaces")
     compare_below(&(int){ 2 });
 }
 
+enum { CROWD = 700 };
+
+/* Has another UTS namespace and root directory than all others, and the rest in common with them. */
+static void differ_a_little(void *number)
+{
+    char path[32];
+
+    snprintf(path, sizeof path, "/mnt/%d", *(int *)number);
+    CHECK(chroot(path) == 0);
+    CHECK(unshare(CLONE_NEWUTS) == 0);
+}
+
+/* Directories of which the kernel keeps the addresses apart, by others in between. */
+static void make_directories(void)
+{
+    char path[32];
+
+    for (int i = 0, other = 0; i < CROWD; i++) {
+        snprintf(path, sizeof path, "/mnt/%d", i);
+        CHECK(mkdir(path, 0700) == 0);
+        for (int others = rand() % 8; others > 0; others--) {
+            snprintf(path, sizeof path, "/mnt/other%d", other++);
+            CHECK(mkdir(path, 0700) == 0);
+        }
+    }
+}
+
+/* Only the process in the directory sees a mount there. */
+static void live_in_crowd(void *unused UNUSED)
+{
+    char path[32];
+
+    new_mount_namespace();
+    mount_tmpfs("/mnt");
+    make_directories();
+    for (int i = 0; i < CROWD; i += 7) {
+        snprintf(path, sizeof path, "/mnt/%d/namespace", i);
+        mount_left_user(path);
+    }
+    for (int i = 1; i < CROWD; i++)
+        start(differ_a_little, &i);
+    enter_chroot("/mnt/0");
+}
+
+SITUATION(crowd, IN_SANDBOX,
+          "more sets of namespaces and root directories than the caches of the programs have slots")
+{
+    need_bpf();
+    start(live_in_crowd, NULL);
+    for (int i = 0; i < FLAGS; i++)
+        compare_flags(all_flags[i], best_source());
+}
+
 static void join_pids(void *fd)
 {
     CHECK(setns(*(int *)fd, CLONE_NEWPID) == 0);
@@ -207,8 +260,7 @@ static void nest(int levels, int ready)
     wait_forever(NULL);
 }
 
-SITUATION(empty_pid_namespaces, IN_SANDBOX,
-          "a PID namespace and its parent have no process")
+SITUATION(empty_pid_namespaces, IN_SANDBOX, "a PID namespace and its parent have no process")
 {
     int ready[2], fd = -1;
     char byte;
