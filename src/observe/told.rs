@@ -67,9 +67,9 @@ impl Told {
         start..start + self.threads[start..].iter().take_while(|thread| thread.pid == pid).count()
     }
 
-    /// Whether threads of a process were told. Then all of them were.
-    pub fn is_of(&self, pid: i32) -> bool {
-        !self.range_of(pid).is_empty()
+    /// Whether threads were told. Then those of all processes were.
+    pub fn has_all(&self) -> bool {
+        !self.threads.is_empty()
     }
 
     /// The namespaces of a thread; none if it has exited.

@@ -46,13 +46,17 @@ pub fn threads(
         push(&mut told.roots, told::root(directory, root.is_top != 0))?;
     }
     for tables::Thread { pid, tid, set, root } in records::threads(array, layout)? {
-        let is_member = processes.members.binary_search_by_key(&pid, |member| member.pid).is_ok();
         // 0: it has no number in the caller's PID namespace.
-        if is_member && tid != 0 {
+        if tid != 0 {
             push(&mut told.threads, Thread { pid, tid, set: set.checked_sub(1), root: root.checked_sub(1) })?;
         }
     }
     told.sort()?;
+    let mut members = processes.members.iter().map(|member| member.pid).peekable();
+    told.threads.retain(|&Thread { pid, .. }| {
+        while members.next_if(|&member| member < pid).is_some() {}
+        members.peek() == Some(&pid)
+    });
     Ok(told)
 }
 

@@ -27,13 +27,13 @@ impl Search<'_, '_> {
 
     /// Counts a process of which nothing can be read.
     pub fn miss(&mut self, pid: i32) -> Result<(), Error> {
-        let is_told = self.told.is_of(pid);
+        let is_told = self.told.has_all();
         self.context.miss(Gap::Links, (!is_told).into());
         if self.wanted.pinned {
             self.context.miss(Gap::Descriptors, self.descriptors.may_have_any(pid).into());
             self.context.miss(Gap::Mounts, (!is_told).into());
         }
-        for index in if is_told { self.told.range_of(pid) } else { 0..0 } {
+        for index in self.told.range_of(pid) {
             push(&mut self.unread, index)?;
         }
         Ok(())
@@ -41,7 +41,7 @@ impl Search<'_, '_> {
 
     /// Counts threads of which nothing can be read.
     pub fn miss_thread(&mut self, pid: i32, missed: &mut Missed) {
-        let is_told = self.told.is_of(pid);
+        let is_told = self.told.has_all();
         self.context.miss(Gap::Links, (!is_told).into());
         missed.descriptors |= self.descriptors.may_have_any(pid);
         missed.mounts |= !is_told;

@@ -76,7 +76,7 @@ pub fn find(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
     let candidates = if by_bpf && wanted.pinned { bpf::record_descriptors(context, wanted.sockets)? } else { None };
     let told = context.told.take().unwrap_or_default();
     told::record(context, &told)?;
-    if !wanted.pinned && !told.threads.is_empty() {
+    if !wanted.pinned && told.has_all() {
         context.told = Some(told);
         return Ok(());
     }
@@ -130,7 +130,7 @@ impl Search<'_, '_> {
     /// Visits the threads of a process, unless it has ended.
     fn visit_process(&mut self, pid: i32) -> Result<(), Error> {
         let (start, gaps) = (self.context.facts().holds.len(), self.context.facts().gaps);
-        let (unread, is_told) = (self.unread.len(), self.told.is_of(pid));
+        let (unread, is_told) = (self.unread.len(), self.told.has_all());
         for attempt in 1..=MOST_VISITS {
             let is_last = attempt == MOST_VISITS;
             // Without pins the leader stands for all threads, as long as it lives.
