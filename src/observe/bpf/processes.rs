@@ -35,34 +35,23 @@
 //! Most of the time goes to cache misses. So at each process the program reads from the next one in the kernel's list,
 //! which the iterator most likely shows next. Then the processor waits for both processes at the same time.
 
-use super::assembler::{Assembler, FP, Program, R0, R1, R2, R3, Register};
+use super::assembler::{Assembler, FP, Program, R0, R1, R2, Register};
 use super::program::{Ancestors, Builder, Target};
 use super::registers::{ARRAY, CRED, NUMBER, PID, TASK, stack};
 use super::schema::{btf_type, member};
-use super::tables::Function;
 use crate::error::Error;
-
-/// `BPF_TASK_ITER_ALL_PROCS` of kernel/bpf/task_iter.c.
-const BPF_TASK_ITER_ALL_PROCS: i32 = 0;
 
 pub fn program(target: Target) -> Result<Program, Error> {
     let mut code = Assembler::new(target);
     let [next, end, prefetched, other_level] = code.labels(["next", "end", "prefetched", "other_level"]);
     code.ld_map_value(ARRAY, target.array);
     code.keep_own_pid_namespace(other_level);
-    code.call(Function::bpf_rcu_read_lock);
-    code.lea(R1, FP + stack::TASKS);
-    code.mov(R2, 0);
-    code.mov(R3, BPF_TASK_ITER_ALL_PROCS);
-    code.call(Function::bpf_iter_task_new);
+    code.begin_processes();
     code.mov(R0, 0);
     code.prefetch(R0);
 
     code.bind(next);
-    code.lea(R1, FP + stack::TASKS);
-    code.call(Function::bpf_iter_task_next);
-    code.jeq(R0, 0, end);
-    code.cast_untrusted(TASK, R0, btf_type!(task_struct));
+    code.next_process(end);
     // NUMBER holds PID over the calls below.
     code.ldx(R2, FP + stack::PREFETCHED_TASK);
     code.ldx(NUMBER, FP + stack::PREFETCHED_PID);
@@ -85,9 +74,7 @@ pub fn program(target: Target) -> Result<Program, Error> {
     }
 
     code.bind(end);
-    code.lea(R1, FP + stack::TASKS);
-    code.call(Function::bpf_iter_task_destroy);
-    code.call(Function::bpf_rcu_read_unlock);
+    code.end_processes();
     code.forget_own_pid_namespace();
     code.bind(other_level);
     code.return_0();
