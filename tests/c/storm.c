@@ -177,9 +177,7 @@ static void add_executing(bool only_thread_has_it)
     pid_t pid = start_executing(only_thread_has_it, &inode);
 
     add((struct thing){ MEMBER, pid, inode_of(getpid()), 0, 0 });
-    /* A BPF program can pass the process while a thread takes the place of the leader. */
-    if (!is_by_bpf())
-        add((struct thing){ DESCRIPTOR, pid, inode, inode_of(getpid()), 0 });
+    add((struct thing){ DESCRIPTOR, pid, inode, inode_of(getpid()), 0 });
 }
 
 static void add_storm(void (*stress)(void))
@@ -446,7 +444,7 @@ static void scan_executing(void)
     fprintf(stderr, "%d scans; gaps tell of %d descriptors that were not found\n", scans, covered);
 }
 
-SITUATION(executing, IN_SANDBOX,
+SITUATION(executing, IN_SANDBOX | BY_BPF,
           "processes that execute programs from a thread all the time keep their descriptors")
 {
     scan_executing();

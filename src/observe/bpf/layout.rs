@@ -9,11 +9,12 @@
 //! | [`Slot`]                       | the cache of nonuser namespaces  |
 //! | [`Nonuser`], `nonusers`        | nonuser namespaces               |
 //! | [`Descriptor`], `descriptors`  | descriptors                      |
+//! | [`Leader`], `leaders`          | thread-group leaders             |
 //!
 //! A cache has a slot for each record that there is room for, or more: their number is a power of two. Numbers are in the
 //! machine's byte order.
 
-use super::tables::{Descriptor, Header, Namespace, Nonuser, Process, Slot};
+use super::tables::{Descriptor, Header, Leader, Namespace, Nonuser, Process, Slot};
 use crate::error::Error;
 use std::ops::Range;
 
@@ -29,11 +30,13 @@ pub struct Layout {
     /// The room for nonuser namespaces, and for descriptors.
     pub nonusers: u32,
     pub descriptors: u32,
+    /// The room for thread-group leaders.
+    pub leaders: u32,
 }
 
 impl Layout {
     pub fn size(self) -> usize {
-        self.descriptors().end
+        self.leaders().end
     }
 
     pub fn processes(self) -> Range<usize> {
@@ -56,6 +59,10 @@ impl Layout {
         behind(self.nonusers().end, self.descriptors, Descriptor::SIZE)
     }
 
+    pub fn leaders(self) -> Range<usize> {
+        behind(self.descriptors().end, self.leaders, Leader::SIZE)
+    }
+
     /// The layout for the next attempt, if something did not fit into this one.
     pub fn grown_for(self, header: &Header) -> Result<Option<Layout>, Error> {
         let grown = |room: u32, count: u64| match u32::try_from(count) {
@@ -69,6 +76,7 @@ impl Layout {
             namespaces: grown(self.namespaces, header.namespace_count)?,
             nonusers: grown(self.nonusers, header.nonuser_count)?,
             descriptors: grown(self.descriptors, header.descriptor_count)?,
+            leaders: self.leaders,
         };
         Ok((layout != self).then_some(layout))
     }
@@ -114,8 +122,10 @@ mod tests {
     /// The parts are adjacent, and the 64-bit fields are aligned.
     #[test]
     fn parts_do_not_overlap() {
-        for (capacity, namespaces, nonusers, descriptors) in [(1, 1, 0, 0), (1000, 100, 7, 100), (1001, 77, 1, 1)] {
-            let layout = Layout { capacity, namespaces, nonusers, descriptors };
+        for [capacity, namespaces, nonusers, descriptors, leaders] in
+            [[1, 1, 0, 0, 0], [1000, 100, 7, 100, 7], [1001, 77, 1, 1, 1], [0, 0, 0, 0, 9]]
+        {
+            let layout = Layout { capacity, namespaces, nonusers, descriptors, leaders };
             assert_eq!(layout.processes().len(), capacity as usize * Process::SIZE);
             let parts = [
                 layout.processes(),
@@ -123,11 +133,12 @@ mod tests {
                 layout.nonuser_slots(),
                 layout.nonusers(),
                 layout.descriptors(),
+                layout.leaders(),
             ];
             for pair in parts.windows(2) {
                 assert!(pair[1].start % 8 == 0 && pair[0].end.next_multiple_of(8) == pair[1].start);
             }
-            assert_eq!(layout.descriptors().end, layout.size());
+            assert_eq!(layout.leaders().end, layout.size());
         }
     }
 }

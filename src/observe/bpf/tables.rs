@@ -16,10 +16,12 @@ kernel_structs! {
         files: u64,
         real_cred: *cred,
         signal: *signal_struct,
+        self_exec_id: u64,
     }
 
     /// include/linux/sched/signal.h: what the threads of a process share.
     struct signal_struct {
+        nr_threads: u32,
         pids: *pid, // an array, by enum pid_type
     }
 
@@ -183,7 +185,8 @@ record! {
         /// The number of nonuser namespaces, and of descriptors. They count those that did not fit, too.
         nonuser_count: u64,
         descriptor_count: u64,
-        padding: u64,
+        /// The number of thread-group leaders. It counts those that did not fit, too.
+        leader_count: u64,
     }
 }
 
@@ -250,6 +253,18 @@ record! {
         /// The index of the user or nonuser namespace, plus 1; 0: none.
         user: u32,
         nonuser: u32,
+    }
+}
+
+record! {
+    /// A thread-group leader. A copied field starts at the `task_struct`.
+    pub struct Leader {
+        /// `struct task_struct *`
+        task: u64,
+        /// How many programs the thread, and those that it was forked from, have executed.
+        exec_id: u64 = task_struct.self_exec_id,
+        pid: i32,
+        padding: u32,
     }
 }
 

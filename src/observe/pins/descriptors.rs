@@ -1,7 +1,7 @@
 //! Source: open descriptors of namespaces, `/proc/PID/task/TID/fd`, proc_pid_fd(5).
 
 use super::super::answer::Answer;
-use super::super::candidate::Candidate;
+use super::super::candidate::Candidates;
 use super::repeated::Repeated;
 use super::tables::{Table, Tables};
 use super::threads::{Entry, Thread, open_directory};
@@ -18,8 +18,8 @@ use std::ops::Range;
 
 /// The search through the descriptor tables of all threads.
 pub struct Descriptors {
-    /// The descriptors to read, in ascending order, if BPF has found them; else all are read.
-    candidates: Option<Vec<Candidate>>,
+    /// The descriptors to read, if BPF has found them; else all are read.
+    candidates: Option<Candidates>,
     /// The tables of the current process that were read.
     tables: Tables,
     /// The descriptors of the current process, if its tables cannot be told apart.
@@ -45,7 +45,7 @@ pub enum Kind {
 pub type Visit<'v> = dyn FnMut(&mut Context, &Thread, Entry) -> Result<Answer<()>, Error> + 'v;
 
 impl Descriptors {
-    pub fn new(candidates: Option<Vec<Candidate>>, same_pids: bool) -> Descriptors {
+    pub fn new(candidates: Option<Candidates>, same_pids: bool) -> Descriptors {
         let (tables, repeated) = (Tables::new(same_pids), Repeated::default());
         Descriptors {
             candidates,
@@ -65,16 +65,20 @@ impl Descriptors {
         self.repeated.clear(context.facts().holds.len());
     }
 
+    /// Whether all descriptors of a process are read.
+    fn are_all_read(&self, pid: i32) -> bool {
+        self.candidates.as_ref().is_none_or(|candidates| candidates.are_all_read(pid))
+    }
+
     /// Whether a process may have a descriptor to read.
     pub fn may_have_any(&self, pid: i32) -> bool {
-        let Some(candidates) = &self.candidates else { return true };
-        candidates.binary_search_by_key(&pid, |descriptor| descriptor.pid).is_ok()
+        self.candidates.as_ref().is_none_or(|candidates| candidates.may_be_of(pid))
     }
 
     /// Visits the descriptors of a thread, unless it shares its table with a thread of the same process that was read
     /// before. False if not all descriptors can be read, since the kernel refuses to show them, or there are too many.
     pub fn read(&mut self, context: &mut Context, thread: &Thread, visit: &mut Visit) -> Result<bool, Error> {
-        let candidates = self.candidates_of(thread);
+        let candidates = self.candidates.as_ref().and_then(|candidates| candidates.of_thread(thread.pid, thread.tid));
         // A table without candidates need not be compared with others.
         if candidates.as_ref().is_some_and(Range::is_empty) {
             return Ok(true);
@@ -96,7 +100,7 @@ impl Descriptors {
     /// has exited, and another one can have taken its place since. A process can also open and close descriptors all the
     /// time; when it was visited often enough, that is no reason.
     pub fn may_lack_some(&mut self, procfs: &Procfs, leader: &Thread, is_last: bool) -> Result<bool, Error> {
-        if self.candidates.is_some() {
+        if !self.are_all_read(leader.pid) {
             return Ok(self.are_some_gone && !is_last);
         }
         // The size of the directory is the number of descriptors (Linux 6.2).
@@ -117,14 +121,6 @@ impl Descriptors {
             }
         }
         Ok(false)
-    }
-
-    /// The range of a thread's descriptors in `candidates`.
-    fn candidates_of(&self, thread: &Thread) -> Option<Range<usize>> {
-        let key = |descriptor: &Candidate| (descriptor.pid, descriptor.tid);
-        let (candidates, own) = (self.candidates.as_ref()?, (thread.pid, thread.tid));
-        let start = candidates.partition_point(|other| key(other) < own);
-        Some(start..candidates.partition_point(|other| key(other) <= own))
     }
 
     fn read_table(
@@ -152,7 +148,7 @@ impl Descriptors {
             Ok::<_, Error>(true)
         };
         if let Some((candidates, range)) = self.candidates.as_ref().zip(candidates) {
-            for descriptor in &candidates[range] {
+            for descriptor in &candidates.selected[range] {
                 if !read(descriptor.number)? {
                     return Ok(false);
                 }
