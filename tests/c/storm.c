@@ -382,7 +382,7 @@ SITUATION(
     }
     start_storm(disturbed);
     if (is_one_stuck) {
-        scan_in_storm(2);
+        scan_in_storm(scan_count(2));
         CHECK(umount2("/mnt/file", MNT_FORCE | MNT_DETACH) == 0); /* the process goes on */
         is_one_stuck = false;
     }
