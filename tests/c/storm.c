@@ -16,7 +16,8 @@ static const struct {
     uint32_t gaps;  /* those that can cover its loss */
 } kinds[KINDS] = {
     [MEMBER] = { "member", 0, USERNS_GAP_UNREADABLE | USERNS_GAP_NAMES },
-    [DESCRIPTOR] = { "descriptor", USERNS_SCAN_PINNED, USERNS_GAP_DESCRIPTORS },
+    [DESCRIPTOR] = { "descriptor", USERNS_SCAN_PINNED,
+                     USERNS_GAP_DESCRIPTORS | USERNS_GAP_LINKS },
     [MOUNT] = { "mount", USERNS_SCAN_PINNED,
                 USERNS_GAP_MOUNTS | USERNS_GAP_CHROOTED | USERNS_GAP_UNOPENED_MOUNTS },
     [SOCKET] = { "socket", USERNS_SCAN_SOCKETS, USERNS_GAP_SOCKETS | USERNS_GAP_DESCRIPTORS },
@@ -80,6 +81,13 @@ static void own(void *argument)
 
 enum { DISTURBED = 10 /* mounts in a mount namespace in which other mounts come and go */ };
 
+/* A scan that looks at a mount keeps it busy for a moment. */
+static void unmount(const char *path)
+{
+    while (umount(path) != 0)
+        CHECK(errno == EBUSY);
+}
+
 /* Covers the mounts, and adds one beside them. */
 static _Noreturn void mount_beside(void)
 {
@@ -87,7 +95,8 @@ static _Noreturn void mount_beside(void)
     for (;;) {
         CHECK(mount("/proc/self/ns/user", "/mnt/other", "none", MS_BIND, NULL) == 0);
         mount_tmpfs("/mnt");
-        CHECK(umount("/mnt") == 0 && umount("/mnt/other") == 0);
+        unmount("/mnt");
+        unmount("/mnt/other");
     }
 }
 
@@ -415,6 +424,7 @@ static int count_lost(const struct userns_snapshot *snapshot, uint64_t flags, co
 static size_t count_gaps(const struct userns_snapshot *snapshot)
 {
     return userns_gap_count(snapshot, USERNS_GAP_DESCRIPTORS) +
+           userns_gap_count(snapshot, USERNS_GAP_LINKS) +
            userns_gap_count(snapshot, USERNS_GAP_SOCKETS);
 }
 
