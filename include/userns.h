@@ -130,7 +130,8 @@
 /**
  * options->flags: USERNS_SCAN_PINNED, and also find network namespaces that only a socket
  * keeps alive. With USERNS_SCAN_BPF, from Linux 6.4 on, this duplicates nothing, and needs no
- * more than USERNS_SCAN_BPF does.
+ * more than USERNS_SCAN_BPF does, except for processes that start or execute a program (execve(2))
+ * during the scan.
  *
  * Without, the scan briefly duplicates every socket of every process, as USERNS_SCAN_PINNED
  * does only with descriptors of tun and tap devices. This needs permission for
@@ -187,7 +188,8 @@
  * counted in USERNS_GAP_MOUNTS unless a readable one has the same mount namespace and root
  * directory; it is counted in USERNS_GAP_DESCRIPTORS only if it has a descriptor that procfs has
  * to tell: of an io_uring or of a device whose driver has no fixed number, or, before Linux 6.4,
- * of a namespace, a tun or tap device or a socket.
+ * of a namespace, a tun or tap device or a socket; or if the process starts or executes
+ * a program (execve(2)) during the scan.
  */
 #define USERNS_SCAN_BPF UINT64_C(0x10)
 

@@ -156,21 +156,30 @@ impl<'p> Context<'p> {
         &mut self,
         namespace_type: NamespaceType,
         inode: u64,
-        open: impl FnOnce() -> Result<Fd, Errno>,
+        open: impl FnMut() -> Result<Fd, Errno>,
     ) -> Result<Answer<Target>, Error> {
         if let Some(known) = self.known(namespace_type, inode) {
             return Ok(Answer::Is(known));
         }
-        let answer = match Answer::of(open())? {
-            Answer::Is(namespace) => match self.record(namespace_type, namespace)? {
-                Some(target) => Answer::Is(target),
-                None => Answer::Refused(Errno(libc::EINVAL)),
-            },
-            Answer::Gone => Answer::Gone,
-            Answer::Refused(errno) => Answer::Refused(errno),
-        };
-        self.miss(Gap::Links, matches!(answer, Answer::Refused(_)).into());
-        Ok(answer)
+        match Answer::settle(open)? {
+            Answer::Is(namespace) => self.target_of(namespace_type, namespace),
+            Answer::Gone => Ok(Answer::Gone),
+            Answer::Refused(errno) => {
+                self.miss(Gap::Links, 1);
+                Ok(Answer::Refused(errno))
+            }
+        }
+    }
+
+    /// An open namespace. `Refused`, if it cannot be identified, was counted.
+    pub fn target_of(&mut self, namespace_type: NamespaceType, namespace: Fd) -> Result<Answer<Target>, Error> {
+        match self.record(namespace_type, namespace)? {
+            Some(target) => Ok(Answer::Is(target)),
+            None => {
+                self.miss(Gap::Links, 1);
+                Ok(Answer::Refused(Errno(libc::EINVAL)))
+            }
+        }
     }
 
     /// Records an open namespace. `None`: it is none, or cannot be identified.

@@ -39,6 +39,13 @@ pub fn push<T>(array: &mut Vec<T>, item: T) -> Result<(), TryReserveError> {
     Ok(())
 }
 
+/// Inserts an item before those from `place` on.
+pub fn insert<T>(array: &mut Vec<T>, place: usize, item: T) -> Result<(), TryReserveError> {
+    array.try_reserve(1)?;
+    array.insert(place, item);
+    Ok(())
+}
+
 /// Prefix sums: the start of each group in an array that is sorted by group, plus a final end. For arrays in which each
 /// position is an [`index`].
 pub fn starts(groups: usize, of: impl Iterator<Item = u32>) -> Result<Vec<u32>, TryReserveError> {

@@ -15,12 +15,13 @@
 //! | [`Root`], `roots`              | root directories                                              |
 //! | [`Link`], [`LINKS`]            | the namespaces of the set that is recorded                    |
 //! | [`Descriptor`], `descriptors`  | descriptors                                                   |
+//! | [`Leader`], `leaders`          | thread-group leaders                                          |
 //!
 //! A cache has a slot for each record that there is room for, or more: their number is a power of two. Numbers are in the
 //! machine's byte order.
 
 use super::caches::{Link, RootSlot, SetSlot, Slot};
-use super::tables::{Descriptor, Details, Header, Namespace, Nonuser, Process, Root, Set, Thread};
+use super::tables::{Descriptor, Details, Header, Leader, Namespace, Nonuser, Process, Root, Set, Thread};
 use crate::error::Error;
 use std::ops::Range;
 
@@ -57,12 +58,13 @@ pub struct Layout {
     pub has_details: bool,
     /// The room for user namespaces.
     pub namespaces: u32,
-    /// The room for nonuser namespaces, sets of them, threads, root directories and descriptors.
+    /// The room for nonuser namespaces, sets of them, threads, root directories, descriptors and thread-group leaders.
     pub nonusers: u32,
     pub sets: u32,
     pub threads: u32,
     pub roots: u32,
     pub descriptors: u32,
+    pub leaders: u32,
 }
 
 impl Layout {
@@ -80,7 +82,7 @@ impl Layout {
     }
 
     pub fn size(self) -> usize {
-        self.descriptors().end
+        self.leaders().end
     }
 
     pub fn processes(self) -> Range<usize> {
@@ -133,6 +135,10 @@ impl Layout {
         behind(self.links().end, self.descriptors, Descriptor::SIZE)
     }
 
+    pub fn leaders(self) -> Range<usize> {
+        behind(self.descriptors().end, self.leaders, Leader::SIZE)
+    }
+
     /// The layout for the next attempt, if something did not fit into this one.
     pub fn grown_for(self, header: &Header) -> Result<Option<Layout>, Error> {
         let grown = |room: u32, count: u64| match u32::try_from(count) {
@@ -150,6 +156,7 @@ impl Layout {
             threads: grown(self.threads, header.thread_count)?,
             roots: grown(self.roots, header.root_count)?,
             descriptors: grown(self.descriptors, header.descriptor_count)?,
+            leaders: self.leaders,
         };
         Ok((layout != self).then_some(layout))
     }
@@ -197,9 +204,10 @@ mod tests {
     fn parts_do_not_overlap() {
         for (capacity, namespaces, has_details) in [(1, 1, false), (1000, 100, true), (1001, 77, false), (7, 77, true)]
         {
-            let [nonusers, sets, threads, roots, descriptors] =
-                [3, 1, 5, 7, 9].map(|room| if has_details { room } else { 0 });
-            let layout = Layout { capacity, has_details, namespaces, nonusers, sets, threads, roots, descriptors };
+            let [nonusers, sets, threads, roots, descriptors, leaders] =
+                [3, 1, 5, 7, 9, 11].map(|room| if has_details { room } else { 0 });
+            let layout =
+                Layout { capacity, has_details, namespaces, nonusers, sets, threads, roots, descriptors, leaders };
             assert_eq!(layout.processes().len(), capacity as usize * layout.process_size());
             let parts = [
                 layout.processes(),
@@ -213,11 +221,12 @@ mod tests {
                 layout.roots(),
                 layout.links(),
                 layout.descriptors(),
+                layout.leaders(),
             ];
             for pair in parts.windows(2) {
                 assert!(pair[1].start % 8 == 0 && pair[0].end.next_multiple_of(8) == pair[1].start);
             }
-            assert_eq!(layout.descriptors().end, layout.size());
+            assert_eq!(layout.leaders().end, layout.size());
         }
     }
 }

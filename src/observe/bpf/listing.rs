@@ -9,7 +9,7 @@ use super::kernel::Kernel;
 use super::layout::{Layout, Threads};
 use super::program::{Ancestors, Target};
 use super::tables::{Function, STRUCTS};
-use super::{btf, candidates, descriptors, processes, tasks};
+use super::{btf, candidates, descriptors, leaders, processes, tasks};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -202,6 +202,7 @@ fn programs_are_as_listed() {
     let plain = Layout { capacity: 1000, namespaces: 100, ..Layout::default() };
     let layout = Layout { has_details: true, ..plain };
     let of_descriptors = Layout { capacity: 0, nonusers: 100, descriptors: 1000, ..plain };
+    let of_leaders = Layout { leaders: 1000, ..Layout::default() };
     let mut differences = String::new();
     for level in [0, 1] {
         let plain = Target {
@@ -228,6 +229,8 @@ fn programs_are_as_listed() {
             ("tasks-pinned", tasks::program(pinned)),
             ("tasks-old-kernel", tasks::program(old)),
             ("descriptors", descriptors::program(Target { layout: of_descriptors, ..all }, true)),
+            ("leaders", leaders::program(Target { layout: of_leaders, ..target })),
+            ("leaders-old-kernel", leaders::program_by_visits(Target { layout: of_leaders, ..old })),
             ("candidates-old-kernel", candidates::program(Target { layout: of_descriptors, ..old }, true)),
         ] {
             let found = disassemble(&program.expect(UNRECORDED), &kernel);

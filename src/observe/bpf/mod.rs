@@ -3,7 +3,7 @@
 //!
 //! | file | content |
 //! |------|---------|
-//! | `processes.rs`, `tasks.rs`, `descriptors.rs`, `candidates.rs` | the programs |
+//! | `processes.rs`, `tasks.rs`, `descriptors.rs`, `candidates.rs`, `leaders.rs` | the programs |
 //! | `chain.rs`, `namespaces.rs`, `pid.rs`, `threads.rs`, `sets.rs`, `roots.rs`, `program.rs` | parts that programs share |
 //! | `tables.rs` | the kernel members that they read, and the records that they write |
 //! | `caches.rs` | the records that only the programs read |
@@ -23,6 +23,7 @@ mod chain;
 mod descriptors;
 mod kernel;
 mod layout;
+mod leaders;
 #[cfg(test)]
 mod listing;
 mod namespaces;
@@ -44,7 +45,7 @@ mod threads;
 mod told;
 
 use super::Context;
-use super::candidate::Candidate;
+use super::candidate::Candidates;
 use super::nonusers::Nonusers;
 use crate::error::Error;
 use crate::facts::Source;
@@ -163,17 +164,19 @@ fn record(context: &mut Context, array: &[u8], layout: Layout, threads: Threads)
 }
 
 /// Records all descriptors of namespaces, and of sockets if `sockets` is set, in the tables of all threads, and what other
-/// files keep user namespaces. Returns the descriptors that have to be read through procfs, in ascending order. `None`: the
-/// program cannot be used, so that all have to be read. Requires that [`walk`] succeeded.
-pub fn record_descriptors(context: &mut Context, sockets: bool) -> Result<Option<Vec<Candidate>>, Error> {
+/// files keep user namespaces. Returns the descriptors that have to be read through procfs. `None`: a program cannot be used,
+/// so that all have to be read. Requires that [`walk`] succeeded.
+pub fn record_descriptors(context: &mut Context, sockets: bool) -> Result<Option<Candidates>, Error> {
     match find_descriptors(context, sockets) {
-        Ok(found) => told::descriptors(context, &found).map(Some),
+        Ok((found, settled)) => told::descriptors(context, &found, &settled).map(Some),
         Err(_) => Ok(None),
     }
 }
 
-fn find_descriptors(context: &Context, sockets: bool) -> Result<Found, Error> {
+/// Returns also the PIDs of processes whose descriptors were all passed, in ascending order.
+fn find_descriptors(context: &Context, sockets: bool) -> Result<(Found, Vec<i32>), Error> {
     let mut scope = Scope::of_caller(context);
+    let leaders = scope.record_leaders(context.facts().members.len() as u32)?;
     // Most processes have a socket or two.
     let socket_count = if sockets { 2 * context.facts().members.len() as u32 } else { 0 };
     let mut layout = Layout {
@@ -185,16 +188,14 @@ fn find_descriptors(context: &Context, sockets: bool) -> Result<Found, Error> {
     loop {
         let array = scope.visit_descriptors(layout, sockets)?;
         let header = records::header(array.bytes())?;
-        if scope.correct_level(&header) {
-            continue;
-        }
         if !context.limits.descriptors.has(header.descriptor_count) {
             return Err(Error::NO_MEMORY);
         }
         match layout.grown_for(&header)? {
             None => {
+                let settled = leaders.find_settled()?;
                 let has_ids = running_kernel()?.has(member!(user_namespace.ns.ns_id));
-                return records::descriptors(array.bytes(), layout, has_ids);
+                return Ok((records::descriptors(array.bytes(), layout, has_ids)?, settled));
             }
             Some(larger) => layout = larger,
         }
@@ -256,6 +257,38 @@ impl Scope {
         Err(error)
     }
 
+    /// Records the thread-group leaders of all processes, of which there are about so many, for the first time.
+    fn record_leaders(&mut self, count: u32) -> Result<Leaders, Error> {
+        let layout = Layout { leaders: 2 * with_spare(count), ..Layout::default() };
+        loop {
+            let leaders = self.run_leaders(layout)?;
+            if !self.correct_level(&records::header(leaders.array.bytes())?) {
+                return Ok(leaders);
+            }
+        }
+    }
+
+    /// Runs the fastest program that this kernel accepts.
+    fn run_leaders(&self, layout: Layout) -> Result<Leaders, Error> {
+        let (map, array) = bpf::make_array(layout.size())?;
+        let kernel = running_kernel()?;
+        let (threads, ancestors) = (Threads::None, Ancestors::Few);
+        let target = Target { kernel, level: self.level, array: map.number(), layout, threads, ancestors };
+        let run = |run: Run, load: &dyn Fn() -> Result<Fd, Error>| -> Result<(Fd, Run), Error> {
+            let program = load()?;
+            run(&program)?;
+            Ok((program, run))
+        };
+        let called = run(bpf::run, &|| load(&leaders::program(target)?, Trigger::Call, &mut []));
+        let (program, run) = match called {
+            Err(error) if !error.is_exhaustion() => {
+                run(bpf::visit, &|| load_visitor(target, Function::bpf_iter_task, leaders::program_by_visits, &mut []))?
+            }
+            called => called?,
+        };
+        Ok(Leaders { program, run, array, layout })
+    }
+
     /// Runs the program that tells all, or the one for older kernels.
     fn visit_descriptors(&self, layout: Layout, sockets: bool) -> Result<Memory, Error> {
         let (map, array) = bpf::make_array(layout.size())?;
@@ -273,6 +306,27 @@ impl Scope {
             Ok(()) => (),
         }
         Ok(array)
+    }
+}
+
+/// Runs a loaded program.
+type Run = fn(&Fd) -> Result<(), Errno>;
+
+/// The thread-group leaders before descriptors are read, and the program that records them.
+struct Leaders {
+    program: Fd,
+    run: Run,
+    array: Memory,
+    layout: Layout,
+}
+
+impl Leaders {
+    /// Records the leaders for the second time, after descriptors were read. Returns the PIDs of the processes that have kept
+    /// their leader and its descriptor table, in ascending order.
+    fn find_settled(self) -> Result<Vec<i32>, Error> {
+        let before = records::header(self.array.bytes())?.leader_count;
+        (self.run)(&self.program)?;
+        records::settled(self.array.bytes(), self.layout, before)
     }
 }
 

@@ -43,17 +43,12 @@
 //! Most of the time goes to cache misses. So at each process the program reads from the next one in the kernel's list,
 //! which the iterator most likely shows next. Then the processor waits for both processes at the same time.
 
-use super::assembler::{Assembler, FP, Program, R0, R1, R2, R3, Register};
+use super::assembler::{Assembler, FP, Program, R0, R1, R2, Register};
 use super::layout::Threads;
 use super::program::{Builder, Target};
 use super::registers::{ARRAY, CRED, NUMBER, PID, TASK, stack};
 use super::schema::{btf_type, member};
-use super::tables::Function;
 use crate::error::Error;
-
-// Of kernel/bpf/task_iter.c. With the second, each process is followed by its other threads.
-const BPF_TASK_ITER_ALL_PROCS: i32 = 0;
-const BPF_TASK_ITER_ALL_THREADS: i32 = 1;
 
 pub fn program(target: Target) -> Result<Program, Error> {
     let mut code = Assembler::new(target);
@@ -62,11 +57,7 @@ pub fn program(target: Target) -> Result<Program, Error> {
     let (has_details, has_threads) = (target.threads != Threads::None, target.threads.are_visited());
     code.ld_map_value(ARRAY, target.array);
     code.keep_own_pid_namespace(other_level);
-    code.call(Function::bpf_rcu_read_lock);
-    code.lea(R1, FP + stack::TASKS);
-    code.mov(R2, 0);
-    code.mov(R3, if has_threads { BPF_TASK_ITER_ALL_THREADS } else { BPF_TASK_ITER_ALL_PROCS });
-    code.call(Function::bpf_iter_task_new);
+    code.begin_processes();
     code.mov(R0, 0);
     code.prefetch(R0);
 
@@ -74,10 +65,7 @@ pub fn program(target: Target) -> Result<Program, Error> {
     if has_details {
         code.forget_details();
     }
-    code.lea(R1, FP + stack::TASKS);
-    code.call(Function::bpf_iter_task_next);
-    code.jeq(R0, 0, end);
-    code.cast_untrusted(TASK, R0, btf_type!(task_struct));
+    code.next_process(end);
     if has_threads {
         code.read(R1, TASK, member!(task_struct.group_leader));
         code.jne(R1, TASK, thread);
@@ -107,9 +95,7 @@ pub fn program(target: Target) -> Result<Program, Error> {
     }
 
     code.bind(end);
-    code.lea(R1, FP + stack::TASKS);
-    code.call(Function::bpf_iter_task_destroy);
-    code.call(Function::bpf_rcu_read_unlock);
+    code.end_processes();
     code.forget_own_pid_namespace();
     code.bind(other_level);
     code.return_0();

@@ -50,6 +50,10 @@ impl Ancestors {
 pub const BPF_GET_CURRENT_TASK: i32 = 35;
 const BPF_PROBE_READ_KERNEL: i32 = 113;
 
+// Of kernel/bpf/task_iter.c. With the second, each process is followed by its other threads.
+const BPF_TASK_ITER_ALL_PROCS: i32 = 0;
+const BPF_TASK_ITER_ALL_THREADS: i32 = 1;
+
 /// Builds a program.
 pub type Builder<'k> = Assembler<Target<'k>>;
 
@@ -146,6 +150,31 @@ impl<'k> Builder<'k> {
         self.mul(RECORD, size as i32);
         self.add(RECORD, ARRAY);
         self.add(RECORD, records as i32);
+    }
+
+    /// `bpf_iter_task_new(&tasks, ...)`: begins with the processes of the host (Linux 6.7), or with all threads if these are
+    /// wanted. RCU keeps each until the end.
+    pub fn begin_processes(&mut self) {
+        let are_threads_visited = self.context.threads.are_visited();
+        self.call(Function::bpf_rcu_read_lock);
+        self.lea(R1, FP + stack::TASKS);
+        self.mov(R2, 0);
+        self.mov(R3, if are_threads_visited { BPF_TASK_ITER_ALL_THREADS } else { BPF_TASK_ITER_ALL_PROCS });
+        self.call(Function::bpf_iter_task_new);
+    }
+
+    /// `TASK = bpf_iter_task_next(&tasks)`: the leader of the next process, or the next thread. Goes to `end` if there is none.
+    pub fn next_process(&mut self, end: Label) {
+        self.lea(R1, FP + stack::TASKS);
+        self.call(Function::bpf_iter_task_next);
+        self.jeq(R0, 0, end);
+        self.cast_untrusted(TASK, R0, btf_type!(task_struct));
+    }
+
+    pub fn end_processes(&mut self) {
+        self.lea(R1, FP + stack::TASKS);
+        self.call(Function::bpf_iter_task_destroy);
+        self.call(Function::bpf_rcu_read_unlock);
     }
 
     /// `return 0`

@@ -1,7 +1,7 @@
 //! Reads the records that the programs wrote into the shared array.
 
 use super::layout::Layout;
-use super::tables::{Descriptor, Details, Header, Namespace, Nonuser, Process, Root, Set, Thread};
+use super::tables::{Descriptor, Details, Header, Leader, Namespace, Nonuser, Process, Root, Set, Thread};
 use crate::error::Error;
 use crate::facts::{Member, Text, TextRef};
 use crate::observe::users::{Observed, Users};
@@ -129,6 +129,33 @@ fn add_name(text: &mut Text, details: &Details) -> Result<TextRef, Error> {
     Ok(text.add(name)?)
 }
 
+/// The PIDs of thread-group leaders that have equal records before and after, in ascending order. The first `before` records
+/// are those before.
+pub fn settled(array: &[u8], layout: Layout, before: u64) -> Result<Vec<i32>, Error> {
+    // The counts are also of those that did not fit. These are not settled.
+    let room = u64::from(layout.leaders);
+    let before = before.min(room);
+    let after = header(array)?.leader_count.clamp(before, room);
+    let (before, after) =
+        array[layout.leaders()][..after as usize * Leader::SIZE].split_at(before as usize * Leader::SIZE);
+    let (before, after) = (leaders(before)?, leaders(after)?);
+    let is_same = |leader: &&Leader| {
+        let found = before.binary_search_by_key(&leader.pid, |other| other.pid);
+        found.is_ok_and(|index| before[index] == **leader)
+    };
+    let mut settled = reserved(after.len())?;
+    settled.extend(after.iter().filter(is_same).map(|leader| leader.pid));
+    Ok(settled)
+}
+
+/// In the order of their PIDs.
+fn leaders(records: &[u8]) -> Result<Vec<Leader>, Error> {
+    let mut leaders = reserved(records.len() / Leader::SIZE)?;
+    leaders.extend(records.chunks_exact(Leader::SIZE).filter_map(Leader::parse));
+    sort_by_number(&mut leaders, &|leader| leader.pid as u64)?;
+    Ok(leaders)
+}
+
 /// The first records in a part of the array.
 fn records<R>(
     array: &[u8],
@@ -178,10 +205,34 @@ mod tests {
         assert_eq!((users.find(5), users.find(100)), (Some(0), Some(1)));
     }
 
+    #[test]
+    fn equal_records_before_and_after_are_settled() {
+        let layout = Layout { leaders: 9, ..Layout::default() };
+        let settled = |before: &[(u32, u64, u64)], after: &[(u32, u64, u64)]| {
+            let mut array = vec![0; Header::SIZE];
+            let count = (before.len() + after.len()) as u64;
+            array[Header::leader_count.offset as usize..][..8].copy_from_slice(&count.to_ne_bytes());
+            for &(pid, task, exec_id) in before.iter().chain(after) {
+                array.extend([task, exec_id].map(u64::to_ne_bytes).as_flattened());
+                array.extend([pid, 0].map(u32::to_ne_bytes).as_flattened());
+            }
+            array.resize(layout.size(), 0);
+            super::settled(&array, layout, before.len() as u64).unwrap()
+        };
+        let before = [(9, 90, 1), (2, 20, 1), (3, 30, 1), (4, 40, 1), (5, 50, 1)];
+        // 3 is another thread, 4 has executed a program, 5 has ended, and 6 has started.
+        assert_eq!(settled(&before, &[(2, 20, 1), (9, 90, 1), (3, 31, 1), (4, 40, 2)]), [2, 9]);
+        assert_eq!(settled(&before[..1], &[(6, 60, 1)]), []);
+        // Not all records fit.
+        assert_eq!(settled(&before, &before), [2, 3, 4, 9]);
+        assert_eq!(settled(&[before, before].concat(), &before), []);
+        assert_eq!(settled(&[], &[]), []);
+    }
+
     /// Fields have the same locations on 32-bit machines as in the programs.
     #[test]
     fn records_have_no_hidden_padding() {
-        assert_eq!((Header::SIZE, Slot::SIZE), (112, 16));
+        assert_eq!((Header::SIZE, Slot::SIZE, Leader::SIZE), (120, 16, 24));
         assert_eq!((Process::SIZE, Details::SIZE, Namespace::SIZE), (8, 24, 24));
         assert_eq!((Descriptor::SIZE, Thread::SIZE, Set::SIZE), (32, 16, 36));
         assert_eq!((SetSlot::SIZE, Nonuser::SIZE), (80, 24));

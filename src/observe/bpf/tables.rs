@@ -20,6 +20,7 @@ kernel_structs! {
         files: u64,
         real_cred: *cred,
         signal: *signal_struct,
+        self_exec_id: u64,
     }
 
     /// include/linux/sched/signal.h: what the threads of a process share.
@@ -222,12 +223,13 @@ record! {
         count: u64,
         /// The number of user namespaces. It counts those that did not fit, too.
         namespace_count: u64,
-        /// The same of nonuser namespaces, sets of them, threads, root directories and descriptors.
+        /// The same of nonuser namespaces, sets of them, threads, root directories, descriptors and thread-group leaders.
         nonuser_count: u64,
         set_count: u64,
         thread_count: u64,
         root_count: u64,
         descriptor_count: u64,
+        leader_count: u64,
         /// A pointer that becomes a number, while the program runs.
         scratch: u64,
         /// Where the fields `set` and `root` of the current thread are, from the beginning of the array.
@@ -348,5 +350,17 @@ record! {
         /// The index of the user or nonuser namespace, plus 1; 0: none.
         user: u32,
         nonuser: u32,
+    }
+}
+
+record! {
+    /// A thread-group leader. A copied field starts at the `task_struct`.
+    pub struct Leader {
+        /// `struct task_struct *`
+        task: u64,
+        /// How many programs the thread, and those that it was forked from, have executed.
+        exec_id: u64 = task_struct.self_exec_id,
+        pid: i32,
+        padding: u32,
     }
 }

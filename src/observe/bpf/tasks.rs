@@ -32,7 +32,7 @@ use super::schema::member;
 use crate::error::Error;
 
 /// `struct bpf_iter__task` of kernel/bpf/task_iter.c.
-const CTX_TASK: Location = Location::new(8, Size::DW, "bpf_iter__task.task");
+pub const CTX_TASK: Location = Location::new(8, Size::DW, "bpf_iter__task.task");
 
 pub fn program(target: Target) -> Result<Program, Error> {
     let mut code = Assembler::new(target);

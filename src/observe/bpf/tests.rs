@@ -27,7 +27,9 @@ fn verify(name: &str, program: Result<Program, Error>, trigger: Trigger) {
 fn the_verifier_accepts_all_programs() {
     let layout = Layout::for_threads(1000, Threads::All, true);
     let of_descriptors = Layout { namespaces: 100, nonusers: 100, descriptors: 1000, ..Layout::default() };
-    let made = bpf::make_array(layout.size().max(of_descriptors.size()));
+    let of_leaders = Layout { leaders: 1000, ..Layout::default() };
+    let sizes = [layout, of_descriptors, of_leaders].map(Layout::size);
+    let made = bpf::make_array(sizes.into_iter().fold(0, usize::max));
     let ((map, _memory), kernel) = match (made, running_kernel()) {
         (Ok(made), Ok(kernel)) => (made, kernel),
         (made, kernel) => {
@@ -53,6 +55,8 @@ fn the_verifier_accepts_all_programs() {
                 let target = Target { threads, ..target };
                 verify(&format!("{}, {threads:?}", name("processes")), processes::program(target), Trigger::Call);
             }
+            let target = Target { layout: of_leaders, ..target };
+            verify(&name("leaders"), leaders::program(target), Trigger::Call);
         } else {
             tell("skipped: the program that visits processes: this kernel has no iterator over them");
         }
@@ -67,6 +71,8 @@ fn the_verifier_accepts_all_programs() {
                 let target = Target { threads, ..target };
                 verify(&format!("{}, {threads:?}", name("tasks")), tasks::program(target), Trigger::Visit(tasks));
             }
+            let target = Target { layout: of_leaders, ..target };
+            verify(&name("leaders by visits"), leaders::program_by_visits(target), Trigger::Visit(tasks));
             let target = Target { layout: of_descriptors, ..target };
             verify(&name("candidates"), candidates::program(target, true), Trigger::Visit(files));
             for (sockets, what) in [(false, "descriptors"), (true, "descriptors and sockets")] {

@@ -7,7 +7,7 @@ use super::tables::{self, Descriptor};
 use crate::error::Error;
 use crate::facts::{Holder, Member, NamespaceType, Nonuser, Target};
 use crate::observe::Context;
-use crate::observe::candidate::Candidate;
+use crate::observe::candidate::{Candidate, Candidates};
 use crate::observe::nonusers::Nonusers;
 use crate::observe::told::{self, Thread, Told};
 use crate::sys::file::{Identity, Place};
@@ -60,17 +60,18 @@ pub fn threads(
     Ok(told)
 }
 
-/// Records namespaces, and the descriptors that keep them. Returns the descriptors that have to be read through procfs, in
-/// ascending order.
-pub fn descriptors(context: &mut Context, found: &Found) -> Result<Vec<Candidate>, Error> {
+/// Records namespaces, and the descriptors that keep them. `settled`: the processes whose descriptors were all passed. Of others,
+/// only what procfs does not show is recorded. Returns the descriptors that have to be read through procfs.
+pub fn descriptors(context: &mut Context, found: &Found, settled: &[i32]) -> Result<Candidates, Error> {
     let users = context.users.record_observed(&found.users)?;
     let nonusers = record_nonusers(&mut context.nonusers, &found.nonusers, found.has_ids, &users)?;
-    let mut candidates = Vec::new();
+    let mut candidates =
+        Candidates { unsettled: unsettled(&context.facts().members, settled)?, ..Candidates::default() };
     let mut tables = Tables::default();
     for descriptor in &found.descriptors {
         let Some(member) = member(context, descriptor.pid) else { continue };
         let Some(reason) = Reason::of(descriptor.reason).filter(|_| descriptor.tid > 0) else { continue };
-        if !tables.are_of(descriptor)? {
+        if !tables.are_of(descriptor)? || (is_in_procfs(reason) && candidates.are_all_read(descriptor.pid)) {
             continue;
         }
         let (user, nonuser) = (descriptor.user.checked_sub(1), descriptor.nonuser.checked_sub(1));
@@ -80,7 +81,7 @@ pub fn descriptors(context: &mut Context, found: &Found) -> Result<Vec<Candidate
             // The program only selected it, or does not know the type of its namespace.
             (None, None) => {
                 let Descriptor { pid, tid, number, .. } = *descriptor;
-                push(&mut candidates, Candidate { pid, tid, number })?;
+                push(&mut candidates.selected, Candidate { pid, tid, number })?;
                 continue;
             }
         };
@@ -90,6 +91,26 @@ pub fn descriptors(context: &mut Context, found: &Found) -> Result<Vec<Candidate
         }
     }
     Ok(candidates)
+}
+
+/// The processes besides the settled ones, in ascending order.
+fn unsettled(members: &[Member], settled: &[i32]) -> Result<Vec<i32>, Error> {
+    let (mut unsettled, mut settled) = (Vec::new(), settled.iter().peekable());
+    for &Member { pid, .. } in members {
+        while settled.next_if(|&&other| other < pid).is_some() {}
+        if settled.peek() != Some(&&pid) {
+            push(&mut unsettled, pid)?;
+        }
+    }
+    Ok(unsettled)
+}
+
+/// Whether procfs shows such a pin, too.
+fn is_in_procfs(reason: Reason) -> bool {
+    match reason {
+        Reason::Candidate | Reason::Namespace | Reason::Socket => true,
+        Reason::Credentials | Reason::Peer | Reason::FileSystem | Reason::Pidfd => false,
+    }
 }
 
 /// Records nonuser namespaces, with the parents of PID namespaces, and returns the index of each. `None`: it has ended, since
@@ -169,4 +190,19 @@ fn hold(
     let is_kept = matches!(reason, Reason::Credentials | Reason::Peer | Reason::FileSystem)
         && matches!(target, Target::User(user) if context.users.is_at_or_above(user, member.namespace));
     if is_kept { Ok(()) } else { context.hold(target, holder) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_that_are_not_settled() {
+        let members = [2, 3, 5, 8].map(|pid| Member { pid, ..Member::default() });
+        for (settled, expected) in
+            [(&[1, 2, 3, 4, 5, 8, 9][..], &[][..]), (&[3, 4, 8], &[2, 5]), (&[2, 3], &[5, 8]), (&[], &[2, 3, 5, 8])]
+        {
+            assert_eq!(unsettled(&members, settled).unwrap(), expected);
+        }
+    }
 }

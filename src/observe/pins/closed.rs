@@ -3,19 +3,16 @@
 
 use super::super::answer::Answer;
 use super::super::visits::{self, Visits};
-use super::threads::{Thread, open_directory};
+use super::threads::{Thread, Threads};
 use crate::error::Error;
 use crate::facts::parse_socket_link;
 use crate::observe::{Context, Procfs};
-use crate::sys::dir::Directory;
 use crate::util::arrays::{push, zeros};
-use crate::util::parse;
 use crate::util::path::ShortPath;
 
 /// A descriptor of a socket, by the inode number of that; 0: of a tun or tap device.
 pub struct Suspect {
     pub pid: i32,
-    pub tid: i32,
     pub number: i32,
     pub socket: u64,
 }
@@ -25,13 +22,12 @@ struct Check<'c, 'p> {
     suspects: &'c [Suspect],
     /// 1 for those that are closed.
     closed: Vec<u8>,
-    /// For reading `task`. Here, and not in the function that reads: a visit can end at any system call.
-    buffer: Vec<u8>,
+    threads: Threads,
 }
 
 /// The indices of the descriptors that may still be open.
 pub fn find_open(context: &Context, suspects: &[Suspect]) -> Result<Vec<usize>, Error> {
-    let mut check = Check { context, suspects, closed: zeros(suspects.len())?, buffer: Vec::new() };
+    let mut check = Check { context, suspects, closed: zeros(suspects.len())?, threads: Threads::default() };
     visits::run(&mut check)?;
     let mut open = Vec::new();
     for (index, &is_closed) in check.closed.iter().enumerate() {
@@ -56,8 +52,13 @@ impl Visits for Check<'_, '_> {
     }
 
     fn visit(&mut self, index: usize) -> Result<(), Error> {
-        let is_closed = is_closed(self.context.procfs, &self.suspects[index], &mut self.buffer)?;
-        self.closed[index] = is_closed.into();
+        // Twice: between the looks at a process with one thread, a thread can have been created, and called execve(2).
+        for _ in 0..2 {
+            if !is_closed(self.context.procfs, &self.suspects[index], &mut self.threads)? {
+                return Ok(());
+            }
+        }
+        self.closed[index] = 1;
         Ok(())
     }
 
@@ -66,51 +67,27 @@ impl Visits for Check<'_, '_> {
     }
 }
 
-fn is_closed(procfs: &Procfs, suspect: &Suspect, buffer: &mut Vec<u8>) -> Result<bool, Error> {
+fn is_closed(procfs: &Procfs, suspect: &Suspect, threads: &mut Threads) -> Result<bool, Error> {
     let leader = match Thread::leader(procfs, suspect.pid)? {
         Answer::Is(leader) => leader,
         Answer::Gone => return Ok(true),
         Answer::Refused(_) => return Ok(false),
     };
-    if suspect.tid != suspect.pid {
-        if let Some(thread) = find_thread(procfs, &leader, buffer, |tid| tid == suspect.tid)? {
+    let Answer::Is((tasks, _)) = threads.list(procfs, &leader)? else { return leader.has_process_ended(procfs) };
+    for &tid in &threads.tids {
+        if let Answer::Is(thread) = Thread::in_directory(procfs, &tasks, suspect.pid, tid)? {
             if suspect.is_open(procfs, &thread)? {
                 return Ok(false);
             }
-            if thread.is_alive(procfs) {
-                return Ok(true);
-            }
         }
     }
-    // While this thread lives, none calls execve(2) with success.
-    let witness = find_thread(procfs, &leader, buffer, |tid| tid != suspect.pid)?;
-    if suspect.is_open(procfs, &leader)? {
-        return Ok(false);
-    }
-    let is_alive = leader.is_alive(procfs);
-    let is_same = match witness {
-        Some(thread) => thread.is_alive(procfs),
-        None => leader.is_only_one(procfs),
+    // Not yet: a thread that calls execve(2) makes the leader exit first, so that it has no descriptors.
+    let has_program = leader.has_program(procfs);
+    let is_same = match threads.tids.as_slice() {
+        [_] => leader.is_only_one(procfs),
+        _ => threads.has_living(procfs, &tasks, suspect.pid),
     };
-    if is_alive && is_same { Ok(true) } else { leader.has_process_ended(procfs) }
-}
-
-/// Finds a thread by its TID.
-fn find_thread(
-    procfs: &Procfs,
-    leader: &Thread,
-    buffer: &mut Vec<u8>,
-    is_wanted: impl Fn(i32) -> bool,
-) -> Result<Option<Thread>, Error> {
-    let Answer::Is(tasks) = open_directory(procfs, &leader.directory, c"task")? else { return Ok(None) };
-    let mut names = Directory::new(&tasks, buffer)?;
-    while let Answer::Is(Some(name)) = Answer::of(names.next_name())? {
-        let tid = parse::number(name).map(|tid| tid as i32);
-        if let Some(tid) = tid.filter(|&tid| is_wanted(tid)) {
-            return Ok(Thread::in_directory(procfs, &tasks, leader.pid, tid)?.any());
-        }
-    }
-    Ok(None)
+    if has_program && is_same { Ok(true) } else { leader.has_process_ended(procfs) }
 }
 
 impl Suspect {

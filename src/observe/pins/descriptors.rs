@@ -1,7 +1,7 @@
 //! Source: open descriptors of namespaces, `/proc/PID/task/TID/fd`, proc_pid_fd(5).
 
 use super::super::answer::Answer;
-use super::super::candidate::Candidate;
+use super::super::candidate::Candidates;
 use super::repeated::Repeated;
 use super::tables::{Table, Tables};
 use super::threads::{Entry, Thread, open_directory};
@@ -11,21 +11,29 @@ use crate::observe::{Context, Procfs};
 use crate::sys::dir::Directory;
 use crate::sys::file::{self, Fd};
 use crate::sys::{Errno, nsfs};
+use crate::util::arrays::insert;
 use crate::util::parse;
 use crate::util::path::ShortPath;
 use std::ffi::CStr;
 use std::ops::Range;
 
+/// So often a table is listed on the last visit to a process, until all that it has were read.
+const MOST_LISTINGS: usize = 8;
+
 /// The search through the descriptor tables of all threads.
 pub struct Descriptors {
-    /// The descriptors to read, in ascending order, if BPF has found them; else all are read.
-    candidates: Option<Vec<Candidate>>,
+    /// The descriptors to read, if BPF has found them; else all are read.
+    candidates: Option<Candidates>,
     /// The tables of the current process that were read.
     tables: Tables,
     /// The descriptors of the current process, if its tables cannot be told apart.
     repeated: Repeated,
-    /// How many descriptors were read of the current process, and whether some were gone that were listed.
-    count: usize,
+    /// Whether the current process is visited for the last time.
+    is_last: bool,
+    /// The descriptors of the current table that were read, in order.
+    seen: Vec<i32>,
+    /// How many the last list of a table had, and whether some were gone that were listed.
+    listed: u64,
     are_some_gone: bool,
     /// Whether the kernel tells the size of tables.
     are_tables_sized: bool,
@@ -45,36 +53,42 @@ pub enum Kind {
 pub type Visit<'v> = dyn FnMut(&mut Context, &Thread, Entry) -> Result<Answer<()>, Error> + 'v;
 
 impl Descriptors {
-    pub fn new(candidates: Option<Vec<Candidate>>, same_pids: bool) -> Descriptors {
+    pub fn new(candidates: Option<Candidates>, same_pids: bool) -> Descriptors {
         let (tables, repeated) = (Tables::new(same_pids), Repeated::default());
         Descriptors {
             candidates,
             tables,
             repeated,
-            count: 0,
+            is_last: false,
+            seen: Vec::new(),
+            listed: 0,
             are_some_gone: false,
             are_tables_sized: false,
             buffer: Vec::new(),
         }
     }
 
-    /// Begins with another process.
-    pub fn enter_process(&mut self, context: &Context) {
-        (self.count, self.are_some_gone) = (0, false);
+    /// Begins a visit to a process.
+    pub fn enter_process(&mut self, context: &Context, is_last: bool) {
+        (self.is_last, self.listed, self.are_some_gone) = (is_last, 0, false);
         self.tables.clear();
         self.repeated.clear(context.facts().holds.len());
     }
 
+    /// Whether all descriptors of a process are read.
+    fn are_all_read(&self, pid: i32) -> bool {
+        self.candidates.as_ref().is_none_or(|candidates| candidates.are_all_read(pid))
+    }
+
     /// Whether a process may have a descriptor to read.
     pub fn may_have_any(&self, pid: i32) -> bool {
-        let Some(candidates) = &self.candidates else { return true };
-        candidates.binary_search_by_key(&pid, |descriptor| descriptor.pid).is_ok()
+        self.candidates.as_ref().is_none_or(|candidates| candidates.may_be_of(pid))
     }
 
     /// Visits the descriptors of a thread, unless it shares its table with a thread of the same process that was read
     /// before. False if not all descriptors can be read, since the kernel refuses to show them, or there are too many.
     pub fn read(&mut self, context: &mut Context, thread: &Thread, visit: &mut Visit) -> Result<bool, Error> {
-        let candidates = self.candidates_of(thread);
+        let candidates = self.candidates.as_ref().and_then(|candidates| candidates.of_thread(thread.pid, thread.tid));
         // A table without candidates need not be compared with others.
         if candidates.as_ref().is_some_and(Range::is_empty) {
             return Ok(true);
@@ -93,38 +107,29 @@ impl Descriptors {
     }
 
     /// Whether the table that was read of a process with one thread can lack some: it is read as an empty one once the thread
-    /// has exited, and another one can have taken its place since. A process can also open and close descriptors all the
-    /// time; when it was visited often enough, that is no reason.
-    pub fn may_lack_some(&mut self, procfs: &Procfs, leader: &Thread, is_last: bool) -> Result<bool, Error> {
-        if self.candidates.is_some() {
-            return Ok(self.are_some_gone && !is_last);
+    /// has exited, and another one, with a table of its own, can have taken its place since.
+    pub fn may_lack_some(&mut self, procfs: &Procfs, leader: &Thread) -> Result<bool, Error> {
+        // On the last visit the table was listed again.
+        if self.are_some_gone && !self.is_last {
+            return Ok(true);
         }
-        // The size of the directory is the number of descriptors (Linux 6.2).
-        let size = procfs.status_at(&leader.directory, c"fd").map_or(0, |table| table.size);
-        self.are_tables_sized |= size > 0;
-        if self.count == 0 {
-            return Ok(size > 0 || (!self.are_tables_sized && self.has_any(procfs, leader)?));
-        }
-        Ok(!is_last && (self.are_some_gone || size > self.count as u64))
+        Ok(self.are_all_read(leader.pid) && self.size(procfs, leader)? > self.listed)
     }
 
-    fn has_any(&mut self, procfs: &Procfs, thread: &Thread) -> Result<bool, Error> {
-        let Answer::Is(table) = open_directory(procfs, &thread.directory, c"fd")? else { return Ok(false) };
+    /// The number of descriptors that a thread has.
+    fn size(&mut self, procfs: &Procfs, thread: &Thread) -> Result<u64, Error> {
+        // The size of the directory (Linux 6.2).
+        let mut size = procfs.status_at(&thread.directory, c"fd").map_or(0, |table| table.size);
+        self.are_tables_sized |= size > 0;
+        if self.are_tables_sized {
+            return Ok(size);
+        }
+        let Answer::Is(table) = open_directory(procfs, &thread.directory, c"fd")? else { return Ok(0) };
         let mut names = Directory::new(&table, &mut self.buffer)?;
         while let Ok(Some(name)) = names.next_name() {
-            if parse::number(name).is_some() {
-                return Ok(true);
-            }
+            size += u64::from(parse::number(name).is_some());
         }
-        Ok(false)
-    }
-
-    /// The range of a thread's descriptors in `candidates`.
-    fn candidates_of(&self, thread: &Thread) -> Option<Range<usize>> {
-        let key = |descriptor: &Candidate| (descriptor.pid, descriptor.tid);
-        let (candidates, own) = (self.candidates.as_ref()?, (thread.pid, thread.tid));
-        let start = candidates.partition_point(|other| key(other) < own);
-        Some(start..candidates.partition_point(|other| key(other) <= own))
+        Ok(size)
     }
 
     fn read_table(
@@ -135,40 +140,63 @@ impl Descriptors {
         may_be_repeated: bool,
         visit: &mut Visit,
     ) -> Result<bool, Error> {
-        let table = match open_directory(context.procfs, &thread.directory, c"fd")? {
-            Answer::Is(table) => table,
-            Answer::Gone => return Ok(true),
-            Answer::Refused(_) => return Ok(false),
-        };
-        let mut read = |number| {
-            if !context.limits.descriptors.take() {
+        self.seen.clear();
+        let most_listings = if self.is_last && candidates.is_none() { MOST_LISTINGS } else { 1 };
+        for _ in 0..most_listings {
+            let table = match open_directory(context.procfs, &thread.directory, c"fd")? {
+                Answer::Is(table) => table,
+                Answer::Gone => return Ok(true),
+                Answer::Refused(_) => return Ok(false),
+            };
+            let before = self.seen.len();
+            if !self.read_listed(context, thread, (&table, may_be_repeated), candidates.clone(), visit)? {
                 return Ok(false);
             }
-            match read_descriptor(context, thread, &table, number, may_be_repeated, visit)? {
-                Answer::Is(()) => self.count += 1,
-                Answer::Gone => self.are_some_gone = true,
-                Answer::Refused(_) => return Ok(false),
+            if self.seen.len() == before {
+                return Ok(true);
             }
-            Ok::<_, Error>(true)
+        }
+        Ok(most_listings == 1)
+    }
+
+    /// Visits the descriptors that are listed now and were not before.
+    fn read_listed(
+        &mut self,
+        context: &mut Context,
+        thread: &Thread,
+        (table, may_be_repeated): (&Fd, bool),
+        candidates: Option<Range<usize>>,
+        visit: &mut Visit,
+    ) -> Result<bool, Error> {
+        let mut read = |number| match context.limits.descriptors.take() {
+            true => read_descriptor(context, thread, table, number, may_be_repeated, visit),
+            false => Ok(Answer::Refused(Errno(libc::E2BIG))),
         };
         if let Some((candidates, range)) = self.candidates.as_ref().zip(candidates) {
-            for descriptor in &candidates[range] {
-                if !read(descriptor.number)? {
-                    return Ok(false);
+            for descriptor in &candidates.selected[range] {
+                match read(descriptor.number)? {
+                    Answer::Is(()) => (),
+                    Answer::Gone => self.are_some_gone = true,
+                    Answer::Refused(_) => return Ok(false),
                 }
             }
             return Ok(true);
         }
-        let mut names = Directory::new(&table, &mut self.buffer)?;
+        self.listed = 0;
+        let mut names = Directory::new(table, &mut self.buffer)?;
         loop {
             let name = match Answer::of(names.next_name())? {
                 Answer::Is(Some(name)) => name,
                 Answer::Is(None) | Answer::Gone => return Ok(true),
                 Answer::Refused(_) => return Ok(false),
             };
-            let Some(number) = parse::number(name) else { continue };
-            if !read(number as i32)? {
-                return Ok(false);
+            let Some(number) = parse::number(name).map(|number| number as i32) else { continue };
+            self.listed += 1;
+            let Err(place) = self.seen.binary_search(&number) else { continue };
+            match read(number)? {
+                Answer::Is(()) => insert(&mut self.seen, place, number)?,
+                Answer::Gone => self.are_some_gone = true,
+                Answer::Refused(_) => return Ok(false),
             }
         }
     }
@@ -221,20 +249,20 @@ fn record_mounted(context: &mut Context, thread: &Thread, entry: &Entry, name: &
     if entry.link.first() != Some(&b'/') {
         return Ok(Answer::Is(Kind::Other(None)));
     }
-    let wanted = match Answer::of(file::status_at(entry.table, name))? {
+    let wanted = match Answer::settle(|| file::status_at(entry.table, name))? {
         Answer::Is(status) if context.identity(status.inode) == Some(status.identity()) => status.identity(),
         Answer::Is(status) => return Ok(Answer::Is(Kind::Other(status.character_device()))),
         Answer::Gone => return Ok(Answer::Gone),
         Answer::Refused(_) => return Ok(Answer::Is(Kind::Other(None))),
     };
     let procfs = context.procfs;
-    let opened = file::open_at(entry.table, name, libc::O_PATH).and_then(|file| {
-        let namespace = procfs.reopen(&file, wanted)?;
+    let open = || {
+        let namespace = procfs.reopen(&file::open_at(entry.table, name, libc::O_PATH)?, wanted)?;
         Ok((nsfs::namespace_type(&namespace)?, namespace))
-    });
-    let target = match Answer::of(opened)? {
+    };
+    let target = match Answer::settle(open)? {
         Answer::Is((flag, namespace)) => match NamespaceType::of_clone_flag(flag) {
-            Some(namespace_type) => context.target(namespace_type, wanted.inode, || Ok(namespace))?,
+            Some(namespace_type) => context.target_of(namespace_type, namespace)?,
             None => return Ok(Answer::Is(Kind::Namespace)),
         },
         Answer::Gone => Answer::Gone,

@@ -29,17 +29,14 @@ use super::{Context, Procfs, bpf, listed};
 use crate::error::Error;
 use crate::facts::{EmptySource, Gap, Source, parse_socket_link};
 use crate::options::Wanted;
-use crate::sys::dir::Directory;
 use crate::sys::file::{self, Fd};
-use crate::util::arrays::push;
-use crate::util::parse;
 use descriptors::{Descriptors, Kind};
 use links::Links;
 use missed::Missed;
 use mounts::Mounts;
 use rings::Rings;
 use sockets::Sockets;
-use threads::{Entry, Thread, open_directory};
+use threads::{Entry, Thread, Threads};
 use watches::Watches;
 
 /// So often a process is visited whose threads call execve(2) or end meanwhile.
@@ -60,10 +57,8 @@ struct Search<'c, 'p> {
     unread: Vec<usize>,
     /// The PID of the caller.
     own: Option<i32>,
-    /// For reading `task`. Here, and not in the function that reads: a visit can end at any system call.
-    buffer: Vec<u8>,
-    /// The threads of the current process.
-    tids: Vec<i32>,
+    /// Those of the current process.
+    threads: Threads,
     /// The links that some thread has.
     kinds: links::Kinds,
 }
@@ -93,8 +88,7 @@ pub fn find(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
         told,
         unread: Vec::new(),
         own,
-        buffer: Vec::new(),
-        tids: Vec::new(),
+        threads: Threads::default(),
         kinds: links::Kinds::default(),
     };
     visits::run(&mut search)?;
@@ -159,10 +153,10 @@ impl Search<'_, '_> {
             Answer::Gone => return self.miss_hidden(pid).map(|()| true),
             Answer::Refused(_) => return self.miss(pid).map(|()| true),
         };
-        self.descriptors.enter_process(self.context);
+        self.descriptors.enter_process(self.context, is_last);
         let mut missed = Missed::default();
         let is_alone = with_threads && leader.is_only_one(self.context.procfs);
-        // Before the leader is read, see `has_listed_thread`.
+        // Before the leader is read, see `Threads::has_living`.
         let tasks = match with_threads && !is_alone {
             true => self.list_threads(&leader, &mut missed)?,
             false => None,
@@ -177,14 +171,14 @@ impl Search<'_, '_> {
         }
         self.read_thread(&leader, &links, &mut missed)?;
         let is_settled = match is_alone {
-            true => lives_on && !missed.has_ended && self.is_still_alone(&leader, &missed, is_last)?,
+            true => lives_on && !missed.has_ended && self.is_still_alone(&leader, &missed)?,
             false => match tasks {
                 Some(tasks) => {
                     self.visit_threads(&tasks, &leader, &mut missed, &|search, thread, missed| {
                         let own = links::read(search.context, thread, &links)?;
                         search.read_thread(thread, &own, missed)
                     })?;
-                    self.has_listed_thread(&tasks, pid)
+                    self.threads.has_living(self.context.procfs, &tasks, pid)
                 }
                 None => true,
             },
@@ -202,22 +196,12 @@ impl Search<'_, '_> {
     }
 
     /// Whether a process with one thread has no other one that had its descriptors while the leader was read.
-    fn is_still_alone(&mut self, leader: &Thread, missed: &Missed, is_last: bool) -> Result<bool, Error> {
+    fn is_still_alone(&mut self, leader: &Thread, missed: &Missed) -> Result<bool, Error> {
         if !self.wanted.pinned || missed.descriptors {
             return Ok(true);
         }
         let procfs = self.context.procfs;
-        Ok(leader.is_only_one(procfs) && !self.descriptors.may_lack_some(procfs, leader, is_last)?)
-    }
-
-    /// Whether a thread still lives that was listed before the leader was read. Then no thread called execve(2) meanwhile,
-    /// which ends all others, and gives the thread that calls it the TID of the leader.
-    fn has_listed_thread(&self, tasks: &Fd, pid: i32) -> bool {
-        let lives = |&tid: &i32| match Thread::in_directory(self.context.procfs, tasks, pid, tid) {
-            Ok(Answer::Is(thread)) => tid != pid && thread.is_alive(self.context.procfs),
-            _ => false,
-        };
-        self.tids.iter().any(lives)
+        Ok(leader.is_only_one(procfs) && !self.descriptors.may_lack_some(procfs, leader)?)
     }
 
     /// Reads the listed threads besides the leader.
@@ -228,8 +212,8 @@ impl Search<'_, '_> {
         missed: &mut Missed,
         read: &dyn Fn(&mut Self, &Thread, &mut Missed) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        for index in 0..self.tids.len() {
-            let tid = self.tids[index];
+        for index in 0..self.threads.tids.len() {
+            let tid = self.threads.tids[index];
             if tid == leader.pid {
                 continue;
             }
@@ -252,31 +236,11 @@ impl Search<'_, '_> {
 
     /// Lists the threads of a process. `None`: the kernel does not show them, or the process has ended.
     fn list_threads(&mut self, leader: &Thread, missed: &mut Missed) -> Result<Option<Fd>, Error> {
-        self.tids.clear();
-        let tasks = match open_directory(self.context.procfs, &leader.directory, c"task")? {
-            Answer::Is(tasks) => tasks,
-            Answer::Gone => return Ok(None),
-            Answer::Refused(_) => {
-                self.miss_thread(leader.pid, missed);
-                return Ok(None);
-            }
-        };
-        let mut names = Directory::new(&tasks, &mut self.buffer)?;
-        let is_complete = loop {
-            match Answer::of(names.next_name())? {
-                Answer::Is(Some(name)) => {
-                    if let Some(tid) = parse::number(name) {
-                        push(&mut self.tids, tid as i32)?;
-                    }
-                }
-                Answer::Is(None) | Answer::Gone => break true,
-                Answer::Refused(_) => break false,
-            }
-        };
-        if !is_complete {
+        let listed = self.threads.list(self.context.procfs, leader)?;
+        if let Answer::Refused(_) | Answer::Is((_, false)) = listed {
             self.miss_thread(leader.pid, missed);
         }
-        Ok(Some(tasks))
+        Ok(listed.any().map(|(tasks, _)| tasks))
     }
 
     /// Reads the descriptors and mounts of a thread, for pins.

@@ -140,7 +140,7 @@ pub fn record(context: &mut Context, mount: Mount, found: Result<Fd, Errno>) -> 
     }
     let Some(wanted) = context.identity(mount.inode) else { return Ok(None) };
     match if_any(found.and_then(|file| context.procfs.reopen(&file, wanted)))? {
-        Some(namespace) => Ok(context.target(mount.namespace_type, mount.inode, || Ok(namespace))?.any()),
+        Some(namespace) => Ok(context.target_of(mount.namespace_type, namespace)?.any()),
         None => Ok(None),
     }
 }

@@ -58,7 +58,7 @@ impl Search<'_, '_> {
         if !self.descriptors.may_have_any(leader.pid) {
             return Ok(true);
         }
-        self.descriptors.enter_process(self.context);
+        self.descriptors.enter_process(self.context, is_last);
         let is_alone = leader.is_only_one(self.context.procfs);
         // Before the leader is read, as in `visit_once`.
         let tasks = if is_alone { None } else { self.list_threads(leader, missed)? };
@@ -66,9 +66,9 @@ impl Search<'_, '_> {
         match tasks {
             Some(tasks) => {
                 self.visit_threads(&tasks, leader, missed, &Self::read_descriptors)?;
-                Ok(self.has_listed_thread(&tasks, leader.pid))
+                Ok(self.threads.has_living(self.context.procfs, &tasks, leader.pid))
             }
-            None => Ok(!is_alone || self.is_still_alone(leader, missed, is_last)?),
+            None => Ok(!is_alone || self.is_still_alone(leader, missed)?),
         }
     }
 

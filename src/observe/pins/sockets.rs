@@ -245,9 +245,9 @@ impl Questions<'_> {
     /// Counts a descriptor as unread if it was not there for a moment only.
     fn doubt(&self, context: &Context) -> Result<(), Error> {
         let (mut suspects, mut suspect_answers) = (Vec::new(), Vec::new());
-        for (&Found { pid, tid, number, socket, .. }, answer) in self.found.iter().zip(self.answers) {
+        for (&Found { pid, number, socket, .. }, answer) in self.found.iter().zip(self.answers) {
             if answer.load(Ordering::Relaxed) == failure(GONE) {
-                push(&mut suspects, Suspect { pid, tid, number, socket })?;
+                push(&mut suspects, Suspect { pid, number, socket })?;
                 push(&mut suspect_answers, answer)?;
             }
         }
@@ -303,9 +303,7 @@ fn known_networks(context: &Context) -> Result<Vec<u64>, Error> {
 /// Records a network namespace that a helper offers.
 fn open(context: &mut Context, network: Result<Fd, Errno>) -> Result<(), Error> {
     if let Answer::Is(network) = Answer::of(network)? {
-        if let Answer::Is(identity) = Answer::of(file::identity(&network))? {
-            context.target(NamespaceType::Net, identity.inode, || Ok(network))?;
-        }
+        context.target_of(NamespaceType::Net, network)?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Which threads of a process share a descriptor table: kcmp(2).
 
 use crate::sys::{Errno, pidfd};
-use crate::util::arrays::push;
+use crate::util::arrays::insert;
 use std::cmp::Ordering;
 use std::collections::TryReserveError;
 
@@ -44,9 +44,7 @@ impl Tables {
 
     /// Remembers the table of a thread, which was just searched for, as read.
     pub fn insert(&mut self, place: usize, tid: i32) -> Result<(), TryReserveError> {
-        push(&mut self.threads, tid)?;
-        self.threads[place..].rotate_right(1);
-        Ok(())
+        insert(&mut self.threads, place, tid)
     }
 
     /// A bisection, with the logarithm of the number of tables as the number of comparisons.

@@ -5,9 +5,11 @@ use super::super::visits;
 use crate::error::Error;
 use crate::facts::{NamespaceType, parse_link};
 use crate::observe::{Context, Procfs};
+use crate::sys::dir::Directory;
 use crate::sys::file::{self, Fd, Place};
 use crate::sys::if_any;
 use crate::sys::worker::{self, Ended};
+use crate::util::arrays::push;
 use crate::util::parse;
 use crate::util::path::ShortPath;
 use std::ffi::CStr;
@@ -68,6 +70,12 @@ impl Thread {
         procfs.status_at(&self.directory, c"task").is_ok_and(|task| task.links == 3)
     }
 
+    /// Whether the thread has not begun to exit: a thread gives up its memory, which is of a program, before its descriptors.
+    pub fn has_program(&self, procfs: &Procfs) -> bool {
+        let mut text = [0; 1];
+        procfs.read_link(&self.directory, c"exe", &mut text).is_ok()
+    }
+
     /// Whether the thread has not exited: it has a mount namespace.
     pub fn is_alive(&self, procfs: &Procfs) -> bool {
         let mut text = [0; 48];
@@ -98,6 +106,47 @@ impl Thread {
     pub fn has_view(&self, procfs: &Procfs, mount_namespace: u64, root: Place) -> Result<bool, Error> {
         let is_in = self.mount_namespace(procfs)? == Some(mount_namespace);
         Ok(is_in && if_any(procfs.place_at(&self.directory, c"root"))? == Some(root))
+    }
+}
+
+/// The threads of a process that were listed. Kept while other processes are visited: a visit can end at any system call.
+#[derive(Default)]
+pub struct Threads {
+    pub tids: Vec<i32>,
+    buffer: Vec<u8>,
+}
+
+impl Threads {
+    /// Lists the threads of a process. Returns its directory, and whether all were listed.
+    pub fn list(&mut self, procfs: &Procfs, leader: &Thread) -> Result<Answer<(Fd, bool)>, Error> {
+        self.tids.clear();
+        let tasks = match open_directory(procfs, &leader.directory, c"task")? {
+            Answer::Is(tasks) => tasks,
+            other => return Ok(other.map(|tasks| (tasks, false))),
+        };
+        let mut names = Directory::new(&tasks, &mut self.buffer)?;
+        let is_complete = loop {
+            match Answer::of(names.next_name())? {
+                Answer::Is(Some(name)) => {
+                    if let Some(tid) = parse::number(name) {
+                        push(&mut self.tids, tid as i32)?;
+                    }
+                }
+                Answer::Is(None) | Answer::Gone => break true,
+                Answer::Refused(_) => break false,
+            }
+        };
+        Ok(Answer::Is((tasks, is_complete)))
+    }
+
+    /// Whether one of the listed threads, besides the thread-group leader, still lives. Then no thread called execve(2)
+    /// meanwhile, which ends all others, and gives the thread that calls it the TID of the leader.
+    pub fn has_living(&self, procfs: &Procfs, tasks: &Fd, pid: i32) -> bool {
+        let lives = |&tid: &i32| match Thread::in_directory(procfs, tasks, pid, tid) {
+            Ok(Answer::Is(thread)) => tid != pid && thread.is_alive(procfs),
+            _ => false,
+        };
+        self.tids.iter().any(lives)
     }
 }
 
