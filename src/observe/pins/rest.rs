@@ -1,5 +1,5 @@
-//! What is left to read of processes whose namespaces BPF told: selected descriptors, and mounts that no other process with the
-//! same root directory has shown.
+//! What is left to read of processes whose namespaces BPF told: selected descriptors, or all if BPF may not have passed all, and
+//! mounts that no other process with the same root directory has shown.
 
 use super::super::answer::Answer;
 use super::Search;
