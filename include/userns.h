@@ -117,7 +117,8 @@
  * already identified as namespaces, and never resolves a path that could block on an
  * unresponsive file server. Opening mounted namespaces needs Linux 5.12. Opening an overmounted
  * one needs CAP_SYS_ADMIN and CAP_SYS_CHROOT, and a mount namespace that the caller's own user
- * namespace owns; a short-lived child process does it in a copy of the mount namespace.
+ * namespace owns; a short-lived child process does it in a copy of the mount namespace. A mount is
+ * in use while the scan looks at it, so that umount(2) of another process can fail with EBUSY.
  *
  * The kernel knows more namespaces than processes show. As root in the initial PID namespace,
  * the scan also reads the mounts in mount namespaces without processes (Linux 6.12), which a
