@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::facts::{Gap, Holder, NamespaceType, parse_link};
 use crate::observe::Context;
 use crate::observe::told::{FOR_CHILDREN, LENGTH, MNT, PID};
+use crate::sys::file::Fd;
 use std::ffi::CStr;
 
 /// In the order of a set.
@@ -46,31 +47,34 @@ impl Links {
 pub struct Kinds([bool; LENGTH]);
 
 impl Kinds {
-    /// Whether a thread has all links that another one has. If not, it had exited when some of them were read.
+    /// Whether a thread has some links, and all that another one has. If not, it had exited when some of them were read.
     pub fn are_in(&mut self, links: &Links) -> bool {
         for (has, link) in self.0.iter_mut().zip(links.0) {
             *has |= link.is_some();
         }
-        self.0.iter().zip(links.0).all(|(&has, link)| link.is_some() || !has)
+        !links.is_empty() && self.0.iter().zip(links.0).all(|(&has, link)| link.is_some() || !has)
     }
 }
 
 /// Reads the links of a thread, and records its namespaces, except those of the thread-group leader.
-pub fn read(context: &mut Context, thread: &Thread, leader: &Links) -> Result<Links, Error> {
-    let mut links = Links::default();
-    // A link costs the kernel a fifth less from here than from the directory of the thread.
-    let directory = match Answer::settle(|| context.procfs.find_directory(&thread.directory, c"ns"))? {
-        Answer::Is(directory) => directory,
-        Answer::Gone => return Ok(links),
+pub fn of_thread(context: &mut Context, thread: &Thread, leader: &Links) -> Result<Links, Error> {
+    match Answer::settle(|| context.procfs.find_directory(&thread.directory, c"ns"))? {
+        Answer::Is(directory) => read(context, (thread.pid, thread.tid), &directory, leader),
+        Answer::Gone => Ok(Links::default()),
         Answer::Refused(_) => {
             context.miss(Gap::Links, LENGTH);
-            return Ok(links);
+            Ok(Links::default())
         }
-    };
+    }
+}
+
+/// The same, by the directory of the links. From there the kernel needs a fifth less for each than from that of the thread.
+pub fn read(context: &mut Context, (pid, tid): (i32, i32), directory: &Fd, leader: &Links) -> Result<Links, Error> {
+    let mut links = Links::default();
     for (index, (namespace_type, name)) in LINKS.into_iter().enumerate() {
         let mut text = [0; 48];
         let procfs = context.procfs;
-        let read = || procfs.read_link(&directory, name, &mut text).map(<[u8]>::len);
+        let read = || procfs.read_link(directory, name, &mut text).map(<[u8]>::len);
         let text = match Answer::settle(read)? {
             Answer::Is(length) => &text[..length],
             Answer::Gone => continue, // a zombie, or a kernel without this type
@@ -87,8 +91,7 @@ pub fn read(context: &mut Context, thread: &Thread, leader: &Links) -> Result<Li
         let is_known = leader.0[index] == Some(inode) || (!is_member && links.0[..FOR_CHILDREN].contains(&Some(inode)));
         if !is_known {
             let nsfs = context.users.device();
-            let target = context.target(namespace_type, inode, || procfs.open_namespace(&directory, name, nsfs))?;
-            let Thread { pid, tid, .. } = *thread;
+            let target = context.target(namespace_type, inode, || procfs.open_namespace(directory, name, nsfs))?;
             let holder = if is_member { Holder::Member { pid, tid } } else { Holder::ForChildren { pid, tid } };
             match target {
                 Answer::Is(target) => context.hold(target, holder)?,

@@ -30,6 +30,7 @@ use crate::error::Error;
 use crate::facts::{EmptySource, Gap, Source, parse_socket_link};
 use crate::options::Wanted;
 use crate::sys::file::{self, Fd};
+use crate::util::path::ShortPath;
 use descriptors::{Descriptors, Kind};
 use links::Links;
 use missed::Missed;
@@ -127,11 +128,11 @@ impl Search<'_, '_> {
         let (unread, is_told) = (self.unread.len(), self.told.has_all());
         for attempt in 1..=MOST_VISITS {
             let is_last = attempt == MOST_VISITS;
-            // Without pins the leader stands for all threads, as long as it lives.
-            let with_threads = self.wanted.pinned || attempt > 1;
-            let is_settled = match is_told {
-                true => self.visit_told(pid, is_last)?,
-                false => self.visit_once(pid, with_threads, is_last)?,
+            let is_settled = match attempt {
+                _ if is_told => self.visit_told(pid, is_last)?,
+                // Without pins the leader stands for all threads, as long as it lives.
+                1 if !self.wanted.pinned => self.visit_leader(pid)?,
+                _ => self.visit_once(pid, is_last)?,
             };
             if is_settled {
                 break;
@@ -145,9 +146,25 @@ impl Search<'_, '_> {
         Ok(())
     }
 
+    /// Reads the links of the thread-group leader. False if some could not be read.
+    fn visit_leader(&mut self, pid: i32) -> Result<bool, Error> {
+        let path = ShortPath::new(format_args!("{pid}/ns"));
+        let procfs = self.context.procfs;
+        let Answer::Is(directory) = Answer::settle(|| procfs.find_directory(procfs.root(), path.as_c_str()))? else {
+            return Ok(false);
+        };
+        let links = links::read(self.context, (pid, pid), &directory, &Links::default())?;
+        Ok(self.has_lived_on(&links))
+    }
+
+    /// Whether the thread with these links had not exited when they were read.
+    fn has_lived_on(&mut self, links: &Links) -> bool {
+        !links.is_of_exited_thread() && self.kinds.are_in(links)
+    }
+
     /// False if a thread may have called execve(2) meanwhile. That thread takes the place of the thread-group leader, which
     /// can have been read after it had exited, and the thread not at all.
-    fn visit_once(&mut self, pid: i32, with_threads: bool, is_last: bool) -> Result<bool, Error> {
+    fn visit_once(&mut self, pid: i32, is_last: bool) -> Result<bool, Error> {
         let leader = match Thread::leader(self.context.procfs, pid)? {
             Answer::Is(leader) => leader,
             Answer::Gone => return self.miss_hidden(pid).map(|()| true),
@@ -155,27 +172,21 @@ impl Search<'_, '_> {
         };
         self.descriptors.enter_process(self.context, is_last);
         let mut missed = Missed::default();
-        let is_alone = with_threads && leader.is_only_one(self.context.procfs);
+        let is_alone = leader.is_only_one(self.context.procfs);
         // Before the leader is read, see `Threads::has_living`.
-        let tasks = match with_threads && !is_alone {
-            true => self.list_threads(&leader, &mut missed)?,
-            false => None,
-        };
-        let links = links::read(self.context, &leader, &Links::default())?;
+        let tasks = if is_alone { None } else { self.list_threads(&leader, &mut missed)? };
+        let links = links::of_thread(self.context, &leader, &Links::default())?;
         if links.is_empty() && file::status(&leader.directory).is_err() {
             return self.miss_hidden(pid).map(|()| true);
         }
-        let lives_on = !links.is_of_exited_thread() && self.kinds.are_in(&links);
-        if !with_threads {
-            return Ok(lives_on);
-        }
+        let lives_on = self.has_lived_on(&links);
         self.read_thread(&leader, &links, &mut missed)?;
         let is_settled = match is_alone {
             true => lives_on && !missed.has_ended && self.is_still_alone(&leader, &missed)?,
             false => match tasks {
                 Some(tasks) => {
                     self.visit_threads(&tasks, &leader, &mut missed, &|search, thread, missed| {
-                        let own = links::read(search.context, thread, &links)?;
+                        let own = links::of_thread(search.context, thread, &links)?;
                         search.read_thread(thread, &own, missed)
                     })?;
                     self.threads.has_living(self.context.procfs, &tasks, pid)
