@@ -16,8 +16,7 @@ static const struct {
     uint32_t gaps;  /* those that can cover its loss */
 } kinds[KINDS] = {
     [MEMBER] = { "member", 0, USERNS_GAP_UNREADABLE | USERNS_GAP_NAMES },
-    [DESCRIPTOR] = { "descriptor", USERNS_SCAN_PINNED,
-                     USERNS_GAP_DESCRIPTORS | USERNS_GAP_LINKS },
+    [DESCRIPTOR] = { "descriptor", USERNS_SCAN_PINNED, USERNS_GAP_DESCRIPTORS | USERNS_GAP_LINKS },
     [MOUNT] = { "mount", USERNS_SCAN_PINNED,
                 USERNS_GAP_MOUNTS | USERNS_GAP_CHROOTED | USERNS_GAP_UNOPENED_MOUNTS },
     [SOCKET] = { "socket", USERNS_SCAN_SOCKETS, USERNS_GAP_SOCKETS | USERNS_GAP_DESCRIPTORS },
