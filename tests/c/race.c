@@ -286,7 +286,7 @@ static void scan_while_viewer_ends(const char *at, int times_before)
 
 static void viewer_ends_early(void *unused UNUSED)
 {
-    scan_while_viewer_ends("ns/time_for_children", 1);
+    scan_while_viewer_ends("time_for_children", 1);
 }
 
 /* Before the directory is opened; before mountinfo is opened. */
