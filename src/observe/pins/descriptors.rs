@@ -17,8 +17,8 @@ use crate::util::path::ShortPath;
 use std::ffi::CStr;
 use std::ops::Range;
 
-/// So often a table is listed on the last visit to a process, until all that it has were read.
-const MOST_LISTINGS: usize = 8;
+/// So often a table is listed on the last visit to a process with one thread, until all that it has were read.
+const MOST_LISTINGS: usize = 16;
 
 /// The search through the descriptor tables of all threads.
 pub struct Descriptors {
@@ -28,8 +28,8 @@ pub struct Descriptors {
     tables: Tables,
     /// The descriptors of the current process, if its tables cannot be told apart.
     repeated: Repeated,
-    /// Whether the current process is visited for the last time.
-    is_last: bool,
+    /// Whether the table of the current process is listed until it stays as it was read.
+    is_repeated: bool,
     /// The descriptors of the current table that were read, in order.
     seen: Vec<i32>,
     /// How many the last list of a table had, and whether some were gone that were listed.
@@ -59,7 +59,7 @@ impl Descriptors {
             candidates,
             tables,
             repeated,
-            is_last: false,
+            is_repeated: false,
             seen: Vec::new(),
             listed: 0,
             are_some_gone: false,
@@ -69,8 +69,9 @@ impl Descriptors {
     }
 
     /// Begins a visit to a process.
-    pub fn enter_process(&mut self, context: &Context, is_last: bool) {
-        (self.is_last, self.listed, self.are_some_gone) = (is_last, 0, false);
+    pub fn enter_process(&mut self, context: &Context, pid: i32, is_repeated: bool) {
+        self.is_repeated = is_repeated && self.are_all_read(pid);
+        (self.listed, self.are_some_gone) = (0, false);
         self.tables.clear();
         self.repeated.clear(context.facts().holds.len());
     }
@@ -106,14 +107,20 @@ impl Descriptors {
         Ok(is_shown)
     }
 
-    /// Whether the table that was read of a process with one thread can lack some: it is read as an empty one once the thread
-    /// has exited, and another one, with a table of its own, can have taken its place since.
-    pub fn may_lack_some(&mut self, procfs: &Procfs, leader: &Thread) -> Result<bool, Error> {
-        // On the last visit the table was listed again.
-        if self.are_some_gone && !self.is_last {
+    /// Whether the table that was read of a process with one thread has all that the process has: it is read as an empty one
+    /// once the thread has exited, and another one, with a table of its own, can have taken its place since.
+    pub fn are_complete(&mut self, procfs: &Procfs, leader: &Thread) -> Result<bool, Error> {
+        // A table that was listed until it stayed the same lacks none.
+        if self.is_repeated {
             return Ok(true);
         }
-        Ok(self.are_all_read(leader.pid) && self.size(procfs, leader)? > self.listed)
+        Ok(!self.are_some_gone && self.is_still_read(procfs, leader)?)
+    }
+
+    /// Whether a process has one thread, with no more descriptors than the last list of its table.
+    fn is_still_read(&mut self, procfs: &Procfs, leader: &Thread) -> Result<bool, Error> {
+        // In this order: the table of a thread that took the place of the leader is the larger one.
+        Ok(leader.is_only_one(procfs) && (!self.are_all_read(leader.pid) || self.size(procfs, leader)? <= self.listed))
     }
 
     /// The number of descriptors that a thread has.
@@ -141,8 +148,7 @@ impl Descriptors {
         visit: &mut Visit,
     ) -> Result<bool, Error> {
         self.seen.clear();
-        let most_listings = if self.is_last && candidates.is_none() { MOST_LISTINGS } else { 1 };
-        for _ in 0..most_listings {
+        for _ in 0..MOST_LISTINGS {
             let table = match open_directory(context.procfs, &thread.directory, c"fd")? {
                 Answer::Is(table) => table,
                 Answer::Gone => return Ok(true),
@@ -152,11 +158,12 @@ impl Descriptors {
             if !self.read_listed(context, thread, (&table, may_be_repeated), candidates.clone(), visit)? {
                 return Ok(false);
             }
-            if self.seen.len() == before {
+            let is_new = self.seen.len() > before;
+            if !self.is_repeated || (!is_new && self.is_still_read(context.procfs, thread)?) {
                 return Ok(true);
             }
         }
-        Ok(most_listings == 1)
+        Ok(false)
     }
 
     /// Visits the descriptors that are listed now and were not before.

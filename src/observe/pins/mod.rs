@@ -170,9 +170,9 @@ impl Search<'_, '_> {
             Answer::Gone => return self.miss_hidden(pid).map(|()| true),
             Answer::Refused(_) => return self.miss(pid).map(|()| true),
         };
-        self.descriptors.enter_process(self.context, is_last);
-        let mut missed = Missed::default();
         let is_alone = leader.is_only_one(self.context.procfs);
+        self.descriptors.enter_process(self.context, pid, is_alone && is_last);
+        let mut missed = Missed::default();
         // Before the leader is read, see `Threads::has_living`.
         let tasks = if is_alone { None } else { self.list_threads(&leader, &mut missed)? };
         let links = links::of_thread(self.context, &leader, &Links::default())?;
@@ -211,8 +211,7 @@ impl Search<'_, '_> {
         if !self.wanted.pinned || missed.descriptors {
             return Ok(true);
         }
-        let procfs = self.context.procfs;
-        Ok(leader.is_only_one(procfs) && !self.descriptors.may_lack_some(procfs, leader)?)
+        self.descriptors.are_complete(self.context.procfs, leader)
     }
 
     /// Reads the listed threads besides the leader.
