@@ -153,10 +153,10 @@ static _Noreturn void change_root(void)
 }
 
 /*
- * Starts a process that executes a program all the time, and passes on a socket, and the descriptor
- * of a new namespace. Returns its PID, and the namespace.
+ * Starts a process that executes a program all the time, in a UTS namespace of its own, and passes on
+ * a socket, and the descriptor of a new user namespace. Returns its PID, and the namespaces.
  */
-static pid_t start_executing(bool only_thread_has_it, uint64_t *inode)
+static pid_t start_executing(bool only_thread_has_it, struct held *namespaces)
 {
     volatile struct held *held = shared(sizeof *held);
     pid_t pid = fork_child();
@@ -166,26 +166,27 @@ static pid_t start_executing(bool only_thread_has_it, uint64_t *inode)
         char number[16];
 
         hold_descriptor(&own);
-        CHECK(fcntl(own.fd, F_SETFD, 0) == 0);
+        CHECK(fcntl(own.fd, F_SETFD, 0) == 0 && unshare(CLONE_NEWUTS) == 0);
         CHECK(socket(AF_UNIX, SOCK_STREAM, 0) >= 0);
         snprintf(number, sizeof number, "%d", own.fd);
         CHECK(!only_thread_has_it || setenv(closed, number, 1) == 0);
+        held->other = inode_of_link(getpid(), "uts");
         held->inode = own.inode;
         execute_all_the_time();
     }
     while (held->inode == 0)
         sched_yield();
-    *inode = held->inode;
+    *namespaces = *held;
     return pid;
 }
 
 static void add_executing(bool only_thread_has_it)
 {
-    uint64_t inode;
-    pid_t pid = start_executing(only_thread_has_it, &inode);
+    struct held held;
+    pid_t pid = start_executing(only_thread_has_it, &held);
 
     add((struct thing){ MEMBER, pid, inode_of(getpid()), 0, 0 });
-    add((struct thing){ DESCRIPTOR, pid, inode, inode_of(getpid()), 0 });
+    add((struct thing){ DESCRIPTOR, pid, held.inode, inode_of(getpid()), 0 });
 }
 
 static void add_storm(void (*stress)(void))
@@ -402,9 +403,9 @@ SITUATION(
 
 enum { EXECUTING = 4 };
 
-/* Returns how many descriptors and sockets of these processes a scan does not find. */
+/* Returns how many namespaces, descriptors and sockets of these processes a scan does not find. */
 static int count_lost(const struct userns_snapshot *snapshot, uint64_t flags, const pid_t *pids,
-                      const uint64_t *inodes)
+                      const struct held *held)
 {
     size_t count;
     const struct userns_pin *const *pins =
@@ -412,9 +413,10 @@ static int count_lost(const struct userns_snapshot *snapshot, uint64_t flags, co
     int lost = 0;
 
     for (int i = 0; i < EXECUTING; i++) {
-        const struct thing thing = { DESCRIPTOR, pids[i], inodes[i], inode_of(getpid()), 0 };
+        const struct thing thing = { DESCRIPTOR, pids[i], held[i].inode, inode_of(getpid()), 0 };
 
-        lost += !has(snapshot, flags, &thing);
+        lost += userns_nonuser_member_count(find_nonuser(snapshot, held[i].other)) != 1;
+        lost += flags & USERNS_SCAN_PINNED && !has(snapshot, flags, &thing);
         lost += flags & USERNS_SCAN_SOCKETS && !has_pin(pins, count, USERNS_PIN_SOCKET, pids[i]);
     }
     return lost;
@@ -429,32 +431,38 @@ static size_t count_gaps(const struct userns_snapshot *snapshot)
 
 static void scan_executing(void)
 {
-    const uint64_t both[2] = { USERNS_SCAN_PINNED, USERNS_SCAN_PINNED | USERNS_SCAN_SOCKETS };
-    uint64_t inodes[EXECUTING];
+    const uint64_t ways[] = { USERNS_SCAN_OWNED, USERNS_SCAN_PINNED,
+                              USERNS_SCAN_PINNED | USERNS_SCAN_SOCKETS };
+    enum { COUNT = sizeof ways / sizeof *ways };
+    struct held held[EXECUTING];
     pid_t pids[EXECUTING];
-    size_t before;
+    size_t before[COUNT];
     int covered = 0, scans = scan_count(300);
-    struct userns_snapshot *snapshot = scan_with(both[1]);
+    struct userns_snapshot *snapshot;
 
-    before = count_gaps(snapshot);
-    userns_free(snapshot);
+    for (int way = 0; way < COUNT; way++) {
+        snapshot = scan_with(ways[way]);
+        before[way] = count_gaps(snapshot);
+        userns_free(snapshot);
+    }
     for (int i = 0; i < EXECUTING; i++)
-        pids[i] = start_executing(i % 2 == 1, &inodes[i]);
+        pids[i] = start_executing(i % 2 == 1, &held[i]);
     for (int i = 0; i < scans; i++) {
-        int lost;
+        int lost, way = i % COUNT;
 
-        snapshot = scan_with(both[i % 2]);
-        lost = count_lost(snapshot, both[i % 2], pids, inodes);
-        if (lost > 0 && count_gaps(snapshot) == before)
-            fail("scan %d of %d lost %d descriptors", i, scans, lost);
+        snapshot = scan_with(ways[way]);
+        lost = count_lost(snapshot, ways[way], pids, held);
+        if (lost > 0 && count_gaps(snapshot) == before[way])
+            fail("scan %d of %d with flags %#" PRIx64 " lost %d of a process", i, scans, ways[way],
+                 lost);
         covered += lost;
         userns_free(snapshot);
     }
-    fprintf(stderr, "%d scans; gaps tell of %d descriptors that were not found\n", scans, covered);
+    fprintf(stderr, "%d scans; gaps tell of %d that were not found\n", scans, covered);
 }
 
 SITUATION(executing, IN_SANDBOX | BY_BPF,
-          "processes that execute programs from a thread all the time keep their descriptors")
+          "processes that execute programs from a thread all the time keep all that they have")
 {
     scan_executing();
 }
