@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::facts::{Gap, Source};
-use crate::observe::{Context, Procfs, caller, host, listed, names, pins, processes, visibility, walk_by_bpf};
+use crate::observe::{Context, Leaders, Procfs, caller, host, listed, names, pins, processes, visibility, walk_by_bpf};
 use crate::options::{Options, Wanted};
 use crate::snapshot::Snapshot;
 use std::ffi::{CStr, CString, OsString};
@@ -35,9 +35,9 @@ pub(crate) fn scan_procfs(proc_path: &CStr, wanted: Wanted) -> Result<Snapshot, 
     if wanted.pinned {
         listed::list(&mut context)?;
     }
-    find_processes(&mut context, wanted)?;
+    let leaders = find_processes(&mut context, wanted)?;
     if wanted.pinned || wanted.owned {
-        pins::find(&mut context, wanted)?;
+        pins::find(&mut context, wanted, leaders)?;
     }
     if wanted.names && !context.facts().named {
         names::read(&mut context)?;
@@ -49,13 +49,13 @@ pub(crate) fn scan_procfs(proc_path: &CStr, wanted: Wanted) -> Result<Snapshot, 
     Snapshot::assemble(context.into_facts(unmapped))
 }
 
-/// Finds all processes by the fastest source that is allowed and works.
-fn find_processes(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
+/// Finds all processes by the fastest source that is allowed and works. By BPF also the thread-group leaders, for pins.
+fn find_processes(context: &mut Context, wanted: Wanted) -> Result<Option<Leaders>, Error> {
     if wanted.bpf {
         match walk_by_bpf(context, wanted) {
-            Ok(source) => {
+            Ok((source, leaders)) => {
                 context.facts_mut().source = source;
-                return Ok(());
+                return Ok(leaders);
             }
             Err(error) => context.facts_mut().source_error = error.errno(),
         }
@@ -63,5 +63,5 @@ fn find_processes(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
     context.facts_mut().source = Source::Procfs;
     processes::walk(context)?;
     // Only BPF programs do not need that.
-    if context.users.lacks_parents() { Err(Error::UNSUPPORTED) } else { Ok(()) }
+    if context.users.lacks_parents() { Err(Error::UNSUPPORTED) } else { Ok(None) }
 }

@@ -25,7 +25,7 @@ pub struct Context<'p> {
     pub stuck: Vec<i32>,
     pub pid_namespaces: PidNamespaces,
     pub limits: Limits,
-    /// What BPF told about threads; `None` if procfs has to be asked.
+    /// What BPF told about threads; `None` if procfs had to be asked about one.
     pub told: Option<Told>,
     /// The ids of all namespaces in use when the scan began, in ascending order; empty if the kernel did not list them.
     pub listed: Vec<u64>,

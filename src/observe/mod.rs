@@ -27,6 +27,6 @@ pub mod pins;
 pub mod processes;
 pub mod visibility;
 
-pub use bpf::walk as walk_by_bpf;
+pub use bpf::{Leaders, walk as walk_by_bpf};
 pub use context::Context;
 pub use procfs::Procfs;

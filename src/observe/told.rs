@@ -67,9 +67,23 @@ impl Told {
         start..start + self.threads[start..].iter().take_while(|thread| thread.pid == pid).count()
     }
 
-    /// Whether threads were told. Then those of all processes were.
-    pub fn has_all(&self) -> bool {
-        !self.threads.is_empty()
+    /// Whether the threads of a process were told.
+    pub fn has(&self, pid: i32) -> bool {
+        self.threads.binary_search_by_key(&pid, |thread| thread.pid).is_ok()
+    }
+
+    /// Forgets some processes: those whose thread-group leader had no namespaces, and so had exited, and those that are not
+    /// settled. A thread that calls execve(2) can be missing then, see bpf/leaders.rs.
+    pub fn forget(&mut self, unsettled: &[i32]) {
+        let (sets, mut unsettled, mut last) = (&self.sets, unsettled.iter().peekable(), (0, false));
+        self.threads.retain(|thread| {
+            if thread.pid != last.0 {
+                while unsettled.next_if(|&&pid| pid < thread.pid).is_some() {}
+                let is_settled = unsettled.peek() != Some(&&thread.pid);
+                last = (thread.pid, is_settled && thread.tid == thread.pid && set_of(sets, thread)[MNT].is_some());
+            }
+            last.1
+        });
     }
 
     /// The namespaces of a thread; none if it has exited.

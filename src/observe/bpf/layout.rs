@@ -32,19 +32,10 @@ pub const MAX_CAPACITY: u32 = 1 << 24;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Threads {
     None,
-    /// The thread-group leader stands for all threads. If it has exited and others live, the program only says so.
+    /// The thread-group leader stands for all threads.
     Leaders,
-    /// The same, and the threads whose leader has exited.
-    Leaderless,
     /// All, with their root directories.
     All,
-}
-
-impl Threads {
-    /// Whether others than leaders matter.
-    pub fn are_visited(self) -> bool {
-        matches!(self, Threads::Leaderless | Threads::All)
-    }
 }
 
 /// The number of namespaces in a set.
@@ -76,7 +67,6 @@ impl Layout {
         match wanted {
             Threads::None => plain,
             Threads::Leaders => Layout { has_details: true, nonusers: few, sets: few, ..plain },
-            Threads::Leaderless => Layout { has_details: true, nonusers: few, sets: few, threads: few, ..plain },
             Threads::All => Layout { has_details: true, nonusers: few, sets: few, threads: few, roots: few, ..plain },
         }
     }

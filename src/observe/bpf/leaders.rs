@@ -1,8 +1,9 @@
-//! The programs that record thread-group leaders, before and after the descriptors are read.
+//! The programs that record thread-group leaders, before threads and after descriptors are read.
 //!
 //! If a thread that is not the leader calls execve(2), it ends the leader, and then takes its TID: de_thread() of fs/exec.c.
 //! In between, an iterator over threads finds a leader without a descriptor table, and goes on to higher TIDs; the thread has
-//! none of these when the iterator gets there. So a process can keep its descriptors all the time and show none.
+//! none of these when the iterator gets there. So a process can keep its descriptors all the time and show none; likewise its
+//! namespaces.
 //!
 //! A leader with equal records, before and after, was the leader all the time, and had a descriptor table: that goes first
 //! when a thread ends (exit_files() of kernel/exit.c), and never returns. The thread that takes its place is another

@@ -77,19 +77,19 @@ const DEFAULT_DESCRIPTORS: u32 = 16384;
 const MAX_RETRIES: u32 = 10;
 
 /// Records all processes, as `processes.rs` does through procfs, with their names if these are wanted. Records no process
-/// and no namespace if it fails.
+/// and no namespace if it fails. Returns also the thread-group leaders before that, if pins are wanted and they are known.
 ///
 /// # Errors
 ///
 /// Only those of `userns_source_error()` in the C header.
-pub fn walk(context: &mut Context, wanted: Wanted) -> Result<Source, Error> {
+pub fn walk(context: &mut Context, wanted: Wanted) -> Result<(Source, Option<Leaders>), Error> {
     let mut log = Vec::new();
     let walked = try_walk(context, wanted, &mut log);
     if !log.is_empty() {
         let facts = context.facts_mut();
         facts.source_log = Some(facts.text.add(&log)?);
     }
-    let source = walked.map_err(|error| match error.errno() {
+    let found = walked.map_err(|error| match error.errno() {
         libc::EPERM | libc::EXDEV | libc::EOPNOTSUPP | libc::ENOEXEC | libc::ENOMEM | libc::EMFILE | libc::ENFILE => {
             error
         }
@@ -97,21 +97,23 @@ pub fn walk(context: &mut Context, wanted: Wanted) -> Result<Source, Error> {
         _ => Error::NO_BPF,
     })?;
     context.facts_mut().named = wanted.names;
-    Ok(source)
+    Ok(found)
 }
 
 /// If the verifier refuses the programs, `log` receives what it says.
-fn try_walk(context: &mut Context, wanted: Wanted, log: &mut Vec<u8>) -> Result<Source, Error> {
+fn try_walk(context: &mut Context, wanted: Wanted, log: &mut Vec<u8>) -> Result<(Source, Option<Leaders>), Error> {
     if !context.pid_namespaces.are_equal() {
         return Err(Error::OTHER_PROCFS);
     }
     let mut scope = Scope::of_caller(context);
+    let count = preflight::count_threads(context.procfs);
+    let leaders = if wanted.pinned { scope.record_leaders(count).ok() } else { None };
     let mut threads = match wanted {
-        Wanted { pinned: true, .. } => Threads::All,
-        Wanted { owned: true, .. } => Threads::Leaders,
+        // What is told of threads counts only for processes that keep their leader, see leaders.rs.
+        Wanted { pinned: true, .. } if leaders.is_some() => Threads::All,
+        Wanted { pinned: false, owned: true, .. } => Threads::Leaders,
         _ => Threads::None,
     };
-    let count = preflight::count_threads(context.procfs);
     let mut layout = Layout::for_threads(count, threads, wanted.names);
     let mut ancestors = Ancestors::Few;
     loop {
@@ -128,17 +130,12 @@ fn try_walk(context: &mut Context, wanted: Wanted, log: &mut Vec<u8>) -> Result<
         if scope.correct_level(&header) {
             continue;
         }
-        if header.has_exited_leader != 0 && threads == Threads::Leaders {
-            threads = Threads::Leaderless;
-            layout = Layout::for_threads(count, threads, wanted.names);
-            continue;
-        }
         let is_cut_off = header.is_cut_off != 0;
         match layout.grown_for(&header)? {
             None if is_cut_off && ancestors == Ancestors::Few => (),
             None => {
                 record(context, array.bytes(), layout, threads)?;
-                return Ok(source);
+                return Ok((source, leaders));
             }
             Some(larger) => layout = larger,
         }
@@ -165,18 +162,17 @@ fn record(context: &mut Context, array: &[u8], layout: Layout, threads: Threads)
 
 /// Records all descriptors of namespaces, and of sockets if `sockets` is set, in the tables of all threads, and what other
 /// files keep user namespaces. Returns the descriptors that have to be read through procfs. `None`: a program cannot be used,
-/// so that all have to be read. Requires that [`walk`] succeeded.
-pub fn record_descriptors(context: &mut Context, sockets: bool) -> Result<Option<Candidates>, Error> {
-    match find_descriptors(context, sockets) {
+/// so that all have to be read. `leaders`: what [`walk`] returned.
+pub fn record_descriptors(context: &mut Context, leaders: Leaders, sockets: bool) -> Result<Option<Candidates>, Error> {
+    match find_descriptors(context, leaders, sockets) {
         Ok((found, settled)) => told::descriptors(context, &found, &settled).map(Some),
         Err(_) => Ok(None),
     }
 }
 
 /// Returns also the PIDs of processes whose descriptors were all passed, in ascending order.
-fn find_descriptors(context: &Context, sockets: bool) -> Result<(Found, Vec<i32>), Error> {
-    let mut scope = Scope::of_caller(context);
-    let leaders = scope.record_leaders(context.facts().members.len() as u32)?;
+fn find_descriptors(context: &Context, leaders: Leaders, sockets: bool) -> Result<(Found, Vec<i32>), Error> {
+    let scope = leaders.scope;
     // Most processes have a socket or two.
     let socket_count = if sockets { 2 * context.facts().members.len() as u32 } else { 0 };
     let mut layout = Layout {
@@ -203,6 +199,7 @@ fn find_descriptors(context: &Context, sockets: bool) -> Result<(Found, Vec<i32>
 }
 
 /// The processes that a walk sees: those of the caller's PID namespace.
+#[derive(Clone, Copy)]
 struct Scope {
     /// The level of that, see pid_namespaces(7).
     level: u32,
@@ -257,7 +254,7 @@ impl Scope {
         Err(error)
     }
 
-    /// Records the thread-group leaders of all processes, of which there are about so many, for the first time.
+    /// Records the thread-group leaders of all processes for the first time. There are at most about so many.
     fn record_leaders(&mut self, count: u32) -> Result<Leaders, Error> {
         let layout = Layout { leaders: 2 * with_spare(count), ..Layout::default() };
         loop {
@@ -286,7 +283,7 @@ impl Scope {
             }
             called => called?,
         };
-        Ok(Leaders { program, run, array, layout })
+        Ok(Leaders { scope: *self, program, run, array, layout })
     }
 
     /// Runs the program that tells all, or the one for older kernels.
@@ -312,8 +309,9 @@ impl Scope {
 /// Runs a loaded program.
 type Run = fn(&Fd) -> Result<(), Errno>;
 
-/// The thread-group leaders before descriptors are read, and the program that records them.
-struct Leaders {
+/// The thread-group leaders before threads and descriptors are read, and the program that records them.
+pub struct Leaders {
+    scope: Scope,
     program: Fd,
     run: Run,
     array: Memory,

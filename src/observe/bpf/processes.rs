@@ -54,7 +54,7 @@ pub fn program(target: Target) -> Result<Program, Error> {
     let mut code = Assembler::new(target);
     let [next, end, prefetched, other_level] = code.labels(["next", "end", "prefetched", "other_level"]);
     let [thread, details] = code.labels(["thread", "details"]);
-    let (has_details, has_threads) = (target.threads != Threads::None, target.threads.are_visited());
+    let (has_details, has_threads) = (target.threads != Threads::None, target.threads == Threads::All);
     code.ld_map_value(ARRAY, target.array);
     code.keep_own_pid_namespace(other_level);
     code.begin_processes();
@@ -115,7 +115,7 @@ impl Builder<'_> {
         if self.context.threads != Threads::None {
             self.read(R1, R2, member!(task_struct.nsproxy));
         }
-        if self.context.threads.are_visited() {
+        if self.context.threads == Threads::All {
             self.read(R1, R2, member!(task_struct.group_leader));
             self.read(R1, R2, member!(task_struct.signal -> signal_struct.nr_threads));
         }

@@ -155,7 +155,7 @@ impl<'k> Builder<'k> {
     /// `bpf_iter_task_new(&tasks, ...)`: begins with the processes of the host (Linux 6.7), or with all threads if these are
     /// wanted. RCU keeps each until the end.
     pub fn begin_processes(&mut self) {
-        let are_threads_visited = self.context.threads.are_visited();
+        let are_threads_visited = self.context.threads == Threads::All;
         self.call(Function::bpf_rcu_read_lock);
         self.lea(R1, FP + stack::TASKS);
         self.mov(R2, 0);

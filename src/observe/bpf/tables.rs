@@ -242,8 +242,6 @@ record! {
         own_pid_namespace: u64,
         /// Not 0: a process has more unknown ancestors than the program follows.
         is_cut_off: u64,
-        /// Not 0: a thread-group leader has exited, and other threads of the process live.
-        has_exited_leader: u64,
     }
 }
 

@@ -44,7 +44,7 @@ pub fn program(target: Target) -> Result<Program, Error> {
     code.read(R3, TASK, member!(task_struct.tgid));
     code.jeq(R2, R3, process);
     code.read(R2, TASK, member!(task_struct.exit_state));
-    if target.threads.are_visited() {
+    if target.threads == Threads::All {
         code.jne(R2, 0, process);
         code.prologue(next);
         code.record_thread(next);

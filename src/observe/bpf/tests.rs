@@ -51,7 +51,7 @@ fn the_verifier_accepts_all_programs() {
         let target = Target { kernel, level, array: map.number(), layout, threads: Threads::None, ancestors };
         let name = |what: &str| format!("{what}, PID namespace on level {level}, {ancestors:?} ancestors");
         if kernel.has_task_iterator() {
-            for threads in [Threads::None, Threads::Leaders, Threads::Leaderless, Threads::All] {
+            for threads in [Threads::None, Threads::Leaders, Threads::All] {
                 let target = Target { threads, ..target };
                 verify(&format!("{}, {threads:?}", name("processes")), processes::program(target), Trigger::Call);
             }
@@ -67,7 +67,7 @@ fn the_verifier_accepts_all_programs() {
         for (kernel, age) in [(kernel, ""), (&old, ", as on older kernels")] {
             let target = Target { kernel, ..target };
             let name = |what: &str| name(what) + age;
-            for threads in [Threads::None, Threads::Leaders, Threads::Leaderless, Threads::All] {
+            for threads in [Threads::None, Threads::Leaders, Threads::All] {
                 let target = Target { threads, ..target };
                 verify(&format!("{}, {threads:?}", name("tasks")), tasks::program(target), Trigger::Visit(tasks));
             }

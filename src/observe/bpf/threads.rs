@@ -10,9 +10,7 @@
 //!     leader = task->group_leader;
 //!     if (!task->nsproxy)                                 // it has exited
 //!         goto next;
-//!     if (leader->nsproxy)                                // for Threads::Leaderless
-//!         goto next;
-//!     if (task->nsproxy == leader->nsproxy && task->fs == leader->fs)     // for Threads::All
+//!     if (task->nsproxy == leader->nsproxy && task->fs == leader->fs)
 //!         goto next;
 //!     record = append(threads);
 //!     record->tid = number_of(task->thread_pid);          // pid.rs
@@ -21,8 +19,6 @@
 //! }
 //!
 //! void record_details() {
-//!     if (!task->nsproxy && task->signal->nr_threads > 1) // for Threads::Leaders
-//!         array->has_exited_leader = 1;
 //!     holder->set = index_of_set();                       // sets.rs
 //!     holder->root = index_of_root();                     // for Threads::All: roots.rs
 //! }
@@ -41,20 +37,16 @@ impl Builder<'_> {
         const LEADER: Register = NS;
         const THREAD: Register = NS;
         let layout = self.context.layout;
+        let [differs] = self.labels(["differs"]);
         self.read(LEADER, TASK, member!(task_struct.group_leader));
         self.read(R1, TASK, member!(task_struct.nsproxy));
         self.jeq(R1, 0, next);
         self.read(R2, LEADER, member!(task_struct.nsproxy));
-        if self.context.threads == Threads::All {
-            let [differs] = self.labels(["differs"]);
-            self.jne(R1, R2, differs);
-            self.read(R1, TASK, member!(task_struct.fs));
-            self.read(R2, LEADER, member!(task_struct.fs));
-            self.jeq(R1, R2, next);
-            self.bind(differs);
-        } else {
-            self.jne(R2, 0, next);
-        }
+        self.jne(R1, R2, differs);
+        self.read(R1, TASK, member!(task_struct.fs));
+        self.read(R2, LEADER, member!(task_struct.fs));
+        self.jeq(R1, R2, next);
+        self.bind(differs);
         self.append(Header::thread_count, layout.threads().start, Thread::SIZE, layout.threads, next);
         self.keep_holder(layout.threads().start, Thread::SIZE, Thread::set);
         self.mov(THREAD, RECORD); // RECORD does not survive calls
@@ -84,26 +76,11 @@ impl Builder<'_> {
     /// Records the namespaces of TASK, and its root directory if that is wanted, for the current record.
     pub fn record_details(&mut self, next: Label) {
         let [recorded] = self.labels(["recorded_set"]);
-        if self.context.threads == Threads::Leaders {
-            self.report_exited_leader();
-        }
         self.record_set_of_task(recorded);
         self.bind(recorded);
         if self.context.threads == Threads::All {
             self.record_root(next);
         }
-    }
-
-    /// Says that TASK, the thread-group leader, has exited and other threads live, if so.
-    fn report_exited_leader(&mut self) {
-        let [alone] = self.labels(["alone"]);
-        self.read(R1, TASK, member!(task_struct.nsproxy));
-        self.jne(R1, 0, alone);
-        self.read(R1, TASK, member!(task_struct.signal -> signal_struct.nr_threads));
-        self.jlt(R1, 2, alone);
-        self.mov(R0, 1);
-        self.stx(ARRAY + Header::has_exited_leader, R0);
-        self.bind(alone);
     }
 
     /// Clears what `record_details` leaves on the stack and in registers: then all rounds of a loop look alike to the verifier.

@@ -5,7 +5,7 @@ use super::threads::Thread;
 use crate::error::Error;
 use crate::facts::{Gap, Holder, NamespaceType, parse_link};
 use crate::observe::Context;
-use crate::observe::told::{FOR_CHILDREN, LENGTH, MNT, PID};
+use crate::observe::told::{FOR_CHILDREN, LENGTH, MNT, PID, Told};
 use crate::sys::file::Fd;
 use std::ffi::CStr;
 
@@ -47,6 +47,17 @@ impl Links {
 pub struct Kinds([bool; LENGTH]);
 
 impl Kinds {
+    /// Those of threads that were told.
+    pub fn of(told: &Told) -> Kinds {
+        let mut kinds = Kinds::default();
+        for set in &told.sets {
+            for (has, link) in kinds.0.iter_mut().zip(set) {
+                *has |= link.is_some();
+            }
+        }
+        kinds
+    }
+
     /// Whether a thread has some links, and all that another one has. If not, it had exited when some of them were read.
     pub fn are_in(&mut self, links: &Links) -> bool {
         for (has, link) in self.0.iter_mut().zip(links.0) {

@@ -27,7 +27,7 @@ impl Search<'_, '_> {
 
     /// Counts a process of which nothing can be read.
     pub fn miss(&mut self, pid: i32) -> Result<(), Error> {
-        let is_told = self.told.has_all();
+        let is_told = self.told.has(pid);
         self.context.miss(Gap::Links, (!is_told).into());
         if self.wanted.pinned {
             self.context.miss(Gap::Descriptors, self.descriptors.may_have_any(pid).into());
@@ -41,7 +41,7 @@ impl Search<'_, '_> {
 
     /// Counts threads of which nothing can be read.
     pub fn miss_thread(&mut self, pid: i32, missed: &mut Missed) {
-        let is_told = self.told.has_all();
+        let is_told = self.told.has(pid);
         self.context.miss(Gap::Links, (!is_told).into());
         missed.descriptors |= self.descriptors.may_have_any(pid);
         missed.mounts |= !is_told;

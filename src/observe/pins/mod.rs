@@ -25,9 +25,9 @@ use super::answer::Answer;
 use super::devices::{Devices, TUN};
 use super::told::Told;
 use super::visits::{self, Visits};
-use super::{Context, Procfs, bpf, listed};
+use super::{Context, Leaders, Procfs, bpf, listed};
 use crate::error::Error;
-use crate::facts::{EmptySource, Gap, Source, parse_socket_link};
+use crate::facts::{EmptySource, Gap, parse_socket_link};
 use crate::options::Wanted;
 use crate::sys::file::{self, Fd};
 use crate::util::path::ShortPath;
@@ -65,14 +65,16 @@ struct Search<'c, 'p> {
 }
 
 /// Records what keeps namespaces alive besides the members of user namespaces.
-pub fn find(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
+pub fn find(context: &mut Context, wanted: Wanted, leaders: Option<Leaders>) -> Result<(), Error> {
     let same_pids = context.pid_namespaces.are_equal();
-    let by_bpf = context.facts().source != Source::Procfs;
     // All descriptors are read if BPF cannot tell what they are.
-    let candidates = if by_bpf && wanted.pinned { bpf::record_descriptors(context, wanted.sockets)? } else { None };
-    let told = context.told.take().unwrap_or_default();
+    let candidates = match leaders {
+        Some(leaders) => bpf::record_descriptors(context, leaders, wanted.sockets)?,
+        None => None,
+    };
+    let told = told::take(context, candidates.as_ref().map(|candidates| candidates.unsettled.as_slice()), wanted);
     told::record(context, &told)?;
-    if !wanted.pinned && told.has_all() {
+    if !wanted.pinned && context.facts().members.iter().all(|member| told.has(member.pid)) {
         context.told = Some(told);
         return Ok(());
     }
@@ -86,11 +88,11 @@ pub fn find(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
         rings: Rings::default(),
         mounts: Mounts::default(),
         watches: Watches::default(),
+        kinds: links::Kinds::of(&told),
         told,
         unread: Vec::new(),
         own,
         threads: Threads::default(),
-        kinds: links::Kinds::default(),
     };
     visits::run(&mut search)?;
     search.finish()
@@ -125,7 +127,10 @@ impl Search<'_, '_> {
     /// Visits the threads of a process, unless it has ended.
     fn visit_process(&mut self, pid: i32) -> Result<(), Error> {
         let (start, gaps) = (self.context.facts().holds.len(), self.context.facts().gaps);
-        let (unread, is_told) = (self.unread.len(), self.told.has_all());
+        let (unread, is_told) = (self.unread.len(), self.told.has(pid));
+        if is_told && !self.wanted.pinned {
+            return Ok(());
+        }
         for attempt in 1..=MOST_VISITS {
             let is_last = attempt == MOST_VISITS;
             let is_settled = match attempt {

@@ -1,5 +1,5 @@
-//! What is left to read of processes whose namespaces BPF told: selected descriptors, or all if BPF may not have passed all, and
-//! mounts that no other process with the same root directory has shown.
+//! What is left to read of processes whose namespaces BPF told: selected descriptors, and mounts that no other process with the
+//! same root directory has shown.
 
 use super::super::answer::Answer;
 use super::Search;
@@ -58,8 +58,8 @@ impl Search<'_, '_> {
         if !self.descriptors.may_have_any(leader.pid) {
             return Ok(true);
         }
-        self.descriptors.enter_process(self.context, is_last);
         let is_alone = leader.is_only_one(self.context.procfs);
+        self.descriptors.enter_process(self.context, leader.pid, is_alone && is_last);
         // Before the leader is read, as in `visit_once`.
         let tasks = if is_alone { None } else { self.list_threads(leader, missed)? };
         self.read_descriptors(leader, missed)?;

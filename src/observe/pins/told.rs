@@ -4,6 +4,19 @@ use crate::error::Error;
 use crate::facts::{Holder, Target};
 use crate::observe::Context;
 use crate::observe::told::{FOR_CHILDREN, LENGTH, Set, Thread, Told};
+use crate::options::Wanted;
+
+/// What was told of processes for which it counts. With pins those are the ones that are not `unsettled`.
+pub fn take(context: &mut Context, unsettled: Option<&[i32]>, wanted: Wanted) -> Told {
+    let mut told = context.told.take().unwrap_or_default();
+    match unsettled {
+        None if wanted.pinned => Told::default(),
+        unsettled => {
+            told.forget(unsettled.unwrap_or_default());
+            told
+        }
+    }
+}
 
 /// Records the namespaces of all threads, except those that a thread has in common with its thread-group leader.
 pub fn record(context: &mut Context, told: &Told) -> Result<(), Error> {
