@@ -1,5 +1,5 @@
 /*
- * scan LIBRARY [names] [owned] [pinned] [bpf] [TIMES]: scans TIMES times, as a monitoring
+ * scan LIBRARY [names] [owned] [pinned] [sockets] [bpf] [TIMES]: scans TIMES times, as a monitoring
  * agent does. Prints the time of each scan, and what the last one saw.
  *
  * It loads the library with dlopen(3), so that it can use that of another build. It calls
@@ -65,7 +65,7 @@ int main(int argc, char *argv[])
     int times = 1;
 
     if (argc < 2) {
-        fprintf(stderr, "Usage: scan LIBRARY [names] [owned] [pinned] [bpf] [TIMES]\n");
+        fprintf(stderr, "Usage: scan LIBRARY [names] [owned] [pinned] [sockets] [bpf] [TIMES]\n");
         return EXIT_FAILURE;
     }
     load(argv[1]);
@@ -76,6 +76,8 @@ int main(int argc, char *argv[])
             options.flags |= USERNS_SCAN_OWNED;
         else if (strcmp(argv[i], "pinned") == 0)
             options.flags |= USERNS_SCAN_PINNED;
+        else if (strcmp(argv[i], "sockets") == 0)
+            options.flags |= USERNS_SCAN_SOCKETS;
         else if (strcmp(argv[i], "bpf") == 0)
             options.flags |= USERNS_SCAN_BPF;
         else

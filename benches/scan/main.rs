@@ -1,4 +1,4 @@
-//! Times scans, lsns(8) and two reference programs among the same sleeping processes. docs/performance.md describes the
+//! Times scans, lsns(8) and reference programs among the same sleeping processes. docs/performance.md describes the
 //! method; all figures there come from `cargo bench -- --update`.
 
 #[path = "../../tests/common/mod.rs"]

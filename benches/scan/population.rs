@@ -19,9 +19,8 @@ pub struct Population {
 /// All populations, each with its name on the command line.
 pub fn all() -> Vec<(String, Population)> {
     let sizes = [100, 200, 1_000, 10_000, 30_000, 100_000].map(|size| (size.to_string(), Population::plain(size)));
-    let threads = Population { threads: 50, ..Population::plain(1_000) };
-    let descriptors = Population { descriptors: 100, held: 100, ..Population::plain(1_000) };
-    let special = [("threads".to_string(), threads), ("descriptors".to_string(), descriptors)];
+    let special = [("threads", Population::threads()), ("descriptors", Population::descriptors())];
+    let special = special.map(|(name, population)| (name.to_string(), population));
     sizes.into_iter().chain(special).collect()
 }
 
@@ -29,6 +28,16 @@ impl Population {
     /// Processes with one thread and few descriptors each; one in ten has a user namespace of its own.
     pub fn plain(processes: usize) -> Population {
         Population { processes, namespaces: processes / 10, threads: 1, descriptors: 3, held: 0 }
+    }
+
+    /// Processes with many threads each.
+    pub fn threads() -> Population {
+        Population { threads: 50, ..Population::plain(1_000) }
+    }
+
+    /// Processes with many descriptors each, some of which keep a namespace.
+    pub fn descriptors() -> Population {
+        Population { descriptors: 100, held: 100, ..Population::plain(1_000) }
     }
 
     pub fn is_plain(&self) -> bool {
@@ -41,7 +50,7 @@ impl Population {
         self.extra().map_or(processes.clone(), |extra| format!("{processes} with {extra} each"))
     }
 
-    /// For the head of a column.
+    /// For a cell of a table.
     pub fn short_title(&self) -> String {
         let processes = thousands(self.processes);
         self.extra().map_or(processes.clone(), |extra| format!("{processes} × {extra}"))

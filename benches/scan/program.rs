@@ -29,14 +29,22 @@ enum Output {
 }
 
 pub const LINKS: &str = "readlinkat loop";
+pub const LINKS_NS: &str = "readlinkat loop over ns";
+pub const LINKS_FD: &str = "readlinkat loop over ns and fd";
 pub const PLAIN: &str = "plain scan";
 pub const TREE: &str = "userns_tree";
 /// The program with which all others are compared.
 pub const LSNS: &str = "lsns -t user";
 pub const WALK: &str = "BPF walk";
+pub const WALK_FILES: &str = "BPF walk over files";
+pub const WALK_FACTS: &str = "BPF walk over facts";
 pub const BPF: &str = "BPF scan";
+pub const NAMES_BPF: &str = "BPF scan with names";
+pub const OWNED: &str = "owned scan";
+pub const OWNED_NAMES_BPF: &str = "owned BPF scan with names";
 pub const PINNED: &str = "pinned scan";
 pub const PINNED_BPF: &str = "pinned BPF scan";
+pub const FULL_BPF: &str = "pinned BPF scan with names and sockets";
 
 /// The program itself, and the process of the benchmark.
 const OWN_PROCESSES: usize = 2;
@@ -67,16 +75,24 @@ pub fn all(lsns: bool) -> Vec<Program> {
         |name, argv, output| Program { name, is_baseline: false, argv, output, repetitions: 0, timings: &[Whole] };
     let lsns = lsns.then(|| lister(LSNS, ["lsns", "-t", "user"].map(OsString::from).to_vec(), Output::List));
     let mut programs = vec![
-        reference(LINKS, "benches/links.c", 3, &[Later, Whole]),
+        reference(LINKS, "benches/links.c", &[], 3, &[Later, Whole]),
         scan.program(PLAIN, &[], 3, &[Later, Whole]),
         lister(TREE, vec![tree.into()], Output::Tree),
     ];
     programs.extend(lsns);
     programs.extend([
-        reference(WALK, "benches/walk.c", 9, &[Later]),
-        scan.program(BPF, &["bpf"], 9, &[First, Later, Whole]),
+        reference(LINKS_NS, "benches/links.c", &["ns"], 2, &[Later]),
+        scan.program(OWNED, &["owned"], 2, &[Later]),
+        reference(LINKS_FD, "benches/links.c", &["fd"], 2, &[Later]),
         scan.program(PINNED, &["pinned"], 2, &[Later, Whole]),
-        scan.program(PINNED_BPF, &["pinned", "bpf"], 2, &[Later, Whole]),
+        reference(WALK, "benches/walk.c", &[], 9, &[Later]),
+        scan.program(BPF, &["bpf"], 9, &[First, Later, Whole]),
+        scan.program(NAMES_BPF, &["names", "bpf"], 5, &[Later]),
+        scan.program(OWNED_NAMES_BPF, &["owned", "names", "bpf"], 3, &[Later]),
+        reference(WALK_FILES, "benches/walk.c", &["files"], 5, &[Later]),
+        scan.program(PINNED_BPF, &["pinned", "bpf"], 3, &[Later, Whole]),
+        reference(WALK_FACTS, "benches/walk.c", &["facts"], 5, &[Later]),
+        scan.program(FULL_BPF, &["names", "pinned", "sockets", "bpf"], 3, &[Later]),
     ]);
     programs
 }
@@ -90,9 +106,11 @@ pub fn pairs(baseline: &Path) -> Vec<Program> {
     let pairs = [
         pair(PLAIN, &[], 5, &[Later, Whole]),
         pair("scan with names", &["names"], 5, &[Later]),
-        pair("scan with owned namespaces", &["owned"], 3, &[Later]),
+        pair(OWNED, &["owned"], 3, &[Later]),
         pair(PINNED, &["pinned"], 2, &[Later]),
         pair(BPF, &["bpf"], 9, &[First, Later, Whole]),
+        pair(NAMES_BPF, &["names", "bpf"], 5, &[Later]),
+        pair(OWNED_NAMES_BPF, &["owned", "names", "bpf"], 3, &[Later]),
         pair(PINNED_BPF, &["pinned", "bpf"], 2, &[Later]),
     ];
     pairs.into_iter().flatten().collect()
@@ -115,8 +133,14 @@ fn compile(source: &str) -> PathBuf {
     common::compile(&common::root().join(source), &["-std=gnu11", "-O2", "-Wl,--as-needed"])
 }
 
-fn reference(name: &'static str, source: &str, repetitions: usize, timings: &'static [Timing]) -> Program {
-    let argv = vec![compile(source).into()];
+fn reference(
+    name: &'static str,
+    source: &str,
+    words: &[&str],
+    repetitions: usize,
+    timings: &'static [Timing],
+) -> Program {
+    let argv = [compile(source).into()].into_iter().chain(words.iter().map(OsString::from)).collect();
     Program { name, is_baseline: false, argv, output: Output::Report, repetitions, timings }
 }
 
@@ -173,8 +197,11 @@ impl Program {
         if self.has_flag("bpf") && number("source") == Some(SOURCE_PROCFS) {
             return Err(value("no-bpf").unwrap().to_string());
         }
-        let Population { processes, namespaces, held, .. } = population;
+        let Population { processes, namespaces, threads, descriptors, held } = population;
         assert_eq!(number("processes"), Some(processes + OWN_PROCESSES), "{}", self.title());
+        // The references that count them.
+        assert!(number("threads").is_none_or(|seen| seen >= processes * threads), "{}", self.title());
+        assert!(number("files").is_none_or(|seen| seen >= processes * descriptors), "{}", self.title());
         let seen = number("namespaces");
         if seen.is_some() {
             let held = if self.has_flag("pinned") { held } else { 0 };

@@ -11,7 +11,7 @@ use std::fs;
 use std::time::Duration;
 
 /// Time budget per population.
-const BUDGET: Duration = Duration::from_secs(12);
+const BUDGET: Duration = Duration::from_secs(20);
 /// The number of processes for which the summary shows every column.
 const IN_DETAIL: usize = 10_000;
 
