@@ -133,6 +133,40 @@ SITUATION(links, IN_SANDBOX, "another file system is mounted over the links of a
     CHECK_EQ(gap_count_now(USERNS_GAP_LINKS), before + LINKS);
 }
 
+/* What a scan counts besides the links. */
+enum { OTHERS = USERNS_GAP_DESCRIPTORS | USERNS_GAP_MOUNTS };
+
+SITUATION(one_link, IN_SANDBOX, "a file is mounted over a link of a process with one thread")
+{
+    pid_t pid = start(do_nothing, NULL);
+    uint32_t others = pinned_gaps() & OTHERS;
+    size_t before = gap_count_now(USERNS_GAP_LINKS);
+    int tree = (int)syscall(SYS_open_tree, AT_FDCWD, "/proc/version", 1 /* CLONE */);
+    char path[64];
+
+    snprintf(path, sizeof path, "/proc/%d/ns/uts", (int)pid);
+    /* mount(2) would follow the link. */
+    if (tree < 0 || syscall(SYS_move_mount, tree, "", AT_FDCWD, path, 4 /* F_EMPTY_PATH */) != 0)
+        skip("move_mount(2) (Linux 5.2) failed: %s", strerror(errno));
+    CHECK_EQ(gap_count_now(USERNS_GAP_LINKS), before + 1);
+    CHECK_EQ(pinned_gaps() & OTHERS, others);
+}
+
+static void unshare_pids(void *unused UNUSED)
+{
+    CHECK(unshare(CLONE_NEWPID) == 0);
+}
+
+SITUATION(no_child_yet, IN_SANDBOX | BY_BPF, "a process has a PID namespace for its first child")
+{
+    uint32_t others = pinned_gaps() & OTHERS;
+    size_t before = gap_count_now(USERNS_GAP_LINKS);
+
+    start(unshare_pids, NULL);
+    CHECK_EQ(gap_count_now(USERNS_GAP_LINKS), before);
+    CHECK_EQ(pinned_gaps() & OTHERS, others);
+}
+
 static size_t count_sockets_gap(void)
 {
     struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_SOCKETS);

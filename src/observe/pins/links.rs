@@ -23,22 +23,30 @@ const LINKS: [(NamespaceType, &CStr); LENGTH] = [
 ];
 
 /// The inode numbers in the links of a thread; `None` where a link is missing or could not be read.
-#[derive(Default, PartialEq, Eq)]
-pub struct Links([Option<u64>; LENGTH]);
+#[derive(Default)]
+pub struct Links {
+    inodes: [Option<u64>; LENGTH],
+    are_some_refused: bool,
+}
 
 impl Links {
     pub fn mount_namespace(&self) -> Option<u64> {
-        self.0[MNT]
+        self.inodes[MNT]
     }
 
     /// Whether the thread has exited, as a thread-group leader can before other threads: then only the links `user` and
     /// `pid` are left.
     pub fn is_of_exited_thread(&self) -> bool {
-        self.0[MNT].is_none() && self.0[PID].is_some()
+        self.inodes[MNT].is_none() && self.inodes[PID].is_some()
+    }
+
+    fn refuse(&mut self, context: &mut Context, count: usize) {
+        self.are_some_refused = true;
+        context.miss(Gap::Links, count);
     }
 
     pub fn is_empty(&self) -> bool {
-        *self == Links::default()
+        self.inodes == <[Option<u64>; LENGTH]>::default()
     }
 }
 
@@ -58,12 +66,15 @@ impl Kinds {
         kinds
     }
 
-    /// Whether a thread has some links, and all that another one has. If not, it had exited when some of them were read.
+    /// Whether a thread has some links, and all that another one has. If not, it had exited when some of them were read. Without
+    /// that, `pid_for_children` is missing until the new PID namespace has a process.
     pub fn are_in(&mut self, links: &Links) -> bool {
-        for (has, link) in self.0.iter_mut().zip(links.0) {
+        for (has, link) in self.0.iter_mut().zip(links.inodes) {
             *has |= link.is_some();
         }
-        !links.is_empty() && self.0.iter().zip(links.0).all(|(&has, link)| link.is_some() || !has)
+        let mut all = (0..).zip(self.0).zip(links.inodes);
+        let has_all = all.all(|((index, has), link)| link.is_some() || !has || index == FOR_CHILDREN);
+        links.are_some_refused || (!links.is_empty() && has_all)
     }
 }
 
@@ -73,8 +84,9 @@ pub fn of_thread(context: &mut Context, thread: &Thread, leader: &Links) -> Resu
         Answer::Is(directory) => read(context, (thread.pid, thread.tid), &directory, leader),
         Answer::Gone => Ok(Links::default()),
         Answer::Refused(_) => {
-            context.miss(Gap::Links, LENGTH);
-            Ok(Links::default())
+            let mut links = Links::default();
+            links.refuse(context, LENGTH);
+            Ok(links)
         }
     }
 }
@@ -90,16 +102,17 @@ pub fn read(context: &mut Context, (pid, tid): (i32, i32), directory: &Fd, leade
             Answer::Is(length) => &text[..length],
             Answer::Gone => continue, // a zombie, or a kernel without this type
             Answer::Refused(_) => {
-                context.miss(Gap::Links, 1);
+                links.refuse(context, 1);
                 continue;
             }
         };
         let Some((_, inode)) = parse_link(text) else {
-            context.miss(Gap::Links, 1); // something is mounted over it
+            links.refuse(context, 1); // something is mounted over it
             continue;
         };
         let is_member = index < FOR_CHILDREN;
-        let is_known = leader.0[index] == Some(inode) || (!is_member && links.0[..FOR_CHILDREN].contains(&Some(inode)));
+        let is_known =
+            leader.inodes[index] == Some(inode) || (!is_member && links.inodes[..FOR_CHILDREN].contains(&Some(inode)));
         if !is_known {
             let nsfs = context.users.device();
             let target = context.target(namespace_type, inode, || procfs.open_namespace(directory, name, nsfs))?;
@@ -110,7 +123,7 @@ pub fn read(context: &mut Context, (pid, tid): (i32, i32), directory: &Fd, leade
                 Answer::Refused(_) => (),
             }
         }
-        links.0[index] = Some(inode);
+        links.inodes[index] = Some(inode);
     }
     Ok(links)
 }
