@@ -72,18 +72,19 @@ impl Told {
         self.threads.binary_search_by_key(&pid, |thread| thread.pid).is_ok()
     }
 
-    /// Forgets some processes: those whose thread-group leader had no namespaces, and so had exited, and those that are not
-    /// settled. A thread that calls execve(2) can be missing then, see bpf/leaders.rs.
+    /// Forgets some processes, in ascending order. A thread that calls execve(2) can be missing then, see bpf/leaders.rs.
     pub fn forget(&mut self, unsettled: &[i32]) {
-        let (sets, mut unsettled, mut last) = (&self.sets, unsettled.iter().peekable(), (0, false));
+        let mut unsettled = unsettled.iter().peekable();
         self.threads.retain(|thread| {
-            if thread.pid != last.0 {
-                while unsettled.next_if(|&&pid| pid < thread.pid).is_some() {}
-                let is_settled = unsettled.peek() != Some(&&thread.pid);
-                last = (thread.pid, is_settled && thread.tid == thread.pid && set_of(sets, thread)[MNT].is_some());
-            }
-            last.1
+            while unsettled.next_if(|&&pid| pid < thread.pid).is_some() {}
+            unsettled.peek() != Some(&&thread.pid)
         });
+    }
+
+    /// Forgets processes whose thread-group leader had no namespaces, and so had exited.
+    pub fn forget_exited(&mut self) {
+        let sets = &self.sets;
+        self.threads.retain(|thread| set_of(sets, thread)[MNT].is_some());
     }
 
     /// The namespaces of a thread; none if it has exited.

@@ -10,12 +10,12 @@ use crate::options::Wanted;
 pub fn take(context: &mut Context, unsettled: Option<&[i32]>, wanted: Wanted) -> Told {
     let mut told = context.told.take().unwrap_or_default();
     match unsettled {
-        None if wanted.pinned => Told::default(),
-        unsettled => {
-            told.forget(unsettled.unwrap_or_default());
-            told
-        }
+        Some(unsettled) => told.forget(unsettled),
+        None if wanted.pinned => return Told::default(),
+        // Only leaders were told.
+        None => told.forget_exited(),
     }
+    told
 }
 
 /// Records the namespaces of all threads, except those that a thread has in common with its thread-group leader.
