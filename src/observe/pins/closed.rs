@@ -73,12 +73,19 @@ fn is_closed(procfs: &Procfs, suspect: &Suspect, threads: &mut Threads) -> Resul
         Answer::Gone => return Ok(true),
         Answer::Refused(_) => return Ok(false),
     };
-    let Answer::Is((tasks, _)) = threads.list(procfs, &leader)? else { return leader.has_process_ended(procfs) };
+    let tasks = match threads.list(procfs, &leader)? {
+        Answer::Is((tasks, true)) => tasks,
+        Answer::Is(_) | Answer::Refused(_) => return Ok(false),
+        Answer::Gone => return leader.has_process_ended(procfs),
+    };
     for &tid in &threads.tids {
-        if let Answer::Is(thread) = Thread::in_directory(procfs, &tasks, suspect.pid, tid)? {
-            if suspect.is_open(procfs, &thread)? {
-                return Ok(false);
-            }
+        let is_open = match Thread::in_directory(procfs, &tasks, suspect.pid, tid)? {
+            Answer::Is(thread) => suspect.is_open(procfs, &thread)?,
+            Answer::Gone => false,
+            Answer::Refused(_) => true,
+        };
+        if is_open {
+            return Ok(false);
         }
     }
     // Not yet: a thread that calls execve(2) makes the leader exit first, so that it has no descriptors.
