@@ -49,18 +49,20 @@ static void check_mount_in(const struct userns_pin *pin, uint64_t mount_namespac
 }
 
 /*
- * A scan that finds this user namespace by one pin. Another scan on this host copies the mount namespace for a
- * moment, to look below the upper mount: then there is a mount in the copy, too.
+ * A scan that finds a user and a nonuser namespace by one pin each. Another scan on this host copies a mount
+ * namespace for a moment, to look below the upper mount: then there is a mount in the copy, too. It also
+ * opens mount namespaces.
  */
-static struct userns_snapshot *scan_alone(uint64_t inode)
+static struct userns_snapshot *scan_alone(uint64_t user, uint64_t nonuser)
 {
     struct userns_snapshot *snapshot;
-    size_t count;
+    size_t count, other_count;
 
     for (int tries = 0; tries < 100; tries++) {
         snapshot = scan_with(USERNS_SCAN_PINNED);
-        userns_pins(userns_find_inode(snapshot, inode), &count);
-        if (count <= 1)
+        userns_pins(userns_find_inode(snapshot, user), &count);
+        userns_nonuser_pins(find_nonuser(snapshot, nonuser), &other_count);
+        if (count <= 1 && other_count <= 1)
             return snapshot;
         userns_free(snapshot);
     }
@@ -70,7 +72,7 @@ static struct userns_snapshot *scan_alone(uint64_t inode)
 /* A scan finds a user namespace by a mount that no process sees. */
 static void check_unseen_mount(uint64_t inode, uint64_t mount_namespace, bool is_overmounted)
 {
-    struct userns_snapshot *snapshot = scan_alone(inode);
+    struct userns_snapshot *snapshot = scan_alone(inode, mount_namespace);
 
     CHECK(userns_empty_source(snapshot) >= USERNS_EMPTY_SOURCE_MOUNT_NAMESPACES);
     check_place(snapshot, inode);
@@ -128,7 +130,7 @@ SITUATION(owned_below, AS_ROOT | BY_BPF, "another user namespace owns the mount 
     need_list_of_mount_namespaces();
     fd = open_left(hold_below, held, "mnt");
     inode = inode_of_fd(fd);
-    snapshot = scan_with(USERNS_SCAN_PINNED);
+    snapshot = scan_alone(held->inode, inode);
     owner = userns_parent(userns_find_inode(snapshot, held->inode));
     check_mount_in(only_pin(snapshot, held->inode), inode);
     CHECK_EQ(userns_inode(owner), owner_of_fd(fd));
@@ -138,7 +140,7 @@ SITUATION(owned_below, AS_ROOT | BY_BPF, "another user namespace owns the mount 
     userns_free(snapshot);
 
     let_fly(fd);
-    snapshot = scan_with(USERNS_SCAN_PINNED);
+    snapshot = scan_alone(held->inode, inode);
     ns = find_nonuser(snapshot, inode);
     CHECK(ns != NULL &&
           userns_nonuser_owner(ns) == userns_parent(userns_find_inode(snapshot, held->inode)));
