@@ -62,8 +62,9 @@ pub const USERNS_SCAN_NAMES: u64 = 0x8;
 /// BPF needs Linux 5.8 with CONFIG_DEBUG_INFO_BTF; CAP_BPF and CAP_PERFMON, or
 /// CAP_SYS_ADMIN, in the initial user namespace; and a procfs of the caller's own PID
 /// namespace. It is fastest from Linux 6.7 on. Some kernels before 6.1 limit it to about
-/// 250,000 threads. Each scan loads and unloads one program, two with USERNS_SCAN_PINNED,
-/// and sometimes a few more. The audit log, if enabled, records each (auditd(8)).
+/// 250,000 threads, and to 75,000 with USERNS_SCAN_NAMES or USERNS_SCAN_PINNED. Each scan loads
+/// and unloads one program, three with USERNS_SCAN_PINNED, and sometimes a few more. The audit
+/// log, if enabled, records each (auditd(8)).
 ///
 /// The result differs only in visibility. BPF shows processes that procfs denies or hides (hidepid,
 /// see proc(5)), so USERNS_GAP_UNREADABLE is never set. Processes that a security module
@@ -76,8 +77,9 @@ pub const USERNS_SCAN_NAMES: u64 = 0x8;
 /// counted in USERNS_GAP_MOUNTS unless a readable one has the same mount namespace and root
 /// directory; it is counted in USERNS_GAP_DESCRIPTORS only if it has a descriptor that procfs has
 /// to tell: of an io_uring or of a device whose driver has no fixed number, or, before Linux 6.4,
-/// of a namespace, a tun or tap device or a socket; or if the process starts or executes
-/// a program (execve(2)) during the scan.
+/// of a namespace, a tun or tap device or a socket. All of a process is read through procfs, and
+/// also counted in USERNS_GAP_LINKS if procfs hides it, if it starts or executes a program
+/// (execve(2)) during the scan, or if its thread-group leader has exited before other threads.
 pub const USERNS_SCAN_BPF: u64 = 0x10;
 
 /// The options of a scan. Initialize with USERNS_OPTIONS_INIT, then set fields:
