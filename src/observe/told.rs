@@ -1,5 +1,6 @@
 //! What BPF told about threads, so that procfs need not be asked.
 
+use crate::facts::Holder;
 use crate::sys::file::{Identity, Place};
 use crate::util::arrays::sort_by_number;
 use std::collections::TryReserveError;
@@ -41,6 +42,17 @@ pub const FOR_CHILDREN: usize = 7;
 pub fn root(directory: Place, is_top: bool) -> Place {
     let identity = if is_top { Identity { device: 0, inode: 0 } } else { directory.identity };
     Place { identity, ..directory }
+}
+
+/// Whether the link with this index says nothing new of a thread with these other links: its thread-group leader has the same,
+/// or the namespace for children is that of the thread itself.
+pub fn is_repeated<T: PartialEq>(index: usize, link: &Option<T>, others: &[Option<T>], leader: &[Option<T>]) -> bool {
+    leader[index] == *link || (index >= FOR_CHILDREN && others[..FOR_CHILDREN].contains(link))
+}
+
+/// The holder of the namespace in the link with this index.
+pub fn holder(index: usize, pid: i32, tid: i32) -> Holder {
+    if index < FOR_CHILDREN { Holder::Member { pid, tid } } else { Holder::ForChildren { pid, tid } }
 }
 
 impl Told {

@@ -3,9 +3,9 @@
 use super::super::answer::Answer;
 use super::threads::Thread;
 use crate::error::Error;
-use crate::facts::{Gap, Holder, NamespaceType, parse_link};
+use crate::facts::{Gap, NamespaceType, parse_link};
 use crate::observe::Context;
-use crate::observe::told::{FOR_CHILDREN, LENGTH, MNT, PID, Told};
+use crate::observe::told::{self, FOR_CHILDREN, LENGTH, MNT, PID, Told};
 use crate::sys::file::Fd;
 use std::ffi::CStr;
 
@@ -66,8 +66,8 @@ impl Kinds {
         kinds
     }
 
-    /// Whether a thread has some links, and all that another one has. If not, it had exited when some of them were read. Without
-    /// that, `pid_for_children` is missing until the new PID namespace has a process.
+    /// Whether a thread has some links, and all that another one has. If not, it had exited when some of them were read. But
+    /// `pid_for_children` is also missing while a new PID namespace has no process.
     pub fn are_in(&mut self, links: &Links) -> bool {
         for (has, link) in self.0.iter_mut().zip(links.inodes) {
             *has |= link.is_some();
@@ -110,15 +110,11 @@ pub fn read(context: &mut Context, (pid, tid): (i32, i32), directory: &Fd, leade
             links.refuse(context, 1); // something is mounted over it
             continue;
         };
-        let is_member = index < FOR_CHILDREN;
-        let is_known =
-            leader.inodes[index] == Some(inode) || (!is_member && links.inodes[..FOR_CHILDREN].contains(&Some(inode)));
-        if !is_known {
+        if !told::is_repeated(index, &Some(inode), &links.inodes, &leader.inodes) {
             let nsfs = context.users.device();
             let target = context.target(namespace_type, inode, || procfs.open_namespace(directory, name, nsfs))?;
-            let holder = if is_member { Holder::Member { pid, tid } } else { Holder::ForChildren { pid, tid } };
             match target {
-                Answer::Is(target) => context.hold(target, holder)?,
+                Answer::Is(target) => context.hold(target, told::holder(index, pid, tid))?,
                 Answer::Gone => continue,
                 Answer::Refused(_) => (),
             }

@@ -1,9 +1,9 @@
 //! Source: the nonuser namespaces of threads that BPF told.
 
 use crate::error::Error;
-use crate::facts::{Holder, Target};
+use crate::facts::Target;
 use crate::observe::Context;
-use crate::observe::told::{FOR_CHILDREN, LENGTH, Set, Thread, Told};
+use crate::observe::told::{self, FOR_CHILDREN, Set, Thread, Told};
 use crate::options::Wanted;
 
 /// What was told of processes for which it counts. With pins those are the ones that are not `unsettled`.
@@ -36,15 +36,11 @@ pub fn record(context: &mut Context, told: &Told) -> Result<(), Error> {
 }
 
 fn record_thread(context: &mut Context, thread: &Thread, set: &Set, leader: &Set) -> Result<(), Error> {
-    let Thread { pid, tid, .. } = *thread;
-    for index in 0..LENGTH {
-        let Some(namespace) = set[index] else { continue };
-        let is_member = index < FOR_CHILDREN;
-        if leader[index] == set[index] || (!is_member && set[..FOR_CHILDREN].contains(&set[index])) {
-            continue;
+    for (index, link) in set.iter().enumerate() {
+        let Some(namespace) = *link else { continue };
+        if !told::is_repeated(index, link, set, leader) {
+            context.hold(Target::Nonuser(namespace), told::holder(index, thread.pid, thread.tid))?;
         }
-        let holder = if is_member { Holder::Member { pid, tid } } else { Holder::ForChildren { pid, tid } };
-        context.hold(Target::Nonuser(namespace), holder)?;
     }
     Ok(())
 }
