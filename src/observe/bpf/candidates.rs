@@ -49,7 +49,7 @@
 
 use super::assembler::{Assembler, FP, Label, Location, Operand, Program, R1, R2, Register, Size};
 use super::program::{Builder, Target};
-use super::registers::{DESCRIPTOR, FILE, INODE, NUMBER, RECORD, TASK, stack};
+use super::registers::{DESCRIPTOR, FILE, INODE, RECORD, TASK, stack};
 use super::schema::{btf_type, member};
 use super::tables::{Descriptor, Header};
 use super::{NSFS_MAGIC, SOCKFS_MAGIC};
@@ -161,12 +161,6 @@ impl Builder<'_> {
         self.ldx(R2, FP + stack::DESCRIPTOR_NUMBER);
         self.stx(RECORD + Descriptor::number, R2);
         self.mov(DESCRIPTOR, RECORD); // RECORD does not survive calls
-        self.read_pid(TASK, member!(task_struct.pid));
-        self.read_number(next);
-        self.stx(DESCRIPTOR + Descriptor::tid, NUMBER);
-        self.read_pid(TASK, member!(task_struct.tgid));
-        self.find_process();
-        self.read_number(next);
-        self.stx(DESCRIPTOR + Descriptor::pid, NUMBER);
+        self.record_ids(DESCRIPTOR, Descriptor::tid, Descriptor::pid, next);
     }
 }

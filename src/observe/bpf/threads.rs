@@ -50,13 +50,19 @@ impl Builder<'_> {
         self.append(Header::thread_count, layout.threads().start, Thread::SIZE, layout.threads, next);
         self.keep_holder(layout.threads().start, Thread::SIZE, Thread::set);
         self.mov(THREAD, RECORD); // RECORD does not survive calls
+        self.record_ids(THREAD, Thread::tid, Thread::pid, next);
+    }
+
+    /// `record->tid = ` and `record->pid = ` the numbers of TASK and of its process. Goes to `next` if it has none in the caller's
+    /// PID namespace. Destroys RECORD.
+    pub fn record_ids(&mut self, record: Register, tid: Location, pid: Location, next: Label) {
         self.read_pid(TASK, member!(task_struct.pid));
         self.read_number(next);
-        self.stx(THREAD + Thread::tid, NUMBER);
+        self.stx(record + tid, NUMBER);
         self.read_pid(TASK, member!(task_struct.tgid));
         self.find_process();
         self.read_number(next);
-        self.stx(THREAD + Thread::pid, NUMBER);
+        self.stx(record + pid, NUMBER);
     }
 
     /// Keeps where the fields `set` and `root` of the record INDEX are.
