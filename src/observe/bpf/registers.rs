@@ -58,8 +58,6 @@ pub mod stack {
 
     // In the programs for processes.
 
-    /// The record that is written, over other records and calls.
-    pub const RECORD: Location = Location::new(-96, Size::DW, "record");
     /// `struct nsproxy *`
     pub const NSPROXY: Location = Location::new(-104, Size::DW, "nsproxy");
     /// `struct user_namespace *`: the owner of the namespace that is recorded, over calls.
@@ -68,9 +66,8 @@ pub mod stack {
     pub const ROOT_INODE: Location = Location::new(-120, Size::DW, "inode");
     pub const ROOT_DEVICE: Location = Location::new(-128, Size::DW, "device");
     pub const ROOT_MOUNT: Location = Location::new(-136, Size::DW, "mount");
-    pub const IS_TOP: Location = Location::new(-144, Size::DW, "is_top");
     /// What is left there from one thread to the next.
-    pub const OF_DETAILS: [Location; 8] = [LINK, RECORD, NSPROXY, OWNER, ROOT_INODE, ROOT_DEVICE, ROOT_MOUNT, IS_TOP];
+    pub const OF_DETAILS: [Location; 6] = [LINK, NSPROXY, OWNER, ROOT_INODE, ROOT_DEVICE, ROOT_MOUNT];
     /// `struct bpf_iter_num`, around `NUMBERS`.
     pub const LINKS: Location = Location::new(-152, Size::DW, "&links");
     /// The namespaces of the current thread.
