@@ -30,7 +30,7 @@ pub struct Descriptors {
     repeated: Repeated,
     /// Whether the table of the current process is listed until it stays as it was read.
     is_repeated: bool,
-    /// The descriptors of the current table that were read, in order.
+    /// The descriptors of the current table that were read, in order, if it is listed again.
     seen: Vec<i32>,
     /// How many the last list of a table had, and whether some were gone that were listed.
     listed: u64,
@@ -201,7 +201,8 @@ impl Descriptors {
             self.listed += 1;
             let Err(place) = self.seen.binary_search(&number) else { continue };
             match read(number)? {
-                Answer::Is(()) => insert(&mut self.seen, place, number)?,
+                Answer::Is(()) if self.is_repeated => insert(&mut self.seen, place, number)?,
+                Answer::Is(()) => (),
                 Answer::Gone => self.are_some_gone = true,
                 Answer::Refused(_) => return Ok(false),
             }
