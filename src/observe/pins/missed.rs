@@ -41,9 +41,8 @@ impl Search<'_, '_> {
 
     /// Counts threads of which nothing can be read.
     pub fn miss_thread(&mut self, pid: i32, missed: &mut Missed) {
-        let is_told = self.told.has(pid);
-        self.context.miss(Gap::Links, (!is_told).into());
+        self.context.miss(Gap::Links, (!self.told.has(pid)).into());
         missed.descriptors |= self.descriptors.may_have_any(pid);
-        missed.mounts |= !is_told;
+        missed.mounts = true;
     }
 }
