@@ -134,6 +134,17 @@ static void print_pins_of(FILE *out, uint64_t inode, const struct userns_pin *co
     }
 }
 
+/*
+ * A scan under which mounts change elsewhere looks up the procfs in a helper, before it lists
+ * processes. If wait4(2) failed, that helper is a zombie, and so it is listed.
+ */
+static bool is_helper(pid_t pid)
+{
+    siginfo_t info;
+
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;
+}
+
 static void print_node(FILE *out, const struct userns_snapshot *snapshot,
                        const struct userns_node *node)
 {
@@ -153,7 +164,7 @@ static void print_node(FILE *out, const struct userns_snapshot *snapshot,
     for (size_t i = 0; i < count; i++) {
         const char *name = userns_process_name(snapshot, pids[i]);
 
-        if (pids[i] == getpid())
+        if (pids[i] == getpid() || is_helper(pids[i]))
             continue;
         fprintf(out, "member %" PRIu64 " %d\n", inode, (int)pids[i]);
         if (name != NULL && *name != '\0')
