@@ -23,18 +23,21 @@
 //! The default feature `capi` adds the C interface: `libuserns.so`, `libuserns.a` and the header. Rust programs can turn it
 //! off; then the crate exports no C symbols and does not build cbindgen.
 
+mod describe;
 mod error;
 mod facts;
 // Its comments are C documentation; rustdoc would take their examples for Rust.
 #[cfg(all(feature = "capi", not(doctest)))]
 mod ffi;
 mod observe;
+mod open;
 mod options;
 mod scan;
 mod snapshot;
 mod sys;
 mod util;
 
+pub use describe::{Info, describe};
 pub use error::Error;
 pub use facts::{EmptySource, Gap, Gaps, NamespaceType, Source};
 pub use options::Options;

@@ -77,6 +77,7 @@
 mod gap;
 mod node;
 mod nonuser;
+mod open;
 mod pin;
 mod process;
 mod scan;

@@ -69,9 +69,14 @@ struct Handle {
     inode: u32,
 }
 
-/// Opens a namespace by its 64-bit id, close-on-exec (Linux 6.19). ESTALE: it has ended, or this is not permitted.
-pub fn open(id: u64) -> Result<Fd, Errno> {
-    let handle = Handle { size: 16, handle_type: FILEID_NSFS, id, namespace_type: 0, inode: 0 };
+/// Opens a namespace by its 64-bit id, close-on-exec. Its type, as a flag of clone(2), and its inode number can be 0 since
+/// Linux 6.19; Linux 6.18 compares them.
+///
+/// ESTALE: it has ended, it is not in use (Linux 6.19), or this is not permitted.
+pub fn open(id: u64, clone_flag: i32, inode: u64) -> Result<Fd, Errno> {
+    // Inode numbers of namespaces have 32 bits, `ns_common.inum`.
+    let (namespace_type, inode) = (clone_flag as u32, inode as u32);
+    let handle = Handle { size: 16, handle_type: FILEID_NSFS, id, namespace_type, inode };
     let flags = c_long::from(libc::O_RDONLY | libc::O_CLOEXEC);
     // SAFETY: the kernel reads the handle, which is as long as it says.
     check(unsafe { libc::syscall(libc::SYS_open_by_handle_at, FD_NSFS_ROOT, &raw const handle, flags) })
