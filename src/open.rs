@@ -322,11 +322,12 @@ impl<'s> Search<'s> {
         }
     }
 
-    /// Whether procfs hides a process: a caller of the PID namespace of the procfs can be told apart from one that has ended.
+    /// Whether the procfs hides a process that has not ended, see `hidepid` in proc(5). In a procfs of another PID namespace,
+    /// the PID can be that of another process.
     fn hides(&self, pid: i32) -> Result<bool, Error> {
-        let name = ShortPath::new(format_args!("{pid}"));
-        let listed = Answer::of(self.procfs.find_directory(self.procfs.root(), name.as_c_str()))?;
-        Ok(matches!(listed, Answer::Gone) && pid > 0 && !matches!(Answer::of(pidfd::open(pid, false))?, Answer::Gone))
+        let name = ShortPath::new(format_args!("{pid}/task"));
+        let shown = Answer::of(self.procfs.find_directory(self.procfs.root(), name.as_c_str()))?;
+        Ok(matches!(shown, Answer::Gone) && pid > 0 && !matches!(Answer::of(pidfd::open(pid, false))?, Answer::Gone))
     }
 }
 

@@ -1,0 +1,600 @@
+/* userns_open(), userns_nonuser_open(): by each route, never another namespace. */
+#include "situation.h"
+#include "fuse.h"
+#include "pins.h"
+#include "seccomp.h"
+#include "stuck.h"
+#include <time.h>
+
+/* From now on the kernel is one before Linux 6.18 or 6.19: it opens no namespace by its id. */
+static void deny_handles(void)
+{
+    deny_syscall(__NR_open_by_handle_at, ANY_ARGUMENT, 0, EOPNOTSUPP);
+}
+
+/* From now on the kernel has no 64-bit ids, as before Linux 6.18. */
+static void deny_ids(void)
+{
+    deny_handles();
+    deny_ioctl((uint32_t)NS_GET_ID);
+}
+
+static uint64_t id_of_fd(int fd)
+{
+    uint64_t id = 0;
+
+    return ioctl(fd, NS_GET_ID, &id) == 0 ? id : 0;
+}
+
+/* A namespace to be found again: who has it when the test asks the kernel. */
+struct known {
+    uint64_t inode, id;
+};
+
+static struct known known_of(pid_t pid, const char *link)
+{
+    int fd = open_namespace(pid, link);
+    struct known known;
+
+    CHECK(fd >= 0);
+    known = (struct known){ inode_of_fd(fd), id_of_fd(fd) };
+    close(fd);
+    return known;
+}
+
+/* Takes what a function returned: a close-on-exec descriptor of this namespace. */
+static void expect_namespace(int fd, struct known known)
+{
+    if (fd < 0)
+        fail("the namespace was not opened: %d: %s", fd, userns_strerror(fd));
+    CHECK_EQ(inode_of_fd(fd), known.inode);
+    CHECK_EQ(id_of_fd(fd), known.id);
+    CHECK(fcntl(fd, F_GETFD) == FD_CLOEXEC);
+    close(fd);
+}
+
+static void expect_user(const struct userns_snapshot *snapshot, struct known known)
+{
+    const struct userns_node *node = userns_find_inode(snapshot, known.inode);
+    int before = open_descriptors();
+
+    CHECK(node != NULL);
+    expect_namespace(userns_open(node), known);
+    CHECK_EQ(open_descriptors(), before);
+}
+
+static void expect_errno(const struct userns_snapshot *snapshot, uint64_t inode, int error)
+{
+    const struct userns_node *node = userns_find_inode(snapshot, inode);
+    int before = open_descriptors();
+
+    CHECK(node != NULL);
+    CHECK_EQ(userns_open(node), error);
+    CHECK_EQ(open_descriptors(), before);
+}
+
+/* The kernel releases a namespace some time after its last process has ended. */
+static void expect_ended(const struct userns_snapshot *snapshot, uint64_t inode)
+{
+    int fd = userns_open(userns_find_inode(snapshot, inode));
+
+    for (int i = 0; i < 5000 && fd >= 0; i++) {
+        close(fd);
+        usleep(1000);
+        fd = userns_open(userns_find_inode(snapshot, inode));
+    }
+    CHECK_EQ(fd, -ESTALE);
+}
+
+/* ---- Routes ---- */
+
+SITUATION(member, IN_SANDBOX | BY_BPF, "by its id; without, through a process in it")
+{
+    pid_t pid = start(go_down, &(int){ 1 });
+    struct userns_snapshot *snapshot = scan();
+    struct known known = known_of(pid, "user");
+
+    expect_user(snapshot, known);
+    deny_handles();
+    expect_user(snapshot, known);
+    deny_ioctl((uint32_t)NS_GET_ID);
+    known.id = 0;
+    expect_user(snapshot, known);
+    userns_free(snapshot);
+}
+
+/* Scans for pins, then opens a user namespace with and without ids. */
+static void open_held(uint64_t inode)
+{
+    struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_PINNED);
+    int fd = userns_open(userns_find_inode(snapshot, inode));
+    struct known known;
+
+    CHECK(fd >= 0);
+    known = (struct known){ inode, id_of_fd(fd) };
+    expect_namespace(fd, known);
+    deny_handles();
+    expect_user(snapshot, known);
+    userns_free(snapshot);
+}
+
+SITUATION(descriptor, IN_SANDBOX | BY_BPF, "through a descriptor of another process")
+{
+    struct held *held = shared(sizeof *held);
+
+    start(hold_descriptor, held);
+    open_held(held->inode);
+}
+
+SITUATION(own_descriptor, IN_SANDBOX | BY_BPF, "through a descriptor of the caller")
+{
+    struct held held;
+
+    hold_descriptor(&held);
+    open_held(held.inode);
+}
+
+SITUATION(mount_elsewhere, IN_SANDBOX | BY_BPF, "through a mount in another mount namespace")
+{
+    struct held *held = shared(sizeof *held);
+
+    start(hold_by_mount, held);
+    open_held(held->inode);
+}
+
+SITUATION(child_namespace, IN_SANDBOX | BY_BPF, "up from a grandchild, the only one with a process")
+{
+    pid_t pid = start(go_down, &(int){ 3 });
+    struct userns_snapshot *snapshot = scan();
+    const struct userns_node *node = userns_parent(userns_parent(userns_find_pid(snapshot, pid)));
+    int fd = userns_open(node);
+    struct known known = { userns_inode(node), fd < 0 ? 0 : id_of_fd(fd) };
+
+    CHECK_EQ(userns_depth(node), userns_depth(userns_self(snapshot)) + 1);
+    expect_namespace(fd, known);
+    deny_handles();
+    expect_user(snapshot, known);
+    end(pid);
+    expect_errno(snapshot, known.inode, -ESTALE);
+    userns_free(snapshot);
+}
+
+/* For start(): a descriptor holds a network namespace, and so its owner. */
+static void hold_network_descriptor(void *held)
+{
+    open_left_network(held);
+}
+
+SITUATION(owned_namespace, IN_SANDBOX | BY_BPF, "through a network namespace that it owns")
+{
+    struct held *held = shared(sizeof *held);
+
+    start(hold_network_descriptor, held);
+    open_held(held->inode);
+}
+
+SITUATION(own_namespace, IN_SANDBOX, "the caller's own namespace, without a procfs")
+{
+    struct userns_snapshot *snapshot = scan();
+    struct known known = known_of(getpid(), "user");
+    int fd;
+
+    deny_handles();
+    CHECK(umount2("/proc", MNT_DETACH) == 0);
+    fd = userns_open(userns_self(snapshot));
+    if (fd == -EACCES) /* pidfds tell it from Linux 6.11 on */
+        skip("this kernel does not tell the namespace of a pidfd");
+    expect_namespace(fd, known);
+    userns_free(snapshot);
+}
+
+SITUATION(in_flight, AS_ROOT | BY_BPF, "only its id opens a namespace that a message contains")
+{
+    pid_t pid = start(go_down, &(int){ 1 });
+    struct userns_snapshot *snapshot = scan();
+    struct known known = known_of(pid, "user");
+    int fd = open_namespace(pid, "user"), sockets[2], opened;
+
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) == 0);
+    send_descriptor(sockets[0], fd);
+    close(fd);
+    end(pid);
+    opened = userns_open(userns_find_inode(snapshot, known.inode));
+    if (known.id == 0)
+        skip("this kernel has no ids of namespaces");
+    expect_namespace(opened, known);
+    close(sockets[0]);
+    close(sockets[1]);
+    expect_ended(snapshot, known.inode);
+    userns_free(snapshot);
+}
+
+/* ---- Nonuser namespaces ---- */
+
+static void expect_nonuser(const struct userns_snapshot *snapshot, struct known known)
+{
+    const struct userns_nonuser *ns = find_nonuser(snapshot, known.inode);
+    int before = open_descriptors();
+
+    CHECK(ns != NULL);
+    expect_namespace(userns_nonuser_open(ns), known);
+    CHECK_EQ(open_descriptors(), before);
+}
+
+SITUATION(nonuser_members, IN_SANDBOX | BY_BPF, "namespaces of other types, through a process")
+{
+    static const char *const types[] = { "cgroup", "ipc", "mnt", "net", "uts" };
+    int all = CLONE_NEWCGROUP | CLONE_NEWIPC | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWUTS;
+    pid_t pid = start(go_down_with, &all);
+    struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_OWNED);
+
+    for (int i = 0; i < 2; i++) {
+        for (size_t j = 0; j < sizeof types / sizeof *types; j++)
+            expect_nonuser(snapshot, known_of(pid, types[j]));
+        deny_handles();
+    }
+    userns_free(snapshot);
+}
+
+static void mount_inner(void *unused UNUSED)
+{
+    CHECK(unshare(CLONE_NEWPID) == 0);
+    start(do_nothing, NULL);
+}
+
+SITUATION(pid_namespaces, IN_SANDBOX | BY_BPF,
+          "a PID namespace without visible members, from below")
+{
+    pid_t pid = start(mount_inner, NULL);
+    struct known known = known_of(pid, "pid_for_children"), own = known_of(getpid(), "pid");
+    struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_PINNED);
+
+    for (int i = 0; i < 2; i++) {
+        expect_nonuser(snapshot, known);
+        expect_nonuser(snapshot, own);
+        deny_handles();
+    }
+    userns_free(snapshot);
+}
+
+SITUATION(nonuser_descriptor, IN_SANDBOX | BY_BPF, "a network namespace, through a descriptor")
+{
+    struct held *held = shared(sizeof *held);
+    pid_t pid = start(hold_network_descriptor, held);
+    struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_PINNED);
+    const struct userns_nonuser *ns = find_nonuser(snapshot, held->other);
+    int fd = userns_nonuser_open(ns);
+    struct known known = { held->other, fd < 0 ? 0 : id_of_fd(fd) };
+
+    expect_namespace(fd, known);
+    deny_handles();
+    expect_nonuser(snapshot, known);
+    end(pid);
+    CHECK_EQ(userns_nonuser_open(ns), -ESTALE);
+    userns_free(snapshot);
+}
+
+/* ---- Errors ---- */
+
+SITUATION(no_node, 0, "NULL is no namespace")
+{
+    CHECK_EQ(userns_open(NULL), -EINVAL);
+    CHECK_EQ(userns_nonuser_open(NULL), -EINVAL);
+}
+
+SITUATION(ended, BY_BPF, "a namespace that has ended, for each kind of caller")
+{
+    pid_t pid = start(go_down, &(int){ 1 });
+    struct userns_snapshot *snapshot = scan();
+    uint64_t inode = inode_of(pid);
+
+    end(pid);
+    expect_ended(snapshot, inode);
+    deny_handles();
+    expect_errno(snapshot, inode, -ESTALE);
+    userns_free(snapshot);
+}
+
+static void open_as_nobody(void *snapshot_and_inode)
+{
+    void **arguments = snapshot_and_inode;
+
+    become_nobody(0);
+    expect_errno(arguments[0], *(uint64_t *)arguments[1], -EACCES);
+}
+
+static void open_ended_as_nobody(void *snapshot_and_inode)
+{
+    void **arguments = snapshot_and_inode;
+
+    become_nobody(0);
+    expect_errno(arguments[0], *(uint64_t *)arguments[1], -ESTALE);
+}
+
+SITUATION(refused, AS_ROOT | BY_BPF, "an ordinary user opens no namespace of root")
+{
+    pid_t pid = start(go_down, &(int){ 1 });
+    struct userns_snapshot *snapshot = scan();
+    uint64_t inode = inode_of(pid);
+    void *arguments[] = { snapshot, &inode };
+
+    in_child(open_as_nobody, arguments);
+    end(pid);
+    in_child(open_ended_as_nobody, arguments);
+    userns_free(snapshot);
+}
+
+SITUATION(hidden, IN_SANDBOX | AS_ROOT, "a process that hidepid hides has not ended")
+{
+    pid_t pid = start(go_down, &(int){ 1 });
+    struct userns_snapshot *snapshot = scan();
+    uint64_t inode = inode_of(pid);
+    void *arguments[] = { snapshot, &inode };
+
+    if (mount("proc", "/proc", "proc", MS_REMOUNT, "hidepid=2") != 0)
+        skip("cannot mount a procfs with hidepid: %s", strerror(errno));
+    in_child(open_as_nobody, arguments);
+    userns_free(snapshot);
+}
+
+SITUATION(below_another_mount, IN_SANDBOX, "a mount below another one is out of reach without ids")
+{
+    struct held *held = shared(sizeof *held);
+    struct userns_snapshot *snapshot;
+
+    start(hold_by_overmounted_mount, held);
+    snapshot = scan_with(USERNS_SCAN_PINNED);
+    if (userns_find_inode(snapshot, held->inode) == NULL)
+        skip("this caller cannot see what is below a mount");
+    deny_handles();
+    expect_errno(snapshot, held->inode, -EACCES);
+    userns_free(snapshot);
+}
+
+static void unmount_in(void *pid)
+{
+    join_mount_namespace(pid);
+    CHECK(umount2("/mnt/ns", MNT_DETACH) == 0);
+}
+
+SITUATION(unmounted, IN_SANDBOX | AS_ROOT, "a mount that is gone: the file below it is not opened")
+{
+    struct held *held = shared(sizeof *held);
+    pid_t pid = start(hold_by_mount, held);
+    struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_PINNED);
+
+    in_child(unmount_in, &pid);
+    deny_handles();
+    expect_errno(snapshot, held->inode, -EACCES);
+    userns_free(snapshot);
+}
+
+static void open_stuck(void *snapshot_and_inode)
+{
+    void **arguments = snapshot_and_inode;
+    time_t begin = time(NULL);
+
+    deny_handles();
+    expect_errno(arguments[0], *(uint64_t *)arguments[1], -EACCES);
+    CHECK(time(NULL) - begin < 60);
+}
+
+/* For start(): fails to end its execve(2) after it has entered a namespace. */
+static void go_down_and_stick(void *path)
+{
+    new_user_namespace();
+    start_stuck(path);
+}
+
+SITUATION(stuck, IN_SANDBOX | AS_ROOT, "a member inside execve(2) blocks its readers, but not this")
+{
+    int device;
+    pid_t pid;
+    struct userns_snapshot *snapshot;
+    uint64_t inode;
+    void *arguments[2];
+
+    mount_tmpfs("/mnt");
+    device = mount_dead_server("/mnt/fuse");
+    pid = start(go_down_and_stick, "/mnt/fuse");
+    inode = inode_of(pid);
+    snapshot = scan();
+    serve_until_open(device);
+    usleep(200000);
+    end(pid); /* only the other process keeps the namespace */
+    arguments[0] = snapshot;
+    arguments[1] = &inode;
+    before_deadline(open_stuck, arguments);
+    userns_free(snapshot);
+}
+
+/* ---- Never another one ---- */
+
+enum { MOST_TRIES = 2000 };
+
+/* Starts processes in new namespaces until one has the inode number of an ended one; ends others. */
+static pid_t start_with_inode(uint64_t inode, void (*act)(void *), void *argument)
+{
+    for (int i = 0; i < MOST_TRIES; i++) {
+        pid_t pid = start(act, argument);
+
+        if (inode_of(pid) == inode)
+            return pid;
+        end(pid);
+    }
+    skip("no new namespace has got the inode number of an ended one");
+}
+
+SITUATION(reused_inode, IN_SANDBOX | BY_BPF, "a new namespace has the inode number of an ended one")
+{
+    pid_t pid = start(go_down, &(int){ 1 }), other;
+    struct userns_snapshot *snapshot = scan(), *later;
+    struct known known = known_of(pid, "user");
+
+    if (known.id == 0)
+        skip("this kernel has no ids of namespaces");
+    end(pid);
+    other = start_with_inode(known.inode, go_down, &(int){ 1 });
+    CHECK(userns_open(userns_find_inode(snapshot, known.inode)) < 0);
+    later = scan();
+    expect_user(later, known_of(other, "user"));
+    userns_free(later);
+    userns_free(snapshot);
+}
+
+/* A descriptor table, changed on demand. */
+struct table {
+    int fd, request[2], answer[2];
+    struct known known;
+};
+
+/* Opens a new namespace with this number; with an inode number, of that. */
+static void put(struct table *table, uint64_t inode)
+{
+    pid_t pid =
+        inode == 0 ? start(go_down, &(int){ 1 }) : start_with_inode(inode, go_down, &(int){ 1 });
+    int fd = open_namespace(pid, "user");
+
+    CHECK(fd >= 0 && dup2(fd, table->fd) == table->fd);
+    close(fd);
+    table->known = known_of(pid, "user");
+    end(pid);
+}
+
+static void change_table(void *argument)
+{
+    struct table *table = argument;
+    char byte;
+
+    if (fork_child() != 0)
+        return;
+    put(table, 0);
+    CHECK(write(table->answer[1], "", 1) == 1);
+    CHECK(read(table->request[0], &byte, 1) == 1);
+    close(table->fd);
+    put(table, table->known.inode);
+    CHECK(write(table->answer[1], "", 1) == 1);
+    for (;;)
+        pause();
+}
+
+/* The same process has the same inode number at the same descriptor. */
+static void expect_another_in_table(bool with_ids)
+{
+    struct table *table = shared(sizeof *table);
+    struct userns_snapshot *snapshot;
+    uint64_t first;
+    char byte;
+
+    CHECK(pipe2(table->request, O_CLOEXEC) == 0 && pipe2(table->answer, O_CLOEXEC) == 0);
+    table->fd = 50;
+    change_table(table);
+    CHECK(read(table->answer[0], &byte, 1) == 1);
+    snapshot = scan_with(USERNS_SCAN_PINNED);
+    first = table->known.id;
+    if (first == 0 && with_ids)
+        skip("this kernel has no ids of namespaces");
+    expect_user(snapshot, table->known);
+    CHECK(write(table->request[1], "", 1) == 1);
+    CHECK(read(table->answer[0], &byte, 1) == 1);
+    CHECK(first == 0 || first != table->known.id);
+    expect_errno(snapshot, table->known.inode, -ESTALE);
+    deny_handles();
+    expect_errno(snapshot, table->known.inode, -ESTALE);
+    userns_free(snapshot);
+}
+
+SITUATION(reused_descriptor, IN_SANDBOX | BY_BPF,
+          "another namespace with all numbers of an ended one")
+{
+    expect_another_in_table(true);
+}
+
+static void go_down_by_other_user(void *unused UNUSED)
+{
+    CHECK(setresuid(1, 1, 1) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0);
+    if (unshare(CLONE_NEWUSER) != 0)
+        skip("an ordinary user cannot make a user namespace: %s", strerror(errno));
+}
+
+SITUATION(reused_without_ids, IN_SANDBOX | AS_ROOT,
+          "before Linux 6.18, the owner or parent differs")
+{
+    pid_t pid, other;
+    struct userns_snapshot *snapshot;
+    uint64_t inode;
+
+    deny_ids();
+    pid = start(go_down, &(int){ 1 });
+    inode = inode_of(pid);
+    snapshot = scan();
+    CHECK_EQ(userns_id(userns_find_inode(snapshot, inode)), 0);
+    end(pid);
+    other = start_with_inode(inode, go_down_by_other_user, NULL);
+    /* Its PID leads to it, as if the process had entered it. */
+    CHECK(other != pid);
+    expect_errno(snapshot, inode, -ESTALE);
+    userns_free(snapshot);
+}
+
+/* ---- Under a storm ---- */
+
+/* Makes namespaces and ends them, without end. */
+static void make_and_end(void *unused UNUSED)
+{
+    if (fork_child() != 0)
+        return;
+    for (;;) {
+        pid_t pid = fork();
+
+        if (pid == 0) {
+            int unused_result = unshare(CLONE_NEWUSER);
+
+            (void)unused_result;
+            usleep(200);
+            _exit(0);
+        }
+        waitpid(pid, NULL, 0);
+    }
+}
+
+/* Opens all namespaces of many snapshots; returns how many were opened. */
+static int open_all(int wanted, bool are_ids_known)
+{
+    int opened = 0, tried = 0;
+
+    while (tried < wanted) {
+        struct userns_snapshot *snapshot = scan();
+        size_t count;
+        const struct userns_node *const *nodes = userns_nodes(snapshot, &count);
+
+        for (size_t i = 0; i < count; i++, tried++) {
+            int fd = userns_open(nodes[i]);
+
+            if (fd < 0) {
+                CHECK(fd == -ESTALE || fd == -EACCES);
+                continue;
+            }
+            CHECK_EQ(inode_of_fd(fd), userns_inode(nodes[i]));
+            CHECK(!are_ids_known || id_of_fd(fd) == userns_id(nodes[i]));
+            close(fd);
+            opened++;
+        }
+        userns_free(snapshot);
+    }
+    return opened;
+}
+
+SITUATION(storm, IN_SANDBOX | BY_BPF, "10,000 times while namespaces are made and end")
+{
+    bool are_ids_known = id_of(getpid()) != 0;
+    int before;
+
+    for (int i = 0; i < 4; i++)
+        make_and_end(NULL);
+    before = open_descriptors();
+    CHECK(open_all(10000, are_ids_known) > 0);
+    deny_handles();
+    CHECK(open_all(2000, are_ids_known) > 0);
+    CHECK_EQ(open_descriptors(), before);
+}
