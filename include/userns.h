@@ -3,7 +3,9 @@
  *
  * userns_scan() observes the host once and returns a snapshot: which user namespaces
  * exist, how they nest, which processes live in each, and who created them. All other
- * functions read that snapshot. The concepts are those of user_namespaces(7) and
+ * functions read that snapshot, except for the actions: userns_open() and
+ * userns_nonuser_open() open a namespace of a snapshot if it still exists, userns_describe()
+ * describes one namespace without a scan. The concepts are those of user_namespaces(7) and
  * namespaces(7); a user namespace in a snapshot is called a node, a namespace of another
  * type is called a nonuser namespace, as in namespaces(7).
  *
@@ -44,9 +46,13 @@
  * a cancellation point (pthreads(7)), none may be called with asynchronous cancellation
  * enabled, and none is async-signal-safe (signal-safety(7)).
  *
- * THE PROCESS stays as it is: a scan starts no thread, enters no namespace and installs no
- * signal handler. It opens at most six descriptors at a time, eleven with
- * USERNS_SCAN_PINNED, all close-on-exec, and closes them before it returns. It reads procfs
+ * OUTPUT STRUCTS begin with their size, which the caller sets, and flags. The library fills in
+ * the fields that it knows, as far as the size reaches, and sets what is behind them to zero.
+ *
+ * THE PROCESS stays as it is: a scan or action starts no thread, enters no namespace and
+ * installs no signal handler. It opens at most six descriptors at a time, eleven with
+ * USERNS_SCAN_PINNED, all close-on-exec, and closes them before it returns, but for the one that
+ * userns_open() returns. It reads procfs
  * in short-lived child processes, since reading a process can block without end, see
  * USERNS_GAP_UNREADABLE. A child shares memory and descriptors with the caller, sends no
  * SIGCHLD, and is not reported by wait(2). Signals of the calling thread are blocked while it
@@ -329,12 +335,12 @@
 #define USERNS_NODE_ONLY_PINNED 0x8u
 
 /**
- * userns_info.flags: the calling thread is in the namespace.
+ * userns_describe(): the calling thread is in the namespace.
  */
 #define USERNS_INFO_OWN 0x10000u
 
 /**
- * userns_info.flags: owner_uid is known.
+ * userns_describe(): owner_uid is known.
  */
 #define USERNS_INFO_OWNER_UID 0x20000u
 
@@ -1257,15 +1263,7 @@ const struct userns_nonuser *userns_pin_nonuser(const struct userns_pin *pin);
  * file system, a pidfd. It is also the answer if the snapshot shows nothing that leads to the
  * namespace.
  *
- * To enter the namespace of the process PID:
- *
- *     int fd = userns_open(userns_find_pid(snapshot, PID));
- *     if (fd < 0)
- *         fprintf(stderr, "%s\n", userns_strerror(fd));
- *     else if (setns(fd, CLONE_NEWUSER) < 0)
- *         perror("setns");
- *
- * setns(2) takes CAP_SYS_ADMIN in that namespace, and a process with one thread.
+ * To enter the namespace, setns(2) needs CAP_SYS_ADMIN in it, and a process with one thread.
  *
  * Since 0.1.
  */
@@ -1308,29 +1306,18 @@ int userns_nonuser_open(const struct userns_nonuser *ns);
  * container as if it were the host. To be in the initial user namespace does not mean to be on
  * the host, or to have its privileges: containers need no user namespace of their own.
  *
- * Returns 0, or a negative errno value.
+ * Returns 0, or a negative errno value: one of these or, before Linux 6.11 and where a security
+ * policy denies pidfds, an error that userns_scan() returns about /proc.
  *
  *     -EINVAL           info is NULL, or info->size is smaller than in version 0.1
  *     -E2BIG            info->size is 4096 or more
  *     -EBADF            fd is not open, or was opened with O_PATH
  *     -ENOTTY           fd does not refer to a namespace; with -1, the kernel has no user
  *                       namespaces
- *     -ENOENT, -ENODEV, -EIO, -EACCES, -EPERM, -ENOSYS
- *                       with -1, before Linux 6.11 or where pidfd_open(2) is denied: no procfs
- *                       at /proc shows the caller's namespace
  *     -ENOMEM           out of memory
  *     -EMFILE           the process has too many open descriptors
  *     -ENFILE           the system has too many open files
  *     -ENOTRECOVERABLE  a bug in this library; it wrote a message to standard error
- *
- * Am I in a user namespace of a container?
- *
- *     struct userns_info info = USERNS_INFO_INIT;
- *     int error = userns_describe(-1, &info);
- *     if (error < 0)
- *         fprintf(stderr, "%s\n", userns_strerror(error));
- *     else if (!(info.flags & USERNS_NODE_INITIAL))
- *         puts("not in the initial user namespace");
  *
  * Since 0.1.
  */

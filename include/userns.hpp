@@ -178,7 +178,8 @@ public:
     descriptor(descriptor &&other) noexcept : fd_(other.release()) {}
     descriptor &operator=(descriptor &&other) noexcept
     {
-        std::swap(fd_, other.fd_);
+        descriptor moved(std::move(other)); /* closes what this has */
+        std::swap(fd_, moved.fd_);
         return *this;
     }
     ~descriptor()

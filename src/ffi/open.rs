@@ -9,9 +9,9 @@ use std::os::fd::{IntoRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, UnwindSafe};
 use std::ptr;
 
-/// userns_info.flags: the calling thread is in the namespace.
+/// userns_describe(): the calling thread is in the namespace.
 pub const USERNS_INFO_OWN: u32 = 0x10000;
-/// userns_info.flags: owner_uid is known.
+/// userns_describe(): owner_uid is known.
 pub const USERNS_INFO_OWNER_UID: u32 = 0x20000;
 
 /// What userns_describe() tells about a namespace. Initialize it with USERNS_INFO_INIT. Later
@@ -92,15 +92,7 @@ const _: () = assert!(SIZE == FIRST_SIZE);
 /// file system, a pidfd. It is also the answer if the snapshot shows nothing that leads to the
 /// namespace.
 ///
-/// To enter the namespace of the process PID:
-///
-///     int fd = userns_open(userns_find_pid(snapshot, PID));
-///     if (fd < 0)
-///         fprintf(stderr, "%s\n", userns_strerror(fd));
-///     else if (setns(fd, CLONE_NEWUSER) < 0)
-///         perror("setns");
-///
-/// setns(2) takes CAP_SYS_ADMIN in that namespace, and a process with one thread.
+/// To enter the namespace, setns(2) needs CAP_SYS_ADMIN in it, and a process with one thread.
 ///
 /// Since 0.1.
 #[must_use]
@@ -154,29 +146,18 @@ fn number(open: impl FnOnce() -> Result<OwnedFd, Error> + UnwindSafe) -> c_int {
 /// container as if it were the host. To be in the initial user namespace does not mean to be on
 /// the host, or to have its privileges: containers need no user namespace of their own.
 ///
-/// Returns 0, or a negative errno value.
+/// Returns 0, or a negative errno value: one of these or, before Linux 6.11 and where a security
+/// policy denies pidfds, an error that userns_scan() returns about /proc.
 ///
 ///     -EINVAL           info is NULL, or info->size is smaller than in version 0.1
 ///     -E2BIG            info->size is 4096 or more
 ///     -EBADF            fd is not open, or was opened with O_PATH
 ///     -ENOTTY           fd does not refer to a namespace; with -1, the kernel has no user
 ///                       namespaces
-///     -ENOENT, -ENODEV, -EIO, -EACCES, -EPERM, -ENOSYS
-///                       with -1, before Linux 6.11 or where pidfd_open(2) is denied: no procfs
-///                       at /proc shows the caller's namespace
 ///     -ENOMEM           out of memory
 ///     -EMFILE           the process has too many open descriptors
 ///     -ENFILE           the system has too many open files
 ///     -ENOTRECOVERABLE  a bug in this library; it wrote a message to standard error
-///
-/// Am I in a user namespace of a container?
-///
-///     struct userns_info info = USERNS_INFO_INIT;
-///     int error = userns_describe(-1, &info);
-///     if (error < 0)
-///         fprintf(stderr, "%s\n", userns_strerror(error));
-///     else if (!(info.flags & USERNS_NODE_INITIAL))
-///         puts("not in the initial user namespace");
 ///
 /// Since 0.1.
 #[must_use]

@@ -163,10 +163,11 @@ FIELDS(CHECK_FIELD)
 int main(void)
 {
     static const struct userns_options options = USERNS_OPTIONS_INIT;
+    static const struct userns_info info = USERNS_INFO_INIT;
 
     for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
         if (functions[i] == NULL)
             return 1;
     return options.size != sizeof(options) || options.proc_path != NULL || options.flags != 0 ||
-           options.limit != 0;
+           options.limit != 0 || info.size != sizeof(info) || info.flags != 0 || info.inode != 0;
 }
