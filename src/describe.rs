@@ -86,10 +86,6 @@ fn ask(namespace: &Fd, namespace_type: Option<NamespaceType>, own: Option<&Fd>) 
         Err(error) if error.is_exhaustion() => Err(error),
         Err(_) => Ok(false),
     };
-    let inode_of = |above: Result<Fd, Errno>| match if_any(above)? {
-        Some(above) => Ok::<_, Error>(Some(file::identity(&above)?.inode)),
-        None => Ok(None),
-    };
     let facts = UserNamespace { inode: identity.inode, ..UserNamespace::default() };
     let mut info = Info {
         namespace_type,
@@ -105,7 +101,7 @@ fn ask(namespace: &Fd, namespace_type: Option<NamespaceType>, own: Option<&Fd>) 
     };
     match namespace_type {
         Some(NamespaceType::User) => {
-            info.parent = inode_of(nsfs::parent(namespace))?;
+            info.parent = nsfs::inode_if_any(nsfs::parent(namespace))?;
             info.is_parent_hidden = info.parent.is_none() && !info.is_initial;
             let mut is_own_initial = info.is_initial;
             if let Some(own) = own {
@@ -121,10 +117,10 @@ fn ask(namespace: &Fd, namespace_type: Option<NamespaceType>, own: Option<&Fd>) 
         }
         Some(namespace_type) => {
             if namespace_type == NamespaceType::Pid {
-                info.parent = inode_of(nsfs::parent(namespace))?;
+                info.parent = nsfs::inode_if_any(nsfs::parent(namespace))?;
                 info.is_parent_hidden = info.parent.is_none() && info.inode != INITIAL_PID_NAMESPACE;
             }
-            info.owner = inode_of(nsfs::owning_user_namespace(namespace))?;
+            info.owner = nsfs::inode_if_any(nsfs::owning_user_namespace(namespace))?;
             info.is_own = is(Procfs::open_own_namespace(namespace_type))?;
         }
         None => info.is_own = own.is_some_and(|own| file::identity(own).is_ok_and(|own| own == identity)),

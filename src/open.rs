@@ -114,18 +114,28 @@ fn open(snapshot: &Snapshot, sought: &Sought, target: Target) -> Result<OwnedFd,
             }
         }
     }
-    let procfs = any(Procfs::open(snapshot.proc_path()))?;
-    let ways = snapshot.ways_to(target)?;
-    let (Some(procfs), false) = (procfs, ways.is_empty()) else {
+    let mut ways = snapshot.ways_to(target)?;
+    if is_over {
+        ways.retain(|&way| matches!(way, Way::Pin(index) if is_closed(snapshot.pin(index))));
+    }
+    if ways.is_empty() {
         return Err(if is_over { Error::ENDED } else { Error::OUT_OF_REACH });
-    };
+    }
+    let procfs = any(Procfs::open(snapshot.proc_path()))?.ok_or(Error::OUT_OF_REACH)?;
     let mut search = Search::new(snapshot, &procfs, sought, ways);
-    search.is_over = is_over;
     visits::run(&mut search)?;
     match search.found {
         Some(namespace) => Ok(namespace.into()),
         None => Err(if search.is_refused { Error::OUT_OF_REACH } else { Error::ENDED }),
     }
+}
+
+/// Whether a pin keeps even a namespace that is not in use. Nobody can open a namespace through it.
+fn is_closed(pin: Pin) -> bool {
+    matches!(
+        pin,
+        Pin::Socket { .. } | Pin::Credentials { .. } | Pin::Peer { .. } | Pin::FileSystem { .. } | Pin::Pidfd { .. }
+    )
 }
 
 /// Converts an error to `None`, except for exhaustion.
@@ -167,17 +177,15 @@ impl Sought {
     /// Without ids, before Linux 6.18: the inode number is the same. The kernel can have reused it for a namespace with the
     /// same relations.
     fn compare_relations(&self, namespace: &Fd) -> Result<Is, Error> {
-        let inode = |opened: Result<Fd, Errno>| Ok(if_any(opened)?.map(|above| file::identity(&above)).transpose()?);
         let differs = |known: Option<u64>, now: Option<u64>| known.is_some() && now.is_some() && known != now;
         let flag = if_any(nsfs::namespace_type(namespace))?;
         let owner_uid = if_any(nsfs::owner(namespace))?;
-        let parent: Option<Identity> = inode(nsfs::parent(namespace)).map_err(|errno: Errno| Error::from(errno))?;
-        let owner: Option<Identity> =
-            inode(nsfs::owning_user_namespace(namespace)).map_err(|errno: Errno| Error::from(errno))?;
+        let parent = nsfs::inode_if_any(nsfs::parent(namespace))?;
+        let owner = nsfs::inode_if_any(nsfs::owning_user_namespace(namespace))?;
         let is_another = flag.is_some_and(|flag| flag != self.namespace_type.clone_flag())
             || differs(self.owner_uid.map(u64::from), owner_uid.map(u64::from))
-            || differs(self.parent, parent.map(|parent| parent.inode))
-            || differs(self.owner, owner.map(|owner| owner.inode));
+            || differs(self.parent, parent)
+            || differs(self.owner, owner);
         Ok(if is_another { Is::Another } else { Is::Sought })
     }
 }
@@ -196,8 +204,6 @@ struct Search<'s> {
     found: Option<Fd>,
     /// The namespace can still be there: a way could not be tried.
     is_refused: bool,
-    /// The kernel has told that the namespace is not in use.
-    is_over: bool,
 }
 
 impl<'s> Search<'s> {
@@ -215,7 +221,6 @@ impl<'s> Search<'s> {
             start: Start::now(),
             found: None,
             is_refused: false,
-            is_over: false,
         }
     }
 
@@ -231,7 +236,6 @@ impl<'s> Search<'s> {
     fn open(&mut self, way: Way) -> Result<Fd, Errno> {
         let (procfs, Some(device)) = (self.procfs, self.device) else { return Err(Errno(libc::EACCES)) };
         let index = match way {
-            Way::Member(_) if self.is_over => return Err(Errno(libc::ESRCH)),
             Way::Member(pid) => {
                 let path = ShortPath::new(format_args!("{pid}/ns/user"));
                 return procfs.open_namespace(procfs.root(), path.as_c_str(), Some(device));
@@ -241,11 +245,6 @@ impl<'s> Search<'s> {
         let (namespace_type, inode) = self.snapshot.pinned(index);
         let wanted = Identity { device, inode };
         match self.snapshot.pin(index) {
-            // Nothing of this keeps a namespace that is not in use.
-            Pin::Member { .. } | Pin::ForChildren { .. } | Pin::Descriptor { .. } if self.is_over => {
-                Err(Errno(libc::ESRCH))
-            }
-            Pin::Mount { .. } | Pin::IoUring { .. } | Pin::OutOfSight if self.is_over => Err(Errno(libc::ESRCH)),
             Pin::Member { pid, tid } => self.open_link(pid, tid, namespace_type.name(), device),
             Pin::ForChildren { pid, tid } => {
                 let is_pid = namespace_type == NamespaceType::Pid;
@@ -264,18 +263,14 @@ impl<'s> Search<'s> {
                 // The mount can be below what is there.
                 procfs.reopen(&file, wanted).map_err(|errno| if errno.is_gone() { Errno(libc::EACCES) } else { errno })
             }
-            // Nobody can open a namespace through these.
-            Pin::Socket { pid, .. }
-            | Pin::IoUring { pid, .. }
-            | Pin::Credentials { pid, .. }
-            | Pin::Peer { pid, .. }
-            | Pin::FileSystem { pid, .. }
-            | Pin::Pidfd { pid, .. } => {
-                let name = ShortPath::new(format_args!("{pid}"));
-                procfs.find_directory(procfs.root(), name.as_c_str())?;
-                Err(Errno(libc::EACCES))
-            }
-            _ => Err(Errno(libc::EACCES)),
+            _ => match self.pid(way) {
+                0 => Err(Errno(libc::EACCES)),
+                pid => {
+                    let process = ShortPath::new(format_args!("{pid}"));
+                    procfs.find_directory(procfs.root(), process.as_c_str())?;
+                    Err(Errno(libc::EACCES))
+                }
+            },
         }
     }
 
@@ -351,7 +346,7 @@ impl Visits for Search<'_> {
         }
         match Answer::settle(|| self.open(way))? {
             Answer::Is(namespace) => self.ascend(namespace)?,
-            Answer::Gone => self.is_refused |= !self.is_over && self.hides(self.pid(way))?,
+            Answer::Gone => self.is_refused |= self.hides(self.pid(way))?,
             Answer::Refused(_) => self.is_refused = true,
         }
         Ok(())
@@ -360,5 +355,29 @@ impl Visits for Search<'_> {
     fn give_up(&mut self, _: usize) -> Result<(), Error> {
         self.is_refused = true;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::{Facts, UserNamespace};
+
+    fn snapshot_of(boot_id: &[u8]) -> Snapshot {
+        let initial = UserNamespace { inode: INITIAL_USER_NAMESPACE, ..UserNamespace::default() };
+        let mut facts = Facts { users: vec![initial], ..Facts::default() };
+        facts.boot_id = Some(facts.text.add(boot_id).unwrap());
+        Snapshot::assemble(facts).unwrap()
+    }
+
+    #[test]
+    fn a_snapshot_of_another_boot_opens_nothing() {
+        let snapshot = snapshot_of(b"00000000-0000-0000-0000-000000000000");
+        assert_eq!(snapshot.root().unwrap().open().unwrap_err(), Error::OTHER_BOOT);
+        // Of this boot, but nothing leads to it.
+        if let Some(now) = sysctl::boot_id(None).unwrap() {
+            let snapshot = snapshot_of(now);
+            assert_eq!(snapshot.root().unwrap().open().unwrap_err(), Error::OUT_OF_REACH);
+        }
     }
 }

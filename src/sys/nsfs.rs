@@ -1,7 +1,7 @@
 //! Namespace descriptors: ioctl_ns(2), open_by_handle_at(2).
 
-use super::file::Fd;
-use super::{Errno, check};
+use super::file::{self, Fd};
+use super::{Errno, check, if_any};
 use std::ffi::c_long;
 
 /// `NSFS_MAGIC` of linux/magic.h: the file system of all namespaces.
@@ -52,6 +52,11 @@ pub fn namespace_type(namespace: &Fd) -> Result<i32, Errno> {
 pub fn owning_user_namespace(namespace: &Fd) -> Result<Fd, Errno> {
     // SAFETY: the operation takes no argument.
     check(unsafe { libc::ioctl(namespace.raw(), libc::NS_GET_USERNS) }.into()).map(Fd::from_call)
+}
+
+/// The inode number of a namespace that an operation has opened; `None` if it failed.
+pub fn inode_if_any(opened: Result<Fd, Errno>) -> Result<Option<u64>, Errno> {
+    if_any(opened)?.map(|namespace| Ok(file::identity(&namespace)?.inode)).transpose()
 }
 
 /// `FD_NSFS_ROOT` of linux/fcntl.h and `FILEID_NSFS` of linux/exportfs.h (Linux 6.18).
