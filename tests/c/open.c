@@ -4,6 +4,7 @@
 #include "pins.h"
 #include "seccomp.h"
 #include "stuck.h"
+#include <linux/sched.h> /* struct clone_args */
 #include <time.h>
 
 /* From now on the kernel is one before Linux 6.18 or 6.19: it opens no namespace by its id. */
@@ -425,19 +426,54 @@ static pid_t start_with_inode(uint64_t inode, void (*act)(void *), void *argumen
     skip("no new namespace has got the inode number of an ended one");
 }
 
-SITUATION(reused_inode, IN_SANDBOX | BY_BPF, "a new namespace has the inode number of an ended one")
+/* Starts a process with this PID in a new namespace. */
+static pid_t start_with_pid(pid_t wanted)
 {
-    pid_t pid = start(go_down, &(int){ 1 }), other;
+    struct clone_args args = {
+        .exit_signal = SIGCHLD,
+        .set_tid = (uintptr_t)&wanted,
+        .set_tid_size = 1,
+    };
+    int ready[2];
+    char byte;
+    pid_t pid;
+
+    CHECK(pipe2(ready, O_CLOEXEC) == 0);
+    pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    if (pid == 0) {
+        CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
+        new_user_namespace();
+        CHECK(write(ready[1], "", 1) == 1);
+        for (;;)
+            pause();
+    }
+    if (pid < 0)
+        skip("cannot choose the PID of a process: %s", strerror(errno)); /* Linux 5.5 */
+    close(ready[1]);
+    CHECK(pid == wanted && read(ready[0], &byte, 1) == 1);
+    close(ready[0]);
+    return pid;
+}
+
+SITUATION(reused_pid, IN_SANDBOX | BY_BPF, "PID and inode number are those of another namespace")
+{
+    pid_t pid = start(go_down, &(int){ 1 });
     struct userns_snapshot *snapshot = scan(), *later;
     struct known known = known_of(pid, "user");
 
     if (known.id == 0)
         skip("this kernel has no ids of namespaces");
-    end(pid);
-    other = start_with_inode(known.inode, go_down, &(int){ 1 });
-    CHECK(userns_open(userns_find_inode(snapshot, known.inode)) < 0);
+    for (int i = 0; i == 0 || inode_of(pid) != known.inode; i++) {
+        if (i == MOST_TRIES)
+            skip("no new namespace has got the inode number of an ended one");
+        end(pid);
+        usleep(2000); /* the kernel frees the number a moment later */
+        pid = start_with_pid(pid);
+    }
+    CHECK(known_of(pid, "user").id != known.id);
+    expect_errno(snapshot, known.inode, -ESTALE);
     later = scan();
-    expect_user(later, known_of(other, "user"));
+    expect_user(later, known_of(pid, "user"));
     userns_free(later);
     userns_free(snapshot);
 }
@@ -445,14 +481,13 @@ SITUATION(reused_inode, IN_SANDBOX | BY_BPF, "a new namespace has the inode numb
 /* A descriptor table, changed on demand. */
 struct table {
     int fd, request[2], answer[2];
+    void (*act)(void *); /* what makes the second namespace; with the PID of a process in another */
     struct known known;
 };
 
-/* Opens a new namespace with this number; with an inode number, of that. */
-static void put(struct table *table, uint64_t inode)
+/* Keeps the namespace of a process, which then ends, open at this number. */
+static void put(struct table *table, pid_t pid)
 {
-    pid_t pid =
-        inode == 0 ? start(go_down, &(int){ 1 }) : start_with_inode(inode, go_down, &(int){ 1 });
     int fd = open_namespace(pid, "user");
 
     CHECK(fd >= 0 && dup2(fd, table->fd) == table->fd);
@@ -461,42 +496,51 @@ static void put(struct table *table, uint64_t inode)
     end(pid);
 }
 
-static void change_table(void *argument)
+static void change_table(struct table *table)
 {
-    struct table *table = argument;
+    pid_t elsewhere;
     char byte;
 
     if (fork_child() != 0)
         return;
-    put(table, 0);
+    elsewhere = start(go_down, &(int){ 1 });
+    put(table, start(go_down, &(int){ 1 }));
     CHECK(write(table->answer[1], "", 1) == 1);
     CHECK(read(table->request[0], &byte, 1) == 1);
     close(table->fd);
-    put(table, table->known.inode);
+    put(table, start_with_inode(table->known.inode, table->act, &elsewhere));
     CHECK(write(table->answer[1], "", 1) == 1);
     for (;;)
         pause();
 }
 
-/* The same process has the same inode number at the same descriptor. */
-static void expect_another_in_table(bool with_ids)
+/* Waits for a change. If the process has ended, it has said why. */
+static void await_change(struct table *table)
+{
+    char byte;
+
+    if (read(table->answer[0], &byte, 1) != 1)
+        exit(SKIPPED);
+}
+
+/* The same process has another namespace with the same inode number at the same descriptor. */
+static void expect_another_in_table(void (*act)(void *))
 {
     struct table *table = shared(sizeof *table);
     struct userns_snapshot *snapshot;
     uint64_t first;
-    char byte;
 
     CHECK(pipe2(table->request, O_CLOEXEC) == 0 && pipe2(table->answer, O_CLOEXEC) == 0);
     table->fd = 50;
+    table->act = act;
     change_table(table);
-    CHECK(read(table->answer[0], &byte, 1) == 1);
+    close(table->answer[1]);
+    await_change(table);
     snapshot = scan_with(USERNS_SCAN_PINNED);
     first = table->known.id;
-    if (first == 0 && with_ids)
-        skip("this kernel has no ids of namespaces");
     expect_user(snapshot, table->known);
     CHECK(write(table->request[1], "", 1) == 1);
-    CHECK(read(table->answer[0], &byte, 1) == 1);
+    await_change(table);
     CHECK(first == 0 || first != table->known.id);
     expect_errno(snapshot, table->known.inode, -ESTALE);
     deny_handles();
@@ -504,10 +548,17 @@ static void expect_another_in_table(bool with_ids)
     userns_free(snapshot);
 }
 
+static void go_down_once(void *unused UNUSED)
+{
+    new_user_namespace();
+}
+
 SITUATION(reused_descriptor, IN_SANDBOX | BY_BPF,
           "another namespace with all numbers of an ended one")
 {
-    expect_another_in_table(true);
+    if (id_of(getpid()) == 0)
+        skip("this kernel has no ids of namespaces");
+    expect_another_in_table(go_down_once);
 }
 
 static void go_down_by_other_user(void *unused UNUSED)
@@ -517,30 +568,23 @@ static void go_down_by_other_user(void *unused UNUSED)
         skip("an ordinary user cannot make a user namespace: %s", strerror(errno));
 }
 
-SITUATION(reused_without_ids, IN_SANDBOX | AS_ROOT,
-          "before Linux 6.18, the owner or parent differs")
+SITUATION(reused_by_other_user, IN_SANDBOX | AS_ROOT,
+          "before Linux 6.18, the owner tells them apart")
 {
-    pid_t pid, other;
-    struct userns_snapshot *snapshot;
-    uint64_t inode;
-
     deny_ids();
-    pid = start(go_down, &(int){ 1 });
-    inode = inode_of(pid);
-    snapshot = scan();
-    CHECK_EQ(userns_id(userns_find_inode(snapshot, inode)), 0);
-    end(pid);
-    other = start_with_inode(inode, go_down_by_other_user, NULL);
-    /* Its PID leads to it, as if the process had entered it. */
-    CHECK(other != pid);
-    expect_errno(snapshot, inode, -ESTALE);
-    userns_free(snapshot);
+    expect_another_in_table(go_down_by_other_user);
+}
+
+SITUATION(reused_elsewhere, IN_SANDBOX | AS_ROOT, "before Linux 6.18, the parent tells them apart")
+{
+    deny_ids();
+    expect_another_in_table(join_and_go_down);
 }
 
 /* ---- Under a storm ---- */
 
 /* Makes namespaces and ends them, without end. */
-static void make_and_end(void *unused UNUSED)
+static void make_and_end(void)
 {
     if (fork_child() != 0)
         return;
@@ -558,13 +602,28 @@ static void make_and_end(void *unused UNUSED)
     }
 }
 
+/* Has one new namespace after the other at the same descriptor, without end. */
+static void swap_descriptor(void)
+{
+    if (fork_child() != 0)
+        return;
+    for (;;) {
+        pid_t pid = start(go_down, &(int){ 1 });
+        int fd = open_namespace(pid, "user");
+
+        CHECK(fd >= 0 && dup2(fd, 50) == 50);
+        close(fd);
+        end(pid);
+    }
+}
+
 /* Opens all namespaces of many snapshots; returns how many were opened. */
 static int open_all(int wanted, bool are_ids_known)
 {
     int opened = 0, tried = 0;
 
     while (tried < wanted) {
-        struct userns_snapshot *snapshot = scan();
+        struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_PINNED);
         size_t count;
         const struct userns_node *const *nodes = userns_nodes(snapshot, &count);
 
@@ -590,8 +649,10 @@ SITUATION(storm, IN_SANDBOX | BY_BPF, "10,000 times while namespaces are made an
     bool are_ids_known = id_of(getpid()) != 0;
     int before;
 
-    for (int i = 0; i < 4; i++)
-        make_and_end(NULL);
+    for (int i = 0; i < 2; i++) {
+        make_and_end();
+        swap_descriptor();
+    }
     before = open_descriptors();
     CHECK(open_all(10000, are_ids_known) > 0);
     deny_handles();
