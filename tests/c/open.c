@@ -608,9 +608,15 @@ static void swap_descriptor(void)
     if (fork_child() != 0)
         return;
     for (;;) {
-        pid_t pid = start(go_down, &(int){ 1 });
-        int fd = open_namespace(pid, "user");
+        pid_t pid;
+        int fd;
 
+        usleep(1000);
+        close(50);
+        /* The next one gets the inode number, which the kernel frees a moment later. */
+        usleep(1000);
+        pid = start(go_down, &(int){ 1 });
+        fd = open_namespace(pid, "user");
         CHECK(fd >= 0 && dup2(fd, 50) == 50);
         close(fd);
         end(pid);
@@ -645,7 +651,7 @@ static int open_all(int wanted)
         for (int round = 0; round < 10; round++) {
             for (size_t i = 0; i < count; i++)
                 *(open_one(nodes[i]) ? &opened : &missed) += 1;
-            usleep(500);
+            usleep(1000);
         }
         userns_free(snapshot);
     }
