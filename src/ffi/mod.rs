@@ -49,9 +49,9 @@
 //! the fields that it knows, as far as the size reaches, and sets what is behind them to zero.
 //!
 //! THE PROCESS stays as it is: a scan or action starts no thread, enters no namespace and
-//! installs no signal handler. It opens at most six descriptors at a time, eleven with
-//! USERNS_SCAN_PINNED, all close-on-exec, and closes them before it returns, but for the one that
-//! userns_open() returns. It reads procfs
+//! installs no signal handler. A plain scan opens at most six descriptors at a time, one with
+//! USERNS_SCAN_PINNED and an action at most eleven, all close-on-exec, and closes them before it
+//! returns, but for the one that userns_open() or userns_nonuser_open() returns. They read procfs
 //! in short-lived child processes, since reading a process can block without end, see
 //! USERNS_GAP_UNREADABLE. A child shares memory and descriptors with the caller, sends no
 //! SIGCHLD, and is not reported by wait(2). Signals of the calling thread are blocked while it
