@@ -56,7 +56,10 @@ pub fn describe(fd: Option<BorrowedFd<'_>>) -> Result<Info, Error> {
 /// The same for a number that may be none of a descriptor.
 pub(crate) fn describe_number(number: Option<i32>) -> Result<Info, Error> {
     let own = Procfs::open_own_namespace(NamespaceType::User);
-    let Some(number) = number else { return ask(&own?, Some(NamespaceType::User), None) };
+    let Some(number) = number else {
+        let own = own?;
+        return ask(&own, Some(NamespaceType::User), Some(&own));
+    };
     if number < 0 {
         return Err(Errno(libc::EBADF).into());
     }
@@ -78,7 +81,7 @@ pub(crate) fn describe_number(number: Option<i32>) -> Result<Info, Error> {
     ask(&namespace, namespace_type, own.ok().as_ref())
 }
 
-/// `own` is the caller's own user namespace, unless that is the namespace itself.
+/// `own` is the caller's own user namespace, if it is known.
 fn ask(namespace: &Fd, namespace_type: Option<NamespaceType>, own: Option<&Fd>) -> Result<Info, Error> {
     let identity = file::identity(namespace)?;
     let is = |other: Result<Fd, Error>| match other {
@@ -97,18 +100,15 @@ fn ask(namespace: &Fd, namespace_type: Option<NamespaceType>, own: Option<&Fd>) 
         owner: None,
         owner_uid: None,
         is_initial: facts.is_initial(),
-        is_own: true,
+        is_own: own.is_some_and(|own| file::identity(own) == Ok(identity)),
     };
     match namespace_type {
         Some(NamespaceType::User) => {
             info.parent = nsfs::inode_if_any(nsfs::parent(namespace))?;
             info.is_parent_hidden = info.parent.is_none() && !info.is_initial;
-            let mut is_own_initial = info.is_initial;
-            if let Some(own) = own {
-                let own = file::identity(own)?;
-                info.is_own = own == identity;
-                is_own_initial = UserNamespace { inode: own.inode, ..facts }.is_initial();
-            }
+            let is_own_initial = own.is_some_and(|own| {
+                file::identity(own).is_ok_and(|own| UserNamespace { inode: own.inode, ..facts }.is_initial())
+            });
             info.owner_uid = if_any(nsfs::owner(namespace))?;
             // See `Users::into_list`.
             if info.parent.is_none() && !is_own_initial && info.owner_uid == Some(sysctl::overflow_uid(None)?) {
@@ -123,7 +123,7 @@ fn ask(namespace: &Fd, namespace_type: Option<NamespaceType>, own: Option<&Fd>) 
             info.owner = nsfs::inode_if_any(nsfs::owning_user_namespace(namespace))?;
             info.is_own = is(Procfs::open_own_namespace(namespace_type))?;
         }
-        None => info.is_own = own.is_some_and(|own| file::identity(own).is_ok_and(|own| own == identity)),
+        None => (),
     }
     Ok(info)
 }

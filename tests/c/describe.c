@@ -206,7 +206,7 @@ SITUATION(no_procfs, IN_SANDBOX, "-1 without any procfs (Linux 6.11)")
     int fd = open_namespace(getpid(), "net"), pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
     int user = pidfd < 0 ? -1 : ioctl(pidfd, _IO(0xff, 9), 0), error;
 
-    CHECK(umount2("/proc", MNT_DETACH) == 0);
+    mount_tmpfs("/proc");
     error = userns_describe(-1, &after);
     if (user < 0) {
         CHECK(error == -ENODEV || error == -EIO);
@@ -215,6 +215,23 @@ SITUATION(no_procfs, IN_SANDBOX, "-1 without any procfs (Linux 6.11)")
     CHECK_EQ(error, 0);
     CHECK(is_same(&before, &after));
     CHECK(describe(fd).flags & USERNS_INFO_OWN);
+}
+
+SITUATION(own_unknown, IN_SANDBOX, "nothing shows the caller's own namespace: others are described")
+{
+    int fd = open_namespace(getpid(), "user"), net = open_namespace(getpid(), "net");
+    struct userns_info info = USERNS_INFO_INIT;
+    int error;
+
+    mount_tmpfs("/proc");
+    deny_syscall(__NR_pidfd_open, ANY_ARGUMENT, 0, ENOSYS);
+    error = userns_describe(-1, &info);
+    CHECK(error == -ENODEV || error == -EIO);
+    info = describe(fd);
+    CHECK(info.inode == inode_of_fd(fd) && info.type == CLONE_NEWUSER);
+    CHECK(!(info.flags & USERNS_INFO_OWN));
+    CHECK(describe(net).type == CLONE_NEWNET && !(describe(net).flags & USERNS_INFO_OWN));
+    expect_error_of(open("/dev/null", O_RDONLY | O_CLOEXEC), -ENOTTY);
 }
 
 SITUATION(no_pidfds, 0, "before Linux 6.11, through the procfs")
