@@ -4,6 +4,9 @@
 //! [`scan`] observes the host once and returns a [`Snapshot`], an immutable tree of [`Node`]s. [`Options`] selects more:
 //! [pins](Options::pinned), [nonuser namespaces](Options::owned), [names](Options::names), [BPF](Options::bpf).
 //!
+//! [`Node::open`] and [`Nonuser::open`] open a namespace of a snapshot, if it still exists. [`describe`] describes one
+//! namespace without a scan.
+//!
 //! ```
 //! let snapshot = userns::scan()?;
 //! for node in snapshot.nodes() {

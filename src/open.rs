@@ -146,7 +146,7 @@ fn any<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
     }
 }
 
-/// Whether the kernel permits the caller to open any namespace that is in use: `may_see_all_namespaces()` of Linux 6.19 and,
+/// Whether the kernel permits the caller to open any namespace that is in use: `may_see_all_namespaces()` of Linux 6.19.14 and,
 /// stricter than that, before.
 fn may_open_all() -> Result<bool, Error> {
     let is_in = |namespace_type, initial| {
