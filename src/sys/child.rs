@@ -47,14 +47,21 @@ extern "C" fn enter<T>(call: *mut c_void) -> c_int {
     0
 }
 
-/// Reaps the child. The signals that libc reserves for itself cannot be blocked and can interrupt this.
+/// Reaps the child.
 pub(super) fn wait_for(child: c_int) {
+    let _ = reap(child);
+}
+
+/// Reaps the child, and returns its status, see wait(2). The signals that libc reserves for itself cannot be blocked and can
+/// interrupt this.
+pub(super) fn reap(child: c_int) -> Result<c_int, Errno> {
+    let mut status: c_int = 0;
     loop {
         let (child, all) = (c_long::from(child), c_long::from(libc::__WALL));
-        // SAFETY: the call writes nothing. A child without an exit signal is only waited for with __WALL.
-        let waited = check(unsafe { libc::syscall(libc::SYS_wait4, child, 0 as c_long, all, 0 as c_long) });
+        // SAFETY: `status` may be written. A child without an exit signal is only waited for with __WALL.
+        let waited = check(unsafe { libc::syscall(libc::SYS_wait4, child, &raw mut status, all, 0 as c_long) });
         if waited != Err(Errno(libc::EINTR)) {
-            return;
+            return waited.map(|_| status);
         }
     }
 }

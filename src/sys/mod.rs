@@ -4,6 +4,7 @@
 //! `openat`, `close`, `read` and `getdents64` go through `syscall(2)`. The other libc functions used here are no
 //! cancellation points in glibc and musl.
 
+pub mod apart;
 pub mod bpf;
 pub mod child;
 pub mod clock;
