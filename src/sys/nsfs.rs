@@ -74,6 +74,14 @@ struct Handle {
     inode: u32,
 }
 
+/// Moves the calling process into a user namespace, which gives it all capabilities there: setns(2). Needs CAP_SYS_ADMIN
+/// there.
+pub fn enter_user_namespace(namespace: &Fd) -> Result<(), Errno> {
+    let namespace = c_long::from(namespace.raw());
+    // SAFETY: the call takes no pointer.
+    check(unsafe { libc::syscall(libc::SYS_setns, namespace, libc::CLONE_NEWUSER as c_long) }).map(drop)
+}
+
 /// Opens a namespace by its 64-bit id, close-on-exec. Its type, as a flag of clone(2), and its inode number can be 0 since
 /// Linux 6.19; Linux 6.18 compares them.
 ///
