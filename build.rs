@@ -20,8 +20,18 @@ mod header {
     use std::{env, fs};
 
     /// The files with the C interface, in the order of the header.
-    const SOURCES: [&str; 9] =
-        ["version.rs", "scan.rs", "snapshot.rs", "gap.rs", "node.rs", "process.rs", "nonuser.rs", "pin.rs", "open.rs"];
+    const SOURCES: [&str; 10] = [
+        "version.rs",
+        "scan.rs",
+        "snapshot.rs",
+        "gap.rs",
+        "node.rs",
+        "maps.rs",
+        "process.rs",
+        "nonuser.rs",
+        "pin.rs",
+        "open.rs",
+    ];
 
     pub fn generate() {
         let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap());

@@ -55,7 +55,8 @@
  * returns, but for the one that userns_open() or userns_nonuser_open() returns. They read procfs
  * in short-lived child processes, since reading a process can block without end, see
  * USERNS_GAP_UNREADABLE. A child shares memory and descriptors with the caller, sends no
- * SIGCHLD, and is not reported by wait(2). Signals of the calling thread are blocked while it
+ * SIGCHLD, and is not reported by wait(2); with USERNS_SCAN_MAPS, one that enters a user
+ * namespace has a copy of the memory. Signals of the calling thread are blocked while it
  * runs, mostly for less than 10 milliseconds. Where clone3(2) is denied or missing (before
  * Linux 5.3) and under valgrind, the calling thread reads procfs itself, and duplicates no
  * sockets of others.
@@ -208,6 +209,19 @@
 #define USERNS_SCAN_BPF UINT64_C(0x10)
 
 /**
+ * options->flags: also read the id maps of user namespaces, see userns_uid_map() and
+ * userns_translate_uid(). The maps are known of the caller's own user namespace and of its
+ * descendants.
+ *
+ * The scan reads four files of one process in each namespace: proc_pid_uid_map(5),
+ * proc_pid_setgroups(5). A namespace without a process is joined by a short-lived child process
+ * (setns(2)), of which the scan reads these files. That takes CAP_SYS_ADMIN in the namespace,
+ * Linux 6.18, and a procfs of the caller's own PID namespace. Unlike other children, this one has
+ * a copy of the caller's memory, as after fork(2). All joins of a scan take two seconds at most.
+ */
+#define USERNS_SCAN_MAPS UINT64_C(0x20)
+
+/**
  * userns_gaps(): some processes could not be read; they are in no node. The caller may not
  * read them; or something is mounted over their entries in the procfs; or the kernel does
  * not answer: a process inside execve(2) that waits for a file server blocks its readers. A
@@ -313,6 +327,13 @@
 #define USERNS_GAP_PINS 0x2000u
 
 /**
+ * userns_gaps(), with USERNS_SCAN_MAPS: the maps of some user namespaces, which are the
+ * caller's own or below it, could not be read; some of these may have ended meanwhile. The
+ * nodes lack USERNS_NODE_MAPS. Counts namespaces.
+ */
+#define USERNS_GAP_MAPS 0x4000u
+
+/**
  * userns_flags(): this is the initial user namespace, which has no parent.
  */
 #define USERNS_NODE_INITIAL 0x1u
@@ -333,6 +354,18 @@
  * or in a descendant, but it or a descendant has a pin, see userns_pins().
  */
 #define USERNS_NODE_ONLY_PINNED 0x8u
+
+/**
+ * userns_flags(): the maps of the namespace are known (USERNS_SCAN_MAPS). Then an empty map
+ * is one that was not written yet.
+ */
+#define USERNS_NODE_MAPS 0x10u
+
+/**
+ * userns_flags(): setgroups(2) is known to be denied in the namespace (USERNS_SCAN_MAPS), see
+ * proc_pid_setgroups(5).
+ */
+#define USERNS_NODE_SETGROUPS_DENIED 0x20u
 
 /**
  * userns_describe(): the calling thread is in the namespace.
@@ -528,6 +561,26 @@ struct userns_options {
      * Processes and namespaces themselves are not limited. A pin takes some 40 bytes.
      */
     uint64_t limit;
+};
+
+/**
+ * A range of ids in a map: inside, inside + 1 and so on of the namespace are outside,
+ * outside + 1 and so on of the caller's own user namespace.
+ */
+struct userns_extent {
+    /**
+     * The first id in the namespace.
+     */
+    uint32_t inside;
+    /**
+     * The same id in the user namespace of the process that scanned. An id that a namespace
+     * maps is mapped in each of its ancestors, so it is never UINT32_MAX.
+     */
+    uint32_t outside;
+    /**
+     * The number of ids.
+     */
+    uint32_t count;
 };
 
 /**
@@ -1024,6 +1077,113 @@ const struct userns_pin *const *userns_pins(const struct userns_node *node, size
  */
 const struct userns_nonuser *const *userns_owned(const struct userns_node *node,
                                                  size_t *count);
+
+/* Maps --------------------------------------------------------------------------------- */
+
+/**
+ * List the UIDs that a user namespace maps (USERNS_SCAN_MAPS), see proc_pid_uid_map(5). The
+ * numbers outside are those of the caller's own user namespace, not of the parent. The map of
+ * the caller's own namespace maps each id to itself.
+ *
+ * Returns an array of *count extents, in the order of the file; at most 340. No two of them
+ * have an id in common, on either side. It is empty if the map was not written yet and, without
+ * USERNS_NODE_MAPS in userns_flags(), if the map is not known: the scan did not read maps; or
+ * the namespace is neither the caller's own nor a descendant of it; or the map could not be
+ * read, see USERNS_GAP_MAPS.
+ *
+ * Since 0.1.
+ */
+const struct userns_extent *userns_uid_map(const struct userns_node *node,
+                                           size_t *count);
+
+/**
+ * List the GIDs that a user namespace maps (USERNS_SCAN_MAPS), see userns_uid_map().
+ *
+ * Returns an array of *count extents.
+ *
+ * Since 0.1.
+ */
+const struct userns_extent *userns_gid_map(const struct userns_node *node, size_t *count);
+
+/**
+ * List the project ids (quotactl(2)) that a user namespace maps (USERNS_SCAN_MAPS), see
+ * userns_uid_map().
+ *
+ * Returns an array of *count extents.
+ *
+ * Since 0.1.
+ */
+const struct userns_extent *userns_projid_map(const struct userns_node *node,
+                                              size_t *count);
+
+/**
+ * Translate a UID of one user namespace to another one: what the kernel shows in `to` for the
+ * user that has this UID in `from`, as the owner of a file, for example. Needs
+ * USERNS_SCAN_MAPS. The namespaces can be nested in any way.
+ *
+ *     uid_t uid;
+ *     int error = userns_translate_uid(container, 0, userns_root(snapshot), &uid);
+ *     if (error == 0)
+ *         printf("root in the container is %lu on the host\n", (unsigned long)uid);
+ *     else
+ *         printf("%s\n", userns_strerror(error));
+ *
+ * from: a node.
+ * uid: a UID in that user namespace. (uid_t)-1 is never one, and not mapped.
+ * to: a node of the same snapshot.
+ * result: receives the UID in `to`.
+ *
+ * Returns 0, or a negative errno value.
+ *
+ *     -ENOENT           one of the namespaces does not map the UID. stat(2) shows the overflow
+ *                       UID in its place, see user_namespaces(7)
+ *     -ENODATA          a map that decides is not known: a node lacks USERNS_NODE_MAPS
+ *     -EINVAL           from, to or result is NULL, or the nodes are of different snapshots
+ *     -ENOTRECOVERABLE  a bug in this library; it wrote a message to standard error
+ *
+ * Since 0.1.
+ */
+USERNS_NODISCARD
+int userns_translate_uid(const struct userns_node *from,
+                         uid_t uid,
+                         const struct userns_node *to,
+                         uid_t *result);
+
+/**
+ * Translate a GID of one user namespace to another one, see userns_translate_uid().
+ *
+ * from: a node.
+ * gid: a GID in that user namespace.
+ * to: a node of the same snapshot.
+ * result: receives the GID in `to`.
+ *
+ * Returns 0, or one of the errors of userns_translate_uid().
+ *
+ * Since 0.1.
+ */
+USERNS_NODISCARD
+int userns_translate_gid(const struct userns_node *from,
+                         gid_t gid,
+                         const struct userns_node *to,
+                         gid_t *result);
+
+/**
+ * Translate a project id of one user namespace to another one, see userns_translate_uid().
+ *
+ * from: a node.
+ * projid: a project id in that user namespace.
+ * to: a node of the same snapshot.
+ * result: receives the project id in `to`.
+ *
+ * Returns 0, or one of the errors of userns_translate_uid().
+ *
+ * Since 0.1.
+ */
+USERNS_NODISCARD
+int userns_translate_projid(const struct userns_node *from,
+                            uint32_t projid,
+                            const struct userns_node *to,
+                            uint32_t *result);
 
 /* Processes ---------------------------------------------------------------------------- */
 

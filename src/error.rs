@@ -43,6 +43,10 @@ impl Error {
     pub(crate) const OUT_OF_REACH: Error = Error(libc::EACCES);
     /// The snapshot is of another boot.
     pub(crate) const OTHER_BOOT: Error = Error(libc::EXDEV);
+    /// An id is not mapped in a user namespace.
+    pub(crate) const NOT_MAPPED: Error = Error(libc::ENOENT);
+    /// The snapshot lacks what the answer depends on.
+    pub(crate) const NOT_KNOWN: Error = Error(libc::ENODATA);
     /// The library has a bug.
     pub(crate) const BUG: Error = Error(libc::ENOTRECOVERABLE);
 
@@ -81,10 +85,15 @@ impl Error {
         match self.0 {
             ..=0 => c"no error",
             libc::EINVAL => {
-                c"an argument is invalid: an options size smaller than that of version 0.1, an unknown flag, or a NULL output"
+                c"an argument is invalid: NULL, an options size smaller than that of version 0.1, an unknown flag, or nodes of different snapshots"
             }
             libc::E2BIG => c"the options ask for a feature that this version of libuserns lacks; a newer version may have it",
-            libc::ENOENT => c"the directory does not exist; mount a procfs with: mount -t proc proc DIRECTORY",
+            libc::ENOENT => {
+                c"the directory does not exist (mount a procfs with: mount -t proc proc DIRECTORY), or the id is not mapped"
+            }
+            libc::ENODATA => {
+                c"the snapshot lacks what the answer depends on; scan with the flags that it takes, and with more privileges"
+            }
             libc::ENOTDIR => c"the path is not a directory; it must be the root directory of a procfs",
             libc::EACCES => {
                 c"permission denied: the caller may not open the directory or one of its parents, or whatever leads to the namespace"

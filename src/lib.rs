@@ -32,6 +32,7 @@ mod facts;
 // Its comments are C documentation; rustdoc would take their examples for Rust.
 #[cfg(all(feature = "capi", not(doctest)))]
 mod ffi;
+mod idmap;
 mod observe;
 mod open;
 mod options;
@@ -42,7 +43,7 @@ mod util;
 
 pub use describe::{Info, describe};
 pub use error::Error;
-pub use facts::{EmptySource, Gap, Gaps, NamespaceType, Source};
+pub use facts::{EmptySource, Extent, Gap, Gaps, NamespaceType, Source};
 pub use options::Options;
 pub use snapshot::{Node, Nonuser, Pin, Snapshot};
 

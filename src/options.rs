@@ -30,6 +30,8 @@ pub(crate) struct Wanted {
     pub names: bool,
     /// Use BPF if possible.
     pub bpf: bool,
+    /// Id maps.
+    pub maps: bool,
     /// The largest number of pins; 0 stands for the default.
     pub limit: u64,
 }
@@ -77,6 +79,13 @@ impl Options {
     /// `USERNS_SCAN_NAMES` in C.
     pub fn names(mut self) -> Options {
         self.wanted.names = true;
+        self
+    }
+
+    /// Also reads the id maps of user namespaces, see [`Node::uid_map`](crate::Node::uid_map) and
+    /// [`Node::translate_uid`](crate::Node::translate_uid). `USERNS_SCAN_MAPS` in C.
+    pub fn maps(mut self) -> Options {
+        self.wanted.maps = true;
         self
     }
 

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::facts::{Gap, Source};
 use crate::observe::{
-    Context, Leaders, Procfs, caller, host, listed, names, pins, processes, sysctl, visibility, walk_by_bpf,
+    Context, Leaders, Procfs, caller, host, listed, maps, names, pins, processes, sysctl, visibility, walk_by_bpf,
 };
 use crate::options::{Options, Wanted};
 use crate::snapshot::Snapshot;
@@ -47,6 +47,9 @@ pub(crate) fn scan_procfs(proc_path: &CStr, wanted: Wanted) -> Result<Snapshot, 
     }
     if wanted.names && !context.facts().named {
         names::read(&mut context)?;
+    }
+    if wanted.maps {
+        maps::read(&mut context)?;
     }
     visibility::record(&mut context, wanted)?;
     // The initial user namespace maps all UIDs, so there the overflow UID is an owner like any other.

@@ -39,11 +39,13 @@ pub enum Gap {
     Names,
     /// There are more pins than a scan records, see [`Options::limit`](crate::Options::limit). Counts pins.
     Pins,
+    /// The id maps of some user namespaces, which are the caller's own or below it, could not be read. Counts namespaces.
+    Maps,
 }
 
 impl Gap {
     /// All gaps, in the order of their bits in C.
-    pub const ALL: [Gap; 14] = [
+    pub const ALL: [Gap; 15] = [
         Gap::Unreadable,
         Gap::Hidepid,
         Gap::Pidns,
@@ -58,6 +60,7 @@ impl Gap {
         Gap::Relations,
         Gap::Names,
         Gap::Pins,
+        Gap::Maps,
     ];
 }
 

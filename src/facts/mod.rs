@@ -2,6 +2,7 @@
 
 mod gaps;
 mod holder;
+mod maps;
 mod namespace;
 mod process;
 mod source;
@@ -9,6 +10,7 @@ mod text;
 
 pub use gaps::{Gap, Gaps};
 pub use holder::{Hold, Holder, Target};
+pub use maps::{Extent, IdKind, Maps, add_map};
 pub use namespace::{
     INITIAL_PID_NAMESPACE, INITIAL_USER_NAMESPACE, NamespaceType, Nonuser, UserNamespace, parse_link, parse_socket_link,
 };
@@ -21,6 +23,8 @@ pub use text::{Known, Text, TextRef};
 pub struct Facts {
     /// User namespaces.
     pub users: Vec<UserNamespace>,
+    /// The extents of all their maps.
+    pub extents: Vec<Extent>,
     /// The index in `users` of the caller's own user namespace.
     pub own: Option<u32>,
     /// Namespaces of other types.

@@ -1,5 +1,6 @@
 //! Namespaces: namespaces(7), user_namespaces(7).
 
+use super::Maps;
 use crate::util::parse;
 use std::ffi::CStr;
 
@@ -18,6 +19,8 @@ pub struct UserNamespace {
     pub owner_uid: Option<u32>,
     /// The index of its parent; `None` for the initial one, or if the parent is not visible.
     pub parent: Option<u32>,
+    /// Its id maps; `None` if they are not known.
+    pub maps: Option<Maps>,
 }
 
 impl UserNamespace {

@@ -66,6 +66,11 @@ pub const USERNS_GAP_NAMES: u32 = 0x1000;
 /// snapshot, each with at least one pin. Counts pins.
 pub const USERNS_GAP_PINS: u32 = 0x2000;
 
+/// userns_gaps(), with USERNS_SCAN_MAPS: the maps of some user namespaces, which are the
+/// caller's own or below it, could not be read; some of these may have ended meanwhile. The
+/// nodes lack USERNS_NODE_MAPS. Counts namespaces.
+pub const USERNS_GAP_MAPS: u32 = 0x4000;
+
 fn gap_bit(gap: Gap) -> u32 {
     match gap {
         Gap::Unreadable => USERNS_GAP_UNREADABLE,
@@ -82,6 +87,7 @@ fn gap_bit(gap: Gap) -> u32 {
         Gap::Relations => USERNS_GAP_RELATIONS,
         Gap::Names => USERNS_GAP_NAMES,
         Gap::Pins => USERNS_GAP_PINS,
+        Gap::Maps => USERNS_GAP_MAPS,
     }
 }
 

@@ -54,7 +54,8 @@
 //! returns, but for the one that userns_open() or userns_nonuser_open() returns. They read procfs
 //! in short-lived child processes, since reading a process can block without end, see
 //! USERNS_GAP_UNREADABLE. A child shares memory and descriptors with the caller, sends no
-//! SIGCHLD, and is not reported by wait(2). Signals of the calling thread are blocked while it
+//! SIGCHLD, and is not reported by wait(2); with USERNS_SCAN_MAPS, one that enters a user
+//! namespace has a copy of the memory. Signals of the calling thread are blocked while it
 //! runs, mostly for less than 10 milliseconds. Where clone3(2) is denied or missing (before
 //! Linux 5.3) and under valgrind, the calling thread reads procfs itself, and duplicates no
 //! sockets of others.
@@ -81,6 +82,7 @@
 #![allow(non_camel_case_types, reason = "these are the names in C")]
 
 mod gap;
+mod maps;
 mod node;
 mod nonuser;
 mod open;

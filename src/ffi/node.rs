@@ -16,12 +16,19 @@ pub const USERNS_NODE_EMPTY: u32 = 0x4;
 /// or in a descendant, but it or a descendant has a pin, see userns_pins().
 pub const USERNS_NODE_ONLY_PINNED: u32 = 0x8;
 
+/// userns_flags(): the maps of the namespace are known (USERNS_SCAN_MAPS). Then an empty map
+/// is one that was not written yet.
+pub const USERNS_NODE_MAPS: u32 = 0x10;
+/// userns_flags(): setgroups(2) is known to be denied in the namespace (USERNS_SCAN_MAPS), see
+/// proc_pid_setgroups(5).
+pub const USERNS_NODE_SETGROUPS_DENIED: u32 = 0x20;
+
 /// A user namespace in a snapshot. A snapshot has one pointer for each, so pointers can be
 /// compared.
 pub struct userns_node(pub(super) Handle);
 
 impl userns_node {
-    fn snapshot(&self) -> &userns_snapshot {
+    pub(super) fn snapshot(&self) -> &userns_snapshot {
         self.0.snapshot()
     }
 
@@ -81,6 +88,8 @@ pub unsafe extern "C" fn userns_flags(node: *const userns_node) -> u32 {
         (node.is_parent_hidden(), USERNS_NODE_PARENT_HIDDEN),
         (node.is_empty(), USERNS_NODE_EMPTY),
         (node.is_only_pinned(), USERNS_NODE_ONLY_PINNED),
+        (node.uid_map().is_some(), USERNS_NODE_MAPS),
+        (node.is_setgroups_denied(), USERNS_NODE_SETGROUPS_DENIED),
     ])
 }
 

@@ -81,6 +81,16 @@ pub const USERNS_SCAN_NAMES: u64 = 0x8;
 /// also counted in USERNS_GAP_LINKS if procfs hides it, if it starts or executes a program
 /// (execve(2)) during the scan, or if its thread-group leader has exited before other threads.
 pub const USERNS_SCAN_BPF: u64 = 0x10;
+/// options->flags: also read the id maps of user namespaces, see userns_uid_map() and
+/// userns_translate_uid(). The maps are known of the caller's own user namespace and of its
+/// descendants.
+///
+/// The scan reads four files of one process in each namespace: proc_pid_uid_map(5),
+/// proc_pid_setgroups(5). A namespace without a process is joined by a short-lived child process
+/// (setns(2)), of which the scan reads these files. That takes CAP_SYS_ADMIN in the namespace,
+/// Linux 6.18, and a procfs of the caller's own PID namespace. Unlike other children, this one has
+/// a copy of the caller's memory, as after fork(2). All joins of a scan take two seconds at most.
+pub const USERNS_SCAN_MAPS: u64 = 0x20;
 
 /// The options of a scan. Initialize with USERNS_OPTIONS_INIT, then set fields:
 ///
@@ -201,8 +211,12 @@ pub(super) fn guard<T>(call: impl FnOnce() -> Result<T, Error> + UnwindSafe) -> 
 /// `options` is NULL or points to as many bytes as its first field says; the path in it is
 /// NULL or a string.
 unsafe fn parse_options<'a>(options: *const userns_options) -> Result<(&'a CStr, Wanted), Error> {
-    const KNOWN: u64 =
-        USERNS_SCAN_PINNED | USERNS_SCAN_SOCKETS | USERNS_SCAN_OWNED | USERNS_SCAN_NAMES | USERNS_SCAN_BPF;
+    const KNOWN: u64 = USERNS_SCAN_PINNED
+        | USERNS_SCAN_SOCKETS
+        | USERNS_SCAN_OWNED
+        | USERNS_SCAN_NAMES
+        | USERNS_SCAN_BPF
+        | USERNS_SCAN_MAPS;
     // SAFETY: as this function's.
     let options = unsafe { read_options(options) }?;
     if options.flags & !KNOWN != 0 {
@@ -214,6 +228,7 @@ unsafe fn parse_options<'a>(options: *const userns_options) -> Result<(&'a CStr,
         owned: options.flags & USERNS_SCAN_OWNED != 0,
         names: options.flags & USERNS_SCAN_NAMES != 0,
         bpf: options.flags & USERNS_SCAN_BPF != 0,
+        maps: options.flags & USERNS_SCAN_MAPS != 0,
         limit: options.limit,
     };
     if options.proc_path.is_null() {

@@ -25,6 +25,7 @@ pub mod visits;
 pub mod caller;
 pub mod host;
 pub mod listed;
+pub mod maps;
 pub mod names;
 pub mod pins;
 pub mod processes;

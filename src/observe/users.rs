@@ -1,7 +1,7 @@
 //! The user namespaces found so far, with their ancestors: ioctl_ns(2).
 
 use crate::error::Error;
-use crate::facts::UserNamespace;
+use crate::facts::{Maps, UserNamespace};
 use crate::sys::file::{self, Fd, Identity};
 use crate::sys::{Errno, if_any, nsfs};
 use crate::util::arrays::{index, reserved};
@@ -99,6 +99,10 @@ impl Users {
         self.entries[index as usize].is_initial()
     }
 
+    pub fn set_maps(&mut self, index: u32, maps: Maps) {
+        self.entries[index as usize].maps = Some(maps);
+    }
+
     pub fn entries(&self) -> &[UserNamespace] {
         &self.entries
     }
@@ -161,7 +165,14 @@ impl Users {
         let Observed { inode, id, owner_uid, .. } = *seen;
         let Some(index) = self.find(inode) else {
             let device = self.device.unwrap_or(0);
-            return self.insert(UserNamespace { device, inode, id, owner_uid: Some(owner_uid), parent: None });
+            return self.insert(UserNamespace {
+                device,
+                inode,
+                id,
+                owner_uid: Some(owner_uid),
+                parent: None,
+                maps: None,
+            });
         };
         let entry = &mut self.entries[index as usize];
         if entry.id != 0 && id != 0 && entry.id != id {
@@ -275,7 +286,7 @@ impl Users {
                 None
             }
         };
-        let entry = UserNamespace { device, inode, id, owner_uid, parent: None };
+        let entry = UserNamespace { device, inode, id, owner_uid, parent: None, maps: None };
         let index = match known {
             Some(index) => {
                 self.entries[index as usize] = entry;

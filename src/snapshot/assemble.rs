@@ -11,7 +11,7 @@ use std::collections::TryReserveError;
 
 impl Snapshot {
     pub(crate) fn assemble(facts: Facts) -> Result<Snapshot, Error> {
-        let Facts { users, own, nonusers, mut members, named, holds, text, .. } = facts;
+        let Facts { users, extents, own, nonusers, mut members, named, holds, text, .. } = facts;
         sort_by_number(&mut members, &|member| member.pid as u64)?;
         let order = sibling_order(&users, &members, own)?;
         let parent_of = |index: u32| users[index as usize].parent;
@@ -41,6 +41,7 @@ impl Snapshot {
             children: children.items,
             pids: pids.items,
             pins,
+            extents,
             by_inode,
             by_id,
             by_pid: members,

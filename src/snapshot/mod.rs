@@ -1,6 +1,7 @@
 //! From facts to answers: an immutable snapshot. Makes no system calls.
 
 mod assemble;
+mod maps;
 mod node;
 mod nonuser;
 mod order;
@@ -14,7 +15,7 @@ pub use pin::Pin;
 pub use ways::Way;
 
 use crate::error::Error;
-use crate::facts::{EmptySource, Gaps, Member, Source, Text, TextRef};
+use crate::facts::{EmptySource, Extent, Gaps, Member, Source, Text, TextRef};
 use pins::Pins;
 use std::ffi::CStr;
 
@@ -37,6 +38,8 @@ pub struct Snapshot {
     /// The members of all nodes, sorted by node.
     pids: Vec<i32>,
     pins: Pins,
+    /// The extents of all maps.
+    extents: Vec<Extent>,
     /// Ascending by inode number.
     by_inode: Vec<u32>,
     /// Ascending by id; without nodes that have none.

@@ -163,6 +163,10 @@ impl<'s> Node<'s> {
         self.index
     }
 
+    pub(super) fn facts(&self) -> &'s UserNamespace {
+        &self.entry().facts
+    }
+
     fn entry(&self) -> &'s Entry {
         &self.snapshot.entries[self.index as usize]
     }

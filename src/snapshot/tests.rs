@@ -8,7 +8,7 @@ use proptest::prelude::*;
 const INITIAL: u64 = 4026531837;
 
 fn namespace(inode: u64, parent: Option<u32>) -> UserNamespace {
-    UserNamespace { device: 4, inode, id: inode + 1000, owner_uid: Some(0), parent }
+    UserNamespace { device: 4, inode, id: inode + 1000, owner_uid: Some(0), parent, maps: None }
 }
 
 fn member(pid: i32, namespace: u32) -> Member {

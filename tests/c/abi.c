@@ -43,6 +43,15 @@
     F(bool, userns_is_ancestor, (const struct userns_node *, const struct userns_node *)) \
     F(const struct userns_pin *const *, userns_pins, (const struct userns_node *, size_t *)) \
     F(const struct userns_nonuser *const *, userns_owned, (const struct userns_node *, size_t *)) \
+    F(const struct userns_extent *, userns_uid_map, (const struct userns_node *, size_t *)) \
+    F(const struct userns_extent *, userns_gid_map, (const struct userns_node *, size_t *)) \
+    F(const struct userns_extent *, userns_projid_map, (const struct userns_node *, size_t *)) \
+    F(int, userns_translate_uid, \
+      (const struct userns_node *, uid_t, const struct userns_node *, uid_t *)) \
+    F(int, userns_translate_gid, \
+      (const struct userns_node *, gid_t, const struct userns_node *, gid_t *)) \
+    F(int, userns_translate_projid, \
+      (const struct userns_node *, uint32_t, const struct userns_node *, uint32_t *)) \
     F(const char *, userns_process_name, (const struct userns_snapshot *, pid_t)) \
     F(int, userns_nonuser_type, (const struct userns_nonuser *)) \
     F(const char *, userns_nonuser_type_name, (const struct userns_nonuser *)) \
@@ -71,6 +80,7 @@
     C(uint64_t, USERNS_SCAN_OWNED, 0x4) \
     C(uint64_t, USERNS_SCAN_NAMES, 0x8) \
     C(uint64_t, USERNS_SCAN_BPF, 0x10) \
+    C(uint64_t, USERNS_SCAN_MAPS, 0x20) \
     C(unsigned int, USERNS_GAP_UNREADABLE, 0x1) \
     C(unsigned int, USERNS_GAP_HIDEPID, 0x2) \
     C(unsigned int, USERNS_GAP_PIDNS, 0x4) \
@@ -85,12 +95,15 @@
     C(unsigned int, USERNS_GAP_RELATIONS, 0x800) \
     C(unsigned int, USERNS_GAP_NAMES, 0x1000) \
     C(unsigned int, USERNS_GAP_PINS, 0x2000) \
+    C(unsigned int, USERNS_GAP_MAPS, 0x4000) \
     C(unsigned int, USERNS_NODE_INITIAL, 0x1) \
     C(unsigned int, USERNS_NODE_PARENT_HIDDEN, 0x2) \
     C(unsigned int, USERNS_NODE_EMPTY, 0x4) \
     C(unsigned int, USERNS_NODE_ONLY_PINNED, 0x8) \
     C(unsigned int, USERNS_INFO_OWN, 0x10000) \
     C(unsigned int, USERNS_INFO_OWNER_UID, 0x20000) \
+    C(unsigned int, USERNS_NODE_MAPS, 0x10) \
+    C(unsigned int, USERNS_NODE_SETGROUPS_DENIED, 0x20) \
     C(int, USERNS_SOURCE_PROCFS, 1) \
     C(int, USERNS_SOURCE_BPF_PROCESSES, 2) \
     C(int, USERNS_SOURCE_BPF_TASKS, 3) \
@@ -132,7 +145,10 @@
     F(struct userns_info, uint64_t, parent, 32) \
     F(struct userns_info, uint64_t, owner, 40) \
     F(struct userns_info, uint32_t, type, 48) \
-    F(struct userns_info, uint32_t, owner_uid, 52)
+    F(struct userns_info, uint32_t, owner_uid, 52) \
+    F(struct userns_extent, uint32_t, inside, 0) \
+    F(struct userns_extent, uint32_t, outside, 4) \
+    F(struct userns_extent, uint32_t, count, 8)
 
 /* clang-format off */
 #define SAME_TYPE(expression, type) _Generic((expression), type: 1, default: 0)

@@ -3,7 +3,7 @@
 #include "pins.h"
 
 /* The lowest bit that is no gap. */
-enum { UNKNOWN = USERNS_GAP_PINS << 1 };
+enum { UNKNOWN = USERNS_GAP_MAPS << 1 };
 
 /* Gaps that count 1. */
 #define WITHOUT_UNIT (USERNS_GAP_HIDEPID | USERNS_GAP_PIDNS | USERNS_GAP_NESTED)

@@ -1,0 +1,255 @@
+//! Source: the id maps of user namespaces, proc_pid_uid_map(5), proc_pid_setgroups(5).
+//!
+//! The maps are files of each process, and show those of its user namespace. Their numbers are those of the reader's own
+//! user namespace, except for a reader in the namespace itself: he sees numbers of its parent (`uid_m_show()` of the
+//! kernel).
+//!
+//! A namespace without a process is joined by a child process, of which the caller then reads the files. The child itself
+//! would see numbers of the parent.
+
+use super::answer::Answer;
+use super::visits::{self, Visits};
+use super::{Context, Procfs};
+use crate::error::Error;
+use crate::facts::{Extent, Gap, Maps, Member, NamespaceType, add_map, parse_link};
+use crate::sys::clock::Start;
+use crate::sys::file::{self, Fd};
+use crate::sys::process::{self, Capability};
+use crate::sys::{Errno, apart, if_any, nsfs, pidfd};
+use crate::util::arrays::{push, zeros};
+use crate::util::parse;
+use crate::util::path::ShortPath;
+use std::ffi::CStr;
+
+/// So many processes of a namespace are read, until one is still in it.
+const MOST_TRIES: u8 = 4;
+/// A map has at most 340 lines of 33 bytes.
+const SIZE: usize = 4 * PAGE;
+const PAGE: usize = 4096;
+/// All joins of namespaces take so many microseconds, at most.
+const MOST_TIME: u64 = 2_000_000;
+
+/// Reads the maps of the caller's own user namespace and of those below it. Others are not visible.
+pub fn read(context: &mut Context) -> Result<(), Error> {
+    let own = context.own_pid();
+    let mut search = Search { context, members: Vec::new(), own, extents: Vec::new() };
+    search.read_own()?;
+    search.choose_members()?;
+    visits::run(&mut search)?;
+    search.join_rest()?;
+    search.context.facts_mut().extents = search.extents;
+    Ok(())
+}
+
+struct Search<'c, 'p> {
+    context: &'c mut Context<'p>,
+    /// The processes to read.
+    members: Vec<Member>,
+    /// The PID of the caller.
+    own: Option<i32>,
+    extents: Vec<Extent>,
+}
+
+impl Visits for Search<'_, '_> {
+    fn procfs(&self) -> &Procfs {
+        self.context.procfs
+    }
+
+    fn count(&self) -> usize {
+        self.members.len()
+    }
+
+    fn is_to_caller(&self, index: usize) -> bool {
+        Some(self.members[index].pid) == self.own
+    }
+
+    /// Reads the maps of the namespace that a process was found in, if it is still in it. That is so if it is both before and
+    /// afterwards, since a process cannot leave a user namespace and come back: setns(2) takes a capability there.
+    fn visit(&mut self, index: usize) -> Result<(), Error> {
+        let Member { pid, namespace, .. } = self.members[index];
+        if !self.is_wanted(namespace) || self.context.stuck.contains(&pid) {
+            return Ok(());
+        }
+        let procfs = self.context.procfs;
+        let link = Some((NamespaceType::User, self.context.users.entries()[namespace as usize].inode));
+        let is_own = self.context.facts().own == Some(namespace);
+        let path = ShortPath::new(format_args!("{pid}"));
+        let read = || {
+            let directory = procfs.find_directory(procfs.root(), path.as_c_str())?;
+            let is_in = || match parse_link(procfs.read_link(&directory, c"ns/user", &mut [0; 32])?) {
+                found if found == link => Ok(()),
+                _ => Err(Errno(libc::ESRCH)),
+            };
+            is_in()?;
+            let maps = read_files(procfs, &directory, is_own, &mut self.extents)?;
+            is_in()?;
+            Ok(maps)
+        };
+        if let Answer::Is(maps) = Answer::settle(read)? {
+            self.context.users.set_maps(namespace, maps);
+        }
+        Ok(())
+    }
+
+    fn give_up(&mut self, _: usize) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl Search<'_, '_> {
+    /// Whether the maps of a namespace are visible, and not known yet.
+    fn is_wanted(&self, index: u32) -> bool {
+        let users = &self.context.users;
+        // The caller sees numbers of its own namespace in any that is below it. All are below the initial one.
+        let is_visible = |own| users.is_initial(own) || users.is_at_or_above(own, index);
+        users.entries()[index as usize].maps.is_none() && self.context.facts().own.is_some_and(is_visible)
+    }
+
+    /// Reads the maps of the caller's own namespace, through the calling thread.
+    fn read_own(&mut self) -> Result<(), Error> {
+        let Some(own) = self.context.facts().own else { return Ok(()) };
+        let extents = &mut self.extents;
+        let mut read = |procfs: &Procfs| -> Result<Maps, Errno> {
+            let directory = procfs.find_directory(procfs.root(), c"thread-self")?;
+            read_files(procfs, &directory, true, extents)
+        };
+        let mut maps = if_any(read(self.context.procfs))?;
+        if maps.is_none() {
+            if let Some(usual) = Procfs::usual()? {
+                maps = if_any(read(&usual))?;
+            }
+        }
+        if let Some(maps) = maps {
+            self.context.users.set_maps(own, maps);
+        }
+        Ok(())
+    }
+
+    fn choose_members(&mut self) -> Result<(), Error> {
+        let mut tries: Vec<u8> = zeros(self.context.users.count())?;
+        for index in 0..self.context.facts().members.len() {
+            let member = self.context.facts().members[index];
+            let tries = &mut tries[member.namespace as usize];
+            if *tries < MOST_TRIES && self.is_wanted(member.namespace) {
+                *tries += 1;
+                push(&mut self.members, member)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Joins the namespaces of which no process has shown the maps.
+    fn join_rest(&mut self) -> Result<(), Error> {
+        let start = Start::now();
+        let mut joiner: Option<Joiner> = None;
+        for index in 0..self.context.users.count() as u32 {
+            if !self.is_wanted(index) {
+                continue;
+            }
+            let joiner = match &mut joiner {
+                Some(joiner) => joiner,
+                none => none.insert(Joiner::new(self.context)?),
+            };
+            let patience = MOST_TIME.saturating_sub(start.elapsed_microseconds());
+            match joiner.read(self.context, index, &mut self.extents, patience)? {
+                Answer::Is(maps) => self.context.users.set_maps(index, maps),
+                Answer::Gone => (),
+                Answer::Refused(_) => self.context.miss(Gap::Maps, 1),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Joins namespaces in a child process.
+struct Joiner {
+    /// The procfs at `/proc`, if the scanned one does not show the children.
+    usual: Option<Procfs>,
+    /// The caller may open every namespace that exists.
+    may_open_all: bool,
+}
+
+impl Joiner {
+    fn new(context: &Context) -> Result<Joiner, Error> {
+        let usual = if context.pid_namespaces.are_equal() { None } else { Procfs::usual()? };
+        let is_initial = context.facts().own.is_some_and(|own| context.users.is_initial(own));
+        Ok(Joiner { usual, may_open_all: is_initial && process::has(Capability::SysAdmin) })
+    }
+
+    /// The procfs in which children have the PIDs that the caller knows.
+    fn procfs<'a>(&'a self, context: &'a Context) -> Option<&'a Procfs> {
+        if context.pid_namespaces.are_equal() {
+            return Some(context.procfs);
+        }
+        let usual = self.usual.as_ref()?;
+        let mut text = [0; 16];
+        let link = usual.read_link(usual.root(), c"self", &mut text).ok()?;
+        (parse::number(link)? == pidfd::own_pid() as u64).then_some(usual)
+    }
+
+    /// Waits so many microseconds for a child, at most: on a busy host it may not run at once.
+    fn read(
+        &self,
+        context: &Context,
+        index: u32,
+        extents: &mut Vec<Extent>,
+        patience: u64,
+    ) -> Result<Answer<Maps>, Error> {
+        let refused = Ok(Answer::Refused(Errno(libc::EACCES)));
+        let Some(procfs) = self.procfs(context) else { return refused };
+        let user = context.users.entries()[index as usize];
+        if user.id == 0 || patience == 0 {
+            return refused;
+        }
+        let namespace = match nsfs::open(user.id, libc::CLONE_NEWUSER, user.inode) {
+            Err(Errno(libc::ESTALE)) if self.may_open_all => return Ok(Answer::Gone),
+            opened => match if_any(opened)? {
+                Some(namespace) => namespace,
+                None => return refused,
+            },
+        };
+        let mut read = Err(Errno(libc::ESRCH));
+        let mut look = |pid: i32| {
+            let path = ShortPath::new(format_args!("{pid}"));
+            let directory = procfs.find_directory(procfs.root(), path.as_c_str());
+            read = directory.and_then(|directory| read_files(procfs, &directory, false, extents));
+        };
+        let joined = apart::run(&namespace, nsfs::enter_user_namespace, &mut look, patience);
+        let maps = if if_any(joined)? == Some(true) { if_any(read)? } else { None };
+        Ok(maps.map_or(Answer::Refused(Errno(libc::EACCES)), Answer::Is))
+    }
+}
+
+/// Reads the files of a process or thread. EINVAL: one is not as the kernel writes it.
+fn read_files(procfs: &Procfs, directory: &Fd, is_own: bool, extents: &mut Vec<Extent>) -> Result<Maps, Errno> {
+    let mut bounds = [extents.len() as u32; 4];
+    for (index, name) in [c"uid_map", c"gid_map", c"projid_map"].into_iter().enumerate() {
+        let mut text = [0; SIZE];
+        let text = read_file(procfs, directory, name, &mut text)?;
+        match add_map(extents, text, is_own)? {
+            Some(end) => bounds[index + 1] = end,
+            None => return Err(Errno(libc::EINVAL)),
+        }
+    }
+    let mut text = [0; 16];
+    let is_setgroups_denied = match read_file(procfs, directory, c"setgroups", &mut text)? {
+        b"allow\n" => false,
+        b"deny\n" => true,
+        _ => return Err(Errno(libc::EINVAL)),
+    };
+    Ok(Maps { bounds, is_setgroups_denied })
+}
+
+fn read_file<'t>(procfs: &Procfs, directory: &Fd, name: &CStr, text: &'t mut [u8]) -> Result<&'t [u8], Errno> {
+    let file = procfs.open_file(directory, name)?;
+    let mut filled = 0;
+    while filled < text.len() {
+        let length = file::read(&file, &mut text[filled..])?;
+        filled += length;
+        // The kernel fills a page as far as whole lines fit (`seq_read_iter()`): less is the end.
+        if length < PAGE / 2 {
+            break;
+        }
+    }
+    Ok(&text[..filled])
+}
