@@ -309,20 +309,71 @@ SITUATION(viewer_ends, 0, "the first process that sees a mount ends during the s
     in_sandbox(viewer_ends_late, NULL);
 }
 
+/* ---- Between two files of a process ---- */
+
+/* Into a namespace with other maps. */
+static void move_to_other_maps(void)
+{
+    unsigned uid = geteuid(), gid = getegid();
+
+    CHECK(unshare(CLONE_NEWUSER) == 0);
+    CHECK(write_file("/proc/self/uid_map", "7 %u 1", uid));
+    CHECK(write_file("/proc/self/gid_map", "7 %u 1", gid));
+}
+
+SITUATION(mapped_member_moves, IN_SANDBOX,
+          "the first member moves to another namespace while its maps are read")
+{
+    static const char *const files[] = { "uid_map", "gid_map", "projid_map", "setgroups" };
+    pid_t pid;
+
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        struct userns_snapshot *snapshot;
+        const struct userns_node *node;
+        const struct userns_extent *uids, *gids;
+        size_t counts[2];
+
+        request = shared(sizeof *request);
+        first = start_waiting(move_to_other_maps, 1);
+        pid = start(join, &first);
+        if (i == 0)
+            deny_worker(); /* see scan_while() */
+        snprintf(awaited, sizeof awaited, "%s", files[i]);
+        passes = 1; /* the caller's own maps are read first */
+        happening = ask;
+        snapshot = scan_with(USERNS_SCAN_MAPS);
+        CHECK(happening == NULL);
+        node = userns_find_inode(snapshot, request->inode);
+        uids = userns_uid_map(node, &counts[0]);
+        gids = userns_gid_map(node, &counts[1]);
+        CHECK(userns_flags(node) & USERNS_NODE_MAPS && counts[0] == 1 && counts[1] == 1);
+        CHECK(uids->inside == 0 && gids->inside == 0);
+        CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_MAPS), 0);
+        userns_free(snapshot);
+        end(first);
+        end(pid);
+    }
+}
+
 /* ---- The number of system calls ---- */
 
 /* A scan that takes longer than usual begins another child process, so the fewest of some scans. */
-static int calls_of_a_scan(void)
+static int calls_of_a_scan_with(uint64_t flags)
 {
     int fewest = INT_MAX;
 
     for (int i = 0; i < 10; i++) {
         calls = 0;
-        userns_free(scan());
+        userns_free(scan_with(flags));
         if (calls < fewest)
             fewest = calls;
     }
     return fewest;
+}
+
+static int calls_of_a_scan(void)
+{
+    return calls_of_a_scan_with(0);
 }
 
 SITUATION(number_of_calls, IN_SANDBOX,
@@ -345,4 +396,23 @@ SITUATION(number_of_calls, IN_SANDBOX,
     CHECK(with_namespaces <= with_members + MORE * (1 + PER_NAMESPACE));
     start(go_down, &(int){ LEVELS });
     CHECK(calls_of_a_scan() <= with_namespaces + 1 + LEVELS * PER_NAMESPACE);
+}
+
+SITUATION(number_of_calls_for_maps, IN_SANDBOX,
+          "system calls for the maps of a namespace: 16, whatever the number of processes")
+{
+    enum { MORE = 10, PER_NAMESPACE = 16 };
+    int alone, with_namespaces;
+    pid_t pid;
+
+    start(go_down, &(int){ 0 }); /* as above */
+    calls_of_a_scan();
+    alone = calls_of_a_scan_with(USERNS_SCAN_MAPS) - calls_of_a_scan();
+    for (int i = 0; i < MORE; i++) {
+        pid = start(go_down, &(int){ 1 });
+        start(join, &pid);
+    }
+    with_namespaces = calls_of_a_scan_with(USERNS_SCAN_MAPS) - calls_of_a_scan();
+    /* A worker of its own reads them. */
+    CHECK(with_namespaces <= alone + MORE * PER_NAMESPACE + 20);
 }
