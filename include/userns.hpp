@@ -52,6 +52,7 @@ enum scan_flag : std::uint64_t {
     scan_owned = USERNS_SCAN_OWNED,
     scan_names = USERNS_SCAN_NAMES,
     scan_bpf = USERNS_SCAN_BPF,
+    scan_maps = USERNS_SCAN_MAPS,
 };
 
 /** Bits of snapshot::gaps(). A newer library can return more. */
@@ -70,6 +71,7 @@ enum gap : std::uint32_t {
     gap_relations = USERNS_GAP_RELATIONS,
     gap_names = USERNS_GAP_NAMES,
     gap_pins = USERNS_GAP_PINS,
+    gap_maps = USERNS_GAP_MAPS,
 };
 
 /** Bits of node::flags(). A newer library can return more. */
@@ -78,6 +80,8 @@ enum node_flag : std::uint32_t {
     node_parent_hidden = USERNS_NODE_PARENT_HIDDEN,
     node_empty = USERNS_NODE_EMPTY,
     node_only_pinned = USERNS_NODE_ONLY_PINNED,
+    node_maps = USERNS_NODE_MAPS,
+    node_setgroups_denied = USERNS_NODE_SETGROUPS_DENIED,
 };
 
 /** Bits of info::flags, which can also have node_initial and node_parent_hidden. */
@@ -126,6 +130,9 @@ struct options {
     std::uint64_t flags = 0;         /**< bits of scan_flag */
     std::uint64_t limit = 0;         /**< the largest number of pins; 0 means 1,000,000 */
 };
+
+/** A range of ids in a map: inside, outside and count. */
+using extent = userns_extent;
 
 /** A time of the system clock, as exact as the library reports it. */
 using time_point = std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds>;
@@ -270,12 +277,14 @@ public:
     [[nodiscard]] std::uint64_t inode() const noexcept { return userns_inode(get()); }
     [[nodiscard]] std::uint64_t device() const noexcept { return userns_device(get()); }
     [[nodiscard]] std::optional<std::uint64_t> id() const noexcept { return detail::nonzero(userns_id(get())); }
-    /** Bits of node_flag, which the next four functions test. */
+    /** Bits of node_flag, which the next six functions test. */
     [[nodiscard]] std::uint32_t flags() const noexcept { return userns_flags(get()); }
     [[nodiscard]] bool is_initial() const noexcept { return flags() & node_initial; }
     [[nodiscard]] bool is_parent_hidden() const noexcept { return flags() & node_parent_hidden; }
     [[nodiscard]] bool is_empty() const noexcept { return flags() & node_empty; }
     [[nodiscard]] bool is_only_pinned() const noexcept { return flags() & node_only_pinned; }
+    [[nodiscard]] bool has_maps() const noexcept { return flags() & node_maps; }
+    [[nodiscard]] bool is_setgroups_denied() const noexcept { return flags() & node_setgroups_denied; }
     [[nodiscard]] std::uint32_t depth() const noexcept { return userns_depth(get()); }
     [[nodiscard]] std::optional<uid_t> owner_uid() const noexcept
     {
@@ -293,6 +302,27 @@ public:
     }
     /** Opens the namespace, for example for setns(2). Throws std::system_error. */
     [[nodiscard]] descriptor open() const { return detail::opened(userns_open(get()), "userns_open"); }
+    /** The maps; an empty one is not known unless has_maps(). */
+    [[nodiscard]] range<extent> uid_map() const noexcept { return detail::array<extent, userns_uid_map>(get()); }
+    [[nodiscard]] range<extent> gid_map() const noexcept { return detail::array<extent, userns_gid_map>(get()); }
+    [[nodiscard]] range<extent> projid_map() const noexcept
+    {
+        return detail::array<extent, userns_projid_map>(get());
+    }
+    /** What an id is in another node of the snapshot. Sets the result unless there is an error. */
+    [[nodiscard]] std::error_code translate_uid(uid_t uid, node to, uid_t &result) const noexcept
+    {
+        return {-userns_translate_uid(get(), uid, to.get(), &result), category()};
+    }
+    [[nodiscard]] std::error_code translate_gid(gid_t gid, node to, gid_t &result) const noexcept
+    {
+        return {-userns_translate_gid(get(), gid, to.get(), &result), category()};
+    }
+    [[nodiscard]] std::error_code translate_projid(std::uint32_t projid, node to,
+                                                   std::uint32_t &result) const noexcept
+    {
+        return {-userns_translate_projid(get(), projid, to.get(), &result), category()};
+    }
 };
 
 /** A nonuser namespace: a namespace of another type than user. */

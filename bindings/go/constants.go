@@ -18,6 +18,7 @@ const (
 	ScanOwned   ScanFlags = C.USERNS_SCAN_OWNED
 	ScanNames   ScanFlags = C.USERNS_SCAN_NAMES
 	ScanBPF     ScanFlags = C.USERNS_SCAN_BPF
+	ScanMaps    ScanFlags = C.USERNS_SCAN_MAPS
 )
 
 // Gaps are reasons why a snapshot can be incomplete, combined with |. A newer library can return more.
@@ -39,6 +40,7 @@ const (
 	GapRelations       Gaps = C.USERNS_GAP_RELATIONS
 	GapNames           Gaps = C.USERNS_GAP_NAMES
 	GapPins            Gaps = C.USERNS_GAP_PINS
+	GapMaps            Gaps = C.USERNS_GAP_MAPS
 )
 
 // Has reports whether all bits of gap are set.
@@ -61,6 +63,7 @@ func (g Gaps) String() string {
 		{uint32(GapRelations), "relations"},
 		{uint32(GapNames), "names"},
 		{uint32(GapPins), "pins"},
+		{uint32(GapMaps), "maps"},
 	})
 }
 
@@ -80,10 +83,12 @@ type NodeFlags uint32
 
 // The bits USERNS_NODE_ of userns.h.
 const (
-	NodeInitial      NodeFlags = C.USERNS_NODE_INITIAL
-	NodeParentHidden NodeFlags = C.USERNS_NODE_PARENT_HIDDEN
-	NodeEmpty        NodeFlags = C.USERNS_NODE_EMPTY
-	NodeOnlyPinned   NodeFlags = C.USERNS_NODE_ONLY_PINNED
+	NodeInitial         NodeFlags = C.USERNS_NODE_INITIAL
+	NodeParentHidden    NodeFlags = C.USERNS_NODE_PARENT_HIDDEN
+	NodeEmpty           NodeFlags = C.USERNS_NODE_EMPTY
+	NodeOnlyPinned      NodeFlags = C.USERNS_NODE_ONLY_PINNED
+	NodeMaps            NodeFlags = C.USERNS_NODE_MAPS
+	NodeSetgroupsDenied NodeFlags = C.USERNS_NODE_SETGROUPS_DENIED
 )
 
 // String returns the names of the bits: "empty|only pinned", for example.
@@ -93,6 +98,8 @@ func (f NodeFlags) String() string {
 		{uint32(NodeParentHidden), "parent hidden"},
 		{uint32(NodeEmpty), "empty"},
 		{uint32(NodeOnlyPinned), "only pinned"},
+		{uint32(NodeMaps), "maps"},
+		{uint32(NodeSetgroupsDenied), "setgroups denied"},
 	})
 }
 

@@ -38,7 +38,7 @@ func (n Node) ID() uint64 {
 	return uint64(C.userns_id(n.c))
 }
 
-// Flags returns the properties of the node, which the next four methods test.
+// Flags returns the properties of the node, which the next five methods test.
 func (n Node) Flags() NodeFlags {
 	n.m.acquire()
 	defer n.m.release()
@@ -56,6 +56,9 @@ func (n Node) IsEmpty() bool { return n.Flags()&NodeEmpty != 0 }
 
 // IsOnlyPinned reports whether the namespace is known only through pins.
 func (n Node) IsOnlyPinned() bool { return n.Flags()&NodeOnlyPinned != 0 }
+
+// IsSetgroupsDenied reports whether setgroups(2) is known to be denied in the namespace. It needs ScanMaps.
+func (n Node) IsSetgroupsDenied() bool { return n.Flags()&NodeSetgroupsDenied != 0 }
 
 // Depth returns the number of ancestors in the snapshot.
 func (n Node) Depth() int {

@@ -70,6 +70,49 @@ static void print_owner_uid(const struct userns_node *node)
         print_text("owner", NULL);
 }
 
+static void print_map(const char *what, const struct userns_extent *extents, size_t count)
+{
+    printf(" %s", what);
+    for (size_t i = 0; i < count; i++)
+        printf(" %" PRIu32 "-%" PRIu32 "-%" PRIu32, extents[i].inside, extents[i].outside,
+               extents[i].count);
+}
+
+/* -2: an id is not mapped; -1: that is not known. */
+static void print_id(int error, uint32_t id)
+{
+    if (error == 0)
+        printf(" %" PRIu32, id);
+    else
+        printf(" %d", error == -2 ? -2 : -1);
+}
+
+/* The maps, and what ids 0 and 1000 of the first node are in it. */
+static void dump_maps(const struct userns_node *root, const struct userns_node *node)
+{
+    size_t count;
+    const struct userns_extent *extents = userns_uid_map(node, &count);
+    uint32_t id = 0;
+    int error;
+
+    printf("  maps:");
+    print_map("uid", extents, count);
+    extents = userns_gid_map(node, &count);
+    print_map("gid", extents, count);
+    extents = userns_projid_map(node, &count);
+    print_map("projid", extents, count);
+    printf(" translated");
+    for (uint32_t i = 0; i <= 1000; i += 1000) {
+        error = userns_translate_uid(root, i, node, &id);
+        print_id(error, id);
+        error = userns_translate_gid(root, i, node, &id);
+        print_id(error, id);
+        error = userns_translate_projid(node, i, root, &id);
+        print_id(error, id);
+    }
+    printf("\n");
+}
+
 static void dump_node(const struct userns_snapshot *snapshot, const struct userns_node *node)
 {
     size_t count, node_count, below = 0;
@@ -95,6 +138,7 @@ static void dump_node(const struct userns_snapshot *snapshot, const struct usern
         print_text("name", userns_process_name(snapshot, pids[i]));
         printf("\n");
     }
+    dump_maps(userns_root(snapshot), node);
     nodes = userns_children(node, &count);
     print_nodes("  children", nodes, count);
     owned = userns_owned(node, &count);
@@ -190,7 +234,7 @@ static int scan_and_dump(const char *proc_path, uint64_t flags)
 int main(int argc, char *argv[])
 {
     const uint64_t all_flags = USERNS_SCAN_PINNED | USERNS_SCAN_SOCKETS | USERNS_SCAN_OWNED |
-                               USERNS_SCAN_NAMES | USERNS_SCAN_BPF;
+                               USERNS_SCAN_NAMES | USERNS_SCAN_BPF | USERNS_SCAN_MAPS;
 
     if (argc != 2)
         return 2;

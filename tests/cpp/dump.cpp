@@ -34,6 +34,41 @@ static void print_pins(userns::range<userns::pin> pins)
                   << pin.is_overmounted() << " locked " << pin.may_be_locked() << '\n';
 }
 
+static void print_map(const char *what, userns::range<userns::extent> map)
+{
+    std::cout << ' ' << what;
+    for (const userns::extent &extent : map)
+        std::cout << ' ' << extent.inside << '-' << extent.outside << '-' << extent.count;
+}
+
+static void print_id(std::error_code error, std::uint32_t id)
+{
+    if (error)
+        std::cout << ' ' << (error == std::errc::no_such_file_or_directory ? -2 : -1);
+    else
+        std::cout << ' ' << id;
+}
+
+static void dump_maps(userns::node root, userns::node node)
+{
+    std::uint32_t id = 0;
+
+    std::cout << "  maps:";
+    print_map("uid", node.uid_map());
+    print_map("gid", node.gid_map());
+    print_map("projid", node.projid_map());
+    std::cout << " translated";
+    for (std::uint32_t i = 0; i <= 1000; i += 1000) {
+        std::error_code error = root.translate_uid(i, node, id);
+        print_id(error, id);
+        error = root.translate_gid(i, node, id);
+        print_id(error, id);
+        error = node.translate_projid(i, root, id);
+        print_id(error, id);
+    }
+    std::cout << '\n';
+}
+
 static void dump_node(const userns::snapshot &snapshot, userns::node node)
 {
     const userns::range<pid_t> pids = node.pids();
@@ -51,6 +86,7 @@ static void dump_node(const userns::snapshot &snapshot, userns::node node)
               << (pids.empty() ? "-1" : number(snapshot.find_pid(pids[pids.size() - 1]))) << '\n';
     for (pid_t pid : pids)
         std::cout << "  process: " << pid << " name " << text(snapshot.process_name(pid)) << '\n';
+    dump_maps(snapshot.root(), node);
     print_all("  children", node.children());
     print_all("  owned", node.owned());
     print_pins(node.pins());
@@ -110,7 +146,7 @@ try {
         return 2;
     std::cout << "version: " << userns::version() << ' ' << userns::version_number() << '\n';
     scan_and_dump(argv[1], userns::scan_pinned | userns::scan_sockets | userns::scan_owned |
-                               userns::scan_names | userns::scan_bpf);
+                               userns::scan_names | userns::scan_bpf | userns::scan_maps);
     scan_and_dump(argv[1], 0);
 } catch (const std::system_error &error) {
     std::cout << "error " << error.code().value() << ' ' << error.code().message() << '\n';

@@ -1,9 +1,10 @@
 """Print what tests/c/dump.c prints."""
 
+import errno
 import os
 import sys
 import time
-from typing import Iterable, Optional, Sequence, Union
+from typing import Callable, Iterable, Optional, Sequence, Union
 
 import userns
 
@@ -36,6 +37,33 @@ def put_pins(pins: Sequence[userns.Pin]) -> None:
         )
 
 
+def put_map(what: str, extents: Optional[Sequence[userns.Extent]]) -> str:
+    return " ".join([what, *("-".join(map(str, extent)) for extent in extents or [])])
+
+
+def translated(translate: Callable[[int, userns.Node], Optional[int]], id: int, to: userns.Node) -> int:
+    try:
+        result = translate(id, to)
+    except OSError as error:
+        assert error.errno == errno.ENODATA
+        return -1
+    return -2 if result is None else result
+
+
+def dump_maps(root: userns.Node, node: userns.Node) -> None:
+    ids = (
+        translated(translate, id, to)
+        for id in (0, 1000)
+        for translate, to in (
+            (root.translate_uid, node),
+            (root.translate_gid, node),
+            (node.translate_projid, root),
+        )
+    )
+    maps = (put_map("uid", node.uid_map), put_map("gid", node.gid_map), put_map("projid", node.projid_map))
+    put("  maps:", *maps, "translated", *ids)
+
+
 def dump_node(snapshot: userns.Snapshot, node: userns.Node) -> None:
     below = sum(node.is_ancestor_of(other) for other in snapshot)
     last = snapshot.find_pid(node.pids[-1]) if node.pids else None
@@ -48,6 +76,8 @@ def dump_node(snapshot: userns.Snapshot, node: userns.Node) -> None:
     )
     for pid in node.pids:
         put("  process:", pid, "name", text(snapshot.process_name(pid)))
+    assert snapshot.root is not None
+    dump_maps(snapshot.root, node)
     put_all("  children", node.children)
     put_all("  owned", node.owned)
     put_pins(node.pins)
@@ -93,7 +123,13 @@ def dump(snapshot: userns.Snapshot) -> None:
 def scan_and_dump(proc_path: str, all_flags: bool) -> None:
     before = time.time_ns()
     snapshot = userns.scan(
-        proc_path, pinned=all_flags, sockets=all_flags, owned=all_flags, names=all_flags, bpf=all_flags
+        proc_path,
+        pinned=all_flags,
+        sockets=all_flags,
+        owned=all_flags,
+        names=all_flags,
+        bpf=all_flags,
+        maps=all_flags,
     )
     dump_host(snapshot, before)
     dump(snapshot)

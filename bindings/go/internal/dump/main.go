@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"syscall"
 	"time"
 
 	"userns"
@@ -63,6 +64,40 @@ func printPins(pins []userns.Pin) {
 	}
 }
 
+func printMap(what string, extents []userns.Extent) {
+	fmt.Print(" ", what)
+	for _, extent := range extents {
+		fmt.Printf(" %d-%d-%d", extent.Inside, extent.Outside, extent.Count)
+	}
+}
+
+// translated returns an id, -2 if it is not mapped, or -1 if that is not known.
+func translated(id uint32, err error) int64 {
+	switch {
+	case errors.Is(err, syscall.ENOENT):
+		return -2
+	case err != nil:
+		return -1
+	}
+	return int64(id)
+}
+
+func dumpMaps(root, node userns.Node) {
+	fmt.Print("  maps:")
+	uids, _ := node.UIDMap()
+	printMap("uid", uids)
+	gids, _ := node.GIDMap()
+	printMap("gid", gids)
+	projids, _ := node.ProjidMap()
+	printMap("projid", projids)
+	fmt.Print(" translated")
+	for _, id := range []uint32{0, 1000} {
+		fmt.Print(" ", translated(root.TranslateUID(id, node)), " ", translated(root.TranslateGID(id, node)), " ",
+			translated(node.TranslateProjid(id, root)))
+	}
+	fmt.Println()
+}
+
 func dumpNode(snapshot *userns.Snapshot, node userns.Node) {
 	below := 0
 	for _, other := range snapshot.Nodes() {
@@ -85,6 +120,8 @@ func dumpNode(snapshot *userns.Snapshot, node userns.Node) {
 	for _, pid := range pids {
 		fmt.Printf("  process: %d name %s\n", pid, text(snapshot.ProcessName(pid)))
 	}
+	root, _ := snapshot.Root()
+	dumpMaps(root, node)
 	printNodes("  children", node.Children())
 	printNonusers("  owned", node.Owned())
 	printPins(node.Pins())
@@ -146,7 +183,8 @@ func scanAndDump(path string, flags userns.ScanFlags) error {
 
 func main() {
 	fmt.Println("version:", userns.Version(), userns.VersionNumber())
-	all := userns.ScanPinned | userns.ScanSockets | userns.ScanOwned | userns.ScanNames | userns.ScanBPF
+	all := userns.ScanPinned | userns.ScanSockets | userns.ScanOwned | userns.ScanNames | userns.ScanBPF |
+		userns.ScanMaps
 	for _, flags := range []userns.ScanFlags{all, 0} {
 		var failure *userns.Error
 		if err := scanAndDump(os.Args[1], flags); errors.As(err, &failure) {

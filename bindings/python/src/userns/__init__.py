@@ -12,10 +12,11 @@ number of threads can scan, and can read the same snapshot.
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
 from ._constants import EmptySource, Gap, InfoFlag, NodeFlag, PinKind, Source
-from ._snapshot import Info, Node, Nonuser, Pin, Snapshot, describe, scan, version, version_number
+from ._snapshot import Extent, Info, Node, Nonuser, Pin, Snapshot, describe, scan, version, version_number
 
 __all__ = [
     "EmptySource",
+    "Extent",
     "Gap",
     "Info",
     "InfoFlag",

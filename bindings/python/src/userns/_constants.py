@@ -15,6 +15,7 @@ class ScanFlag(IntFlag):
     OWNED = 0x4
     NAMES = 0x8
     BPF = 0x10
+    MAPS = 0x20
 
 
 class Gap(IntFlag):
@@ -34,6 +35,7 @@ class Gap(IntFlag):
     RELATIONS = 0x800
     NAMES = 0x1000
     PINS = 0x2000
+    MAPS = 0x4000
 
 
 class NodeFlag(IntFlag):
@@ -43,6 +45,8 @@ class NodeFlag(IntFlag):
     PARENT_HIDDEN = 0x2
     EMPTY = 0x4
     ONLY_PINNED = 0x8
+    MAPS = 0x10
+    SETGROUPS_DENIED = 0x20
 
 
 class InfoFlag(IntFlag):

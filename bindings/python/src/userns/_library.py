@@ -37,15 +37,22 @@ class Info(ctypes.Structure):
     ]
 
 
+class Extent(ctypes.Structure):
+    """struct userns_extent"""
+
+    _fields_ = [("inside", c_uint32), ("outside", c_uint32), ("count", c_uint32)]
+
+
 # The C types by their names in the header.
 _bool = c_bool
 _enum = c_uint32
 _pid = c_int32
 _string = c_char_p
-_uid = c_uint32
+_id = c_uint32  # a UID, GID or project id
 _handle = c_void_p  # a snapshot, node, nonuser namespace or pin
 _handles = POINTER(c_void_p)
 _pids = POINTER(_pid)
+_extents = POINTER(Extent)
 _count = POINTER(c_size_t)
 
 # The result and the parameters of each function.
@@ -80,13 +87,19 @@ _PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "userns_id": (c_uint64, _handle),
     "userns_flags": (c_uint32, _handle),
     "userns_depth": (c_uint32, _handle),
-    "userns_owner_uid": (_bool, _handle, POINTER(_uid)),
+    "userns_owner_uid": (_bool, _handle, POINTER(_id)),
     "userns_parent": (_handle, _handle),
     "userns_children": (_handles, _handle, _count),
     "userns_pids": (_pids, _handle, _count),
     "userns_is_ancestor": (_bool, _handle, _handle),
     "userns_pins": (_handles, _handle, _count),
     "userns_owned": (_handles, _handle, _count),
+    "userns_uid_map": (_extents, _handle, _count),
+    "userns_gid_map": (_extents, _handle, _count),
+    "userns_projid_map": (_extents, _handle, _count),
+    "userns_translate_uid": (c_int, _handle, _id, _handle, POINTER(_id)),
+    "userns_translate_gid": (c_int, _handle, _id, _handle, POINTER(_id)),
+    "userns_translate_projid": (c_int, _handle, _id, _handle, POINTER(_id)),
     # Nonuser namespaces
     "userns_nonuser_type": (c_int, _handle),
     "userns_nonuser_type_name": (_string, _handle),

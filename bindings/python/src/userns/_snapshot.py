@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 from ctypes import byref, c_size_t, c_uint32, c_void_p
 from datetime import datetime, timedelta, timezone
@@ -12,7 +13,7 @@ from . import _library
 from ._constants import EmptySource, Gap, InfoFlag, NodeFlag, PinKind, ScanFlag, Source
 from ._library import Options, library
 
-__all__ = ["Info", "Node", "Nonuser", "Pin", "Snapshot", "describe", "scan", "version", "version_number"]
+__all__ = ["Extent", "Info", "Node", "Nonuser", "Pin", "Snapshot", "describe", "scan", "version", "version_number"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -72,7 +73,7 @@ def _one(kind: Type[_H], memory: _Memory, address: Optional[int]) -> Optional[_H
     return None if address is None else kind(memory, address)
 
 
-def _array(function: Any, owner: Union[_Memory, _Handle]) -> List[int]:
+def _array(function: Any, owner: Union[_Memory, _Handle]) -> List[Any]:
     """Calls a function that returns an array, and copies the elements."""
     count = c_size_t()
     first = function(owner, byref(count))
@@ -102,6 +103,14 @@ def _opened(fd: int) -> int:
     if fd < 0:
         raise _error(fd)
     return fd
+
+
+class Extent(NamedTuple):
+    """A range of ids in a map: the first one inside and outside of the namespace, and their number."""
+
+    inside: int
+    outside: int
+    count: int
 
 
 class Node(_Handle):
@@ -200,6 +209,62 @@ class Node(_Handle):
         Raises OSError: ESTALE if the namespace has ended, PermissionError if it is out of reach.
         """
         return _opened(library.userns_open(self))
+
+    @property
+    def is_setgroups_denied(self) -> bool:
+        """Whether setgroups(2) is known to be denied in it; needs scan(maps=True)."""
+        return NodeFlag.SETGROUPS_DENIED in self.flags
+
+    @property
+    def uid_map(self) -> Optional[List[Extent]]:
+        """The UIDs that it maps; None if unknown; needs scan(maps=True)."""
+        return self._map(library.userns_uid_map)
+
+    @property
+    def gid_map(self) -> Optional[List[Extent]]:
+        """The GIDs that it maps; None if unknown; needs scan(maps=True)."""
+        return self._map(library.userns_gid_map)
+
+    @property
+    def projid_map(self) -> Optional[List[Extent]]:
+        """The project ids that it maps; None if unknown; needs scan(maps=True)."""
+        return self._map(library.userns_projid_map)
+
+    def translate_uid(self, uid: int, to: Node) -> Optional[int]:
+        """What a UID of it is in another node of its snapshot; None if it is not mapped.
+
+        Raises OSError (ENODATA) if a map that decides is not known, and ValueError for a node of
+        another snapshot; so do the next two.
+        """
+        return self._translate(library.userns_translate_uid, uid, to)
+
+    def translate_gid(self, gid: int, to: Node) -> Optional[int]:
+        """What a GID of it is in another node of its snapshot; None if it is not mapped."""
+        return self._translate(library.userns_translate_gid, gid, to)
+
+    def translate_projid(self, projid: int, to: Node) -> Optional[int]:
+        """What a project id of it is in another node of its snapshot; None if it is not mapped."""
+        return self._translate(library.userns_translate_projid, projid, to)
+
+    def _map(self, function: Any) -> Optional[List[Extent]]:
+        if NodeFlag.MAPS not in self.flags:
+            return None
+        return [Extent(extent.inside, extent.outside, extent.count) for extent in _array(function, self)]
+
+    def _translate(self, function: Any, id: int, to: Node) -> Optional[int]:
+        if not isinstance(to, Node):
+            raise TypeError(f"expected a Node, not {type(to).__name__}")
+        if self._memory is not to._memory:
+            raise ValueError("the nodes are of different snapshots")
+        if not _fits(id, 32):
+            return None
+        result = c_uint32()
+        error = function(self, id, to, byref(result))
+        if error == -errno.ENOENT:
+            return None
+        if error < 0:
+            raise _error(error)
+        return result.value
 
 
 class Nonuser(_Handle):
@@ -472,12 +537,13 @@ def scan(
     owned: bool = False,
     names: bool = False,
     bpf: bool = False,
+    maps: bool = False,
     limit: int = 0,
 ) -> Snapshot:
     """Scan the user namespaces of the host.
 
-    The keywords are the flags USERNS_SCAN_PINNED, _SOCKETS, _OWNED, _NAMES and _BPF of userns.h,
-    and the field limit of struct userns_options: the largest number of pins; 0 means 1,000,000.
+    The keywords are the flags USERNS_SCAN_PINNED, _SOCKETS, _OWNED, _NAMES, _BPF and _MAPS of
+    userns.h, and the field limit of struct userns_options: the largest number of pins; 0 means 1,000,000.
     Raises OSError, with the path, for the errors of userns_scan().
     """
     path = os.fsencode(proc_path)
@@ -496,6 +562,8 @@ def scan(
         flags |= ScanFlag.NAMES
     if bpf:
         flags |= ScanFlag.BPF
+    if maps:
+        flags |= ScanFlag.MAPS
     options = Options(size=ctypes.sizeof(Options), proc_path=path, flags=flags, limit=limit)
     address = c_void_p()
     error = library.userns_scan(byref(options), byref(address))
