@@ -87,9 +87,11 @@ pub const USERNS_SCAN_BPF: u64 = 0x10;
 ///
 /// The scan reads four files of one process in each namespace: proc_pid_uid_map(5),
 /// proc_pid_setgroups(5). A namespace without a process is joined by a short-lived child process
-/// (setns(2)), of which the scan reads these files. That takes CAP_SYS_ADMIN in the namespace,
-/// Linux 6.18, and a procfs of the caller's own PID namespace. Unlike other children, this one has
-/// a copy of the caller's memory, as after fork(2). All joins of a scan take two seconds at most.
+/// (setns(2)), of which the scan reads these files. That takes CAP_SYS_ADMIN in the namespace, and
+/// a procfs of the caller's own PID namespace. Before Linux 6.18 the scan can open such a namespace
+/// only if a descendant has a process or, with USERNS_SCAN_PINNED, through a descriptor. Unlike
+/// other children, this one has a copy of the caller's memory, as after fork(2). All joins of a scan
+/// take two seconds at most.
 pub const USERNS_SCAN_MAPS: u64 = 0x20;
 
 /// The options of a scan. Initialize with USERNS_OPTIONS_INIT, then set fields:

@@ -11,11 +11,11 @@ use super::answer::Answer;
 use super::visits::{self, Visits};
 use super::{Context, Procfs};
 use crate::error::Error;
-use crate::facts::{Extent, Gap, Maps, Member, NamespaceType, add_map, parse_link};
+use crate::facts::{Extent, Gap, Holder, Maps, Member, NamespaceType, Target, add_map, parse_link};
 use crate::sys::clock::Start;
 use crate::sys::file::{self, Fd};
 use crate::sys::process::{self, Capability};
-use crate::sys::{Errno, apart, if_any, nsfs, pidfd};
+use crate::sys::{Errno, apart, if_any, nsfs, pidfd, worker};
 use crate::util::arrays::{push, zeros};
 use crate::util::parse;
 use crate::util::path::ShortPath;
@@ -165,7 +165,7 @@ impl Search<'_, '_> {
 struct Joiner {
     /// The procfs at `/proc`, if the scanned one does not show the children.
     usual: Option<Procfs>,
-    /// The caller may open every namespace that exists.
+    /// The caller may open every namespace that is in use.
     may_open_all: bool,
 }
 
@@ -198,16 +198,17 @@ impl Joiner {
         let refused = Ok(Answer::Refused(Errno(libc::EACCES)));
         let Some(procfs) = self.procfs(context) else { return refused };
         let user = context.users.entries()[index as usize];
-        if user.id == 0 || patience == 0 {
+        if patience == 0 {
             return refused;
         }
-        let namespace = match nsfs::open(user.id, libc::CLONE_NEWUSER, user.inode) {
-            Err(Errno(libc::ESTALE)) if self.may_open_all => return Ok(Answer::Gone),
-            opened => match if_any(opened)? {
-                Some(namespace) => namespace,
-                None => return refused,
+        let opened = match user.id {
+            0 => find(context, index)?,
+            id => match nsfs::open(id, libc::CLONE_NEWUSER, user.inode) {
+                Err(Errno(libc::ESTALE)) if self.may_open_all && has_member(context, index) => return Ok(Answer::Gone),
+                opened => if_any(opened)?,
             },
         };
+        let Some(namespace) = opened else { return refused };
         let mut read = Err(Errno(libc::ESRCH));
         let mut look = |pid: i32| {
             let path = ShortPath::new(format_args!("{pid}"));
@@ -218,6 +219,60 @@ impl Joiner {
         let maps = if if_any(joined)? == Some(true) { if_any(read)? } else { None };
         Ok(maps.map_or(Answer::Refused(Errno(libc::EACCES)), Answer::Is))
     }
+}
+
+/// Whether a process was found in a namespace, so that it was in use (Linux 6.19 opens no other one).
+fn has_member(context: &Context, index: u32) -> bool {
+    context.facts().members.iter().any(|member| member.namespace == index)
+}
+
+/// Opens a namespace without a 64-bit id (before Linux 6.18) through what refers to it. In a worker, since a process can
+/// block its readers.
+fn find(context: &Context, index: u32) -> Result<Option<Fd>, Error> {
+    struct Task<'t, 'p> {
+        context: &'t Context<'p>,
+        index: u32,
+        found: Result<Option<Fd>, Errno>,
+    }
+    let mut task = Task { context, index, found: Ok(None) };
+    let search = |task: &mut Task| task.found = search(task.context, task.index);
+    worker::run(&mut task, search, visits::PATIENCE)?;
+    Ok(task.found?)
+}
+
+fn search(context: &Context, index: u32) -> Result<Option<Fd>, Errno> {
+    let Some(wanted) = context.identity(context.users.entries()[index as usize].inode) else { return Ok(None) };
+    let (procfs, facts) = (context.procfs, context.facts());
+    let descriptors = facts.holds.iter().filter_map(|hold| match hold.holder {
+        Holder::Descriptor { pid, tid, number } if hold.target == Target::User(index) => Some((pid, tid, number)),
+        _ => None,
+    });
+    for (pid, tid, number) in descriptors.take(MOST_TRIES.into()) {
+        let path = ShortPath::new(format_args!("{pid}/task/{tid}/fd"));
+        let name = ShortPath::new(format_args!("{number}"));
+        let open = || {
+            let table = procfs.open_directory(procfs.root(), path.as_c_str())?;
+            procfs.reopen(&procfs.find_target(&table, name.as_c_str())?, wanted)
+        };
+        if let Some(found) = if_any(open())? {
+            return Ok(Some(found));
+        }
+    }
+    let below = facts.members.iter().filter(|member| context.users.is_at_or_above(index, member.namespace));
+    for member in below.take(MOST_TRIES.into()) {
+        let path = ShortPath::new(format_args!("{}/ns/user", member.pid));
+        let open = || {
+            let mut at = procfs.open_namespace(procfs.root(), path.as_c_str(), Some(wanted.device))?;
+            while file::identity(&at)? != wanted {
+                at = nsfs::parent(&at)?;
+            }
+            Ok(at)
+        };
+        if let Some(found) = if_any(open())? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
 }
 
 /// Reads the files of a process or thread. EINVAL: one is not as the kernel writes it.

@@ -121,6 +121,36 @@ static void need_handles(void)
         skip("this kernel does not open namespaces by file handle");
 }
 
+SITUATION(without_handles, IN_SANDBOX,
+          "before Linux 6.18: through a descriptor, and through a process below")
+{
+    pid_t first = start(go_down, &(int){ 1 }), pid;
+    int fd = open_namespace(first, "user");
+    uint64_t by_descriptor = inode_of_fd(fd);
+    struct userns_snapshot *snapshot;
+    struct all_maps expected;
+
+    read_maps(first, &expected);
+    end(first);
+    first = start(go_down, &(int){ 1 });
+    pid = start(join_and_go_down, &first);
+    end(first);
+    deny_ioctl(NS_GET_ID);
+    snapshot = scan_with(USERNS_SCAN_MAPS | USERNS_SCAN_PINNED);
+    CHECK_EQ(userns_id(userns_self(snapshot)), 0);
+    check_maps(userns_find_inode(snapshot, by_descriptor), &expected);
+    check_maps(userns_parent(userns_find_pid(snapshot, pid)), &expected);
+    CHECK(has_members(userns_parent(userns_find_pid(snapshot, pid)), 0));
+    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_MAPS), 0);
+    userns_free(snapshot);
+    mount_tmpfs("/mnt");
+    by_descriptor = mount_left_user("/mnt/ns");
+    snapshot = scan_with(USERNS_SCAN_MAPS | USERNS_SCAN_PINNED);
+    check_no_maps(userns_find_inode(snapshot, by_descriptor));
+    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_MAPS), 1);
+    userns_free(snapshot);
+}
+
 SITUATION(ancestor, IN_SANDBOX | BY_BPF, "a parent of which all processes have ended")
 {
     pid_t pid, first;
