@@ -15,13 +15,24 @@ fn main() {
 /// The C header.
 #[cfg(feature = "capi")]
 mod header {
-    use cbindgen::{Builder, Config, DocumentationStyle, FunctionConfig, Language, Style};
+    use cbindgen::{Builder, Config, DocumentationStyle, ExportConfig, FunctionConfig, Language, Style};
     use std::path::{Path, PathBuf};
     use std::{env, fs};
 
     /// The files with the C interface, in the order of the header.
-    const SOURCES: [&str; 9] =
-        ["version.rs", "scan.rs", "snapshot.rs", "gap.rs", "node.rs", "process.rs", "nonuser.rs", "pin.rs", "open.rs"];
+    const SOURCES: [&str; 11] = [
+        "version.rs",
+        "scan.rs",
+        "snapshot.rs",
+        "gap.rs",
+        "node.rs",
+        "process.rs",
+        "capability.rs",
+        "limits.rs",
+        "nonuser.rs",
+        "pin.rs",
+        "open.rs",
+    ];
 
     pub fn generate() {
         let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap());
@@ -56,6 +67,8 @@ mod header {
             include_guard: Some("USERNS_H".to_string()),
             header: Some(contract(&sources.join("mod.rs"))),
             after_includes: Some(macros()),
+            // No function has a parameter or result of this type.
+            export: ExportConfig { include: vec!["userns_why".to_string()], ..ExportConfig::default() },
             function: FunctionConfig { must_use: Some("USERNS_NODISCARD".to_string()), ..FunctionConfig::default() },
             ..Config::default()
         };

@@ -52,6 +52,8 @@ enum scan_flag : std::uint64_t {
     scan_owned = USERNS_SCAN_OWNED,
     scan_names = USERNS_SCAN_NAMES,
     scan_bpf = USERNS_SCAN_BPF,
+    scan_credentials = USERNS_SCAN_CREDENTIALS,
+    scan_cgroups = USERNS_SCAN_CGROUPS,
 };
 
 /** Bits of snapshot::gaps(). A newer library can return more. */
@@ -70,6 +72,8 @@ enum gap : std::uint32_t {
     gap_relations = USERNS_GAP_RELATIONS,
     gap_names = USERNS_GAP_NAMES,
     gap_pins = USERNS_GAP_PINS,
+    gap_credentials = USERNS_GAP_CREDENTIALS,
+    gap_cgroups = USERNS_GAP_CGROUPS,
 };
 
 /** Bits of node::flags(). A newer library can return more. */
@@ -118,6 +122,15 @@ enum class pin_kind : std::uint32_t {
     out_of_sight = USERNS_PIN_OUT_OF_SIGHT,
 };
 
+/** What decides whether a process has a capability. A newer library can return other values. */
+enum class why : std::uint32_t {
+    member = USERNS_WHY_MEMBER,
+    ancestor = USERNS_WHY_ANCESTOR,
+    owner = USERNS_WHY_OWNER,
+    outside = USERNS_WHY_OUTSIDE,
+    hidden = USERNS_WHY_HIDDEN,
+};
+
 /* ---- Types ---- */
 
 /** The options of a scan: the fields of struct userns_options. */
@@ -126,6 +139,15 @@ struct options {
     std::uint64_t flags = 0;         /**< bits of scan_flag */
     std::uint64_t limit = 0;         /**< the largest number of pins; 0 means 1,000,000 */
 };
+
+/** Whether a process has a capability in a user namespace. */
+struct verdict {
+    std::optional<bool> holds; /**< none: it cannot be known */
+    why reason;
+};
+
+/** How many user namespaces the kernel charges to a user: the fields uid and count. */
+using charge = userns_charge;
 
 /** A time of the system clock, as exact as the library reports it. */
 using time_point = std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds>;
@@ -287,6 +309,16 @@ public:
     [[nodiscard]] range<pid_t> pids() const noexcept { return detail::array<pid_t, userns_pids>(get()); }
     [[nodiscard]] range<nonuser> owned() const noexcept { return detail::array<nonuser, userns_owned>(get()); }
     [[nodiscard]] range<pin> pins() const noexcept { return detail::array<pin, userns_pins>(get()); }
+    [[nodiscard]] range<charge> charges() const noexcept
+    {
+        return detail::array<charge, userns_charges>(get());
+    }
+    /** That of each user; known of the caller's own user namespace only. */
+    [[nodiscard]] std::optional<std::uint64_t> limit() const noexcept
+    {
+        std::uint64_t limit;
+        return userns_limit(get(), &limit) ? std::optional(limit) : std::nullopt;
+    }
     [[nodiscard]] bool is_ancestor_of(node other) const noexcept
     {
         return userns_is_ancestor(get(), other.get());
@@ -383,6 +415,16 @@ public:
     {
         return userns_process_name(get(), pid);
     }
+    [[nodiscard]] const char *process_cgroup(pid_t pid) const & noexcept [[clang::lifetimebound]]
+    {
+        return userns_process_cgroup(get(), pid);
+    }
+    [[nodiscard]] range<pid_t> process_pids(pid_t pid) const & noexcept [[clang::lifetimebound]]
+    {
+        std::size_t count;
+        const pid_t *first = userns_process_pids(get(), pid, &count);
+        return {first, count};
+    }
     [[nodiscard]] const char *source_log() const & noexcept [[clang::lifetimebound]]
     {
         return userns_source_log(get());
@@ -390,6 +432,27 @@ public:
     [[nodiscard]] const char *boot_id() const & noexcept [[clang::lifetimebound]]
     {
         return userns_boot_id(get());
+    }
+
+    [[nodiscard]] std::optional<uid_t> process_uid(pid_t pid) const noexcept
+    {
+        uid_t uid;
+        return userns_process_uid(get(), pid, &uid) ? std::optional(uid) : std::nullopt;
+    }
+    [[nodiscard]] std::optional<std::uint64_t> process_capabilities(pid_t pid) const noexcept
+    {
+        std::uint64_t bits;
+        return userns_process_capabilities(get(), pid, &bits) ? std::optional(bits) : std::nullopt;
+    }
+    /** Throws std::system_error if the scan did not see the process, or for a wrong argument. */
+    [[nodiscard]] verdict capable(pid_t pid, int capability, node where) const
+    {
+        std::uint32_t reason = 0;
+        const int holds = userns_capable(get(), pid, capability, where.get(), &reason);
+
+        if (holds < 0 && reason == 0)
+            throw std::system_error(-holds, category());
+        return {holds < 0 ? std::nullopt : std::optional(holds > 0), static_cast<why>(reason)};
     }
 
     /** Bits of gap. */
@@ -427,6 +490,8 @@ public:
     void find_id(std::uint64_t) const && = delete;
     void find_pid(pid_t) const && = delete;
     void process_name(pid_t) const && = delete;
+    void process_cgroup(pid_t) const && = delete;
+    void process_pids(pid_t) const && = delete;
     void source_log() const && = delete;
     void boot_id() const && = delete;
 

@@ -39,11 +39,15 @@ pub enum Gap {
     Names,
     /// There are more pins than a scan records, see [`Options::limit`](crate::Options::limit). Counts pins.
     Pins,
+    /// The credentials of some processes could not be read. Counts processes.
+    Credentials,
+    /// The cgroups of some processes could not be read. Counts processes.
+    Cgroups,
 }
 
 impl Gap {
     /// All gaps, in the order of their bits in C.
-    pub const ALL: [Gap; 14] = [
+    pub const ALL: [Gap; 16] = [
         Gap::Unreadable,
         Gap::Hidepid,
         Gap::Pidns,
@@ -58,6 +62,8 @@ impl Gap {
         Gap::Relations,
         Gap::Names,
         Gap::Pins,
+        Gap::Credentials,
+        Gap::Cgroups,
     ];
 }
 

@@ -80,7 +80,9 @@
 
 #![allow(non_camel_case_types, reason = "these are the names in C")]
 
+mod capability;
 mod gap;
+mod limits;
 mod node;
 mod nonuser;
 mod open;

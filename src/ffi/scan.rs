@@ -81,6 +81,18 @@ pub const USERNS_SCAN_NAMES: u64 = 0x8;
 /// also counted in USERNS_GAP_LINKS if procfs hides it, if it starts or executes a program
 /// (execve(2)) during the scan, or if its thread-group leader has exited before other threads.
 pub const USERNS_SCAN_BPF: u64 = 0x10;
+/// options->flags: also read the credentials of processes and their PIDs in nested PID
+/// namespaces, see userns_process_uid() and userns_capable(). This reads /proc/PID/status, which
+/// everyone may, also of processes of which the caller may not read the user namespace.
+///
+/// The credentials of a process and its user namespace are read while the process has its PID: if
+/// the PID is reused during the scan, they are of the same process. USERNS_SCAN_BPF tells the user
+/// namespace before; then the credentials are unknown if the process with this PID is in another
+/// one meanwhile, and can be those of another process if procfs does not show in which it is.
+pub const USERNS_SCAN_CREDENTIALS: u64 = 0x40;
+/// options->flags: also read the cgroups of processes, see userns_process_cgroup(). This reads
+/// /proc/PID/cgroup, which everyone may.
+pub const USERNS_SCAN_CGROUPS: u64 = 0x80;
 
 /// The options of a scan. Initialize with USERNS_OPTIONS_INIT, then set fields:
 ///
@@ -201,8 +213,13 @@ pub(super) fn guard<T>(call: impl FnOnce() -> Result<T, Error> + UnwindSafe) -> 
 /// `options` is NULL or points to as many bytes as its first field says; the path in it is
 /// NULL or a string.
 unsafe fn parse_options<'a>(options: *const userns_options) -> Result<(&'a CStr, Wanted), Error> {
-    const KNOWN: u64 =
-        USERNS_SCAN_PINNED | USERNS_SCAN_SOCKETS | USERNS_SCAN_OWNED | USERNS_SCAN_NAMES | USERNS_SCAN_BPF;
+    const KNOWN: u64 = USERNS_SCAN_PINNED
+        | USERNS_SCAN_SOCKETS
+        | USERNS_SCAN_OWNED
+        | USERNS_SCAN_NAMES
+        | USERNS_SCAN_BPF
+        | USERNS_SCAN_CREDENTIALS
+        | USERNS_SCAN_CGROUPS;
     // SAFETY: as this function's.
     let options = unsafe { read_options(options) }?;
     if options.flags & !KNOWN != 0 {
@@ -214,6 +231,8 @@ unsafe fn parse_options<'a>(options: *const userns_options) -> Result<(&'a CStr,
         owned: options.flags & USERNS_SCAN_OWNED != 0,
         names: options.flags & USERNS_SCAN_NAMES != 0,
         bpf: options.flags & USERNS_SCAN_BPF != 0,
+        credentials: options.flags & USERNS_SCAN_CREDENTIALS != 0,
+        cgroups: options.flags & USERNS_SCAN_CGROUPS != 0,
         limit: options.limit,
     };
     if options.proc_path.is_null() {

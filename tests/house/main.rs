@@ -13,7 +13,7 @@ const FLOORS: [&[&str]; 7] = [
     &["lib", "ffi"],
     &["describe", "open", "scan"],
     &["observe", "snapshot"],
-    &["options"],
+    &["options", "capability"],
     &["error"],
     &["facts", "sys"],
     &["util"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum, IntFlag
 
-__all__ = ["EmptySource", "Gap", "InfoFlag", "NodeFlag", "PinKind", "ScanFlag", "Source"]
+__all__ = ["EmptySource", "Gap", "InfoFlag", "NodeFlag", "PinKind", "ScanFlag", "Source", "Why"]
 
 
 class ScanFlag(IntFlag):
@@ -15,6 +15,8 @@ class ScanFlag(IntFlag):
     OWNED = 0x4
     NAMES = 0x8
     BPF = 0x10
+    CREDENTIALS = 0x40
+    CGROUPS = 0x80
 
 
 class Gap(IntFlag):
@@ -34,6 +36,8 @@ class Gap(IntFlag):
     RELATIONS = 0x800
     NAMES = 0x1000
     PINS = 0x2000
+    CREDENTIALS = 0x4000
+    CGROUPS = 0x8000
 
 
 class NodeFlag(IntFlag):
@@ -98,3 +102,13 @@ class PinKind(_OpenEnum):
     FILE_SYSTEM = 11
     PIDFD = 12
     OUT_OF_SIGHT = 13
+
+
+class Why(_OpenEnum):
+    """enum userns_why: what decides whether a process has a capability."""
+
+    MEMBER = 1
+    ANCESTOR = 2
+    OWNER = 3
+    OUTSIDE = 4
+    HIDDEN = 5

@@ -37,6 +37,12 @@ class Info(ctypes.Structure):
     ]
 
 
+class Charge(ctypes.Structure):
+    """struct userns_charge"""
+
+    _fields_ = [("uid", c_uint32), ("count", c_uint32)]
+
+
 # The C types by their names in the header.
 _bool = c_bool
 _enum = c_uint32
@@ -74,6 +80,11 @@ _PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "userns_gaps": (c_uint32, _handle),
     "userns_gap_count": (c_size_t, _handle, c_uint32),
     "userns_process_name": (_string, _handle, _pid),
+    "userns_process_uid": (_bool, _handle, _pid, POINTER(_uid)),
+    "userns_process_capabilities": (_bool, _handle, _pid, POINTER(c_uint64)),
+    "userns_process_pids": (_pids, _handle, _pid, _count),
+    "userns_process_cgroup": (_string, _handle, _pid),
+    "userns_capable": (c_int, _handle, _pid, c_int, _handle, POINTER(c_uint32)),
     # Nodes
     "userns_inode": (c_uint64, _handle),
     "userns_device": (c_uint64, _handle),
@@ -87,6 +98,8 @@ _PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "userns_is_ancestor": (_bool, _handle, _handle),
     "userns_pins": (_handles, _handle, _count),
     "userns_owned": (_handles, _handle, _count),
+    "userns_charges": (POINTER(Charge), _handle, _count),
+    "userns_limit": (_bool, _handle, POINTER(c_uint64)),
     # Nonuser namespaces
     "userns_nonuser_type": (c_int, _handle),
     "userns_nonuser_type_name": (_string, _handle),
