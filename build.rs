@@ -15,12 +15,12 @@ fn main() {
 /// The C header.
 #[cfg(feature = "capi")]
 mod header {
-    use cbindgen::{Builder, Config, DocumentationStyle, FunctionConfig, Language, Style};
+    use cbindgen::{Builder, Config, DocumentationStyle, ExportConfig, FunctionConfig, Language, Style};
     use std::path::{Path, PathBuf};
     use std::{env, fs};
 
     /// The files with the C interface, in the order of the header.
-    const SOURCES: [&str; 10] = [
+    const SOURCES: [&str; 12] = [
         "version.rs",
         "scan.rs",
         "snapshot.rs",
@@ -28,6 +28,8 @@ mod header {
         "node.rs",
         "maps.rs",
         "process.rs",
+        "capability.rs",
+        "limits.rs",
         "nonuser.rs",
         "pin.rs",
         "open.rs",
@@ -66,6 +68,8 @@ mod header {
             include_guard: Some("USERNS_H".to_string()),
             header: Some(contract(&sources.join("mod.rs"))),
             after_includes: Some(macros()),
+            // No function has a parameter or result of this type.
+            export: ExportConfig { include: vec!["userns_why".to_string()], ..ExportConfig::default() },
             function: FunctionConfig { must_use: Some("USERNS_NODISCARD".to_string()), ..FunctionConfig::default() },
             ..Config::default()
         };

@@ -224,6 +224,24 @@
 #define USERNS_SCAN_MAPS UINT64_C(0x20)
 
 /**
+ * options->flags: also read the credentials of processes and their PIDs in nested PID
+ * namespaces, see userns_process_uid() and userns_capable(). This reads /proc/PID/status, which
+ * everyone may, also of processes of which the caller may not read the user namespace.
+ *
+ * The credentials of a process and its user namespace are read while the process has its PID: if
+ * the PID is reused during the scan, they are of the same process. USERNS_SCAN_BPF tells the user
+ * namespace before; then the credentials are unknown if the process with this PID is in another
+ * one meanwhile, and can be those of another process if procfs does not show in which it is.
+ */
+#define USERNS_SCAN_CREDENTIALS UINT64_C(0x40)
+
+/**
+ * options->flags: also read the cgroups of processes, see userns_process_cgroup(). This reads
+ * /proc/PID/cgroup, which everyone may.
+ */
+#define USERNS_SCAN_CGROUPS UINT64_C(0x80)
+
+/**
  * userns_gaps(): some processes could not be read; they are in no node. The caller may not
  * read them; or something is mounted over their entries in the procfs; or the kernel does
  * not answer: a process inside execve(2) that waits for a file server blocks its readers. A
@@ -334,6 +352,19 @@
  * nodes lack USERNS_NODE_MAPS. Counts namespaces.
  */
 #define USERNS_GAP_MAPS 0x4000u
+
+/**
+ * userns_gaps(), with USERNS_SCAN_CREDENTIALS: the credentials of some processes could not be
+ * read. Counts processes, including those of USERNS_GAP_UNREADABLE of which that is true.
+ */
+#define USERNS_GAP_CREDENTIALS 0x8000u
+
+/**
+ * userns_gaps(), with USERNS_SCAN_CGROUPS: the cgroups of some processes could not be read. The
+ * kernel tells no path of 4095 bytes or more, or cuts it off. Counts processes, including those
+ * of USERNS_GAP_UNREADABLE of which that is true.
+ */
+#define USERNS_GAP_CGROUPS 0x10000u
 
 /**
  * userns_flags(): this is the initial user namespace, which has no parent.
@@ -509,6 +540,35 @@ enum userns_pin_kind {
 };
 
 /**
+ * What decides whether a process has a capability in a user namespace, see userns_capable().
+ * Later versions can add values.
+ */
+enum userns_why {
+    /**
+     * The process is in the namespace, so its effective capabilities decide.
+     */
+    USERNS_WHY_MEMBER = 1,
+    /**
+     * The process is in an ancestor of the namespace, so its effective capabilities decide.
+     */
+    USERNS_WHY_ANCESTOR = 2,
+    /**
+     * The process is in the parent of the namespace, or of an ancestor of the namespace, and its
+     * effective UID is that of the owner there. It has all capabilities.
+     */
+    USERNS_WHY_OWNER = 3,
+    /**
+     * The process is neither in the namespace nor in an ancestor. It has no capability.
+     */
+    USERNS_WHY_OUTSIDE = 4,
+    /**
+     * A parent, owner or credential that decides is out of sight, or the scan did not read
+     * credentials.
+     */
+    USERNS_WHY_HIDDEN = 5,
+};
+
+/**
  * A user namespace in a snapshot. A snapshot has one pointer for each, so pointers can be
  * compared.
  */
@@ -581,6 +641,23 @@ struct userns_extent {
     uint32_t outside;
     /**
      * The number of ids.
+     */
+    uint32_t count;
+};
+
+/**
+ * How many user namespaces the kernel charges to a user, see userns_charges().
+ *
+ * Since 0.1.
+ */
+struct userns_charge {
+    /**
+     * The user, as the caller's user namespace maps it; UINT32_MAX for all users whose UID is
+     * unknown together.
+     */
+    uid_t uid;
+    /**
+     * The number of user namespaces.
      */
     uint32_t count;
 };
@@ -1206,6 +1283,153 @@ int userns_translate_projid(const struct userns_node *from,
  */
 const char *userns_process_name(const struct userns_snapshot *snapshot,
                                 pid_t pid);
+
+/**
+ * Get the effective UID of a process (USERNS_SCAN_CREDENTIALS), see credentials(7), as the
+ * caller's user namespace maps it. It is that of the thread-group leader: the kernel lets each
+ * thread have credentials of its own.
+ *
+ * The scan also reads the credentials of processes whose user namespace it cannot read
+ * (USERNS_GAP_UNREADABLE). userns_find_pid() then returns NULL.
+ *
+ * pid: the PID of a process in the snapshot, or of one that is in no node.
+ * uid: receives the UID; may be NULL.
+ *
+ * Returns false, and leaves *uid unchanged, if the UID is unknown: the scan did not see the
+ * process or did not read credentials; the process ended before they were read; they could not
+ * be read (USERNS_GAP_CREDENTIALS); or the caller is in a nested user namespace that shows the
+ * UID as the overflow UID, which stands for all unmapped UIDs.
+ *
+ * Since 0.1.
+ */
+bool userns_process_uid(const struct userns_snapshot *snapshot,
+                        pid_t pid,
+                        uid_t *uid);
+
+/**
+ * Get the effective capabilities of a process (USERNS_SCAN_CREDENTIALS), which it has in its user
+ * namespace, see capabilities(7): the bit 1 << 21 is CAP_SYS_ADMIN. They are those of the
+ * thread-group leader. userns_capable() answers what they permit.
+ *
+ * pid: as for userns_process_uid().
+ * capabilities: receives the bits; may be NULL.
+ *
+ * Returns false, and leaves *capabilities unchanged, if they are unknown, as for
+ * userns_process_uid(); but they do not depend on the caller's user namespace.
+ *
+ * Since 0.1.
+ */
+bool userns_process_capabilities(const struct userns_snapshot *snapshot,
+                                 pid_t pid,
+                                 uint64_t *capabilities);
+
+/**
+ * List the PIDs that a process has (USERNS_SCAN_CREDENTIALS), see pid_namespaces(7): in the PID
+ * namespace of the scanned procfs, which is pid itself, then in each nested PID namespace down to
+ * its own.
+ *
+ * pid: as for userns_process_uid().
+ *
+ * Returns an array of *count PIDs; empty if they are unknown, as for userns_process_uid().
+ *
+ * Since 0.1.
+ */
+const pid_t *userns_process_pids(const struct userns_snapshot *snapshot,
+                                 pid_t pid,
+                                 size_t *count);
+
+/**
+ * Get the cgroup of a process (USERNS_SCAN_CGROUPS): its path in the hierarchy of cgroup
+ * version 2, as /proc/PID/cgroup shows it to the caller, see cgroups(7). A path outside the
+ * caller's cgroup namespace begins with "/..", see cgroup_namespaces(7). The path ends with
+ * " (deleted)" if the cgroup was removed and the process is a zombie. It can contain any bytes
+ * except NUL and newline. Escape them before printing.
+ *
+ * pid: as for userns_process_uid().
+ *
+ * Returns NULL if the path is unknown: the scan did not see the process or did not read cgroups;
+ * the process ended before its path was read; the path could not be read (USERNS_GAP_CGROUPS);
+ * or the host has used no cgroups of version 2 since it started. On a host with both versions,
+ * controllers can be in hierarchies of version 1, whose paths are not told. If the PID was reused
+ * during the scan, the path can be that of the new process.
+ *
+ * Since 0.1.
+ */
+const char *userns_process_cgroup(const struct userns_snapshot *snapshot,
+                                  pid_t pid);
+
+/* Capabilities ------------------------------------------------------------------------- */
+
+/**
+ * Find out whether a process has a capability in a user namespace (USERNS_SCAN_CREDENTIALS), as
+ * the kernel decides it, see user_namespaces(7). A process needs CAP_SYS_ADMIN (21) to enter the
+ * namespace or to mount in it, for example.
+ *
+ * The answer is about the thread-group leader at the time of the scan. A security module can
+ * refuse what the capability permits.
+ *
+ * pid: the PID of a process in the snapshot, or of one whose user namespace could not be read.
+ * capability: a number of linux/capability.h, at most 63. A capability that the running kernel
+ *   does not know is in no effective set.
+ * node: the user namespace, of the same snapshot.
+ * reason: receives an enum userns_why, if the function returns 1, 0 or -ENODATA; may be NULL.
+ *
+ * Returns 1 if the process has the capability, 0 if it has not, or a negative errno value.
+ *
+ *     -ENODATA  it cannot be known (USERNS_WHY_HIDDEN): the user namespace of the process, its
+ *               credentials, or a parent of node is unknown; or the process and the owner both
+ *               have the overflow UID, which can stand for different ones
+ *     -ESRCH    the scan did not see the process
+ *     -EINVAL   snapshot or node is NULL, node is of another snapshot, or there is no such
+ *               capability
+ *
+ * Since 0.1.
+ */
+USERNS_NODISCARD
+int userns_capable(const struct userns_snapshot *snapshot,
+                   pid_t pid,
+                   int capability,
+                   const struct userns_node *node,
+                   uint32_t *reason);
+
+/* Limits ------------------------------------------------------------------------------- */
+
+/**
+ * List how many user namespaces the kernel charges to each user in this one: those that count for
+ * max_user_namespaces, see namespaces(7). Each user namespace below the node is charged there: its
+ * children to their owners, and each other one to the owner of the child of the node that is its
+ * ancestor. User namespaces above the node have limits of their own.
+ *
+ * The counts are those of the namespaces in the snapshot. The kernel can charge more: namespaces
+ * without processes, which only USERNS_SCAN_PINNED finds; those that gaps count (userns_gaps()):
+ * USERNS_GAP_UNREADABLE, _HIDEPID, _PIDNS, _LINKS, _DESCRIPTORS, _SOCKETS, _MOUNTS,
+ * _MOUNT_NAMESPACES, _CHROOTED and _UNOPENED_MOUNTS; those whose parent is unknown
+ * (USERNS_GAP_RELATIONS, _UNOPENED_MOUNTS), which are charged to nobody here; and those that only
+ * the kernel knows, for example through the credentials of an open file, of which USERNS_SCAN_BPF
+ * with USERNS_SCAN_PINNED tells some.
+ *
+ * Returns an array of *count charges, ascending by UID; valid as long as the snapshot.
+ *
+ * Since 0.1.
+ */
+const struct userns_charge *userns_charges(const struct userns_node *node,
+                                           size_t *count);
+
+/**
+ * Get the limit of user namespaces for each user in this one (USERNS_SCAN_PINNED): the value of
+ * /proc/sys/user/max_user_namespaces, see namespaces(7). Compare it with userns_charges(). The
+ * kernel shows only that of the caller's own user namespace.
+ *
+ * limit: receives the limit; may be NULL.
+ *
+ * Returns false, and leaves *limit unchanged, if it is unknown: the node is not userns_self(), the
+ * scan did not look for namespaces without processes, or neither the scanned procfs nor the one at
+ * /proc shows the file.
+ *
+ * Since 0.1.
+ */
+bool userns_limit(const struct userns_node *node,
+                  uint64_t *limit);
 
 /* Nonuser namespaces ------------------------------------------------------------------- */
 

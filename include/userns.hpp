@@ -41,7 +41,8 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wattributes" /* g++ does not know clang's attribute */
 
-namespace userns {
+namespace userns
+{
 
 /* ---- Constants, which userns.h describes ---- */
 
@@ -53,6 +54,8 @@ enum scan_flag : std::uint64_t {
     scan_names = USERNS_SCAN_NAMES,
     scan_bpf = USERNS_SCAN_BPF,
     scan_maps = USERNS_SCAN_MAPS,
+    scan_credentials = USERNS_SCAN_CREDENTIALS,
+    scan_cgroups = USERNS_SCAN_CGROUPS,
 };
 
 /** Bits of snapshot::gaps(). A newer library can return more. */
@@ -72,6 +75,8 @@ enum gap : std::uint32_t {
     gap_names = USERNS_GAP_NAMES,
     gap_pins = USERNS_GAP_PINS,
     gap_maps = USERNS_GAP_MAPS,
+    gap_credentials = USERNS_GAP_CREDENTIALS,
+    gap_cgroups = USERNS_GAP_CGROUPS,
 };
 
 /** Bits of node::flags(). A newer library can return more. */
@@ -122,6 +127,15 @@ enum class pin_kind : std::uint32_t {
     out_of_sight = USERNS_PIN_OUT_OF_SIGHT,
 };
 
+/** What decides whether a process has a capability. A newer library can return other values. */
+enum class why : std::uint32_t {
+    member = USERNS_WHY_MEMBER,
+    ancestor = USERNS_WHY_ANCESTOR,
+    owner = USERNS_WHY_OWNER,
+    outside = USERNS_WHY_OUTSIDE,
+    hidden = USERNS_WHY_HIDDEN,
+};
+
 /* ---- Types ---- */
 
 /** The options of a scan: the fields of struct userns_options. */
@@ -134,27 +148,56 @@ struct options {
 /** A range of ids in a map: inside, outside and count. */
 using extent = userns_extent;
 
+/** Whether a process has a capability in a user namespace. */
+struct verdict {
+    std::optional<bool> holds; /**< none: it cannot be known */
+    why reason;
+};
+
+/** How many user namespaces the kernel charges to a user: the fields uid and count. */
+using charge = userns_charge;
+
 /** A time of the system clock, as exact as the library reports it. */
 using time_point = std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds>;
 
 /** An array of a snapshot. From C++20 on it converts to std::span<const T>. */
-template <typename T>
-class range {
-public:
+template <typename T> class range
+{
+  public:
     using value_type = T;
     using iterator = const T *;
     using const_iterator = const T *;
 
     constexpr range() noexcept = default;
-    constexpr range(const T *first, std::size_t size) noexcept : first_(first), size_(size) {}
-    [[nodiscard]] constexpr const T *begin() const noexcept { return first_; }
-    [[nodiscard]] constexpr const T *end() const noexcept { return first_ + size_; }
-    [[nodiscard]] constexpr const T *data() const noexcept { return first_; }
-    [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
-    [[nodiscard]] constexpr bool empty() const noexcept { return size_ == 0; }
-    constexpr const T &operator[](std::size_t index) const noexcept { return first_[index]; }
+    constexpr range(const T *first, std::size_t size) noexcept : first_(first), size_(size)
+    {
+    }
+    [[nodiscard]] constexpr const T *begin() const noexcept
+    {
+        return first_;
+    }
+    [[nodiscard]] constexpr const T *end() const noexcept
+    {
+        return first_ + size_;
+    }
+    [[nodiscard]] constexpr const T *data() const noexcept
+    {
+        return first_;
+    }
+    [[nodiscard]] constexpr std::size_t size() const noexcept
+    {
+        return size_;
+    }
+    [[nodiscard]] constexpr bool empty() const noexcept
+    {
+        return size_ == 0;
+    }
+    constexpr const T &operator[](std::size_t index) const noexcept
+    {
+        return first_[index];
+    }
 
-private:
+  private:
     const T *first_ = nullptr;
     std::size_t size_ = 0;
 };
@@ -162,13 +205,20 @@ private:
 /** The error category of the library: values are those of errno(3), messages are userns_strerror(). */
 [[nodiscard]] inline const std::error_category &category() noexcept
 {
-    class userns_category final : public std::error_category {
-        const char *name() const noexcept override { return "userns"; }
-        std::string message(int value) const override { return userns_strerror(-value); }
+    class userns_category final : public std::error_category
+    {
+        const char *name() const noexcept override
+        {
+            return "userns";
+        }
+        std::string message(int value) const override
+        {
+            return userns_strerror(-value);
+        }
         /* Makes errors comparable with std::errc. */
         std::error_condition default_error_condition(int value) const noexcept override
         {
-            return {value, std::generic_category()};
+            return { value, std::generic_category() };
         }
     };
     static const userns_category instance;
@@ -176,13 +226,18 @@ private:
 }
 
 /** An open descriptor of a namespace, closed when destroyed. It can be moved, but not copied. */
-class descriptor {
-public:
+class descriptor
+{
+  public:
     /** No descriptor. */
     descriptor() noexcept = default;
     /** Takes ownership of a descriptor. */
-    explicit descriptor(int fd) noexcept : fd_(fd) {}
-    descriptor(descriptor &&other) noexcept : fd_(other.release()) {}
+    explicit descriptor(int fd) noexcept : fd_(fd)
+    {
+    }
+    descriptor(descriptor &&other) noexcept : fd_(other.release())
+    {
+    }
     descriptor &operator=(descriptor &&other) noexcept
     {
         descriptor moved(std::move(other)); /* closes what this has */
@@ -195,11 +250,17 @@ public:
             ::close(fd_);
     }
     /** The number, for example for setns(2); -1 if there is none. */
-    [[nodiscard]] int get() const noexcept { return fd_; }
+    [[nodiscard]] int get() const noexcept
+    {
+        return fd_;
+    }
     /** Gives up ownership. */
-    [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
+    [[nodiscard]] int release() noexcept
+    {
+        return std::exchange(fd_, -1);
+    }
 
-private:
+  private:
     int fd_ = -1;
 };
 
@@ -211,42 +272,65 @@ struct info {
     int type; /**< CLONE_NEWUSER, for example; 0 if unknown */
     std::optional<uid_t> owner_uid;
 
-    [[nodiscard]] bool is_initial() const noexcept { return flags & node_initial; }
-    [[nodiscard]] bool is_parent_hidden() const noexcept { return flags & node_parent_hidden; }
+    [[nodiscard]] bool is_initial() const noexcept
+    {
+        return flags & node_initial;
+    }
+    [[nodiscard]] bool is_parent_hidden() const noexcept
+    {
+        return flags & node_parent_hidden;
+    }
     /** Whether the calling thread is in the namespace. */
-    [[nodiscard]] bool is_own() const noexcept { return flags & info_own; }
+    [[nodiscard]] bool is_own() const noexcept
+    {
+        return flags & info_own;
+    }
 };
 
 /** The base of node, nonuser and pin: a pointer of the C interface. */
-template <typename C>
-class handle {
-public:
+template <typename C> class handle
+{
+  public:
     constexpr handle() noexcept = default;
-    constexpr explicit handle(const C *pointer) noexcept : pointer_(pointer) {}
+    constexpr explicit handle(const C *pointer) noexcept : pointer_(pointer)
+    {
+    }
     /** The pointer, for the functions of userns.h. */
-    [[nodiscard]] constexpr const C *get() const noexcept { return pointer_; }
-    constexpr explicit operator bool() const noexcept { return pointer_ != nullptr; }
-    friend constexpr bool operator==(handle a, handle b) noexcept { return a.pointer_ == b.pointer_; }
-    friend constexpr bool operator!=(handle a, handle b) noexcept { return a.pointer_ != b.pointer_; }
+    [[nodiscard]] constexpr const C *get() const noexcept
+    {
+        return pointer_;
+    }
+    constexpr explicit operator bool() const noexcept
+    {
+        return pointer_ != nullptr;
+    }
+    friend constexpr bool operator==(handle a, handle b) noexcept
+    {
+        return a.pointer_ == b.pointer_;
+    }
+    friend constexpr bool operator!=(handle a, handle b) noexcept
+    {
+        return a.pointer_ != b.pointer_;
+    }
 
-private:
+  private:
     const C *pointer_ = nullptr;
 };
 
-namespace detail {
+namespace detail
+{
 
 /* A handle is nothing but a pointer, so an array of C pointers is also an array of handles. */
 template <typename... T>
-inline constexpr bool are_pointers =
-    ((std::is_standard_layout_v<T> && sizeof(T) == sizeof(void *)) && ...);
+inline constexpr bool
+    are_pointers = ((std::is_standard_layout_v<T> && sizeof(T) == sizeof(void *)) && ...);
 
 /* Calls a C function that returns an array. */
-template <typename T, auto function, typename Of>
-range<T> array(const Of *of) noexcept
+template <typename T, auto function, typename Of> range<T> array(const Of *of) noexcept
 {
     std::size_t count;
     const auto *first = function(of, &count);
-    return {reinterpret_cast<const T *>(first), count}; /* see are_pointers */
+    return { reinterpret_cast<const T *>(first), count }; /* see are_pointers */
 }
 
 using optional_number = std::optional<std::uint64_t>;
@@ -270,41 +354,109 @@ class nonuser;
 class pin;
 
 /** A user namespace in a snapshot. */
-class node : public handle<userns_node> {
-public:
+class node : public handle<userns_node>
+{
+  public:
     using handle::handle;
 
-    [[nodiscard]] std::uint64_t inode() const noexcept { return userns_inode(get()); }
-    [[nodiscard]] std::uint64_t device() const noexcept { return userns_device(get()); }
-    [[nodiscard]] std::optional<std::uint64_t> id() const noexcept { return detail::nonzero(userns_id(get())); }
+    [[nodiscard]] std::uint64_t inode() const noexcept
+    {
+        return userns_inode(get());
+    }
+    [[nodiscard]] std::uint64_t device() const noexcept
+    {
+        return userns_device(get());
+    }
+    [[nodiscard]] std::optional<std::uint64_t> id() const noexcept
+    {
+        return detail::nonzero(userns_id(get()));
+    }
     /** Bits of node_flag, which the next six functions test. */
-    [[nodiscard]] std::uint32_t flags() const noexcept { return userns_flags(get()); }
-    [[nodiscard]] bool is_initial() const noexcept { return flags() & node_initial; }
-    [[nodiscard]] bool is_parent_hidden() const noexcept { return flags() & node_parent_hidden; }
-    [[nodiscard]] bool is_empty() const noexcept { return flags() & node_empty; }
-    [[nodiscard]] bool is_only_pinned() const noexcept { return flags() & node_only_pinned; }
-    [[nodiscard]] bool has_maps() const noexcept { return flags() & node_maps; }
-    [[nodiscard]] bool is_setgroups_denied() const noexcept { return flags() & node_setgroups_denied; }
-    [[nodiscard]] std::uint32_t depth() const noexcept { return userns_depth(get()); }
+    [[nodiscard]] std::uint32_t flags() const noexcept
+    {
+        return userns_flags(get());
+    }
+    [[nodiscard]] bool is_initial() const noexcept
+    {
+        return flags() & node_initial;
+    }
+    [[nodiscard]] bool is_parent_hidden() const noexcept
+    {
+        return flags() & node_parent_hidden;
+    }
+    [[nodiscard]] bool is_empty() const noexcept
+    {
+        return flags() & node_empty;
+    }
+    [[nodiscard]] bool is_only_pinned() const noexcept
+    {
+        return flags() & node_only_pinned;
+    }
+    [[nodiscard]] bool has_maps() const noexcept
+    {
+        return flags() & node_maps;
+    }
+    [[nodiscard]] bool is_setgroups_denied() const noexcept
+    {
+        return flags() & node_setgroups_denied;
+    }
+    [[nodiscard]] std::uint32_t depth() const noexcept
+    {
+        return userns_depth(get());
+    }
     [[nodiscard]] std::optional<uid_t> owner_uid() const noexcept
     {
         uid_t uid;
         return userns_owner_uid(get(), &uid) ? std::optional(uid) : std::nullopt;
     }
-    [[nodiscard]] node parent() const noexcept { return node(userns_parent(get())); }
-    [[nodiscard]] range<node> children() const noexcept { return detail::array<node, userns_children>(get()); }
-    [[nodiscard]] range<pid_t> pids() const noexcept { return detail::array<pid_t, userns_pids>(get()); }
-    [[nodiscard]] range<nonuser> owned() const noexcept { return detail::array<nonuser, userns_owned>(get()); }
-    [[nodiscard]] range<pin> pins() const noexcept { return detail::array<pin, userns_pins>(get()); }
+    [[nodiscard]] node parent() const noexcept
+    {
+        return node(userns_parent(get()));
+    }
+    [[nodiscard]] range<node> children() const noexcept
+    {
+        return detail::array<node, userns_children>(get());
+    }
+    [[nodiscard]] range<pid_t> pids() const noexcept
+    {
+        return detail::array<pid_t, userns_pids>(get());
+    }
+    [[nodiscard]] range<nonuser> owned() const noexcept
+    {
+        return detail::array<nonuser, userns_owned>(get());
+    }
+    [[nodiscard]] range<pin> pins() const noexcept
+    {
+        return detail::array<pin, userns_pins>(get());
+    }
+    [[nodiscard]] range<charge> charges() const noexcept
+    {
+        return detail::array<charge, userns_charges>(get());
+    }
+    /** That of each user; known of the caller's own user namespace only. */
+    [[nodiscard]] std::optional<std::uint64_t> limit() const noexcept
+    {
+        std::uint64_t limit;
+        return userns_limit(get(), &limit) ? std::optional(limit) : std::nullopt;
+    }
     [[nodiscard]] bool is_ancestor_of(node other) const noexcept
     {
         return userns_is_ancestor(get(), other.get());
     }
     /** Opens the namespace, for example for setns(2). Throws std::system_error. */
-    [[nodiscard]] descriptor open() const { return detail::opened(userns_open(get()), "userns_open"); }
+    [[nodiscard]] descriptor open() const
+    {
+        return detail::opened(userns_open(get()), "userns_open");
+    }
     /** The maps; an empty one is not known unless has_maps(). */
-    [[nodiscard]] range<extent> uid_map() const noexcept { return detail::array<extent, userns_uid_map>(get()); }
-    [[nodiscard]] range<extent> gid_map() const noexcept { return detail::array<extent, userns_gid_map>(get()); }
+    [[nodiscard]] range<extent> uid_map() const noexcept
+    {
+        return detail::array<extent, userns_uid_map>(get());
+    }
+    [[nodiscard]] range<extent> gid_map() const noexcept
+    {
+        return detail::array<extent, userns_gid_map>(get());
+    }
     [[nodiscard]] range<extent> projid_map() const noexcept
     {
         return detail::array<extent, userns_projid_map>(get());
@@ -312,37 +464,59 @@ public:
     /** What an id is in another node of the snapshot. Sets the result unless there is an error. */
     [[nodiscard]] std::error_code translate_uid(uid_t uid, node to, uid_t &result) const noexcept
     {
-        return {-userns_translate_uid(get(), uid, to.get(), &result), category()};
+        return { -userns_translate_uid(get(), uid, to.get(), &result), category() };
     }
     [[nodiscard]] std::error_code translate_gid(gid_t gid, node to, gid_t &result) const noexcept
     {
-        return {-userns_translate_gid(get(), gid, to.get(), &result), category()};
+        return { -userns_translate_gid(get(), gid, to.get(), &result), category() };
     }
     [[nodiscard]] std::error_code translate_projid(std::uint32_t projid, node to,
                                                    std::uint32_t &result) const noexcept
     {
-        return {-userns_translate_projid(get(), projid, to.get(), &result), category()};
+        return { -userns_translate_projid(get(), projid, to.get(), &result), category() };
     }
 };
 
 /** A nonuser namespace: a namespace of another type than user. */
-class nonuser : public handle<userns_nonuser> {
-public:
+class nonuser : public handle<userns_nonuser>
+{
+  public:
     using handle::handle;
 
     /** CLONE_NEWNET, for example. */
-    [[nodiscard]] int type() const noexcept { return userns_nonuser_type(get()); }
+    [[nodiscard]] int type() const noexcept
+    {
+        return userns_nonuser_type(get());
+    }
     /** "net", for example. */
-    [[nodiscard]] const char *type_name() const noexcept { return userns_nonuser_type_name(get()); }
-    [[nodiscard]] std::uint64_t inode() const noexcept { return userns_nonuser_inode(get()); }
+    [[nodiscard]] const char *type_name() const noexcept
+    {
+        return userns_nonuser_type_name(get());
+    }
+    [[nodiscard]] std::uint64_t inode() const noexcept
+    {
+        return userns_nonuser_inode(get());
+    }
     [[nodiscard]] std::optional<std::uint64_t> id() const noexcept
     {
         return detail::nonzero(userns_nonuser_id(get()));
     }
-    [[nodiscard]] node owner() const noexcept { return node(userns_nonuser_owner(get())); }
-    [[nodiscard]] nonuser parent() const noexcept { return nonuser(userns_nonuser_parent(get())); }
-    [[nodiscard]] std::size_t member_count() const noexcept { return userns_nonuser_member_count(get()); }
-    [[nodiscard]] range<pin> pins() const noexcept { return detail::array<pin, userns_nonuser_pins>(get()); }
+    [[nodiscard]] node owner() const noexcept
+    {
+        return node(userns_nonuser_owner(get()));
+    }
+    [[nodiscard]] nonuser parent() const noexcept
+    {
+        return nonuser(userns_nonuser_parent(get()));
+    }
+    [[nodiscard]] std::size_t member_count() const noexcept
+    {
+        return userns_nonuser_member_count(get());
+    }
+    [[nodiscard]] range<pin> pins() const noexcept
+    {
+        return detail::array<pin, userns_nonuser_pins>(get());
+    }
     /** Opens the namespace. Throws std::system_error. */
     [[nodiscard]] descriptor open() const
     {
@@ -351,87 +525,155 @@ public:
 };
 
 /** A reason why the kernel keeps a namespace. */
-class pin : public handle<userns_pin> {
-public:
+class pin : public handle<userns_pin>
+{
+  public:
     using handle::handle;
 
-    [[nodiscard]] pin_kind kind() const noexcept { return static_cast<pin_kind>(userns_pin_kind(get())); }
-    [[nodiscard]] pid_t pid() const noexcept { return userns_pin_pid(get()); }
-    [[nodiscard]] pid_t tid() const noexcept { return userns_pin_tid(get()); }
-    [[nodiscard]] int descriptor() const noexcept { return userns_pin_descriptor(get()); }
-    [[nodiscard]] const char *path() const noexcept { return userns_pin_path(get()); }
-    [[nodiscard]] bool is_overmounted() const noexcept { return userns_pin_is_overmounted(get()); }
-    [[nodiscard]] bool may_be_locked() const noexcept { return userns_pin_may_be_locked(get()); }
+    [[nodiscard]] pin_kind kind() const noexcept
+    {
+        return static_cast<pin_kind>(userns_pin_kind(get()));
+    }
+    [[nodiscard]] pid_t pid() const noexcept
+    {
+        return userns_pin_pid(get());
+    }
+    [[nodiscard]] pid_t tid() const noexcept
+    {
+        return userns_pin_tid(get());
+    }
+    [[nodiscard]] int descriptor() const noexcept
+    {
+        return userns_pin_descriptor(get());
+    }
+    [[nodiscard]] const char *path() const noexcept
+    {
+        return userns_pin_path(get());
+    }
+    [[nodiscard]] bool is_overmounted() const noexcept
+    {
+        return userns_pin_is_overmounted(get());
+    }
+    [[nodiscard]] bool may_be_locked() const noexcept
+    {
+        return userns_pin_may_be_locked(get());
+    }
     /* "class", since a function of this name hides the type. */
-    [[nodiscard]] class nonuser nonuser() const noexcept { return userns::nonuser(userns_pin_nonuser(get())); }
+    [[nodiscard]] class nonuser nonuser() const noexcept
+    {
+        return userns::nonuser(userns_pin_nonuser(get()));
+    }
 };
 
 /** The result of a scan: an immutable tree of user namespaces. */
-class snapshot {
-public:
+class snapshot
+{
+  public:
     /** An empty snapshot, which has no nodes. */
     snapshot() noexcept = default;
     /** Takes ownership of a result of userns_scan(). */
-    explicit snapshot(userns_snapshot *scanned) noexcept : owned_(scanned) {}
+    explicit snapshot(userns_snapshot *scanned) noexcept : owned_(scanned)
+    {
+    }
 
     /** The pointer, for the functions of userns.h. */
-    [[nodiscard]] userns_snapshot *get() const & noexcept [[clang::lifetimebound]] { return owned_.get(); }
+    [[nodiscard]] userns_snapshot *get() const &noexcept [[clang::lifetimebound]]
+    {
+        return owned_.get();
+    }
 
-    [[nodiscard]] node root() const & noexcept [[clang::lifetimebound]]
+    [[nodiscard]] node root() const &noexcept [[clang::lifetimebound]]
     {
         return node(userns_root(get()));
     }
-    [[nodiscard]] range<node> roots() const & noexcept [[clang::lifetimebound]]
+    [[nodiscard]] range<node> roots() const &noexcept [[clang::lifetimebound]]
     {
         return detail::array<node, userns_roots>(get());
     }
-    [[nodiscard]] range<node> nodes() const & noexcept [[clang::lifetimebound]]
+    [[nodiscard]] range<node> nodes() const &noexcept [[clang::lifetimebound]]
     {
         return detail::array<node, userns_nodes>(get());
     }
-    [[nodiscard]] node self() const & noexcept [[clang::lifetimebound]]
+    [[nodiscard]] node self() const &noexcept [[clang::lifetimebound]]
     {
         return node(userns_self(get()));
     }
-    [[nodiscard]] range<nonuser> nonusers() const & noexcept [[clang::lifetimebound]]
+    [[nodiscard]] range<nonuser> nonusers() const &noexcept [[clang::lifetimebound]]
     {
         return detail::array<nonuser, userns_nonusers>(get());
     }
-    [[nodiscard]] node find_inode(std::uint64_t inode) const & noexcept [[clang::lifetimebound]]
+    [[nodiscard]] node find_inode(std::uint64_t inode) const &noexcept [[clang::lifetimebound]]
     {
         return node(userns_find_inode(get(), inode));
     }
-    [[nodiscard]] node find_id(std::uint64_t id) const & noexcept [[clang::lifetimebound]]
+    [[nodiscard]] node find_id(std::uint64_t id) const &noexcept [[clang::lifetimebound]]
     {
         return node(userns_find_id(get(), id));
     }
-    [[nodiscard]] node find_pid(pid_t pid) const & noexcept [[clang::lifetimebound]]
+    [[nodiscard]] node find_pid(pid_t pid) const &noexcept [[clang::lifetimebound]]
     {
         return node(userns_find_pid(get(), pid));
     }
-    [[nodiscard]] const char *process_name(pid_t pid) const & noexcept [[clang::lifetimebound]]
+    [[nodiscard]] const char *process_name(pid_t pid) const &noexcept [[clang::lifetimebound]]
     {
         return userns_process_name(get(), pid);
     }
-    [[nodiscard]] const char *source_log() const & noexcept [[clang::lifetimebound]]
+    [[nodiscard]] const char *process_cgroup(pid_t pid) const &noexcept [[clang::lifetimebound]]
+    {
+        return userns_process_cgroup(get(), pid);
+    }
+    [[nodiscard]] range<pid_t> process_pids(pid_t pid) const &noexcept [[clang::lifetimebound]]
+    {
+        std::size_t count;
+        const pid_t *first = userns_process_pids(get(), pid, &count);
+        return { first, count };
+    }
+    [[nodiscard]] const char *source_log() const &noexcept [[clang::lifetimebound]]
     {
         return userns_source_log(get());
     }
-    [[nodiscard]] const char *boot_id() const & noexcept [[clang::lifetimebound]]
+    [[nodiscard]] const char *boot_id() const &noexcept [[clang::lifetimebound]]
     {
         return userns_boot_id(get());
     }
 
+    [[nodiscard]] std::optional<uid_t> process_uid(pid_t pid) const noexcept
+    {
+        uid_t uid;
+        return userns_process_uid(get(), pid, &uid) ? std::optional(uid) : std::nullopt;
+    }
+    [[nodiscard]] std::optional<std::uint64_t> process_capabilities(pid_t pid) const noexcept
+    {
+        std::uint64_t bits;
+        return userns_process_capabilities(get(), pid, &bits) ? std::optional(bits) : std::nullopt;
+    }
+    /** Throws std::system_error if the scan did not see the process, or for a wrong argument. */
+    [[nodiscard]] verdict capable(pid_t pid, int capability, node where) const
+    {
+        std::uint32_t reason = 0;
+        const int holds = userns_capable(get(), pid, capability, where.get(), &reason);
+
+        if (holds < 0 && reason == 0)
+            throw std::system_error(-holds, category());
+        return { holds < 0 ? std::nullopt : std::optional(holds > 0), static_cast<why>(reason) };
+    }
+
     /** Bits of gap. */
-    [[nodiscard]] std::uint32_t gaps() const noexcept { return userns_gaps(get()); }
-    [[nodiscard]] std::size_t gap_count(gap which) const noexcept { return userns_gap_count(get(), which); }
+    [[nodiscard]] std::uint32_t gaps() const noexcept
+    {
+        return userns_gaps(get());
+    }
+    [[nodiscard]] std::size_t gap_count(gap which) const noexcept
+    {
+        return userns_gap_count(get(), which);
+    }
     [[nodiscard]] userns::source source() const noexcept
     {
         return static_cast<userns::source>(userns_source(get()));
     }
     [[nodiscard]] std::error_code source_error() const noexcept
     {
-        return {-userns_source_error(get()), category()};
+        return { -userns_source_error(get()), category() };
     }
     [[nodiscard]] userns::empty_source empty_source() const noexcept
     {
@@ -457,12 +699,17 @@ public:
     void find_id(std::uint64_t) const && = delete;
     void find_pid(pid_t) const && = delete;
     void process_name(pid_t) const && = delete;
+    void process_cgroup(pid_t) const && = delete;
+    void process_pids(pid_t) const && = delete;
     void source_log() const && = delete;
     void boot_id() const && = delete;
 
-private:
+  private:
     struct release {
-        void operator()(userns_snapshot *scanned) const noexcept { userns_free(scanned); }
+        void operator()(userns_snapshot *scanned) const noexcept
+        {
+            userns_free(scanned);
+        }
     };
     std::unique_ptr<userns_snapshot, release> owned_;
 };
@@ -493,20 +740,26 @@ private:
     if (const int error = userns_describe(fd, &told); error < 0)
         throw std::system_error(-error, category(), "userns_describe");
     const bool is_owned = told.flags & info_owner_uid;
-    return {told.flags,
-            told.inode,
-            told.device,
-            detail::nonzero(told.id),
-            detail::nonzero(told.parent),
-            detail::nonzero(told.owner),
-            static_cast<int>(told.type),
-            is_owned ? std::optional<uid_t>(told.owner_uid) : std::nullopt};
+    return { told.flags,
+             told.inode,
+             told.device,
+             detail::nonzero(told.id),
+             detail::nonzero(told.parent),
+             detail::nonzero(told.owner),
+             static_cast<int>(told.type),
+             is_owned ? std::optional<uid_t>(told.owner_uid) : std::nullopt };
 }
 
 /** The version of the library in use. */
-[[nodiscard]] inline const char *version() noexcept { return userns_version(); }
+[[nodiscard]] inline const char *version() noexcept
+{
+    return userns_version();
+}
 /** The version of the library in use, to compare with USERNS_VERSION_NUMBER. */
-[[nodiscard]] inline std::uint32_t version_number() noexcept { return userns_version_number(); }
+[[nodiscard]] inline std::uint32_t version_number() noexcept
+{
+    return userns_version_number();
+}
 
 static_assert(detail::are_pointers<node, nonuser, pin>);
 

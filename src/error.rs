@@ -29,6 +29,11 @@ impl Error {
     pub(crate) const UNSUPPORTED: Error = Error(libc::ENOTTY);
     /// An allocation failed.
     pub(crate) const NO_MEMORY: Error = Error(libc::ENOMEM);
+    /// The scan did not see the process.
+    pub(crate) const NO_PROCESS: Error = Error(libc::ESRCH);
+    /// The scan does not tell whether a process has a capability.
+    #[cfg(feature = "capi")]
+    pub(crate) const UNKNOWN: Error = Error(libc::ENODATA);
     /// The caller may not use BPF.
     pub(crate) const FORBIDDEN: Error = Error(libc::EPERM);
     /// The procfs does not belong to the caller's PID namespace.
@@ -85,7 +90,7 @@ impl Error {
         match self.0 {
             ..=0 => c"no error",
             libc::EINVAL => {
-                c"an argument is invalid: NULL, an options size smaller than that of version 0.1, an unknown flag, or nodes of different snapshots"
+                c"an argument is invalid: NULL, an options size smaller than that of version 0.1, an unknown flag or capability, or objects of different snapshots"
             }
             libc::E2BIG => c"the options ask for a feature that this version of libuserns lacks; a newer version may have it",
             libc::ENOENT => {
@@ -109,6 +114,7 @@ impl Error {
                 c"the kernel rejects the BPF program of libuserns; unless it is locked down or a security module forbids \
                 the program, please report the kernel version"
             }
+            libc::ESRCH => c"the scan did not see a process with this PID",
             libc::ELOOP => c"the path of the directory contains too many symbolic links",
             libc::ENAMETOOLONG => c"the path of the directory is too long",
             libc::ENOSYS => c"the kernel lacks a system call that a scan needs, or a security policy refuses it",

@@ -2,7 +2,8 @@
 //! them and what keeps them alive. See user_namespaces(7) and namespaces(7).
 //!
 //! [`scan`] observes the host once and returns a [`Snapshot`], an immutable tree of [`Node`]s. [`Options`] selects more:
-//! [pins](Options::pinned), [nonuser namespaces](Options::owned), [names](Options::names), [BPF](Options::bpf).
+//! [pins](Options::pinned), [nonuser namespaces](Options::owned), [names](Options::names), [credentials](Options::credentials),
+//! [cgroups](Options::cgroups), [BPF](Options::bpf).
 //!
 //! [`Node::open`] and [`Nonuser::open`] open a namespace of a snapshot, if it still exists. [`describe`] describes one
 //! namespace without a scan.
@@ -26,6 +27,7 @@
 //! The default feature `capi` adds the C interface: `libuserns.so`, `libuserns.a` and the header. Rust programs can turn it
 //! off; then the crate exports no C symbols and does not build cbindgen.
 
+mod capability;
 mod describe;
 mod error;
 mod facts;
@@ -41,11 +43,12 @@ mod snapshot;
 mod sys;
 mod util;
 
+pub use capability::{Reason, Verdict};
 pub use describe::{Info, describe};
 pub use error::Error;
 pub use facts::{EmptySource, Extent, Gap, Gaps, NamespaceType, Source};
 pub use options::Options;
-pub use snapshot::{Node, Nonuser, Pin, Snapshot};
+pub use snapshot::{Charge, Node, Nonuser, Pin, Snapshot};
 
 /// Scans the procfs at `/proc` with the default options.
 ///

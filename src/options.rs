@@ -28,12 +28,23 @@ pub(crate) struct Wanted {
     pub owned: bool,
     /// Command names.
     pub names: bool,
+    /// Effective UIDs and capabilities, and PIDs in nested PID namespaces.
+    pub credentials: bool,
+    /// Paths of cgroups.
+    pub cgroups: bool,
     /// Use BPF if possible.
     pub bpf: bool,
     /// Id maps.
     pub maps: bool,
     /// The largest number of pins; 0 stands for the default.
     pub limit: u64,
+}
+
+impl Wanted {
+    /// Whether there is to be a record for each process.
+    pub fn has_process_facts(self) -> bool {
+        self.credentials || self.cgroups
+    }
 }
 
 impl Options {
@@ -86,6 +97,21 @@ impl Options {
     /// [`Node::translate_uid`](crate::Node::translate_uid). `USERNS_SCAN_MAPS` in C.
     pub fn maps(mut self) -> Options {
         self.wanted.maps = true;
+        self
+    }
+
+    /// Also reads the credentials of processes and their PIDs in nested PID namespaces, see
+    /// [`Snapshot::process_uid`](crate::Snapshot::process_uid) and [`Snapshot::capable`](crate::Snapshot::capable).
+    /// `USERNS_SCAN_CREDENTIALS` in C.
+    pub fn credentials(mut self) -> Options {
+        self.wanted.credentials = true;
+        self
+    }
+
+    /// Also reads the cgroups of processes, see [`Snapshot::process_cgroup`](crate::Snapshot::process_cgroup).
+    /// `USERNS_SCAN_CGROUPS` in C.
+    pub fn cgroups(mut self) -> Options {
+        self.wanted.cgroups = true;
         self
     }
 

@@ -1,12 +1,14 @@
 //! The driver of a scan: which sources run, and in which order.
 
 use crate::error::Error;
-use crate::facts::{Gap, Source};
+use crate::facts::{Gap, Member, Process, Source};
 use crate::observe::{
-    Context, Leaders, Procfs, caller, host, listed, maps, names, pins, processes, sysctl, visibility, walk_by_bpf,
+    Context, Leaders, Procfs, caller, cgroups, credentials, host, listed, maps, names, pins, processes, sysctl,
+    visibility, walk_by_bpf,
 };
 use crate::options::{Options, Wanted};
 use crate::snapshot::Snapshot;
+use crate::util::arrays::sort_by_number;
 use std::ffi::{CStr, CString, OsString};
 use std::os::unix::ffi::OsStringExt;
 
@@ -40,6 +42,7 @@ pub(crate) fn scan_procfs(proc_path: &CStr, wanted: Wanted) -> Result<Snapshot, 
     caller::record(&mut context)?;
     if wanted.pinned {
         listed::list(&mut context)?;
+        host::record_limit(&mut context)?;
     }
     let leaders = find_processes(&mut context, wanted)?;
     if wanted.pinned || wanted.owned {
@@ -50,6 +53,9 @@ pub(crate) fn scan_procfs(proc_path: &CStr, wanted: Wanted) -> Result<Snapshot, 
     }
     if wanted.maps {
         maps::read(&mut context)?;
+    }
+    if wanted.cgroups {
+        cgroups::read(&mut context)?;
     }
     visibility::record(&mut context, wanted)?;
     // The initial user namespace maps all UIDs, so there the overflow UID is an owner like any other.
@@ -64,13 +70,28 @@ fn find_processes(context: &mut Context, wanted: Wanted) -> Result<Option<Leader
         match walk_by_bpf(context, wanted) {
             Ok((source, leaders)) => {
                 context.facts_mut().source = source;
+                add_process_facts(context, wanted)?;
                 return Ok(leaders);
             }
             Err(error) => context.facts_mut().source_error = error.errno(),
         }
     }
     context.facts_mut().source = Source::Procfs;
-    processes::walk(context)?;
+    processes::walk(context, wanted)?;
     // Only BPF programs do not need that.
     if context.users.lacks_parents() { Err(Error::UNSUPPORTED) } else { Ok(None) }
+}
+
+/// Adds what BPF does not tell about processes.
+fn add_process_facts(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
+    if wanted.has_process_facts() {
+        let facts = context.facts_mut();
+        sort_by_number(&mut facts.members, &|member| member.pid as u64)?;
+        facts.processes.try_reserve_exact(facts.members.len())?;
+        facts.processes.extend(facts.members.iter().map(|&Member { pid, .. }| Process { pid, ..Process::default() }));
+    }
+    if wanted.credentials {
+        credentials::read(context)?;
+    }
+    Ok(())
 }

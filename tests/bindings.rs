@@ -264,6 +264,8 @@ mod cpp {
             "find_id(1)",
             "find_pid(1)",
             "process_name(1)",
+            "process_cgroup(1)",
+            "process_pids(1)",
             "source_log()",
             "boot_id()",
         ];

@@ -13,12 +13,14 @@ type ScanFlags uint64
 
 // The bits USERNS_SCAN_ of userns.h.
 const (
-	ScanPinned  ScanFlags = C.USERNS_SCAN_PINNED
-	ScanSockets ScanFlags = C.USERNS_SCAN_SOCKETS
-	ScanOwned   ScanFlags = C.USERNS_SCAN_OWNED
-	ScanNames   ScanFlags = C.USERNS_SCAN_NAMES
-	ScanBPF     ScanFlags = C.USERNS_SCAN_BPF
-	ScanMaps    ScanFlags = C.USERNS_SCAN_MAPS
+	ScanPinned      ScanFlags = C.USERNS_SCAN_PINNED
+	ScanSockets     ScanFlags = C.USERNS_SCAN_SOCKETS
+	ScanOwned       ScanFlags = C.USERNS_SCAN_OWNED
+	ScanNames       ScanFlags = C.USERNS_SCAN_NAMES
+	ScanBPF         ScanFlags = C.USERNS_SCAN_BPF
+	ScanMaps        ScanFlags = C.USERNS_SCAN_MAPS
+	ScanCredentials ScanFlags = C.USERNS_SCAN_CREDENTIALS
+	ScanCgroups     ScanFlags = C.USERNS_SCAN_CGROUPS
 )
 
 // Gaps are reasons why a snapshot can be incomplete, combined with |. A newer library can return more.
@@ -41,6 +43,8 @@ const (
 	GapNames           Gaps = C.USERNS_GAP_NAMES
 	GapPins            Gaps = C.USERNS_GAP_PINS
 	GapMaps            Gaps = C.USERNS_GAP_MAPS
+	GapCredentials     Gaps = C.USERNS_GAP_CREDENTIALS
+	GapCgroups         Gaps = C.USERNS_GAP_CGROUPS
 )
 
 // Has reports whether all bits of gap are set.
@@ -64,6 +68,8 @@ func (g Gaps) String() string {
 		{uint32(GapNames), "names"},
 		{uint32(GapPins), "pins"},
 		{uint32(GapMaps), "maps"},
+		{uint32(GapCredentials), "credentials"},
+		{uint32(GapCgroups), "cgroups"},
 	})
 }
 
@@ -203,6 +209,35 @@ func (k PinKind) String() string {
 		return "out of sight"
 	}
 	return fmt.Sprintf("pin kind %d", uint32(k))
+}
+
+// Why is what decides whether a process has a capability. A newer library can return other values.
+type Why uint32
+
+// The values of enum userns_why.
+const (
+	WhyMember   Why = C.USERNS_WHY_MEMBER
+	WhyAncestor Why = C.USERNS_WHY_ANCESTOR
+	WhyOwner    Why = C.USERNS_WHY_OWNER
+	WhyOutside  Why = C.USERNS_WHY_OUTSIDE
+	WhyHidden   Why = C.USERNS_WHY_HIDDEN
+)
+
+// String returns the name of the reason.
+func (w Why) String() string {
+	switch w {
+	case WhyMember:
+		return "member"
+	case WhyAncestor:
+		return "ancestor"
+	case WhyOwner:
+		return "owner"
+	case WhyOutside:
+		return "outside"
+	case WhyHidden:
+		return "hidden"
+	}
+	return fmt.Sprintf("reason %d", uint32(w))
 }
 
 type bitName struct {

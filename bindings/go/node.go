@@ -123,6 +123,35 @@ func (n Node) Pins() []Pin {
 	return n.m.pins(first, count)
 }
 
+// Charge is the number of user namespaces that the kernel charges to a user.
+type Charge struct {
+	UID   uint32 // math.MaxUint32 for all users whose UID is unknown together
+	Count int
+}
+
+// Charges returns how many user namespaces below this one the kernel charges in it to each user, ascending by UID.
+func (n Node) Charges() []Charge {
+	n.m.acquire()
+	defer n.m.release()
+	var count C.size_t
+	first := C.userns_charges(n.c, &count)
+	charges := make([]Charge, count)
+	for i, each := range unsafe.Slice(first, int(count)) {
+		charges[i] = Charge{uint32(each.uid), int(each.count)}
+	}
+	return charges
+}
+
+// Limit returns how many user namespaces each user may have in it; false if that is unknown, as of all but the caller's
+// own. It needs ScanPinned.
+func (n Node) Limit() (limit uint64, ok bool) {
+	n.m.acquire()
+	defer n.m.release()
+	var known C.uint64_t
+	ok = bool(C.userns_limit(n.c, &known))
+	return uint64(known), ok
+}
+
 // IsAncestorOf reports whether it is the parent of a node of its snapshot, or the parent of its parent, and so on.
 func (n Node) IsAncestorOf(node Node) bool {
 	n.m.acquire()

@@ -141,6 +141,41 @@ func TestClose(t *testing.T) {
 	}
 }
 
+func TestCredentials(t *testing.T) {
+	pid := os.Getpid()
+	snapshot, without := scan(t, &userns.Options{Flags: userns.ScanCredentials | userns.ScanCgroups}), scan(t, nil)
+	if uid, ok := snapshot.ProcessUID(pid); !ok || int(uid) != os.Geteuid() {
+		t.Error(uid, ok)
+	}
+	if pids := snapshot.ProcessPIDs(pid); len(pids) == 0 || pids[0] != pid {
+		t.Error(pids)
+	}
+	node, ok := snapshot.Self()
+	if !ok {
+		t.Skip("the kernel does not report the namespace of this process")
+	}
+	bits, _ := snapshot.ProcessCapabilities(pid)
+	verdict, err := snapshot.Capable(pid, 21, node)
+	if err != nil || verdict != (userns.Verdict{Holds: bits>>21&1 != 0, Known: true, Why: userns.WhyMember}) {
+		t.Error(verdict, err)
+	}
+	if verdict, err := without.Capable(pid, 21, without.Nodes()[0]); err != nil || verdict.Known || verdict.Why != userns.WhyHidden {
+		t.Error(verdict, err)
+	}
+	if _, err := snapshot.Capable(-1, 21, node); !errors.Is(err, syscall.ESRCH) {
+		t.Error(err)
+	}
+	if _, err := without.Capable(pid, 21, node); !errors.Is(err, syscall.EINVAL) {
+		t.Error(err)
+	}
+	if _, ok := without.ProcessUID(pid); ok || len(without.ProcessPIDs(pid)) != 0 {
+		t.Error("credentials were read")
+	}
+	if _, ok := without.ProcessCgroup(pid); ok {
+		t.Error("cgroups were read")
+	}
+}
+
 func TestLimit(t *testing.T) {
 	for i := 0; i < 10; i++ {
 		file, err := os.Open("/proc/self/ns/user")

@@ -41,11 +41,15 @@ pub enum Gap {
     Pins,
     /// The id maps of some user namespaces, which are the caller's own or below it, could not be read. Counts namespaces.
     Maps,
+    /// The credentials of some processes could not be read. Counts processes.
+    Credentials,
+    /// The cgroups of some processes could not be read. Counts processes.
+    Cgroups,
 }
 
 impl Gap {
     /// All gaps, in the order of their bits in C.
-    pub const ALL: [Gap; 15] = [
+    pub const ALL: [Gap; 17] = [
         Gap::Unreadable,
         Gap::Hidepid,
         Gap::Pidns,
@@ -61,6 +65,8 @@ impl Gap {
         Gap::Names,
         Gap::Pins,
         Gap::Maps,
+        Gap::Credentials,
+        Gap::Cgroups,
     ];
 }
 

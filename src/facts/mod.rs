@@ -14,7 +14,7 @@ pub use maps::{Extent, IdKind, Maps, add_map};
 pub use namespace::{
     INITIAL_PID_NAMESPACE, INITIAL_USER_NAMESPACE, NamespaceType, Nonuser, UserNamespace, parse_link, parse_socket_link,
 };
-pub use process::Member;
+pub use process::{Credentials, Member, Process};
 pub use source::{EmptySource, Source};
 pub use text::{Known, Text, TextRef};
 
@@ -32,6 +32,15 @@ pub struct Facts {
     pub members: Vec<Member>,
     /// Whether the names of the members were read.
     pub named: bool,
+    /// The processes of which more than the user namespace was to be read, and those whose user namespace could not be read;
+    /// ascending by PID.
+    pub processes: Vec<Process>,
+    /// The PIDs of processes that have several, from the PID namespace of the procfs downwards.
+    pub pids: Vec<i32>,
+    /// The UID that the kernel shows the caller in place of one without a mapping; `None` if all have one.
+    pub unmapped_uid: Option<u32>,
+    /// The largest number of user namespaces that each user may have, in the caller's own one, if known.
+    pub limit: Option<u64>,
     /// What keeps namespaces alive.
     pub holds: Vec<Hold>,
     /// Paths and names.

@@ -65,11 +65,17 @@ pub const USERNS_GAP_NAMES: u32 = 0x1000;
 /// options->limit, so that some are not recorded. The namespaces that they keep are in the
 /// snapshot, each with at least one pin. Counts pins.
 pub const USERNS_GAP_PINS: u32 = 0x2000;
-
 /// userns_gaps(), with USERNS_SCAN_MAPS: the maps of some user namespaces, which are the
 /// caller's own or below it, could not be read; some of these may have ended meanwhile. The
 /// nodes lack USERNS_NODE_MAPS. Counts namespaces.
 pub const USERNS_GAP_MAPS: u32 = 0x4000;
+/// userns_gaps(), with USERNS_SCAN_CREDENTIALS: the credentials of some processes could not be
+/// read. Counts processes, including those of USERNS_GAP_UNREADABLE of which that is true.
+pub const USERNS_GAP_CREDENTIALS: u32 = 0x8000;
+/// userns_gaps(), with USERNS_SCAN_CGROUPS: the cgroups of some processes could not be read. The
+/// kernel tells no path of 4095 bytes or more, or cuts it off. Counts processes, including those
+/// of USERNS_GAP_UNREADABLE of which that is true.
+pub const USERNS_GAP_CGROUPS: u32 = 0x10000;
 
 fn gap_bit(gap: Gap) -> u32 {
     match gap {
@@ -88,6 +94,8 @@ fn gap_bit(gap: Gap) -> u32 {
         Gap::Names => USERNS_GAP_NAMES,
         Gap::Pins => USERNS_GAP_PINS,
         Gap::Maps => USERNS_GAP_MAPS,
+        Gap::Credentials => USERNS_GAP_CREDENTIALS,
+        Gap::Cgroups => USERNS_GAP_CGROUPS,
     }
 }
 

@@ -81,7 +81,9 @@
 
 #![allow(non_camel_case_types, reason = "these are the names in C")]
 
+mod capability;
 mod gap;
+mod limits;
 mod maps;
 mod node;
 mod nonuser;

@@ -93,6 +93,18 @@ pub const USERNS_SCAN_BPF: u64 = 0x10;
 /// other children, this one has a copy of the caller's memory, as after fork(2). All joins of a scan
 /// take two seconds at most.
 pub const USERNS_SCAN_MAPS: u64 = 0x20;
+/// options->flags: also read the credentials of processes and their PIDs in nested PID
+/// namespaces, see userns_process_uid() and userns_capable(). This reads /proc/PID/status, which
+/// everyone may, also of processes of which the caller may not read the user namespace.
+///
+/// The credentials of a process and its user namespace are read while the process has its PID: if
+/// the PID is reused during the scan, they are of the same process. USERNS_SCAN_BPF tells the user
+/// namespace before; then the credentials are unknown if the process with this PID is in another
+/// one meanwhile, and can be those of another process if procfs does not show in which it is.
+pub const USERNS_SCAN_CREDENTIALS: u64 = 0x40;
+/// options->flags: also read the cgroups of processes, see userns_process_cgroup(). This reads
+/// /proc/PID/cgroup, which everyone may.
+pub const USERNS_SCAN_CGROUPS: u64 = 0x80;
 
 /// The options of a scan. Initialize with USERNS_OPTIONS_INIT, then set fields:
 ///
@@ -218,7 +230,9 @@ unsafe fn parse_options<'a>(options: *const userns_options) -> Result<(&'a CStr,
         | USERNS_SCAN_OWNED
         | USERNS_SCAN_NAMES
         | USERNS_SCAN_BPF
-        | USERNS_SCAN_MAPS;
+        | USERNS_SCAN_MAPS
+        | USERNS_SCAN_CREDENTIALS
+        | USERNS_SCAN_CGROUPS;
     // SAFETY: as this function's.
     let options = unsafe { read_options(options) }?;
     if options.flags & !KNOWN != 0 {
@@ -231,6 +245,8 @@ unsafe fn parse_options<'a>(options: *const userns_options) -> Result<(&'a CStr,
         names: options.flags & USERNS_SCAN_NAMES != 0,
         bpf: options.flags & USERNS_SCAN_BPF != 0,
         maps: options.flags & USERNS_SCAN_MAPS != 0,
+        credentials: options.flags & USERNS_SCAN_CREDENTIALS != 0,
+        cgroups: options.flags & USERNS_SCAN_CGROUPS != 0,
         limit: options.limit,
     };
     if options.proc_path.is_null() {

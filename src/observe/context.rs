@@ -63,10 +63,10 @@ impl<'p> Context<'p> {
         (&mut self.users, &mut self.facts.text)
     }
 
-    /// Ends the scan. `unmapped` is the UID that the kernel shows for owners without a mapping.
+    /// Ends the scan. `unmapped` is the UID that the kernel shows for those without a mapping.
     pub fn into_facts(self, unmapped: Option<u32>) -> Facts {
         let (users, nonusers) = (self.users.into_list(unmapped), self.nonusers.into_list());
-        Facts { users, nonusers, ..self.facts }
+        Facts { users, nonusers, unmapped_uid: unmapped, ..self.facts }
     }
 
     /// Whether the kernel lists all namespaces for the caller, and the procfs shows all processes in them. The kernel

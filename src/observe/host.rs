@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::pid_namespace::PidNamespaces;
-use super::sysctl::boot_id;
+use super::sysctl::{boot_id, max_user_namespaces};
 use crate::error::Error;
 use crate::sys::clock;
 
@@ -15,5 +15,11 @@ pub fn record(context: &mut Context) -> Result<(), Error> {
     }
     context.pid_namespaces = PidNamespaces::find(context.procfs)?;
     context.facts_mut().pid_namespace = context.pid_namespaces.procfs;
+    Ok(())
+}
+
+/// Records how many user namespaces each user may have in the caller's own one: namespaces(7).
+pub fn record_limit(context: &mut Context) -> Result<(), Error> {
+    context.facts_mut().limit = max_user_namespaces(context.procfs)?;
     Ok(())
 }

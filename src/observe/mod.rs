@@ -9,10 +9,12 @@ mod devices;
 mod files;
 mod hidden;
 mod limits;
+mod lines;
 mod mountinfo;
 mod nonusers;
 mod pid_namespace;
 mod procfs;
+mod status;
 mod told;
 mod users;
 
@@ -23,6 +25,8 @@ pub mod visits;
 
 // Sources.
 pub mod caller;
+pub mod cgroups;
+pub mod credentials;
 pub mod host;
 pub mod listed;
 pub mod maps;

@@ -1,14 +1,17 @@
-//! Source: the processes that a procfs shows, and the user namespace of each, proc_pid_ns(5).
+//! Source: the processes that a procfs shows, and the user namespace of each, proc_pid_ns(5), with its credentials if these
+//! are wanted.
 
 use super::answer::Answer;
+use super::status::Status;
 use super::visits::{self, Visits};
 use super::{Context, Procfs};
 use crate::error::Error;
-use crate::facts::{Gap, Member, NamespaceType, parse_link};
+use crate::facts::{Gap, Member, NamespaceType, Process};
+use crate::options::Wanted;
 use crate::sys::Errno;
 use crate::sys::dir::Directory;
 use crate::sys::{if_any, pidfd};
-use crate::util::arrays::{push, sort_by_number};
+use crate::util::arrays::{insert, push, sort_by_number};
 use crate::util::parse;
 use crate::util::path::ShortPath;
 use std::ffi::CStr;
@@ -16,19 +19,20 @@ use std::ffi::CStr;
 /// Reads the user namespace of every process, with one system call each, and records new namespaces.
 ///
 /// The kernel lists PIDs in ascending order, so a process that exists throughout is listed exactly once.
-pub fn walk(context: &mut Context) -> Result<(), Error> {
+pub fn walk(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
     let mut pids = list(context)?;
     let own = context.own_pid();
     // First: between others, the visit to the caller would cost one more worker.
     if let Some(index) = pids.iter().position(|&pid| Some(pid) == own) {
         pids[..=index].rotate_right(1);
     }
-    visits::run(&mut Walk { context, pids, own })?;
+    visits::run(&mut Walk { context, wanted, pids, own })?;
     Ok(sort_by_number(&mut context.facts_mut().members, &|member| member.pid as u64)?)
 }
 
 struct Walk<'c, 'p> {
     context: &'c mut Context<'p>,
+    wanted: Wanted,
     pids: Vec<i32>,
     own: Option<i32>,
 }
@@ -47,28 +51,54 @@ impl Visits for Walk<'_, '_> {
     }
 
     fn visit(&mut self, index: usize) -> Result<(), Error> {
-        visit(self.context, self.pids[index])
+        let (pid, context) = (self.pids[index], &mut *self.context);
+        let status = self.wanted.credentials.then(|| Status::open(context, pid));
+        let namespace = match find(context, pid)? {
+            Answer::Is(namespace) => Some(namespace),
+            Answer::Gone => return Ok(()),
+            Answer::Refused(errno) => {
+                context.listing.refused_by_hidepid |= errno == Errno(libc::EPERM);
+                None
+            }
+        };
+        self.record(pid, namespace, status)
     }
 
     /// A pidfd tells the user namespace of a process that procfs blocks on (Linux 6.11).
     fn give_up(&mut self, index: usize) -> Result<(), Error> {
         let pid = self.pids[index];
         push(&mut self.context.stuck, pid)?;
+        let status = self.wanted.credentials.then(|| Status::open(self.context, pid));
         let are_equal = self.context.pid_namespaces.are_equal();
         let open = || pidfd::namespace(&pidfd::open(pid, false)?, NamespaceType::User.clone_flag());
         let namespace = match are_equal.then(open).map(if_any).transpose()?.flatten() {
             Some(namespace) => self.context.record_user(namespace)?,
             None => None,
         };
-        match namespace {
-            Some(namespace) => {
-                Ok(push(&mut self.context.facts_mut().members, Member { pid, namespace, ..Member::default() })?)
-            }
-            None => {
-                self.context.miss(Gap::Unreadable, 1);
-                Ok(())
-            }
+        self.record(pid, namespace, status)
+    }
+}
+
+impl Walk<'_, '_> {
+    /// Records a process. `None`: its user namespace could not be read.
+    fn record(&mut self, pid: i32, namespace: Option<u32>, status: Option<Status>) -> Result<(), Error> {
+        let context = &mut *self.context;
+        // First, since a visit that records nothing can be given up.
+        let credentials = match status {
+            Some(status) => status.read(context)?,
+            None => None,
+        };
+        if self.wanted.has_process_facts() || namespace.is_none() {
+            let processes = &mut context.facts_mut().processes;
+            // By PID: mostly at the end, or before the caller.
+            let place = processes.partition_point(|process| process.pid < pid);
+            insert(processes, place, Process { pid, credentials, ..Process::default() })?;
         }
+        match namespace {
+            Some(namespace) => push(&mut context.facts_mut().members, Member { pid, namespace, ..Member::default() })?,
+            None => context.miss(Gap::Unreadable, 1),
+        }
+        Ok(())
     }
 }
 
@@ -87,29 +117,19 @@ fn list(context: &mut Context) -> Result<Vec<i32>, Error> {
     Ok(pids)
 }
 
-fn visit(context: &mut Context, pid: i32) -> Result<(), Error> {
+/// Finds the user namespace of a process.
+fn find(context: &mut Context, pid: i32) -> Result<Answer<u32>, Error> {
     let path = ShortPath::new(format_args!("{pid}/ns/user"));
     let path = path.as_c_str();
     let procfs = context.procfs;
-    let namespace = match Answer::settle(|| read_inode(procfs, path))? {
+    match Answer::settle(|| procfs.read_user_namespace(path))? {
         Answer::Is(inode) => match context.users.find(inode) {
-            Some(known) => Answer::Is(known),
-            None => record(context, path)?,
+            Some(known) => Ok(Answer::Is(known)),
+            None => record(context, path),
         },
-        Answer::Gone => Answer::Gone,
-        Answer::Refused(errno) => Answer::Refused(errno),
-    };
-    match namespace {
-        Answer::Is(namespace) => {
-            push(&mut context.facts_mut().members, Member { pid, namespace, ..Member::default() })?;
-        }
-        Answer::Gone => (),
-        Answer::Refused(errno) => {
-            context.miss(Gap::Unreadable, 1);
-            context.listing.refused_by_hidepid |= errno == Errno(libc::EPERM);
-        }
+        Answer::Gone => Ok(Answer::Gone),
+        Answer::Refused(errno) => Ok(Answer::Refused(errno)),
     }
-    Ok(())
 }
 
 /// Opens and records a namespace that was not found before, through the process that showed it.
@@ -125,13 +145,5 @@ fn record(context: &mut Context, path: &CStr) -> Result<Answer<u32>, Error> {
         }
         Answer::Gone => Ok(Answer::Gone),
         Answer::Refused(errno) => Ok(Answer::Refused(errno)),
-    }
-}
-
-fn read_inode(procfs: &Procfs, path: &CStr) -> Result<u64, Errno> {
-    let mut text = [0; 32];
-    match parse_link(procfs.read_link(procfs.root(), path, &mut text)?) {
-        Some((NamespaceType::User, inode)) => Ok(inode),
-        _ => Err(Errno(libc::EINVAL)), // something is mounted over it
     }
 }

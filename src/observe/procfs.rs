@@ -12,7 +12,7 @@
 use super::covers;
 use super::files::{COVERED, Files};
 use crate::error::Error;
-use crate::facts::NamespaceType;
+use crate::facts::{NamespaceType, parse_link};
 use crate::sys::file::{self, Fd, Identity, Place, Status};
 use crate::sys::{Errno, if_any, nsfs, pidfd, worker};
 use crate::util::parse;
@@ -115,6 +115,15 @@ impl Procfs {
         match self.is_covered {
             false => file::read_link_at(directory, path, buffer),
             true => file::read_link_at(&self.prove(directory, path)?, c"", buffer),
+        }
+    }
+
+    /// The inode number of the user namespace that a link `PID/ns/user` leads to.
+    pub fn read_user_namespace(&self, path: &CStr) -> Result<u64, Errno> {
+        let mut text = [0; 32];
+        match parse_link(self.read_link(self.root(), path, &mut text)?) {
+            Some((NamespaceType::User, inode)) => Ok(inode),
+            _ => Err(Errno(libc::EINVAL)), // something is mounted over it
         }
     }
 

@@ -1,4 +1,4 @@
-//! Parameters of the kernel: proc_sys_kernel(5).
+//! Parameters of the kernel: proc_sys_kernel(5), namespaces(7).
 
 use super::Procfs;
 use crate::error::Error;
@@ -34,6 +34,13 @@ pub fn overflow_uid(procfs: Option<&Procfs>) -> Result<u32, Error> {
     let text = read_sysctl(procfs, c"sys/kernel/overflowuid", &mut text)?;
     let uid = text.and_then(|text| parse::number(text)?.try_into().ok());
     Ok(uid.unwrap_or(DEFAULT_OVERFLOW_UID))
+}
+
+/// How many user namespaces each user may have in the caller's own one. The kernel shows whoever looks up the file that of
+/// his own user namespace, in any procfs.
+pub fn max_user_namespaces(procfs: &Procfs) -> Result<Option<u64>, Error> {
+    let mut text = [0; 32];
+    Ok(read_sysctl(Some(procfs), c"sys/user/max_user_namespaces", &mut text)?.and_then(parse::number))
 }
 
 /// The text of a file below `sys`, without its newline; `None` if it is unknown. The procfs at `/proc` is used if none is

@@ -1,6 +1,7 @@
 //! Assembles a snapshot from facts, in linear time but for the sorting of pins.
 
 use super::Snapshot;
+use super::charges::charge;
 use super::node::Entry;
 use super::order::sibling_order;
 use super::pins::Pins;
@@ -11,7 +12,7 @@ use std::collections::TryReserveError;
 
 impl Snapshot {
     pub(crate) fn assemble(facts: Facts) -> Result<Snapshot, Error> {
-        let Facts { users, extents, own, nonusers, mut members, named, holds, text, .. } = facts;
+        let Facts { users, extents, own, nonusers, mut members, processes, named, holds, text, .. } = facts;
         sort_by_number(&mut members, &|member| member.pid as u64)?;
         let order = sibling_order(&users, &members, own)?;
         let parent_of = |index: u32| users[index as usize].parent;
@@ -29,6 +30,7 @@ impl Snapshot {
 
         let pins = Pins::assemble(&nonusers, holds, &text, &node_of)?;
         complete_subtrees(&mut entries, &pins);
+        let charges = charge(&mut entries)?;
 
         let mut by_inode = numbers(entries.len())?;
         sort_by_number(&mut by_inode, &|&index| entries[index as usize].facts.inode)?;
@@ -45,6 +47,11 @@ impl Snapshot {
             by_inode,
             by_id,
             by_pid: members,
+            processes,
+            nested_pids: facts.pids,
+            unmapped_uid: facts.unmapped_uid,
+            charges,
+            limit: facts.limit,
             own: own.map(|index| node_of[index as usize]),
             named,
             text,
@@ -88,6 +95,7 @@ fn lay_out(
             end: node + 1,
             children: range,
             pids,
+            charges: 0..0,
             is_subtree_empty,
             is_subtree_pinned: false,
         });

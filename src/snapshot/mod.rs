@@ -1,21 +1,24 @@
 //! From facts to answers: an immutable snapshot. Makes no system calls.
 
 mod assemble;
+mod charges;
 mod maps;
 mod node;
 mod nonuser;
 mod order;
 mod pin;
 mod pins;
+mod process;
 mod ways;
 
+pub use charges::Charge;
 pub use node::Node;
 pub use nonuser::Nonuser;
 pub use pin::Pin;
 pub use ways::Way;
 
 use crate::error::Error;
-use crate::facts::{EmptySource, Extent, Gaps, Member, Source, Text, TextRef};
+use crate::facts::{EmptySource, Extent, Gaps, Member, Process, Source, Text, TextRef};
 use pins::Pins;
 use std::ffi::CStr;
 
@@ -46,6 +49,16 @@ pub struct Snapshot {
     by_id: Vec<u32>,
     /// Ascending by PID.
     by_pid: Vec<Member>,
+    /// Ascending by PID.
+    processes: Vec<Process>,
+    /// The PIDs of processes that have several.
+    nested_pids: Vec<i32>,
+    /// The UID that stands for those without a mapping.
+    unmapped_uid: Option<u32>,
+    /// The charges of all nodes, sorted by node.
+    charges: Vec<Charge>,
+    /// That of the caller's own user namespace.
+    limit: Option<u64>,
     own: Option<u32>,
     /// Whether names were read.
     named: bool,

@@ -32,6 +32,7 @@ pub(super) struct Entry {
     pub end: u32,
     pub children: Range<u32>,
     pub pids: Range<u32>,
+    pub charges: Range<u32>,
     /// Neither this node nor a descendant has a member.
     pub is_subtree_empty: bool,
     /// This node or a descendant has a pin.
@@ -167,7 +168,7 @@ impl<'s> Node<'s> {
         &self.entry().facts
     }
 
-    fn entry(&self) -> &'s Entry {
+    pub(super) fn entry(&self) -> &'s Entry {
         &self.snapshot.entries[self.index as usize]
     }
 }

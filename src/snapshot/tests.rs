@@ -2,7 +2,8 @@
 
 use super::order::text_keys;
 use super::*;
-use crate::facts::{Facts, UserNamespace};
+use crate::capability::Reason;
+use crate::facts::{Credentials, Facts, UserNamespace};
 use proptest::prelude::*;
 
 const INITIAL: u64 = 4026531837;
@@ -100,6 +101,48 @@ fn nodes_of_different_snapshots_are_unrelated() {
     assert_ne!(one.root(), other.root());
 }
 
+#[test]
+fn processes_are_found_whether_or_not_they_are_members() {
+    let known = |uid, first_pid, pid_count| Some(Credentials { uid, capabilities: 1 << 21, first_pid, pid_count });
+    let mut text = Text::default();
+    let cgroup = text.add(b"/a").unwrap();
+    let processes = vec![
+        Process { pid: 3, credentials: known(65534, 1, 2), ..Process::default() },
+        Process { pid: 4, ..Process::default() },
+        Process { pid: 9, credentials: known(7, 0, 0), cgroup },
+    ];
+    let snapshot = Snapshot::assemble(Facts {
+        users: vec![namespace(11, None), namespace(12, Some(0))],
+        members: vec![member(3, 0), member(5, 1)],
+        processes,
+        pids: vec![0, 3, 1],
+        unmapped_uid: Some(65534),
+        text,
+        own: Some(0),
+        limit: Some(70),
+        ..Facts::default()
+    })
+    .unwrap();
+    let (above, below) = (snapshot.find_inode(11).unwrap(), snapshot.find_inode(12).unwrap());
+    assert_eq!([9, 3, 4, 5].map(|pid| snapshot.process_uid(pid)), [Some(7), None, None, None]);
+    assert_eq!([9, 3].map(|pid| snapshot.process_capabilities(pid)), [Some(1 << 21); 2]);
+    assert_eq!([9, 3, 4, 6].map(|pid| snapshot.process_pids(pid)), [&[9][..], &[3, 1], &[], &[]]);
+    assert_eq!([9, 3, 6].map(|pid| snapshot.process_cgroup(pid)), [Some(c"/a"), None, None]);
+    assert_eq!((above.limit(), below.limit()), (Some(70), None));
+
+    let verdict =
+        |pid, capability, node| snapshot.capable(pid, capability, node).map(|known| (known.holds, known.reason));
+    assert_eq!(verdict(3, 21, below), Ok((Some(true), Reason::Ancestor)));
+    assert_eq!(verdict(3, 20, below), Ok((Some(false), Reason::Ancestor)));
+    assert_eq!(verdict(9, 21, above), Ok((None, Reason::Hidden)));
+    assert_eq!(verdict(5, 21, above), Ok((Some(false), Reason::Outside)));
+    assert_eq!(verdict(5, 21, below), Ok((None, Reason::Hidden)));
+    assert_eq!(verdict(6, 21, above), Err(Error::NO_PROCESS));
+    assert_eq!(verdict(3, 64, above), Err(Error::INVALID));
+    let other = assemble(&[namespace(11, None)], &[], None);
+    assert_eq!(verdict(3, 21, other.root().unwrap()), Err(Error::INVALID));
+}
+
 /// Namespaces, each a root or a child of an earlier one, and members; then the same facts in another order.
 fn all_facts() -> impl Strategy<Value = (Vec<UserNamespace>, Vec<Member>, Vec<UserNamespace>, Vec<Member>)> {
     let parents = prop::collection::vec(prop::option::weighted(0.9, any::<prop::sample::Index>()), 1..40);
@@ -190,6 +233,31 @@ proptest! {
             for pid in pids {
                 prop_assert_eq!(snapshot.find_pid(pid), Some(node));
             }
+        }
+    }
+
+    /// As the kernel charges each namespace when it is made, from its parent upwards: `inc_ucount()`.
+    #[test]
+    fn charges_are_those_of_the_kernel((mut namespaces, ..) in all_facts()) {
+        for (index, namespace) in (0..).zip(&mut namespaces) {
+            namespace.owner_uid = Some(index % 3).filter(|_| index % 5 != 0);
+        }
+        let mut charged = std::collections::BTreeMap::new();
+        for made in &namespaces {
+            let (mut owner, mut next) = (made.owner_uid, made.parent);
+            while let Some(parent) = next {
+                *charged.entry((parent, owner.unwrap_or(u32::MAX))).or_insert(0) += 1;
+                (owner, next) = (namespaces[parent as usize].owner_uid, namespaces[parent as usize].parent);
+            }
+        }
+        let snapshot = assemble(&namespaces, &[], None);
+        for (index, observed) in (0..).zip(&namespaces) {
+            let charges = snapshot.find_inode(observed.inode).unwrap().charges();
+            let expected: Vec<Charge> = charged
+                .range((index, 0)..=(index, u32::MAX))
+                .map(|(&(_, uid), &count)| Charge { uid, count })
+                .collect();
+            prop_assert_eq!(charges, expected);
         }
     }
 

@@ -53,6 +53,14 @@
     F(int, userns_translate_projid, \
       (const struct userns_node *, uint32_t, const struct userns_node *, uint32_t *)) \
     F(const char *, userns_process_name, (const struct userns_snapshot *, pid_t)) \
+    F(bool, userns_process_uid, (const struct userns_snapshot *, pid_t, uid_t *)) \
+    F(bool, userns_process_capabilities, (const struct userns_snapshot *, pid_t, uint64_t *)) \
+    F(const pid_t *, userns_process_pids, (const struct userns_snapshot *, pid_t, size_t *)) \
+    F(const char *, userns_process_cgroup, (const struct userns_snapshot *, pid_t)) \
+    F(int, userns_capable, \
+      (const struct userns_snapshot *, pid_t, int, const struct userns_node *, uint32_t *)) \
+    F(const struct userns_charge *, userns_charges, (const struct userns_node *, size_t *)) \
+    F(bool, userns_limit, (const struct userns_node *, uint64_t *)) \
     F(int, userns_nonuser_type, (const struct userns_nonuser *)) \
     F(const char *, userns_nonuser_type_name, (const struct userns_nonuser *)) \
     F(uint64_t, userns_nonuser_inode, (const struct userns_nonuser *)) \
@@ -81,6 +89,8 @@
     C(uint64_t, USERNS_SCAN_NAMES, 0x8) \
     C(uint64_t, USERNS_SCAN_BPF, 0x10) \
     C(uint64_t, USERNS_SCAN_MAPS, 0x20) \
+    C(uint64_t, USERNS_SCAN_CREDENTIALS, 0x40) \
+    C(uint64_t, USERNS_SCAN_CGROUPS, 0x80) \
     C(unsigned int, USERNS_GAP_UNREADABLE, 0x1) \
     C(unsigned int, USERNS_GAP_HIDEPID, 0x2) \
     C(unsigned int, USERNS_GAP_PIDNS, 0x4) \
@@ -96,6 +106,8 @@
     C(unsigned int, USERNS_GAP_NAMES, 0x1000) \
     C(unsigned int, USERNS_GAP_PINS, 0x2000) \
     C(unsigned int, USERNS_GAP_MAPS, 0x4000) \
+    C(unsigned int, USERNS_GAP_CREDENTIALS, 0x8000) \
+    C(unsigned int, USERNS_GAP_CGROUPS, 0x10000) \
     C(unsigned int, USERNS_NODE_INITIAL, 0x1) \
     C(unsigned int, USERNS_NODE_PARENT_HIDDEN, 0x2) \
     C(unsigned int, USERNS_NODE_EMPTY, 0x4) \
@@ -123,13 +135,19 @@
     C(int, USERNS_PIN_PEER, 10) \
     C(int, USERNS_PIN_FILE_SYSTEM, 11) \
     C(int, USERNS_PIN_PIDFD, 12) \
-    C(int, USERNS_PIN_OUT_OF_SIGHT, 13)
+    C(int, USERNS_PIN_OUT_OF_SIGHT, 13) \
+    C(int, USERNS_WHY_MEMBER, 1) \
+    C(int, USERNS_WHY_ANCESTOR, 2) \
+    C(int, USERNS_WHY_OWNER, 3) \
+    C(int, USERNS_WHY_OUTSIDE, 4) \
+    C(int, USERNS_WHY_HIDDEN, 5)
 
 /* The enums, each of which is an unsigned integer of 32 bits. */
 #define ENUMS(E) \
     E(enum userns_source) \
     E(enum userns_empty_source) \
-    E(enum userns_pin_kind)
+    E(enum userns_pin_kind) \
+    E(enum userns_why)
 
 /* The fields of each struct in its first version. Fields may be added behind them. */
 #define FIELDS(F) \
@@ -148,7 +166,9 @@
     F(struct userns_info, uint32_t, owner_uid, 52) \
     F(struct userns_extent, uint32_t, inside, 0) \
     F(struct userns_extent, uint32_t, outside, 4) \
-    F(struct userns_extent, uint32_t, count, 8)
+    F(struct userns_extent, uint32_t, count, 8) \
+    F(struct userns_charge, uid_t, uid, 0) \
+    F(struct userns_charge, uint32_t, count, sizeof(uid_t))
 
 /* clang-format off */
 #define SAME_TYPE(expression, type) _Generic((expression), type: 1, default: 0)

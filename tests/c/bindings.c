@@ -173,10 +173,16 @@ SITUATION(dump, 0, "every answer of the library")
     if (geteuid() == 0) {
         check_contains(output, " overmounted 1 locked 0\n");
         check_contains(output, " overmounted 1 locked 1\n");
+        check_contains(output, " uid 0 capabilities ");
+        check_contains(output, " in root 1 1 in self 1 1\n");
+        check_contains(output, " in root -1 5 in self -1 5\n"); /* without credentials */
     }
     check_contains(output, "path " ODD_PATH " overmounted 0 ");
-    check_contains(output, "name " ODD_NAME "\n");
-    check_contains(output, " name -1\n"); /* of the scan without names */
+    check_contains(output, "name " ODD_NAME " cgroup ");
+    check_contains(output, " in root 0 4 in self 0 4\n");
+    /* Of the scan without these. */
+    check_contains(output, " name -1 cgroup -1 uid -1 capabilities -1 pids in root ");
+    check_contains(output, "  limit: -1 ");
     check_contains(output, " name uts ");
 }
 

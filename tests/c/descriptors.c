@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 
 /* The header promises that a scan never has more descriptors open. */
-enum { DESCRIPTORS = 5, PINNED_DESCRIPTORS = 10 };
+enum { DESCRIPTORS = 5, CREDENTIALS_DESCRIPTORS = 6, PINNED_DESCRIPTORS = 10 };
 
 /* Without a procfs, unlike open_descriptors(). */
 static int lowest_unused_descriptor(void)
@@ -22,7 +22,9 @@ static void scan_with_descriptors(int left, const struct userns_options *options
 {
     int used = lowest_unused_descriptor();
     struct userns_snapshot *snapshot;
-    int enough = options->flags == 0 ? DESCRIPTORS : PINNED_DESCRIPTORS;
+    int enough = options->flags & USERNS_SCAN_PINNED ? PINNED_DESCRIPTORS
+                 : options->flags != 0               ? CREDENTIALS_DESCRIPTORS
+                                                     : DESCRIPTORS;
     struct rlimit limit, lower;
     int error;
 
@@ -64,6 +66,7 @@ SITUATION(out_of_descriptors, IN_SANDBOX, "each limit on open descriptors")
 
     close_inherited_descriptors();
     scan_with_few_descriptors("/proc", 0);
+    scan_with_few_descriptors("/proc", USERNS_SCAN_CREDENTIALS | USERNS_SCAN_CGROUPS);
     hold_in_all_ways(pid);
     scan_with_few_descriptors("/proc", EVERY_FLAG);
 }

@@ -113,6 +113,58 @@ static void dump_maps(const struct userns_node *root, const struct userns_node *
     printf("\n");
 }
 
+/* A verdict as 1, 0, or a negative errno value, and its reason. */
+static void print_verdict(const char *what, const struct userns_snapshot *snapshot, pid_t pid,
+                          const struct userns_node *node)
+{
+    uint32_t reason = 0;
+    int verdict = userns_capable(snapshot, pid, 21, node, &reason);
+
+    printf(" %s %d %" PRIu32, what, verdict < 0 ? -1 : verdict, reason);
+}
+
+static void print_process(const struct userns_snapshot *snapshot, pid_t pid)
+{
+    size_t count;
+    const pid_t *pids = userns_process_pids(snapshot, pid, &count);
+    uint64_t capabilities;
+    uid_t uid;
+
+    printf("  process: %ld", (long)pid);
+    print_text("name", userns_process_name(snapshot, pid));
+    print_text("cgroup", userns_process_cgroup(snapshot, pid));
+    if (userns_process_uid(snapshot, pid, &uid))
+        printf(" uid %lu", (unsigned long)uid);
+    else
+        print_text("uid", NULL);
+    if (userns_process_capabilities(snapshot, pid, &capabilities))
+        printf(" capabilities %" PRIx64, capabilities);
+    else
+        print_text("capabilities", NULL);
+    printf(" pids");
+    for (size_t i = 0; i < count; i++)
+        printf(" %ld", (long)pids[i]);
+    print_verdict("in root", snapshot, pid, userns_root(snapshot));
+    print_verdict("in self", snapshot, pid, userns_self(snapshot));
+    printf("\n");
+}
+
+static void print_limits(const struct userns_node *node)
+{
+    size_t count;
+    const struct userns_charge *charges = userns_charges(node, &count);
+    uint64_t limit;
+
+    if (userns_limit(node, &limit))
+        printf("  limit: %" PRIu64, limit);
+    else
+        printf("  limit: -1");
+    for (size_t i = 0; i < count; i++)
+        printf(" %ld: %" PRIu32, charges[i].uid == UINT32_MAX ? -1 : (long)charges[i].uid,
+               charges[i].count);
+    printf("\n");
+}
+
 static void dump_node(const struct userns_snapshot *snapshot, const struct userns_node *node)
 {
     size_t count, node_count, below = 0;
@@ -133,12 +185,10 @@ static void dump_node(const struct userns_snapshot *snapshot, const struct usern
     print_node("by id", userns_find_id(snapshot, userns_id(node)));
     print_node("by PID", count > 0 ? userns_find_pid(snapshot, pids[count - 1]) : NULL);
     printf("\n");
-    for (size_t i = 0; i < count; i++) {
-        printf("  process: %ld", (long)pids[i]);
-        print_text("name", userns_process_name(snapshot, pids[i]));
-        printf("\n");
-    }
+    for (size_t i = 0; i < count; i++)
+        print_process(snapshot, pids[i]);
     dump_maps(userns_root(snapshot), node);
+    print_limits(node);
     nodes = userns_children(node, &count);
     print_nodes("  children", nodes, count);
     owned = userns_owned(node, &count);
@@ -199,6 +249,7 @@ static void dump(const struct userns_snapshot *snapshot)
     print_node("no id", userns_find_id(snapshot, 0));
     print_node("no PID", userns_find_pid(snapshot, -1));
     print_text("no name", userns_process_name(snapshot, -1));
+    print_verdict("no verdict", snapshot, -1, userns_root(snapshot));
     printf("\n");
     print_nodes("nodes", nodes, count);
     print_nonusers("nonusers", nonusers, nonuser_count);
@@ -234,7 +285,8 @@ static int scan_and_dump(const char *proc_path, uint64_t flags)
 int main(int argc, char *argv[])
 {
     const uint64_t all_flags = USERNS_SCAN_PINNED | USERNS_SCAN_SOCKETS | USERNS_SCAN_OWNED |
-                               USERNS_SCAN_NAMES | USERNS_SCAN_BPF | USERNS_SCAN_MAPS;
+                               USERNS_SCAN_NAMES | USERNS_SCAN_BPF | USERNS_SCAN_MAPS |
+                               USERNS_SCAN_CREDENTIALS | USERNS_SCAN_CGROUPS;
 
     if (argc != 2)
         return 2;

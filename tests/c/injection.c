@@ -145,6 +145,38 @@ static bool is_helper(pid_t pid)
     return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;
 }
 
+enum { CAP_SYS_ADMIN = 21 };
+
+/* What is known of a process; and the verdicts about it. */
+static void print_process(FILE *out, const struct userns_snapshot *snapshot, pid_t pid)
+{
+    size_t count;
+    const struct userns_node *const *nodes = userns_nodes(snapshot, &count);
+    const char *name = userns_process_name(snapshot, pid);
+    const char *cgroup = userns_process_cgroup(snapshot, pid);
+    const pid_t *pids;
+    uint64_t capabilities;
+    uid_t uid;
+
+    if (name != NULL && *name != '\0')
+        fprintf(out, "name %d %s\n", (int)pid, name);
+    if (cgroup != NULL)
+        fprintf(out, "cgroup %d %s\n", (int)pid, cgroup);
+    if (userns_process_uid(snapshot, pid, &uid))
+        fprintf(out, "uid %d %u\n", (int)pid, (unsigned)uid);
+    if (userns_process_capabilities(snapshot, pid, &capabilities))
+        fprintf(out, "capabilities %d %" PRIx64 "\n", (int)pid, capabilities);
+    for (size_t i = 0; i < count; i++) {
+        int verdict = userns_capable(snapshot, pid, CAP_SYS_ADMIN, nodes[i], NULL);
+
+        if (verdict >= 0)
+            fprintf(out, "verdict %d %" PRIu64 " %d\n", (int)pid, userns_inode(nodes[i]), verdict);
+    }
+    pids = userns_process_pids(snapshot, pid, &count);
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, "PID %d %zu of %zu is %d\n", (int)pid, i, count, (int)pids[i]);
+}
+
 static void print_node(FILE *out, const struct userns_snapshot *snapshot,
                        const struct userns_node *node)
 {
@@ -162,13 +194,10 @@ static void print_node(FILE *out, const struct userns_snapshot *snapshot,
     if (userns_id(node) != 0)
         fprintf(out, "id %" PRIu64 " %" PRIu64 "\n", inode, userns_id(node));
     for (size_t i = 0; i < count; i++) {
-        const char *name = userns_process_name(snapshot, pids[i]);
-
         if (pids[i] == getpid() || is_helper(pids[i]))
             continue;
         fprintf(out, "member %" PRIu64 " %d\n", inode, (int)pids[i]);
-        if (name != NULL && *name != '\0')
-            fprintf(out, "name %d %s\n", (int)pids[i], name);
+        print_process(out, snapshot, pids[i]);
     }
     pins = userns_pins(node, &count);
     print_pins_of(out, inode, pins, count);
@@ -600,6 +629,11 @@ SITUATION(plain, 0, "faults in a plain scan")
 SITUATION(names, 0, "faults in a scan with names")
 {
     inject_into(USERNS_SCAN_NAMES);
+}
+
+SITUATION(credentials, 0, "faults in a scan with credentials and cgroups")
+{
+    inject_into(USERNS_SCAN_CREDENTIALS | USERNS_SCAN_CGROUPS);
 }
 
 SITUATION(owned, 0, "faults in a scan with nonuser namespaces")

@@ -80,17 +80,24 @@ static bool answer_call(long number, const long arguments[6], long *result)
     return true;
 }
 
-/* Scans; the event happens as soon as the scan has read the link of a process. */
-static struct userns_snapshot *scan_while(pid_t read, void (*happens)(void))
+/* Scans; the event happens as soon as the scan has read the link, or opened the file, of a process. */
+static struct userns_snapshot *scan_while_file(uint64_t flags, pid_t read, const char *file,
+                                               void (*happens)(void))
 {
     struct userns_snapshot *snapshot;
 
     deny_worker(); /* the event waits for a child of this process */
-    snprintf(awaited, sizeof awaited, "%d/ns/user", (int)read);
+    snprintf(awaited, sizeof awaited, "%d/%s", (int)read, file);
+    passes = 0;
     happening = happens;
-    snapshot = scan();
+    snapshot = scan_with(flags);
     CHECK(happening == NULL);
     return snapshot;
+}
+
+static struct userns_snapshot *scan_while(pid_t read, void (*happens)(void))
+{
+    return scan_while_file(0, read, "ns/user", happens);
 }
 
 /* ---- A process on request ---- */
@@ -355,6 +362,59 @@ SITUATION(mapped_member_moves, IN_SANDBOX,
     }
 }
 
+/* ---- Between the user namespace of a process and its credentials ---- */
+
+/* The first process ends, and another one gets its PID. */
+static void replace_first(void)
+{
+    pid_t pid;
+
+    end(first);
+    if (!write_file("/proc/sys/kernel/ns_last_pid", "%d", (int)first - 1))
+        skip("cannot choose the next PID: %s", strerror(errno));
+    pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;)
+            pause();
+    }
+    CHECK(pid == first);
+}
+
+/* Scans; the process is replaced meanwhile. Its credentials must not be those of the other one. */
+static void check_replaced(uint64_t flags, pid_t read, const char *file)
+{
+    pid_t holder = start(go_down, &(int){ 1 });
+    struct userns_snapshot *snapshot;
+    const struct userns_node *node;
+
+    first = start(join, &holder);
+    snapshot = scan_while_file(flags, read != 0 ? read : first, file, replace_first);
+    node = userns_find_pid(snapshot, holder);
+    CHECK(userns_find_pid(snapshot, first) == node);
+    CHECK(!userns_process_uid(snapshot, first, NULL));
+    CHECK(!userns_process_capabilities(snapshot, first, NULL));
+    CHECK_EQ(userns_capable(snapshot, first, 0, node, NULL), -ENODATA);
+    CHECK_EQ(userns_capable(snapshot, holder, 0, node, NULL), 1);
+    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_CREDENTIALS), 0);
+    userns_free(snapshot);
+    kill(first, SIGKILL);
+}
+
+SITUATION(other_credentials, IN_SANDBOX,
+          "the PID belongs to another process before its credentials are read")
+{
+    check_replaced(USERNS_SCAN_CREDENTIALS, 0, "ns/user");
+}
+
+SITUATION(other_credentials_after_bpf, IN_SANDBOX,
+          "the same, before and after the file with the credentials is opened")
+{
+    need_bpf();
+    check_replaced(USERNS_SCAN_CREDENTIALS | USERNS_SCAN_BPF, 1, "status");
+    check_replaced(USERNS_SCAN_CREDENTIALS | USERNS_SCAN_BPF, 0, "status");
+}
+
 /* ---- The number of system calls ---- */
 
 /* A scan that takes longer than usual begins another child process, so the fewest of some scans. */
@@ -374,6 +434,35 @@ static int calls_of_a_scan_with(uint64_t flags)
 static int calls_of_a_scan(void)
 {
     return calls_of_a_scan_with(0);
+}
+
+/* How many more calls a scan makes with flags if there are more processes, each. */
+static int calls_per_process(uint64_t flags)
+{
+    enum { MORE = 10 };
+    int before = calls_of_a_scan_with(flags), more;
+
+    for (int i = 0; i < MORE; i++)
+        start(do_nothing, NULL);
+    more = calls_of_a_scan_with(flags) - before;
+    CHECK_EQ(more % MORE, 0);
+    return more / MORE;
+}
+
+SITUATION(calls_for_facts, IN_SANDBOX,
+          "credentials and cgroups take three system calls per process each")
+{
+    char text[4096];
+
+    start(do_nothing, NULL); /* process 2: the scan checks whether it is kthreadd */
+    calls_of_a_scan();
+    CHECK_EQ(calls_per_process(0), 1);
+    CHECK_EQ(calls_per_process(USERNS_SCAN_CREDENTIALS), 1 + 3);
+    read_all(open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC), text, sizeof text);
+    if (strstr(text, "0::/") == NULL)
+        skip("there are no cgroups of version 2");
+    CHECK_EQ(calls_per_process(USERNS_SCAN_CGROUPS), 1 + 3);
+    CHECK_EQ(calls_per_process(USERNS_SCAN_CREDENTIALS | USERNS_SCAN_CGROUPS), 1 + 3 + 3);
 }
 
 SITUATION(number_of_calls, IN_SANDBOX,

@@ -14,6 +14,7 @@ static void scan_beside_stuck(void *argument)
         USERNS_SCAN_OWNED,
         USERNS_SCAN_PINNED,
         USERNS_SCAN_PINNED | USERNS_SCAN_SOCKETS | USERNS_SCAN_NAMES,
+        USERNS_SCAN_CREDENTIALS | USERNS_SCAN_CGROUPS,
     };
     const struct scene *scene = argument;
     int descriptors = open_descriptors();
@@ -36,6 +37,9 @@ static void scan_beside_stuck(void *argument)
             if (flags[i] & USERNS_SCAN_PINNED)
                 CHECK(userns_gap_count(snapshot, USERNS_GAP_MOUNTS) > 0);
         }
+        /* These files do not block. */
+        CHECK(userns_process_uid(snapshot, scene->stuck, NULL) ==
+              ((flags[i] & USERNS_SCAN_CREDENTIALS) != 0));
         userns_free(snapshot);
         CHECK_EQ(open_descriptors(), descriptors);
         CHECK(waitpid(-1, NULL, __WALL | WNOHANG) == -1 && errno == ECHILD);

@@ -5,8 +5,7 @@
 #include <userns.hpp>
 
 /* The inode number of a node or a nonuser namespace, if there is one. */
-template <typename T>
-static std::string number(T handle)
+template <typename T> static std::string number(T handle)
 {
     return handle ? std::to_string(handle.inode()) : "-1";
 }
@@ -16,8 +15,7 @@ static const char *text(const char *text)
     return text != nullptr ? text : "-1";
 }
 
-template <typename T>
-static void print_all(const char *what, userns::range<T> range)
+template <typename T> static void print_all(const char *what, userns::range<T> range)
 {
     std::cout << what << ':';
     for (T handle : range)
@@ -69,6 +67,52 @@ static void dump_maps(userns::node root, userns::node node)
     std::cout << '\n';
 }
 
+static void print_verdict(const char *what, const userns::snapshot &snapshot, pid_t pid,
+                          userns::node node)
+{
+    int holds = -1;
+    unsigned reason = 0;
+
+    try {
+        const userns::verdict verdict = snapshot.capable(pid, 21, node);
+        holds = verdict.holds ? *verdict.holds : -1;
+        reason = static_cast<unsigned>(verdict.reason);
+    } catch (const std::system_error &) {
+    }
+    std::cout << ' ' << what << ' ' << holds << ' ' << reason;
+}
+
+static void print_process(const userns::snapshot &snapshot, pid_t pid)
+{
+    const std::optional<uid_t> uid = snapshot.process_uid(pid);
+    const std::optional<std::uint64_t> capabilities = snapshot.process_capabilities(pid);
+
+    std::cout << "  process: " << pid << " name " << text(snapshot.process_name(pid)) << " cgroup "
+              << text(snapshot.process_cgroup(pid)) << " uid "
+              << (uid ? std::to_string(*uid) : "-1");
+    if (capabilities)
+        std::cout << " capabilities " << std::hex << *capabilities << std::dec;
+    else
+        std::cout << " capabilities -1";
+    std::cout << " pids";
+    for (pid_t each : snapshot.process_pids(pid))
+        std::cout << ' ' << each;
+    print_verdict("in root", snapshot, pid, snapshot.root());
+    print_verdict("in self", snapshot, pid, snapshot.self());
+    std::cout << '\n';
+}
+
+static void print_limits(userns::node node)
+{
+    const std::optional<std::uint64_t> limit = node.limit();
+
+    std::cout << "  limit: " << (limit ? std::to_string(*limit) : "-1");
+    for (const userns::charge &charge : node.charges())
+        std::cout << ' ' << (charge.uid == UINT32_MAX ? "-1" : std::to_string(charge.uid)) << ": "
+                  << charge.count;
+    std::cout << '\n';
+}
+
 static void dump_node(const userns::snapshot &snapshot, userns::node node)
 {
     const userns::range<pid_t> pids = node.pids();
@@ -85,8 +129,9 @@ static void dump_node(const userns::snapshot &snapshot, userns::node node)
               << number(snapshot.find_id(node.id().value_or(0))) << " by PID "
               << (pids.empty() ? "-1" : number(snapshot.find_pid(pids[pids.size() - 1]))) << '\n';
     for (pid_t pid : pids)
-        std::cout << "  process: " << pid << " name " << text(snapshot.process_name(pid)) << '\n';
+        print_process(snapshot, pid);
     dump_maps(snapshot.root(), node);
+    print_limits(node);
     print_all("  children", node.children());
     print_all("  owned", node.owned());
     print_pins(node.pins());
@@ -121,7 +166,9 @@ static void dump(const userns::snapshot &snapshot)
     std::cout << "\nfound: root " << number(snapshot.root()) << " self " << number(snapshot.self())
               << " no inode " << number(snapshot.find_inode(1)) << " no id "
               << number(snapshot.find_id(0)) << " no PID " << number(snapshot.find_pid(-1))
-              << " no name " << text(snapshot.process_name(-1)) << '\n';
+              << " no name " << text(snapshot.process_name(-1));
+    print_verdict("no verdict", snapshot, -1, snapshot.root());
+    std::cout << '\n';
     print_all("nodes", snapshot.nodes());
     print_all("nonusers", snapshot.nonusers());
     for (userns::node node : snapshot.nodes())
@@ -134,7 +181,7 @@ static void dump(const userns::snapshot &snapshot)
 static void scan_and_dump(const char *proc_path, std::uint64_t flags)
 {
     const userns::time_point before = std::chrono::system_clock::now();
-    const userns::snapshot snapshot = userns::scan({proc_path, flags});
+    const userns::snapshot snapshot = userns::scan({ proc_path, flags });
 
     dump_host(snapshot, before);
     dump(snapshot);
@@ -146,7 +193,8 @@ try {
         return 2;
     std::cout << "version: " << userns::version() << ' ' << userns::version_number() << '\n';
     scan_and_dump(argv[1], userns::scan_pinned | userns::scan_sockets | userns::scan_owned |
-                               userns::scan_names | userns::scan_bpf | userns::scan_maps);
+                               userns::scan_names | userns::scan_bpf | userns::scan_maps |
+                               userns::scan_credentials | userns::scan_cgroups);
     scan_and_dump(argv[1], 0);
 } catch (const std::system_error &error) {
     std::cout << "error " << error.code().value() << ' ' << error.code().message() << '\n';

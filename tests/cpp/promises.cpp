@@ -37,6 +37,8 @@ static void null_handles()
     CHECK(!nonuser.id() && nonuser.type_name() == nullptr && nonuser.member_count() == 0);
     CHECK(pin.pid() == 0 && pin.descriptor() == -1 && pin.path() == nullptr);
     CHECK(snapshot.process_name(1) == nullptr && snapshot.boot_id() == nullptr);
+    CHECK(!snapshot.process_uid(1) && !snapshot.process_capabilities(1) && snapshot.process_pids(1).empty());
+    CHECK(snapshot.process_cgroup(1) == nullptr && node.charges().empty() && !node.limit());
     CHECK(!snapshot.pid_namespace() && snapshot.gap_count(userns::gap_unreadable) == 0);
 }
 

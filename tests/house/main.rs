@@ -13,7 +13,7 @@ const FLOORS: [&[&str]; 7] = [
     &["lib", "ffi"],
     &["describe", "open", "scan"],
     &["observe", "snapshot"],
-    &["options", "idmap"],
+    &["options", "idmap", "capability"],
     &["error"],
     &["facts", "sys"],
     &["util"],

@@ -281,7 +281,7 @@ fn examples_run() {
         }
         let argument = match function.as_str() {
             "userns_process_name" => Some(own_name.trim_end()),
-            "userns_find_pid" => Some(pid.as_str()),
+            "userns_find_pid" | "userns_capable" => Some(pid.as_str()),
             _ => None,
         };
         let output = example(&source).args(argument).output().unwrap();

@@ -63,9 +63,12 @@ fn described_with(item: &Item, functions: &[Function]) -> Option<String> {
     match item.name() {
         "userns_options" | "USERNS_OPTIONS_INIT" => Some("userns_scan".to_string()),
         "userns_info" | "USERNS_INFO_INIT" => Some("userns_describe".to_string()),
+        "userns_charge" => Some("userns_charges".to_string()),
         "USERNS_VERSION_NUMBER" => Some("userns_version_number".to_string()),
         name if item.is_enum() => {
-            let function = functions.iter().find(returns);
+            // One that no function returns is written through a parameter of a function that its comment names.
+            let written = || functions.iter().find(|function| comment.contains(&format!("see {}()", function.name)));
+            let function = functions.iter().find(returns).or_else(written);
             Some(function.unwrap_or_else(|| panic!("{name}: no function returns this enum")).name.to_string())
         }
         _ if comment.starts_with("options->flags:") => Some("userns_scan".to_string()),

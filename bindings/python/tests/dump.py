@@ -64,6 +64,28 @@ def dump_maps(root: userns.Node, node: userns.Node) -> None:
     put("  maps:", *maps, "translated", *ids)
 
 
+def verdict(snapshot: userns.Snapshot, pid: int, node: Optional[userns.Node]) -> str:
+    try:
+        if node is None:
+            return "-1 0"
+        holds, why = snapshot.capable(pid, 21, node)
+    except OSError:
+        return "-1 0"
+    return f"{-1 if holds is None else int(holds)} {int(why)}"
+
+
+def put_process(snapshot: userns.Snapshot, pid: int) -> None:
+    capabilities = snapshot.process_capabilities(pid)
+    put(
+        *("  process:", pid, "name", text(snapshot.process_name(pid))),
+        *("cgroup", text(snapshot.process_cgroup(pid)), "uid", text(snapshot.process_uid(pid))),
+        *("capabilities", -1 if capabilities is None else f"{capabilities:x}"),
+        *("pids", *snapshot.process_pids(pid)),
+        *("in root", verdict(snapshot, pid, snapshot.root)),
+        *("in self", verdict(snapshot, pid, snapshot.self_node)),
+    )
+
+
 def dump_node(snapshot: userns.Snapshot, node: userns.Node) -> None:
     below = sum(node.is_ancestor_of(other) for other in snapshot)
     last = snapshot.find_pid(node.pids[-1]) if node.pids else None
@@ -75,9 +97,10 @@ def dump_node(snapshot: userns.Snapshot, node: userns.Node) -> None:
         *("by id", number(snapshot.find_id(node.id or 0)), "by PID", number(last)),
     )
     for pid in node.pids:
-        put("  process:", pid, "name", text(snapshot.process_name(pid)))
+        put_process(snapshot, pid)
     assert snapshot.root is not None
     dump_maps(snapshot.root, node)
+    put("  limit:", text(node.limit), *(f"{text(uid)}: {count}" for uid, count in node.charges))
     put_all("  children", node.children)
     put_all("  owned", node.owned)
     put_pins(node.pins)
@@ -110,6 +133,7 @@ def dump(snapshot: userns.Snapshot) -> None:
         *("found: root", number(snapshot.root), "self", number(snapshot.self_node)),
         *("no inode", number(snapshot.find_inode(1)), "no id", number(snapshot.find_id(0))),
         *("no PID", number(snapshot.find_pid(-1)), "no name", text(snapshot.process_name(-1))),
+        *("no verdict", verdict(snapshot, -1, snapshot.root)),
     )
     put_all("nodes", snapshot.nodes)
     put_all("nonusers", snapshot.nonusers)
@@ -122,15 +146,8 @@ def dump(snapshot: userns.Snapshot) -> None:
 
 def scan_and_dump(proc_path: str, all_flags: bool) -> None:
     before = time.time_ns()
-    snapshot = userns.scan(
-        proc_path,
-        pinned=all_flags,
-        sockets=all_flags,
-        owned=all_flags,
-        names=all_flags,
-        bpf=all_flags,
-        maps=all_flags,
-    )
+    flags = ("pinned", "sockets", "owned", "names", "bpf", "maps", "credentials", "cgroups")
+    snapshot = userns.scan(proc_path, **{flag: all_flags for flag in flags})
     dump_host(snapshot, before)
     dump(snapshot)
 

@@ -128,6 +128,40 @@ class Values(unittest.TestCase):
         self.assertEqual(with_names.process_name(pid), expected)
         self.assertIsNone(userns.scan().process_name(pid))
 
+    def test_credentials(self) -> None:
+        pid = os.getpid()
+        snapshot, without = userns.scan(credentials=True, cgroups=True), userns.scan()
+        node = snapshot.self_node
+        assert node is not None
+        self.assertEqual(snapshot.process_uid(pid), os.geteuid())
+        self.assertEqual(snapshot.process_pids(pid)[0], pid)
+        status = Path("/proc/self/status").read_text()
+        effective = int(status.split("CapEff:")[1].split()[0], 16)
+        self.assertEqual(snapshot.process_capabilities(pid), effective)
+        last = Path("/proc/self/cgroup").read_text().splitlines()[-1]
+        self.assertEqual(snapshot.process_cgroup(pid), last[3:] if last.startswith("0::") else None)
+        self.assertEqual(snapshot.capable(pid, 21, node), (bool(effective >> 21 & 1), userns.Why.MEMBER))
+        self.assertIsNone(without.process_uid(pid))
+        self.assertIsNone(without.process_capabilities(pid))
+        self.assertIsNone(without.process_cgroup(pid))
+        self.assertEqual(without.process_pids(pid), [])
+        with self.assertRaises(ProcessLookupError):
+            snapshot.capable(pid + 2**32, 21, node)
+        for capability, of in ((-1, node), (64, node), (2**32, node), (21, without.nodes[0])):
+            with self.assertRaises(OSError) as caught:
+                snapshot.capable(pid, capability, of)
+            self.assertEqual(caught.exception.errno, errno.EINVAL)
+        with self.assertRaises(TypeError):
+            snapshot.capable(pid, 21, pid)  # type: ignore[arg-type]
+
+    def test_limit(self) -> None:
+        snapshot = userns.scan(pinned=True)
+        node = snapshot.self_node
+        assert node is not None
+        self.assertEqual(node.limit, int(Path("/proc/sys/user/max_user_namespaces").read_text()))
+        below = sum(node.is_ancestor_of(other) for other in snapshot)
+        self.assertEqual(sum(charge.count for charge in node.charges), below)
+
     def test_flags(self) -> None:
         for node in userns.scan(pinned=True):
             flags = {

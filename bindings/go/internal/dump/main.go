@@ -4,6 +4,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"syscall"
 	"time"
@@ -98,6 +99,56 @@ func dumpMaps(root, node userns.Node) {
 	fmt.Println()
 }
 
+func printVerdict(what string, snapshot *userns.Snapshot, pid int, node userns.Node, ok bool) {
+	verdict, err := userns.Verdict{}, error(nil)
+	if ok {
+		verdict, err = snapshot.Capable(pid, 21, node)
+	}
+	holds := -1
+	if err == nil && verdict.Known {
+		holds = bit(verdict.Holds)
+	}
+	fmt.Print(" ", what, " ", holds, " ", uint32(verdict.Why))
+}
+
+func printProcess(snapshot *userns.Snapshot, pid int) {
+	fmt.Printf("  process: %d name %s cgroup %s", pid, text(snapshot.ProcessName(pid)), text(snapshot.ProcessCgroup(pid)))
+	if uid, ok := snapshot.ProcessUID(pid); ok {
+		fmt.Print(" uid ", uid)
+	} else {
+		fmt.Print(" uid -1")
+	}
+	if bits, ok := snapshot.ProcessCapabilities(pid); ok {
+		fmt.Printf(" capabilities %x pids", bits)
+	} else {
+		fmt.Print(" capabilities -1 pids")
+	}
+	for _, each := range snapshot.ProcessPIDs(pid) {
+		fmt.Print(" ", each)
+	}
+	root, ok := snapshot.Root()
+	printVerdict("in root", snapshot, pid, root, ok)
+	self, ok := snapshot.Self()
+	printVerdict("in self", snapshot, pid, self, ok)
+	fmt.Println()
+}
+
+func printLimits(node userns.Node) {
+	if limit, ok := node.Limit(); ok {
+		fmt.Print("  limit: ", limit)
+	} else {
+		fmt.Print("  limit: -1")
+	}
+	for _, charge := range node.Charges() {
+		uid := int64(charge.UID)
+		if charge.UID == math.MaxUint32 {
+			uid = -1
+		}
+		fmt.Printf(" %d: %d", uid, charge.Count)
+	}
+	fmt.Println()
+}
+
 func dumpNode(snapshot *userns.Snapshot, node userns.Node) {
 	below := 0
 	for _, other := range snapshot.Nodes() {
@@ -118,10 +169,11 @@ func dumpNode(snapshot *userns.Snapshot, node userns.Node) {
 	fmt.Printf(" by inode %d by id %d by PID %d\n", inode(snapshot.FindInode(node.Inode())),
 		inode(snapshot.FindID(node.ID())), last)
 	for _, pid := range pids {
-		fmt.Printf("  process: %d name %s\n", pid, text(snapshot.ProcessName(pid)))
+		printProcess(snapshot, pid)
 	}
 	root, _ := snapshot.Root()
 	dumpMaps(root, node)
+	printLimits(node)
 	printNodes("  children", node.Children())
 	printNonusers("  owned", node.Owned())
 	printPins(node.Pins())
@@ -155,9 +207,12 @@ func dump(snapshot *userns.Snapshot) {
 	for bit := 0; bit < 32; bit++ {
 		fmt.Print(" ", snapshot.GapCount(1<<bit))
 	}
-	fmt.Printf("\nfound: root %d self %d no inode %d no id %d no PID %d no name %s\n", inode(snapshot.Root()),
+	fmt.Printf("\nfound: root %d self %d no inode %d no id %d no PID %d no name %s", inode(snapshot.Root()),
 		inode(snapshot.Self()), inode(snapshot.FindInode(1)), inode(snapshot.FindID(0)), inode(snapshot.FindPID(-1)),
 		text(snapshot.ProcessName(-1)))
+	root, ok := snapshot.Root()
+	printVerdict("no verdict", snapshot, -1, root, ok)
+	fmt.Println()
 	printNodes("nodes", snapshot.Nodes())
 	printNonusers("nonusers", snapshot.Nonusers())
 	for _, node := range snapshot.Nodes() {
@@ -184,7 +239,7 @@ func scanAndDump(path string, flags userns.ScanFlags) error {
 func main() {
 	fmt.Println("version:", userns.Version(), userns.VersionNumber())
 	all := userns.ScanPinned | userns.ScanSockets | userns.ScanOwned | userns.ScanNames | userns.ScanBPF |
-		userns.ScanMaps
+		userns.ScanMaps | userns.ScanCredentials | userns.ScanCgroups
 	for _, flags := range []userns.ScanFlags{all, 0} {
 		var failure *userns.Error
 		if err := scanAndDump(os.Args[1], flags); errors.As(err, &failure) {

@@ -11,10 +11,24 @@ number of threads can scan, and can read the same snapshot.
 """
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
-from ._constants import EmptySource, Gap, InfoFlag, NodeFlag, PinKind, Source
-from ._snapshot import Extent, Info, Node, Nonuser, Pin, Snapshot, describe, scan, version, version_number
+from ._constants import EmptySource, Gap, InfoFlag, NodeFlag, PinKind, Source, Why
+from ._snapshot import (
+    Charge,
+    Extent,
+    Info,
+    Node,
+    Nonuser,
+    Pin,
+    Snapshot,
+    Verdict,
+    describe,
+    scan,
+    version,
+    version_number,
+)
 
 __all__ = [
+    "Charge",
     "EmptySource",
     "Extent",
     "Gap",
@@ -27,6 +41,8 @@ __all__ = [
     "PinKind",
     "Snapshot",
     "Source",
+    "Verdict",
+    "Why",
     "describe",
     "scan",
     "version",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum, IntFlag
 
-__all__ = ["EmptySource", "Gap", "InfoFlag", "NodeFlag", "PinKind", "ScanFlag", "Source"]
+__all__ = ["EmptySource", "Gap", "InfoFlag", "NodeFlag", "PinKind", "ScanFlag", "Source", "Why"]
 
 
 class ScanFlag(IntFlag):
@@ -16,6 +16,8 @@ class ScanFlag(IntFlag):
     NAMES = 0x8
     BPF = 0x10
     MAPS = 0x20
+    CREDENTIALS = 0x40
+    CGROUPS = 0x80
 
 
 class Gap(IntFlag):
@@ -36,6 +38,8 @@ class Gap(IntFlag):
     NAMES = 0x1000
     PINS = 0x2000
     MAPS = 0x4000
+    CREDENTIALS = 0x8000
+    CGROUPS = 0x10000
 
 
 class NodeFlag(IntFlag):
@@ -102,3 +106,13 @@ class PinKind(_OpenEnum):
     FILE_SYSTEM = 11
     PIDFD = 12
     OUT_OF_SIGHT = 13
+
+
+class Why(_OpenEnum):
+    """enum userns_why: what decides whether a process has a capability."""
+
+    MEMBER = 1
+    ANCESTOR = 2
+    OWNER = 3
+    OUTSIDE = 4
+    HIDDEN = 5

@@ -43,6 +43,12 @@ class Extent(ctypes.Structure):
     _fields_ = [("inside", c_uint32), ("outside", c_uint32), ("count", c_uint32)]
 
 
+class Charge(ctypes.Structure):
+    """struct userns_charge"""
+
+    _fields_ = [("uid", c_uint32), ("count", c_uint32)]
+
+
 # The C types by their names in the header.
 _bool = c_bool
 _enum = c_uint32
@@ -81,6 +87,11 @@ _PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "userns_gaps": (c_uint32, _handle),
     "userns_gap_count": (c_size_t, _handle, c_uint32),
     "userns_process_name": (_string, _handle, _pid),
+    "userns_process_uid": (_bool, _handle, _pid, POINTER(_uid)),
+    "userns_process_capabilities": (_bool, _handle, _pid, POINTER(c_uint64)),
+    "userns_process_pids": (_pids, _handle, _pid, _count),
+    "userns_process_cgroup": (_string, _handle, _pid),
+    "userns_capable": (c_int, _handle, _pid, c_int, _handle, POINTER(c_uint32)),
     # Nodes
     "userns_inode": (c_uint64, _handle),
     "userns_device": (c_uint64, _handle),
@@ -100,6 +111,8 @@ _PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "userns_translate_uid": (c_int, _handle, _id, _handle, POINTER(_id)),
     "userns_translate_gid": (c_int, _handle, _id, _handle, POINTER(_id)),
     "userns_translate_projid": (c_int, _handle, _id, _handle, POINTER(_id)),
+    "userns_charges": (POINTER(Charge), _handle, _count),
+    "userns_limit": (_bool, _handle, POINTER(c_uint64)),
     # Nonuser namespaces
     "userns_nonuser_type": (c_int, _handle),
     "userns_nonuser_type_name": (_string, _handle),

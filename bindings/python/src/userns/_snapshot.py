@@ -5,17 +5,46 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-from ctypes import byref, c_size_t, c_uint32, c_void_p
+from ctypes import byref, c_size_t, c_uint32, c_uint64, c_void_p
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Iterator, List, NamedTuple, NoReturn, Optional, Type, TypeVar, Union
 
 from . import _library
-from ._constants import EmptySource, Gap, InfoFlag, NodeFlag, PinKind, ScanFlag, Source
+from ._constants import EmptySource, Gap, InfoFlag, NodeFlag, PinKind, ScanFlag, Source, Why
 from ._library import Options, library
 
-__all__ = ["Extent", "Info", "Node", "Nonuser", "Pin", "Snapshot", "describe", "scan", "version", "version_number"]
+__all__ = [
+    "Charge",
+    "Extent",
+    "Info",
+    "Node",
+    "Nonuser",
+    "Pin",
+    "Snapshot",
+    "Verdict",
+    "describe",
+    "scan",
+    "version",
+    "version_number",
+]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+class Charge(NamedTuple):
+    """How many user namespaces the kernel charges to a user."""
+
+    uid: Optional[int]
+    """The user; None for all users whose UID is unknown together."""
+    count: int
+
+
+class Verdict(NamedTuple):
+    """Whether a process has a capability in a user namespace."""
+
+    holds: Optional[bool]
+    """None if it cannot be known."""
+    why: Why
 
 
 class _Memory:
@@ -73,10 +102,10 @@ def _one(kind: Type[_H], memory: _Memory, address: Optional[int]) -> Optional[_H
     return None if address is None else kind(memory, address)
 
 
-def _array(function: Any, owner: Union[_Memory, _Handle]) -> List[Any]:
+def _array(function: Any, *arguments: Any) -> List[Any]:
     """Calls a function that returns an array, and copies the elements."""
     count = c_size_t()
-    first = function(owner, byref(count))
+    first = function(*arguments, byref(count))
     return first[: count.value] if first else []
 
 
@@ -196,6 +225,21 @@ class Node(_Handle):
     def pins(self) -> List[Pin]:
         """What else keeps it alive; needs scan(pinned=True)."""
         return _all(Pin, self._memory, library.userns_pins, self)
+
+    @property
+    def charges(self) -> List[Charge]:
+        """How many user namespaces below it the kernel charges in it to each user."""
+        charges = _array(library.userns_charges, self)
+        return [Charge(None if each.uid == 0xFFFFFFFF else each.uid, each.count) for each in charges]
+
+    @property
+    def limit(self) -> Optional[int]:
+        """How many user namespaces each user may have in it; needs scan(pinned=True).
+
+        None if that is unknown, as of all but the caller's own.
+        """
+        limit = c_uint64()
+        return limit.value if library.userns_limit(self, byref(limit)) else None
 
     def is_ancestor_of(self, node: Node) -> bool:
         """Whether it is the parent of a node, or the parent of its parent, and so on."""
@@ -475,6 +519,43 @@ class Snapshot:
             return None
         return _text(library.userns_process_name(memory, pid))
 
+    def process_uid(self, pid: int) -> Optional[int]:
+        """The effective UID of a process; None if unknown. Needs scan(credentials=True)."""
+        memory, uid = self._open(), c_uint32()
+        known = _fits(pid, 31) and library.userns_process_uid(memory, pid, byref(uid))
+        return uid.value if known else None
+
+    def process_capabilities(self, pid: int) -> Optional[int]:
+        """The effective capabilities of a process as bits; None if unknown. Needs scan(credentials=True)."""
+        memory, bits = self._open(), c_uint64()
+        known = _fits(pid, 31) and library.userns_process_capabilities(memory, pid, byref(bits))
+        return bits.value if known else None
+
+    def process_pids(self, pid: int) -> List[int]:
+        """The PIDs of a process, from the PID namespace of the procfs down to its own; needs scan(credentials=True)."""
+        memory = self._open()
+        return _array(library.userns_process_pids, memory, pid) if _fits(pid, 31) else []
+
+    def process_cgroup(self, pid: int) -> Optional[str]:
+        """The path of the cgroup of a process; None if unknown. Needs scan(cgroups=True)."""
+        memory = self._open()
+        return _text(library.userns_process_cgroup(memory, pid)) if _fits(pid, 31) else None
+
+    def capable(self, pid: int, capability: int, node: Node) -> Verdict:
+        """Whether a process has a capability in a user namespace; needs scan(credentials=True).
+
+        Raises ProcessLookupError if the scan did not see the process, and OSError (EINVAL) for a
+        capability that does not exist or a node of another snapshot.
+        """
+        memory, reason = self._open(), c_uint32()
+        if not isinstance(node, Node):
+            raise TypeError(f"expected a Node, not {type(node).__name__}")
+        arguments = (pid if _fits(pid, 31) else -1, capability if _fits(capability, 31) else -1)
+        holds = library.userns_capable(memory, *arguments, node, byref(reason))
+        if holds < 0 and not reason.value:
+            raise _error(holds)
+        return Verdict(None if holds < 0 else holds > 0, Why(reason.value))
+
     @property
     def gaps(self) -> Gap:
         """The reasons why the snapshot can be incomplete."""
@@ -538,12 +619,14 @@ def scan(
     names: bool = False,
     bpf: bool = False,
     maps: bool = False,
+    credentials: bool = False,
+    cgroups: bool = False,
     limit: int = 0,
 ) -> Snapshot:
     """Scan the user namespaces of the host.
 
-    The keywords are the flags USERNS_SCAN_PINNED, _SOCKETS, _OWNED, _NAMES, _BPF and _MAPS of
-    userns.h, and the field limit of struct userns_options: the largest number of pins; 0 means 1,000,000.
+    The keywords are the flags USERNS_SCAN_PINNED, _SOCKETS, _OWNED, _NAMES, _BPF, _MAPS, _CREDENTIALS and
+    _CGROUPS of userns.h, and the field limit of struct userns_options: the largest number of pins; 0 means 1,000,000.
     Raises OSError, with the path, for the errors of userns_scan().
     """
     path = os.fsencode(proc_path)
@@ -564,6 +647,10 @@ def scan(
         flags |= ScanFlag.BPF
     if maps:
         flags |= ScanFlag.MAPS
+    if credentials:
+        flags |= ScanFlag.CREDENTIALS
+    if cgroups:
+        flags |= ScanFlag.CGROUPS
     options = Options(size=ctypes.sizeof(Options), proc_path=path, flags=flags, limit=limit)
     address = c_void_p()
     error = library.userns_scan(byref(options), byref(address))
