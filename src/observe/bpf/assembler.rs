@@ -141,12 +141,14 @@ const STX: u8 = 0x03;
 const JMP: u8 = 0x05;
 const ALU64: u8 = 0x07;
 const MEM: u8 = 0x60;
+const ATOMIC: u8 = 0xc0;
 const X: u8 = 0x08;
 const ADD: u8 = 0x00;
 const MUL: u8 = 0x20;
 const OR: u8 = 0x40;
 const AND: u8 = 0x50;
 const LSH: u8 = 0x60;
+const RSH: u8 = 0x70;
 const MOV: u8 = 0xb0;
 const JA: u8 = 0x00;
 const JEQ: u8 = 0x10;
@@ -155,6 +157,9 @@ const JNE: u8 = 0x50;
 const CALL: u8 = 0x80;
 const EXIT: u8 = 0x90;
 const JLT: u8 = 0xa0;
+
+/// `BPF_ADD | BPF_FETCH`: the immediate of an atomic addition that returns the old value.
+const FETCH_ADD: i32 = 0x01;
 
 /// `BPF_PSEUDO_MAP_VALUE` of linux/bpf.h: the immediate is a map, the result the address of its element.
 const PSEUDO_MAP_VALUE: Register = Register(2);
@@ -207,6 +212,12 @@ impl<C> Assembler<C> {
         self.emit(STX | MEM | location.size as u8, base, from, location.offset, 0);
     }
 
+    /// `value = atomic_fetch_add((u64 *)(address), value)`: also a full memory barrier.
+    pub fn fetch_add(&mut self, Address(base, location): Address, value: Register) {
+        self.name(location);
+        self.emit(STX | ATOMIC | Size::DW as u8, base, value, location.offset, FETCH_ADD);
+    }
+
     /// `to = value`
     pub fn mov(&mut self, to: Register, value: impl Into<Operand>) {
         self.alu(MOV, to, value.into());
@@ -235,6 +246,11 @@ impl<C> Assembler<C> {
     /// `to <<= value`
     pub fn lsh(&mut self, to: Register, value: impl Into<Operand>) {
         self.alu(LSH, to, value.into());
+    }
+
+    /// `to >>= value`, unsigned
+    pub fn rsh(&mut self, to: Register, value: impl Into<Operand>) {
+        self.alu(RSH, to, value.into());
     }
 
     /// `to = &location`, if `to` is the base.

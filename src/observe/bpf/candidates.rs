@@ -130,6 +130,10 @@ impl Builder<'_> {
         self.copy_fields(Descriptor::COPIED, TASK);
         self.mov(R2, reason);
         self.stx(RECORD + Descriptor::reason, R2);
+        self.mov(R2, 0); // there can have been another record
+        for field in [Descriptor::pid, Descriptor::tid, Descriptor::user, Descriptor::nonuser] {
+            self.stx(RECORD + field, R2);
+        }
         self.ldx(R2, FP + stack::DESCRIPTOR_NUMBER);
         self.stx(RECORD + Descriptor::number, R2);
         self.mov(DESCRIPTOR, RECORD); // RECORD does not survive calls

@@ -152,7 +152,7 @@ mod tests {
         let settled = |before: &[(u32, u64, u64)], after: &[(u32, u64, u64)]| {
             let mut array = vec![0; Header::SIZE];
             let count = (before.len() + after.len()) as u64;
-            array[Header::SIZE - 8..].copy_from_slice(&count.to_ne_bytes());
+            array[Header::leader_count.offset as usize..][..8].copy_from_slice(&count.to_ne_bytes());
             for &(pid, task, exec_id) in before.iter().chain(after) {
                 array.extend([task, exec_id].map(u64::to_ne_bytes).as_flattened());
                 array.extend([pid, 0].map(u32::to_ne_bytes).as_flattened());
@@ -173,7 +173,7 @@ mod tests {
     /// Fields have the same locations on 32-bit machines as in the programs.
     #[test]
     fn records_have_no_hidden_padding() {
-        assert_eq!((Header::SIZE, Slot::SIZE, Leader::SIZE), (64, 16, 24));
+        assert_eq!((Header::SIZE, Slot::SIZE, Leader::SIZE), (96, 16, 24));
         assert_eq!((Process::SIZE % 4, Namespace::SIZE % 8, Nonuser::SIZE % 8, Descriptor::SIZE % 8), (0, 0, 0, 0));
     }
 }

@@ -13,7 +13,8 @@ kernel_structs! {
         pid: u32,
         tgid: u32,
         thread_pid: *pid,
-        files: u64,
+        group_leader: *task_struct,
+        files: *files_struct,
         real_cred: *cred,
         signal: *signal_struct,
         self_exec_id: u64,
@@ -118,6 +119,18 @@ kernel_structs! {
         private_data: u64,
     }
 
+    /// include/linux/fdtable.h: a descriptor table.
+    struct files_struct {
+        fdt: *fdtable,
+    }
+
+    /// include/linux/fdtable.h: its present memory.
+    struct fdtable {
+        max_fds: u32,
+        fd: u64, // struct file **
+        open_fds: u64, // unsigned long *
+    }
+
     /// include/linux/dcache.h
     struct dentry {
         d_name.len: u32,
@@ -187,6 +200,13 @@ record! {
         descriptor_count: u64,
         /// The number of thread-group leaders. It counts those that did not fit, too.
         leader_count: u64,
+        /// Where the program is that walks descriptor tables: the rest of a word of the bitmap of descriptors, the descriptor
+        /// that this begins with, and the index of the next word.
+        word: u64,
+        number: u64,
+        word_index: u64,
+        /// Not 0: it has passed all of them.
+        is_walk_complete: u64,
     }
 }
 
@@ -286,12 +306,14 @@ pub enum Reason {
     FileSystem = 6,
     /// It is a pidfd of a process that has ended.
     Pidfd = 7,
+    /// The thread took another descriptor table meanwhile. The number of the descriptor means nothing.
+    Changed = 8,
 }
 
 impl Reason {
     pub fn of(number: u32) -> Option<Reason> {
-        use Reason::{Candidate, Credentials, FileSystem, Namespace, Peer, Pidfd, Socket};
-        let all = [Candidate, Namespace, Socket, Credentials, Peer, FileSystem, Pidfd];
+        use Reason::{Candidate, Changed, Credentials, FileSystem, Namespace, Peer, Pidfd, Socket};
+        let all = [Candidate, Namespace, Socket, Credentials, Peer, FileSystem, Pidfd, Changed];
         all.into_iter().find(|&known| known as u32 == number)
     }
 }

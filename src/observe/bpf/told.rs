@@ -9,13 +9,17 @@ use crate::observe::candidate::{Candidate, Candidates};
 use crate::util::arrays::{push, reserved};
 use crate::util::hash::IntMap;
 
-/// Records namespaces, and the descriptors that keep them. `settled`: the processes whose descriptors were all passed. Of others,
-/// only what procfs does not show is recorded. Returns the descriptors that have to be read through procfs.
-pub fn record(context: &mut Context, told: &Told, settled: &[i32]) -> Result<Candidates, Error> {
+/// Records namespaces, and the descriptors that keep them. `settled`: the processes whose descriptors were all passed; `None`:
+/// all but those of which a record says that. Of others, only what procfs does not show is recorded. Returns the descriptors that
+/// have to be read through procfs.
+pub fn record(context: &mut Context, told: &Told, settled: Option<&[i32]>) -> Result<Candidates, Error> {
     let users = context.users.record_observed(&told.users)?;
     let nonusers = record_nonusers(context, told, &users)?;
-    let mut candidates =
-        Candidates { unsettled: unsettled(&context.facts().members, settled)?, ..Candidates::default() };
+    let unsettled = match settled {
+        Some(settled) => unsettled(&context.facts().members, settled)?,
+        None => changed(&told.descriptors)?,
+    };
+    let mut candidates = Candidates { unsettled, ..Candidates::default() };
     let mut tables = Tables::default();
     for descriptor in &told.descriptors {
         let Some(member) = member(context, descriptor.pid) else { continue };
@@ -54,10 +58,27 @@ fn unsettled(members: &[Member], settled: &[i32]) -> Result<Vec<i32>, Error> {
     Ok(unsettled)
 }
 
+/// The processes whose table has changed, in ascending order. Also those of which procfs has to read a table that is not that of
+/// the thread-group leader: in execve(2) its thread gets another TID.
+fn changed(descriptors: &[Descriptor]) -> Result<Vec<i32>, Error> {
+    let mut changed = Vec::new();
+    for &Descriptor { pid, tid, reason, .. } in descriptors {
+        let has_changed = match Reason::of(reason) {
+            Some(Reason::Changed) => true,
+            Some(Reason::Candidate) => tid != pid,
+            _ => false,
+        };
+        if has_changed && changed.last() != Some(&pid) {
+            push(&mut changed, pid)?;
+        }
+    }
+    Ok(changed)
+}
+
 /// Whether procfs shows such a pin, too.
 fn is_in_procfs(reason: Reason) -> bool {
     match reason {
-        Reason::Candidate | Reason::Namespace | Reason::Socket => true,
+        Reason::Candidate | Reason::Changed | Reason::Namespace | Reason::Socket => true,
         Reason::Credentials | Reason::Peer | Reason::FileSystem | Reason::Pidfd => false,
     }
 }
@@ -121,7 +142,7 @@ fn hold(
 ) -> Result<(), Error> {
     let Descriptor { pid, tid, number, .. } = *descriptor;
     let holder = match reason {
-        Reason::Candidate => return Ok(()),
+        Reason::Candidate | Reason::Changed => return Ok(()),
         Reason::Namespace => Holder::Descriptor { pid, tid, number },
         Reason::Socket => Holder::Socket { pid, tid, number },
         Reason::Credentials => Holder::Credentials { pid, tid, number },
