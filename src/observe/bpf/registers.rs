@@ -97,4 +97,13 @@ pub mod stack {
     pub const NONUSER_LINK: Location = Location::new(-128, Size::DW, "nonuser_link");
     /// `struct bpf_iter_num`: 8 bytes.
     pub const NONUSER_NUMBERS: Location = Location::new(-136, Size::DW, "&nonuser_numbers");
+    /// `struct inode *` of FILE.
+    pub const INODE: Location = Location::new(-144, Size::DW, "inode");
+    /// The descriptor table that the program walks, and its present memory.
+    pub const FILES: Location = Location::new(-152, Size::DW, "files");
+    pub const TABLE: Location = Location::new(-160, Size::DW, "table");
+    /// The number of recorded descriptors before FILE.
+    pub const RECORDED: Location = Location::new(-168, Size::DW, "recorded");
+    /// `struct bpf_iter_num`: 8 bytes.
+    pub const VISITS: Location = Location::new(-176, Size::DW, "&visits");
 }
