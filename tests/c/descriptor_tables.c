@@ -1,6 +1,8 @@
 /* Descriptor tables: large and sparse ones, and those that change while they are read. */
 #include "situation.h"
 #include "pins.h"
+#include <pthread.h>
+#include <semaphore.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 
@@ -69,7 +71,7 @@ SITUATION(sparse_in_thread, IN_SANDBOX | BY_BPF, "the same in a table that one t
 
 /* ---- Tables that change ---- */
 
-enum { SWAPPED = 10, FIRST = 11, MANY = 6000 };
+enum { FIRST = 10, MANY = 6000, SWAPPED = FIRST + MANY };
 
 /* Does not return. The namespace has the number SWAPPED now and then. */
 static void swap_file(void)
@@ -104,6 +106,34 @@ static void leave_tables(void)
     }
 }
 
+/* A thread: has the table that the one before it had, and hands it on to the next one. */
+static void *hand_on(void *unshare_first)
+{
+    pthread_t next;
+
+    if (unshare_first != NULL) {
+        CHECK(unshare(CLONE_FILES) == 0);
+        CHECK(sem_post(unshare_first) == 0);
+    }
+    CHECK(pthread_create(&next, NULL, hand_on, NULL) == 0 && pthread_detach(next) == 0);
+    return NULL;
+}
+
+/* Does not return. Only the newest thread has the descriptors. */
+static void hand_on_table(void)
+{
+    pthread_t first;
+    sem_t is_unshared;
+
+    CHECK(sem_init(&is_unshared, 0, 0) == 0);
+    CHECK(pthread_create(&first, NULL, hand_on, &is_unshared) == 0 && pthread_detach(first) == 0);
+    CHECK(sem_wait(&is_unshared) == 0);
+    for (int i = FIRST; i < SWAPPED; i++)
+        CHECK(close(i) == 0);
+    for (;;)
+        pause();
+}
+
 /* A process with so many lasting descriptors of a namespace, which runs `change`. */
 static pid_t start_changing(void (*change)(void), int lasting, struct held *held)
 {
@@ -125,6 +155,7 @@ static pid_t start_changing(void (*change)(void), int lasting, struct held *held
 
 static void check_changing(void (*change)(void), size_t lasting, int fewest)
 {
+    static bool is_found[SWAPPED];
     struct held *held = shared(sizeof *held);
     int scans = scan_count(fewest);
     pid_t pid;
@@ -137,8 +168,15 @@ static void check_changing(void (*change)(void), size_t lasting, int fewest)
         const struct userns_pin *const *pins =
             userns_pins(userns_find_inode(snapshot, held->inode), &count);
 
-        for (size_t j = 0; j < count; j++)
-            found += userns_pin_pid(pins[j]) == pid && userns_pin_descriptor(pins[j]) >= FIRST;
+        memset(is_found, 0, sizeof is_found);
+        for (size_t j = 0; j < count; j++) {
+            int number = userns_pin_descriptor(pins[j]);
+
+            if (userns_pin_pid(pins[j]) == pid && number >= FIRST && number < SWAPPED) {
+                found += !is_found[number];
+                is_found[number] = true;
+            }
+        }
         if (found != lasting && userns_gap_count(snapshot, USERNS_GAP_DESCRIPTORS) == 0)
             fail("scan %d of %d found %zu of %zu descriptors", i, scans, found, lasting);
         userns_free(snapshot);
@@ -153,5 +191,10 @@ SITUATION(swapped_file, IN_SANDBOX | BY_BPF, "one descriptor changes all the tim
 SITUATION(left_tables, IN_SANDBOX | BY_BPF,
           "a process takes copies of its table, and the original is cleared")
 {
-    check_changing(leave_tables, MANY, 50);
+    check_changing(leave_tables, MANY, 100);
+}
+
+SITUATION(handed_on, IN_SANDBOX | BY_BPF, "a table is handed on from thread to thread")
+{
+    check_changing(hand_on_table, MANY, 200);
 }
