@@ -41,7 +41,7 @@ pub enum Holder {
 }
 
 /// A holder and the namespace that it keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Hold {
     pub target: Target,
     pub holder: Holder,

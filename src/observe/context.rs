@@ -12,7 +12,7 @@ use crate::facts::{EmptySource, Facts, Gap, Hold, Holder, NamespaceType, Source,
 use crate::sys::file::{Fd, Identity};
 use crate::sys::process::{self, Capability};
 use crate::sys::{Errno, pidfd};
-use crate::util::arrays::push;
+use crate::util::arrays::{push, reserved, sort_few};
 use crate::util::parse;
 
 /// The procfs, the namespaces found so far, and the facts under construction.
@@ -114,17 +114,14 @@ impl<'p> Context<'p> {
     }
 
     /// Leaves one of equal holds, of those recorded after the first so many.
-    pub fn forget_repeated_holds(&mut self, start: usize) {
+    pub fn forget_repeated_holds(&mut self, start: usize) -> Result<(), Error> {
         let holds = &mut self.facts.holds;
-        holds[start..].sort_unstable_by_key(|hold| (hold.holder, hold.target));
-        let mut kept = start;
-        for index in start..holds.len() {
-            if kept == start || holds[kept - 1] != holds[index] {
-                holds[kept] = holds[index];
-                kept += 1;
-            }
-        }
-        holds.truncate(kept);
+        let mut last = reserved(holds.len() - start)?;
+        last.extend(holds.drain(start..));
+        sort_few(&mut last);
+        last.dedup();
+        holds.extend(last);
+        Ok(())
     }
 
     /// The caller's PID in the procfs.

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::facts::{EmptySource, Gap, Holder, NamespaceType, Target};
 use crate::sys::file::Fd;
 use crate::sys::{Errno, if_any, listns, nsfs};
-use crate::util::arrays::{push, reserved, zeros};
+use crate::util::arrays::{push, reserved, sort_by_number, zeros};
 
 /// The kernel lists so many at once, at most.
 const MOST: usize = 1_000_000;
@@ -53,7 +53,7 @@ pub fn find(context: &mut Context) -> Result<Vec<Target>, Error> {
     let mut known = reserved(context.users.entries().len() + context.nonusers.entries().len())?;
     known.extend(context.users.entries().iter().map(|user| user.id));
     known.extend(context.nonusers.entries().iter().map(|nonuser| nonuser.id));
-    known.sort_unstable();
+    sort_by_number(&mut known, &|&id| id)?;
     for id in ids.into_iter().filter(|id| known.binary_search(id).is_err()) {
         match Answer::of(open(id))? {
             Answer::Is((namespace_type, namespace)) => match context.record(namespace_type, namespace)? {

@@ -20,7 +20,7 @@ use crate::sys::clock::Start;
 use crate::sys::file::{self, Fd};
 use crate::sys::helper::{self, Port};
 use crate::sys::{Errno, pidfd};
-use crate::util::arrays::{push, reserved, sort_by_number};
+use crate::util::arrays::{push, reserved, sort_by_number, sort_few};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// A scan spends so many microseconds with helpers that do not answer, at most.
@@ -46,15 +46,15 @@ pub struct Sockets {
 }
 
 /// A descriptor of a socket or of a tun or tap device.
-#[derive(Clone, Copy, Default, PartialEq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Found {
     pid: i32,
-    tid: i32,
     number: i32,
     /// The inode number of the socket; 0 for a device.
     socket: u64,
     /// The descriptor is of an io_uring, with which the socket is registered: it cannot be duplicated.
     is_registered: bool,
+    tid: i32,
 }
 
 /// The questions of a scan, in the order of the sockets.
@@ -98,7 +98,7 @@ impl Sockets {
     fn forget_repeated(&mut self) {
         if self.may_be_repeated {
             let key = |found: &Found| (found.pid, found.number, found.socket, found.is_registered);
-            self.found.sort_unstable_by_key(|found| (key(found), found.tid));
+            sort_few(&mut self.found);
             self.found.dedup_by_key(|found| key(found));
         }
     }
@@ -283,7 +283,7 @@ impl Questions<'_> {
             }
             index += group.len();
         }
-        context.forget_repeated_holds(start); // of rings with many sockets
+        context.forget_repeated_holds(start)?; // of rings with many sockets
         Ok(())
     }
 }

@@ -28,7 +28,7 @@ use crate::sys::clock::Start;
 use crate::sys::file::{self, Fd, Status};
 use crate::sys::statmount::{self, Basics, Buffer, Details};
 use crate::sys::{Errno, if_any, nsfs};
-use crate::util::arrays::push;
+use crate::util::arrays::{push, sort_few};
 use crate::util::hash::IntMap;
 
 /// So many mounts on which a mount is are looked at.
@@ -141,7 +141,7 @@ impl Reader {
     /// Whether a mount is, in the last view, on another one, or on one that is on that, and so on. `None`: it is on too many.
     pub fn is_on(&mut self, mount: u64, below: u64) -> Option<bool> {
         if !self.are_parents_sorted {
-            self.parents.sort_unstable();
+            sort_few(&mut self.parents);
             self.are_parents_sorted = true;
         }
         let parent_of = |mount| {

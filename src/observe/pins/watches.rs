@@ -11,7 +11,7 @@ use crate::observe::Context;
 use crate::sys::file;
 use crate::sys::worker::{self, Ended};
 use crate::sys::{Errno, if_any};
-use crate::util::arrays::{push, reserved, zeros};
+use crate::util::arrays::{push, reserved, sort_few, zeros};
 use crate::util::path::ShortPath;
 
 /// So many descriptors are kept in mind, and so many bytes are read about each.
@@ -46,9 +46,9 @@ impl Watches {
         }
         let mut by_inode = reserved(namespaces.len())?;
         by_inode.extend(namespaces.iter().map(|&target| (context.inode_of(target), target)));
-        by_inode.sort_unstable_by_key(|&(inode, _)| inode);
+        sort_few(&mut by_inode);
         // A process can have been visited twice.
-        self.0.sort_unstable();
+        sort_few(&mut self.0);
         self.0.dedup();
         let mut buffer = zeros(MOST_BYTES)?;
         for watcher in self.0 {
@@ -75,7 +75,7 @@ fn record(context: &mut Context, watcher: Watcher, text: &[u8], by_inode: &[(u64
             }
         }
     }
-    found.sort_unstable();
+    sort_few(&mut found);
     found.dedup();
     let Watcher { pid, tid, number } = watcher;
     for index in found {
