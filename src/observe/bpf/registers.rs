@@ -66,8 +66,9 @@ pub mod stack {
     pub const ROOT_INODE: Location = Location::new(-120, Size::DW, "inode");
     pub const ROOT_DEVICE: Location = Location::new(-128, Size::DW, "device");
     pub const ROOT_MOUNT: Location = Location::new(-136, Size::DW, "mount");
+    pub const ROOT_IS_TOP: Location = Location::new(-144, Size::DW, "is_top");
     /// What is left there from one thread to the next.
-    pub const OF_DETAILS: [Location; 6] = [LINK, NSPROXY, OWNER, ROOT_INODE, ROOT_DEVICE, ROOT_MOUNT];
+    pub const OF_DETAILS: [Location; 7] = [LINK, NSPROXY, OWNER, ROOT_INODE, ROOT_DEVICE, ROOT_MOUNT, ROOT_IS_TOP];
     /// `struct bpf_iter_num`, around `NUMBERS`.
     pub const LINKS: Location = Location::new(-152, Size::DW, "&links");
     /// The namespaces of the current thread.
