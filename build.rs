@@ -20,8 +20,8 @@ mod header {
     use std::{env, fs};
 
     /// The files with the C interface, in the order of the header.
-    const SOURCES: [&str; 8] =
-        ["version.rs", "scan.rs", "snapshot.rs", "gap.rs", "node.rs", "process.rs", "nonuser.rs", "pin.rs"];
+    const SOURCES: [&str; 9] =
+        ["version.rs", "scan.rs", "snapshot.rs", "gap.rs", "node.rs", "process.rs", "nonuser.rs", "pin.rs", "open.rs"];
 
     pub fn generate() {
         let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap());
@@ -96,6 +96,11 @@ mod header {
  * The initial value of a struct userns_options: a plain scan of /proc.
  */
 #define USERNS_OPTIONS_INIT {{ sizeof(struct userns_options), NULL, 0, 0 }}
+
+/**
+ * The initial value of a struct userns_info.
+ */
+#define USERNS_INFO_INIT {{ sizeof(struct userns_info), 0, 0, 0, 0, 0, 0, 0, 0 }}
 
 /**
  * Makes the compiler warn if the result of a function is ignored.

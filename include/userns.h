@@ -3,7 +3,9 @@
  *
  * userns_scan() observes the host once and returns a snapshot: which user namespaces
  * exist, how they nest, which processes live in each, and who created them. All other
- * functions read that snapshot. The concepts are those of user_namespaces(7) and
+ * functions read that snapshot, except for the actions: userns_open() and
+ * userns_nonuser_open() open a namespace of a snapshot if it still exists, userns_describe()
+ * describes one namespace without a scan. The concepts are those of user_namespaces(7) and
  * namespaces(7); a user namespace in a snapshot is called a node, a namespace of another
  * type is called a nonuser namespace, as in namespaces(7).
  *
@@ -44,9 +46,13 @@
  * a cancellation point (pthreads(7)), none may be called with asynchronous cancellation
  * enabled, and none is async-signal-safe (signal-safety(7)).
  *
- * THE PROCESS stays as it is: a scan starts no thread, enters no namespace and installs no
- * signal handler. It opens at most six descriptors at a time, eleven with
- * USERNS_SCAN_PINNED, all close-on-exec, and closes them before it returns. It reads procfs
+ * OUTPUT STRUCTS begin with their size, which the caller sets, and flags. The library fills in
+ * the fields that it knows, as far as the size reaches, and sets what is behind them to zero.
+ *
+ * THE PROCESS stays as it is: a scan or action starts no thread, enters no namespace and
+ * installs no signal handler. A plain scan opens at most six descriptors at a time, one with
+ * USERNS_SCAN_PINNED and an action at most eleven, all close-on-exec, and closes them before it
+ * returns, but for the one that userns_open() or userns_nonuser_open() returns. They read procfs
  * in short-lived child processes, since reading a process can block without end, see
  * USERNS_GAP_UNREADABLE. A child shares memory and descriptors with the caller, sends no
  * SIGCHLD, and is not reported by wait(2). Signals of the calling thread are blocked while it
@@ -96,6 +102,11 @@
  * The initial value of a struct userns_options: a plain scan of /proc.
  */
 #define USERNS_OPTIONS_INIT { sizeof(struct userns_options), NULL, 0, 0 }
+
+/**
+ * The initial value of a struct userns_info.
+ */
+#define USERNS_INFO_INIT { sizeof(struct userns_info), 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /**
  * Makes the compiler warn if the result of a function is ignored.
@@ -324,6 +335,16 @@
 #define USERNS_NODE_ONLY_PINNED 0x8u
 
 /**
+ * userns_describe(): the calling thread is in the namespace.
+ */
+#define USERNS_INFO_OWN 0x10000u
+
+/**
+ * userns_describe(): owner_uid is known.
+ */
+#define USERNS_INFO_OWNER_UID 0x20000u
+
+/**
  * Where a scan read the processes and the user namespace of each. Later versions can add
  * sources.
  */
@@ -507,6 +528,58 @@ struct userns_options {
      * Processes and namespaces themselves are not limited. A pin takes some 40 bytes.
      */
     uint64_t limit;
+};
+
+/**
+ * What userns_describe() tells about a namespace. Initialize it with USERNS_INFO_INIT. Later
+ * versions add fields at the end. The library fills in the fields that it knows, as far as
+ * size reaches, and sets all bytes behind them to zero.
+ *
+ * Since 0.1.
+ */
+struct userns_info {
+    /**
+     * sizeof(struct userns_info), as the program was compiled; an input, which the library
+     * does not change.
+     */
+    uint32_t size;
+    /**
+     * USERNS_NODE_INITIAL: this is the initial user namespace. USERNS_NODE_PARENT_HIDDEN: a
+     * user or PID namespace has a parent that is not visible to the caller. USERNS_INFO_ bits.
+     */
+    uint32_t flags;
+    /**
+     * The inode number, as stat(2) of /proc/PID/ns/TYPE returns it.
+     */
+    uint64_t inode;
+    /**
+     * The device number of nsfs, the same for all namespaces.
+     */
+    uint64_t device;
+    /**
+     * The 64-bit id (NS_GET_ID, Linux 6.18); 0 if it is unknown.
+     */
+    uint64_t id;
+    /**
+     * The inode number of the parent of a user or PID namespace; 0 if it has none or that is
+     * not visible to the caller, and for other types.
+     */
+    uint64_t parent;
+    /**
+     * The inode number of the user namespace that owns a nonuser namespace; 0 if that is not
+     * visible to the caller, and for a user namespace.
+     */
+    uint64_t owner;
+    /**
+     * The type: a flag of clone(2), such as CLONE_NEWUSER; 0 if the kernel does not tell it:
+     * before Linux 4.11, and for 32-bit programs on 64-bit kernels before Linux 6.12. Then
+     * only inode, device and USERNS_INFO_OWN of a user namespace are known.
+     */
+    uint32_t type;
+    /**
+     * With USERNS_INFO_OWNER_UID: the owner of a user namespace, see userns_owner_uid().
+     */
+    uint32_t owner_uid;
 };
 
 #ifdef __cplusplus
@@ -1149,6 +1222,108 @@ bool userns_pin_may_be_locked(const struct userns_pin *pin);
  * Since 0.1.
  */
 const struct userns_nonuser *userns_pin_nonuser(const struct userns_pin *pin);
+
+/* Actions ------------------------------------------------------------------------------ */
+
+/**
+ * Open a user namespace of a snapshot, for example for setns(2) or ioctl_ns(2). Unlike other
+ * functions on a node, this asks the kernel when it is called.
+ *
+ * The library opens the namespace by its 64-bit id (Linux 6.18). Before, or if the kernel does
+ * not permit that, it tries whatever led to the namespace when the snapshot was taken: its
+ * members, the descriptors and mounts that the snapshot shows as pins, and those of its
+ * descendants and of the nonuser namespaces that it or they own. PIDs are looked up in the procfs
+ * that was scanned, again by its path; a relative path depends on the working directory. What was
+ * found is returned only if it is the same namespace: if it has the same 64-bit id. Before Linux
+ * 6.18, it has the same inode number and, as far as they are visible, the same parent and owner.
+ * There a new namespace that reuses the inode number and was created in the same parent by the
+ * same user cannot be told from one that has ended.
+ *
+ * A process that blocks its readers is passed over, and a path that could lead to a file server
+ * is not walked, as in a scan. After two seconds no further attempt is made.
+ *
+ * Returns a close-on-exec descriptor, to be closed with close(2), or a negative errno value.
+ * Other values than these are those of userns_scan() about exhausted resources.
+ *
+ *     -EINVAL           node is NULL
+ *     -ESTALE           the namespace has ended
+ *     -EACCES           the namespace may still exist, but the caller cannot open it
+ *     -EXDEV            the snapshot is of another boot of the system
+ *     -ENOMEM           out of memory
+ *     -EMFILE           the process has too many open descriptors
+ *     -ENFILE           the system has too many open files
+ *     -ENOTRECOVERABLE  a bug in this library; it wrote a message to standard error
+ *
+ * -ESTALE is certain for a caller in the initial user and PID namespace that has
+ * CAP_SYS_ADMIN, from Linux 6.18 on. To other callers the kernel does not say whether a namespace
+ * has ended or is out of reach. For them it means that everything that led to the namespace has
+ * ended, or is in another namespace now; a process or file that the snapshot does not show can
+ * still keep it. -EACCES means that something of this is still there but was refused, could not be
+ * tried, or is of a kind through which nobody can open the namespace: a socket, credentials, a
+ * file system, a pidfd. It is also the answer if the snapshot shows nothing that leads to the
+ * namespace.
+ *
+ * To enter the namespace, setns(2) needs CAP_SYS_ADMIN in it, and a process with one thread.
+ *
+ * Since 0.1.
+ */
+USERNS_NODISCARD
+int userns_open(const struct userns_node *node);
+
+/**
+ * Open a nonuser namespace of a snapshot, like userns_open(). What leads to it are the threads in
+ * it, descriptors and mounts; for a PID namespace also those of its descendants.
+ *
+ * Returns a close-on-exec descriptor, or a negative errno value: those of userns_open().
+ *
+ *     -EINVAL           ns is NULL
+ *     -ESTALE           the namespace has ended
+ *     -EACCES           the namespace may still exist, but the caller cannot open it
+ *     -EXDEV            the snapshot is of another boot of the system
+ *     -ENOMEM           out of memory
+ *     -EMFILE           the process has too many open descriptors
+ *     -ENFILE           the system has too many open files
+ *     -ENOTRECOVERABLE  a bug in this library; it wrote a message to standard error
+ *
+ * Since 0.1.
+ */
+USERNS_NODISCARD
+int userns_nonuser_open(const struct userns_nonuser *ns);
+
+/**
+ * Describe the namespace of a descriptor, or the caller's own user namespace: the same facts
+ * as in a snapshot, without a scan. This takes a few system calls, however many processes there
+ * are. From Linux 6.11 on it needs no procfs.
+ *
+ * fd: a descriptor of a namespace of any type, for example of /proc/PID/ns/net; -1 for the
+ * caller's own user namespace. A descriptor that was opened with O_PATH does not do; open(2)
+ * /proc/self/fd/N to get another one.
+ * info: receives the answer; info->size has to be set, see USERNS_INFO_INIT.
+ *
+ * The initial user namespace (USERNS_NODE_INITIAL) is recognized by its inode number 4026531837,
+ * which is a constant of the kernel. From Linux 6.19 on its id is 3. A kernel that gives each
+ * container namespaces with the numbers of the initial ones, as those of OpenVZ can, shows a
+ * container as if it were the host. To be in the initial user namespace does not mean to be on
+ * the host, or to have its privileges: containers need no user namespace of their own.
+ *
+ * Returns 0, or a negative errno value: one of these or, before Linux 6.11 and where a security
+ * policy denies pidfds, an error that userns_scan() returns about /proc.
+ *
+ *     -EINVAL           info is NULL, or info->size is smaller than in version 0.1
+ *     -E2BIG            info->size is 4096 or more
+ *     -EBADF            fd is not open, or was opened with O_PATH
+ *     -ENOTTY           fd does not refer to a namespace; with -1, the kernel has no user
+ *                       namespaces
+ *     -ENOMEM           out of memory
+ *     -EMFILE           the process has too many open descriptors
+ *     -ENFILE           the system has too many open files
+ *     -ENOTRECOVERABLE  a bug in this library; it wrote a message to standard error
+ *
+ * Since 0.1.
+ */
+USERNS_NODISCARD
+int userns_describe(int fd,
+                    struct userns_info *info);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -32,6 +32,8 @@
 #include <string>
 #include <system_error>
 #include <type_traits>
+#include <utility>
+#include <unistd.h>
 #if __cplusplus >= 202002L
 #include <span>
 #endif
@@ -76,6 +78,12 @@ enum node_flag : std::uint32_t {
     node_parent_hidden = USERNS_NODE_PARENT_HIDDEN,
     node_empty = USERNS_NODE_EMPTY,
     node_only_pinned = USERNS_NODE_ONLY_PINNED,
+};
+
+/** Bits of info::flags, which can also have node_initial and node_parent_hidden. */
+enum info_flag : std::uint32_t {
+    info_own = USERNS_INFO_OWN,
+    info_owner_uid = USERNS_INFO_OWNER_UID,
 };
 
 /** Where a scan read the processes. A newer library can return other values. */
@@ -144,6 +152,64 @@ private:
     std::size_t size_ = 0;
 };
 
+/** The error category of the library: values are those of errno(3), messages are userns_strerror(). */
+[[nodiscard]] inline const std::error_category &category() noexcept
+{
+    class userns_category final : public std::error_category {
+        const char *name() const noexcept override { return "userns"; }
+        std::string message(int value) const override { return userns_strerror(-value); }
+        /* Makes errors comparable with std::errc. */
+        std::error_condition default_error_condition(int value) const noexcept override
+        {
+            return {value, std::generic_category()};
+        }
+    };
+    static const userns_category instance;
+    return instance;
+}
+
+/** An open descriptor of a namespace, closed when destroyed. It can be moved, but not copied. */
+class descriptor {
+public:
+    /** No descriptor. */
+    descriptor() noexcept = default;
+    /** Takes ownership of a descriptor. */
+    explicit descriptor(int fd) noexcept : fd_(fd) {}
+    descriptor(descriptor &&other) noexcept : fd_(other.release()) {}
+    descriptor &operator=(descriptor &&other) noexcept
+    {
+        descriptor moved(std::move(other)); /* closes what this has */
+        std::swap(fd_, moved.fd_);
+        return *this;
+    }
+    ~descriptor()
+    {
+        if (fd_ >= 0)
+            ::close(fd_);
+    }
+    /** The number, for example for setns(2); -1 if there is none. */
+    [[nodiscard]] int get() const noexcept { return fd_; }
+    /** Gives up ownership. */
+    [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
+
+private:
+    int fd_ = -1;
+};
+
+/** What describe() tells: the fields of struct userns_info; empty if hidden or unknown. */
+struct info {
+    std::uint32_t flags; /**< bits of node_flag and info_flag */
+    std::uint64_t inode, device;
+    std::optional<std::uint64_t> id, parent, owner;
+    int type; /**< CLONE_NEWUSER, for example; 0 if unknown */
+    std::optional<uid_t> owner_uid;
+
+    [[nodiscard]] bool is_initial() const noexcept { return flags & node_initial; }
+    [[nodiscard]] bool is_parent_hidden() const noexcept { return flags & node_parent_hidden; }
+    /** Whether the calling thread is in the namespace. */
+    [[nodiscard]] bool is_own() const noexcept { return flags & info_own; }
+};
+
 /** The base of node, nonuser and pin: a pointer of the C interface. */
 template <typename C>
 class handle {
@@ -183,6 +249,14 @@ inline optional_number nonzero(std::uint64_t number) noexcept
     return number != 0 ? optional_number(number) : std::nullopt;
 }
 
+/* Takes what a C function returned: a descriptor or an error. */
+inline descriptor opened(int fd, const char *what)
+{
+    if (fd < 0)
+        throw std::system_error(-fd, category(), what);
+    return descriptor(fd);
+}
+
 } // namespace detail
 
 class nonuser;
@@ -217,6 +291,8 @@ public:
     {
         return userns_is_ancestor(get(), other.get());
     }
+    /** Opens the namespace, for example for setns(2). Throws std::system_error. */
+    [[nodiscard]] descriptor open() const { return detail::opened(userns_open(get()), "userns_open"); }
 };
 
 /** A nonuser namespace: a namespace of another type than user. */
@@ -237,6 +313,11 @@ public:
     [[nodiscard]] nonuser parent() const noexcept { return nonuser(userns_nonuser_parent(get())); }
     [[nodiscard]] std::size_t member_count() const noexcept { return userns_nonuser_member_count(get()); }
     [[nodiscard]] range<pin> pins() const noexcept { return detail::array<pin, userns_nonuser_pins>(get()); }
+    /** Opens the namespace. Throws std::system_error. */
+    [[nodiscard]] descriptor open() const
+    {
+        return detail::opened(userns_nonuser_open(get()), "userns_nonuser_open");
+    }
 };
 
 /** A reason why the kernel keeps a namespace. */
@@ -254,22 +335,6 @@ public:
     /* "class", since a function of this name hides the type. */
     [[nodiscard]] class nonuser nonuser() const noexcept { return userns::nonuser(userns_pin_nonuser(get())); }
 };
-
-/** The error category of the library: values are those of errno(3), messages are userns_strerror(). */
-[[nodiscard]] inline const std::error_category &category() noexcept
-{
-    class userns_category final : public std::error_category {
-        const char *name() const noexcept override { return "userns"; }
-        std::string message(int value) const override { return userns_strerror(-value); }
-        /* Makes errors comparable with std::errc. */
-        std::error_condition default_error_condition(int value) const noexcept override
-        {
-            return {value, std::generic_category()};
-        }
-    };
-    static const userns_category instance;
-    return instance;
-}
 
 /** The result of a scan: an immutable tree of user namespaces. */
 class snapshot {
@@ -388,6 +453,24 @@ private:
         throw std::system_error(-error, category(), path);
     }
     return snapshot(scanned);
+}
+
+/** Describes the namespace of a descriptor; with -1, the caller's own. Throws std::system_error. */
+[[nodiscard]] inline info describe(int fd = -1)
+{
+    userns_info told = USERNS_INFO_INIT;
+
+    if (const int error = userns_describe(fd, &told); error < 0)
+        throw std::system_error(-error, category(), "userns_describe");
+    const bool is_owned = told.flags & info_owner_uid;
+    return {told.flags,
+            told.inode,
+            told.device,
+            detail::nonzero(told.id),
+            detail::nonzero(told.parent),
+            detail::nonzero(told.owner),
+            static_cast<int>(told.type),
+            is_owned ? std::optional<uid_t>(told.owner_uid) : std::nullopt};
 }
 
 /** The version of the library in use. */

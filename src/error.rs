@@ -37,6 +37,12 @@ impl Error {
     pub(crate) const NO_BPF: Error = Error(libc::EOPNOTSUPP);
     /// The kernel's verifier rejected a BPF program.
     pub(crate) const REFUSED_BPF: Error = Error(libc::ENOEXEC);
+    /// A namespace has ended.
+    pub(crate) const ENDED: Error = Error(libc::ESTALE);
+    /// Nothing permits the caller to open a namespace, which may still exist.
+    pub(crate) const OUT_OF_REACH: Error = Error(libc::EACCES);
+    /// The snapshot is of another boot.
+    pub(crate) const OTHER_BOOT: Error = Error(libc::EXDEV);
     /// The library has a bug.
     pub(crate) const BUG: Error = Error(libc::ENOTRECOVERABLE);
 
@@ -80,10 +86,12 @@ impl Error {
             libc::E2BIG => c"the options ask for a feature that this version of libuserns lacks; a newer version may have it",
             libc::ENOENT => c"the directory does not exist; mount a procfs with: mount -t proc proc DIRECTORY",
             libc::ENOTDIR => c"the path is not a directory; it must be the root directory of a procfs",
-            libc::EACCES => c"permission denied: the caller may not open the directory or one of its parents",
+            libc::EACCES => {
+                c"permission denied: the caller may not open the directory or one of its parents, or whatever leads to the namespace"
+            }
             libc::EPERM => c"operation not permitted: the caller lacks a capability, or a security policy forbids it",
             libc::EXDEV => {
-                c"the procfs does not belong to the caller's PID namespace, so BPF cannot be used; mount one that does"
+                c"from elsewhere: the snapshot is of another boot; or the procfs is not of the caller's PID namespace, so BPF cannot be used"
             }
             libc::EOPNOTSUPP => {
                 c"the kernel lacks a feature of BPF; libuserns needs Linux 5.8 and /sys/kernel/btf/vmlinux"
@@ -95,11 +103,16 @@ impl Error {
             libc::ELOOP => c"the path of the directory contains too many symbolic links",
             libc::ENAMETOOLONG => c"the path of the directory is too long",
             libc::ENOSYS => c"the kernel lacks a system call that a scan needs, or a security policy refuses it",
-            libc::EIO | libc::ESTALE | libc::ENOTCONN => c"the directory cannot be read; its file system may not respond",
+            libc::ESTALE => c"the namespace has ended; or the directory is on a file system that has lost it",
+            libc::EBADF => c"the descriptor is not open, or was opened with O_PATH",
+            libc::EIO | libc::ENOTCONN => c"the directory cannot be read; its file system may not respond",
             libc::ENODEV => {
                 c"the directory is not the root directory of a procfs; mount one with: mount -t proc proc DIRECTORY"
             }
-            libc::ENOTTY => c"the kernel does not report how user namespaces nest; Linux 4.9 with CONFIG_USER_NS is needed; a 32-bit program may need USERNS_SCAN_BPF",
+            libc::ENOTTY => {
+                c"not a namespace; or the kernel does not report how user namespaces nest: Linux 4.9 with CONFIG_USER_NS is needed, \
+                and a 32-bit program may need USERNS_SCAN_BPF"
+            },
             libc::ENOMEM => c"out of memory",
             libc::EMFILE => c"the process has too many open descriptors; close some or raise RLIMIT_NOFILE",
             libc::ENFILE => c"the system has too many open files; raise fs.file-max or end some programs",

@@ -4,6 +4,9 @@
 //! [`scan`] observes the host once and returns a [`Snapshot`], an immutable tree of [`Node`]s. [`Options`] selects more:
 //! [pins](Options::pinned), [nonuser namespaces](Options::owned), [names](Options::names), [BPF](Options::bpf).
 //!
+//! [`Node::open`] and [`Nonuser::open`] open a namespace of a snapshot, if it still exists. [`describe`] describes one
+//! namespace without a scan.
+//!
 //! ```
 //! let snapshot = userns::scan()?;
 //! for node in snapshot.nodes() {
@@ -23,18 +26,21 @@
 //! The default feature `capi` adds the C interface: `libuserns.so`, `libuserns.a` and the header. Rust programs can turn it
 //! off; then the crate exports no C symbols and does not build cbindgen.
 
+mod describe;
 mod error;
 mod facts;
 // Its comments are C documentation; rustdoc would take their examples for Rust.
 #[cfg(all(feature = "capi", not(doctest)))]
 mod ffi;
 mod observe;
+mod open;
 mod options;
 mod scan;
 mod snapshot;
 mod sys;
 mod util;
 
+pub use describe::{Info, describe};
 pub use error::Error;
 pub use facts::{EmptySource, Gap, Gaps, NamespaceType, Source};
 pub use options::Options;

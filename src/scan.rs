@@ -2,7 +2,9 @@
 
 use crate::error::Error;
 use crate::facts::{Gap, Source};
-use crate::observe::{Context, Leaders, Procfs, caller, host, listed, names, pins, processes, visibility, walk_by_bpf};
+use crate::observe::{
+    Context, Leaders, Procfs, caller, host, listed, names, pins, processes, sysctl, visibility, walk_by_bpf,
+};
 use crate::options::{Options, Wanted};
 use crate::snapshot::Snapshot;
 use std::ffi::{CStr, CString, OsString};
@@ -30,6 +32,10 @@ impl Options {
 pub(crate) fn scan_procfs(proc_path: &CStr, wanted: Wanted) -> Result<Snapshot, Error> {
     let procfs = Procfs::open(proc_path)?;
     let mut context = Context::new(&procfs, wanted.limit);
+    if proc_path != c"/proc" {
+        let path = context.facts_mut().text.add(proc_path.to_bytes())?;
+        context.facts_mut().proc_path = Some(path);
+    }
     host::record(&mut context)?;
     caller::record(&mut context)?;
     if wanted.pinned {
@@ -45,7 +51,7 @@ pub(crate) fn scan_procfs(proc_path: &CStr, wanted: Wanted) -> Result<Snapshot, 
     visibility::record(&mut context, wanted)?;
     // The initial user namespace maps all UIDs, so there the overflow UID is an owner like any other.
     let nested = context.facts().gaps.has(Gap::Nested);
-    let unmapped = if nested { Some(host::overflow_uid(&procfs)?) } else { None };
+    let unmapped = if nested { Some(sysctl::overflow_uid(Some(&procfs))?) } else { None };
     Snapshot::assemble(context.into_facts(unmapped))
 }
 

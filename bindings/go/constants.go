@@ -64,6 +64,17 @@ func (g Gaps) String() string {
 	})
 }
 
+// InfoFlags are properties of a namespace that Describe returns; their other bits are those of NodeFlags.
+type InfoFlags uint32
+
+// The bits USERNS_INFO_ of userns.h, and those of NodeFlags that can be set.
+const (
+	InfoInitial      InfoFlags = C.USERNS_NODE_INITIAL
+	InfoParentHidden InfoFlags = C.USERNS_NODE_PARENT_HIDDEN
+	InfoOwn          InfoFlags = C.USERNS_INFO_OWN
+	InfoOwnerUID     InfoFlags = C.USERNS_INFO_OWNER_UID
+)
+
 // NodeFlags are properties of a node, combined with |. A newer library can return more.
 type NodeFlags uint32
 

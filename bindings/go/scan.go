@@ -17,7 +17,7 @@ type Options struct {
 	Limit    uint64 // the largest number of pins, see userns_scan(3); 0 means 1,000,000
 }
 
-// Error is an error of a scan, or the reason why it did not use BPF. It unwraps to the Errno.
+// Error is an error of the library, or the reason why a scan did not use BPF. It unwraps to the Errno.
 type Error struct {
 	Errno syscall.Errno
 	Path  string // of the procfs; "" if the error is not about it

@@ -44,6 +44,47 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+func TestOpen(t *testing.T) {
+	snapshot := scan(t, &userns.Options{Flags: userns.ScanOwned})
+	node, ok := snapshot.Self()
+	if !ok {
+		t.Skip("the kernel does not report the namespace of this process")
+	}
+	file, err := node.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := userns.Describe(nil)
+	if err != nil || own.Inode != node.Inode() || !own.IsOwn() || own.IsInitial() != node.IsInitial() {
+		t.Errorf("%+v, %v", own, err)
+	}
+	if info, err := userns.Describe(file); err != nil || info != own {
+		t.Errorf("%+v, %v", info, err)
+	}
+	file.Close()
+	if _, err := userns.Describe(file); err == nil {
+		t.Error("a closed file is a namespace")
+	}
+	for _, nonuser := range snapshot.Nonusers() {
+		if file, err := nonuser.Open(); err == nil {
+			if info, err := userns.Describe(file); err != nil || info.Inode != nonuser.Inode() || info.Type != nonuser.Type() {
+				t.Errorf("%+v, %v", info, err)
+			}
+			file.Close()
+		} else if !errors.Is(err, syscall.ESTALE) && !errors.Is(err, syscall.EACCES) {
+			t.Error(err)
+		}
+	}
+	null, err := os.Open("/dev/null")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	if _, err := userns.Describe(null); !errors.Is(err, syscall.ENOTTY) {
+		t.Error(err)
+	}
+}
+
 func TestNumbersAreNotTruncated(t *testing.T) {
 	snapshot := scan(t, nil)
 	pid := int64(os.Getpid()) + 1<<32

@@ -9,7 +9,9 @@ mod text;
 
 pub use gaps::{Gap, Gaps};
 pub use holder::{Hold, Holder, Target};
-pub use namespace::{NamespaceType, Nonuser, UserNamespace, parse_link, parse_socket_link};
+pub use namespace::{
+    INITIAL_PID_NAMESPACE, INITIAL_USER_NAMESPACE, NamespaceType, Nonuser, UserNamespace, parse_link, parse_socket_link,
+};
 pub use process::Member;
 pub use source::{EmptySource, Source};
 pub use text::{Known, Text, TextRef};
@@ -41,6 +43,8 @@ pub struct Facts {
     pub time: u64,
     /// The boot id in text form, if known.
     pub boot_id: Option<TextRef>,
+    /// The path of the procfs, as it was given; `None` for `/proc`.
+    pub proc_path: Option<TextRef>,
     /// The inode number of the PID namespace of the procfs, if known.
     pub pid_namespace: Option<u64>,
 }

@@ -4,7 +4,9 @@ use crate::util::parse;
 use std::ffi::CStr;
 
 /// `PROC_USER_INIT_INO` of the kernel: the inode number of the initial user namespace.
-const INITIAL_USER_NAMESPACE: u64 = 4026531837;
+pub const INITIAL_USER_NAMESPACE: u64 = 4026531837;
+/// `PROC_PID_INIT_INO` of the kernel: the inode number of the initial PID namespace.
+pub const INITIAL_PID_NAMESPACE: u64 = 4026531836;
 
 /// A user namespace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

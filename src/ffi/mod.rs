@@ -2,7 +2,9 @@
 //!
 //! userns_scan() observes the host once and returns a snapshot: which user namespaces
 //! exist, how they nest, which processes live in each, and who created them. All other
-//! functions read that snapshot. The concepts are those of user_namespaces(7) and
+//! functions read that snapshot, except for the actions: userns_open() and
+//! userns_nonuser_open() open a namespace of a snapshot if it still exists, userns_describe()
+//! describes one namespace without a scan. The concepts are those of user_namespaces(7) and
 //! namespaces(7); a user namespace in a snapshot is called a node, a namespace of another
 //! type is called a nonuser namespace, as in namespaces(7).
 //!
@@ -43,9 +45,13 @@
 //! a cancellation point (pthreads(7)), none may be called with asynchronous cancellation
 //! enabled, and none is async-signal-safe (signal-safety(7)).
 //!
-//! THE PROCESS stays as it is: a scan starts no thread, enters no namespace and installs no
-//! signal handler. It opens at most six descriptors at a time, eleven with
-//! USERNS_SCAN_PINNED, all close-on-exec, and closes them before it returns. It reads procfs
+//! OUTPUT STRUCTS begin with their size, which the caller sets, and flags. The library fills in
+//! the fields that it knows, as far as the size reaches, and sets what is behind them to zero.
+//!
+//! THE PROCESS stays as it is: a scan or action starts no thread, enters no namespace and
+//! installs no signal handler. A plain scan opens at most six descriptors at a time, one with
+//! USERNS_SCAN_PINNED and an action at most eleven, all close-on-exec, and closes them before it
+//! returns, but for the one that userns_open() or userns_nonuser_open() returns. They read procfs
 //! in short-lived child processes, since reading a process can block without end, see
 //! USERNS_GAP_UNREADABLE. A child shares memory and descriptors with the caller, sends no
 //! SIGCHLD, and is not reported by wait(2). Signals of the calling thread are blocked while it
@@ -77,6 +83,7 @@
 mod gap;
 mod node;
 mod nonuser;
+mod open;
 mod pin;
 mod process;
 mod scan;

@@ -25,7 +25,7 @@ impl userns_node {
         self.0.snapshot()
     }
 
-    fn node(&self) -> Node<'_> {
+    pub(super) fn node(&self) -> Node<'_> {
         self.snapshot().tree().node(self.0.index)
     }
 }

@@ -15,7 +15,7 @@ impl userns_nonuser {
         self.0.snapshot()
     }
 
-    fn nonuser(&self) -> Nonuser<'_> {
+    pub(super) fn nonuser(&self) -> Nonuser<'_> {
         self.snapshot().tree().nonuser(self.0.index)
     }
 }

@@ -111,7 +111,7 @@ pub struct userns_options {
 /// The size that struct userns_options had in version 0.1.
 const FIRST_SIZE: usize = size_of::<usize>() + size_of::<*const c_char>() + 2 * size_of::<u64>();
 /// No version has larger options. A larger size is garbage, and the memory is not read.
-const SIZE_LIMIT: usize = 4096;
+pub(super) const SIZE_LIMIT: usize = 4096;
 
 // Without padding, since callers need not zero padding bytes.
 const _: () = assert!(size_of::<userns_options>() == FIRST_SIZE);
@@ -190,7 +190,7 @@ pub unsafe extern "C" fn userns_free(snapshot: *mut userns_snapshot) {
 }
 
 /// Converts a panic to an error. Unwinding into C would abort the process.
-fn guard<T>(call: impl FnOnce() -> Result<T, Error> + UnwindSafe) -> Result<T, Error> {
+pub(super) fn guard<T>(call: impl FnOnce() -> Result<T, Error> + UnwindSafe) -> Result<T, Error> {
     catch_unwind(call).unwrap_or(Err(Error::BUG))
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Context, Procfs};
 use crate::error::Error;
+use crate::facts::NamespaceType;
 use crate::sys::{if_any, pidfd};
 
 /// Records the caller's own user namespace, by the first of these that shows it: the scanned procfs, the procfs at
@@ -16,7 +17,9 @@ pub fn record(context: &mut Context) -> Result<(), Error> {
             return Ok(());
         }
     }
-    let opened = if_any(pidfd::open(pidfd::own_pid(), false).and_then(|own| pidfd::user_namespace(&own)))?;
+    let opened = if_any(
+        pidfd::open(pidfd::own_pid(), false).and_then(|own| pidfd::namespace(&own, NamespaceType::User.clone_flag())),
+    )?;
     if let Some(namespace) = opened {
         context.facts_mut().own = context.record_user(namespace)?;
     }

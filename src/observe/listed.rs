@@ -69,7 +69,7 @@ pub fn find(context: &mut Context) -> Result<Vec<Target>, Error> {
 }
 
 fn open(id: u64) -> Result<(NamespaceType, Fd), Errno> {
-    let namespace = match nsfs::open(id) {
+    let namespace = match nsfs::open(id, 0, 0) {
         // It has ended. The kernel says so also if it is not permitted; but then it does not list the namespace.
         Err(Errno(libc::ESTALE)) => return Err(Errno(libc::ESRCH)),
         namespace => namespace?,

@@ -1,7 +1,6 @@
 //! From the kernel to facts, one file per source. Sources do not call each other: the drivers call them (`scan.rs`, and
 //! `pins/mod.rs` for pins), and all write through one [`Context`].
 
-mod answer;
 mod bpf;
 mod candidate;
 mod context;
@@ -16,7 +15,11 @@ mod pid_namespace;
 mod procfs;
 mod told;
 mod users;
-mod visits;
+
+// For the actions, too.
+pub mod answer;
+pub mod sysctl;
+pub mod visits;
 
 // Sources.
 pub mod caller;

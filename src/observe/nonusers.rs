@@ -1,9 +1,8 @@
 //! The nonuser namespaces found so far, with their owners: namespaces(7), ioctl_ns(2).
 
-use super::pid_namespace::INITIAL_PID_NAMESPACE;
 use super::users::{Untold, Users};
 use crate::error::Error;
-use crate::facts::{NamespaceType, Nonuser};
+use crate::facts::{INITIAL_PID_NAMESPACE, NamespaceType, Nonuser};
 use crate::sys::file::{self, Fd};
 use crate::sys::{Errno, if_any, nsfs};
 use crate::util::arrays::{index, push};

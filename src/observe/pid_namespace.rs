@@ -3,13 +3,11 @@
 use super::Procfs;
 use super::visits::PATIENCE;
 use crate::error::Error;
-use crate::facts::{NamespaceType, parse_link};
+use crate::facts::{INITIAL_PID_NAMESPACE, NamespaceType, parse_link};
 use crate::sys::{file, if_any, worker};
 use crate::util::parse;
 use std::ffi::CStr;
 
-/// `PROC_PID_INIT_INO` of the kernel: the inode number of the initial PID namespace.
-pub const INITIAL_PID_NAMESPACE: u64 = 4026531836;
 /// `PF_KTHREAD` of the kernel, in the flags of proc_pid_stat(5).
 const PF_KTHREAD: u64 = 0x0020_0000;
 

@@ -55,7 +55,7 @@ impl Visits for Walk<'_, '_> {
         let pid = self.pids[index];
         push(&mut self.context.stuck, pid)?;
         let are_equal = self.context.pid_namespaces.are_equal();
-        let open = || pidfd::user_namespace(&pidfd::open(pid, false)?);
+        let open = || pidfd::namespace(&pidfd::open(pid, false)?, NamespaceType::User.clone_flag());
         let namespace = match are_equal.then(open).map(if_any).transpose()?.flatten() {
             Some(namespace) => self.context.record_user(namespace)?,
             None => None,

@@ -12,8 +12,9 @@
 use super::covers;
 use super::files::{COVERED, Files};
 use crate::error::Error;
+use crate::facts::NamespaceType;
 use crate::sys::file::{self, Fd, Identity, Place, Status};
-use crate::sys::{Errno, if_any, nsfs, worker};
+use crate::sys::{Errno, if_any, nsfs, pidfd, worker};
 use crate::util::parse;
 use crate::util::path::ShortPath;
 use once_cell::unsync::OnceCell;
@@ -75,10 +76,28 @@ impl Procfs {
     /// Opens a file below the root directory for reading; that of the procfs at `/proc` if this one has none, or if
     /// something is mounted over it.
     pub fn open_here_or_in_proc(&self, path: &CStr) -> Result<Fd, Errno> {
-        self.open_file(self.root(), path).or_else(|_| {
-            let usual = Procfs::open_unchecked(c"/proc").map_err(|error| Errno(error.errno()))?;
-            usual.open_file(usual.root(), path)
-        })
+        self.open_file(self.root(), path).or_else(|_| Procfs::open_in_proc(path))
+    }
+
+    /// Opens a file of the procfs at `/proc` for reading.
+    pub fn open_in_proc(path: &CStr) -> Result<Fd, Errno> {
+        let usual = Procfs::open_unchecked(c"/proc").map_err(|error| Errno(error.errno()))?;
+        usual.open_file(usual.root(), path)
+    }
+
+    /// Opens a namespace of the calling thread: by a pidfd (Linux 6.11), without any procfs, or in the procfs at `/proc`.
+    pub fn open_own_namespace(namespace_type: NamespaceType) -> Result<Fd, Error> {
+        let flag = namespace_type.clone_flag();
+        match pidfd::open(pidfd::own_tid(), true).and_then(|own| pidfd::namespace(&own, flag)) {
+            Err(errno) if !errno.is_exhaustion() => (),
+            opened => return Ok(opened?),
+        }
+        let usual = Procfs::open_unchecked(c"/proc")?;
+        let own = usual.find_directory(usual.root(), c"thread-self/ns").map_err(Error::of_directory)?;
+        match usual.open_namespace(&own, namespace_type.name(), None) {
+            Err(errno) if errno.is_gone() => Err(Error::UNSUPPORTED),
+            opened => opened.map_err(Error::of_directory),
+        }
     }
 
     /// Opens a directory for reading.

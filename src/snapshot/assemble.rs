@@ -54,6 +54,7 @@ impl Snapshot {
             empty_source: facts.empty_source,
             time: facts.time,
             boot_id: facts.boot_id,
+            proc_path: facts.proc_path,
             pid_namespace: facts.pid_namespace,
         })
     }

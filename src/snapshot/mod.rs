@@ -6,10 +6,12 @@ mod nonuser;
 mod order;
 mod pin;
 mod pins;
+mod ways;
 
 pub use node::Node;
 pub use nonuser::Nonuser;
 pub use pin::Pin;
+pub use ways::Way;
 
 use crate::error::Error;
 use crate::facts::{EmptySource, Gaps, Member, Source, Text, TextRef};
@@ -52,6 +54,7 @@ pub struct Snapshot {
     empty_source: EmptySource,
     time: u64,
     boot_id: Option<TextRef>,
+    proc_path: Option<TextRef>,
     pid_namespace: Option<u64>,
 }
 
@@ -171,6 +174,11 @@ impl Snapshot {
     /// The inode number of the PID namespace whose numbers the PIDs are; `None` if it is unknown.
     pub fn pid_namespace(&self) -> Option<u64> {
         self.pid_namespace
+    }
+
+    /// The path of the scanned procfs.
+    pub(crate) fn proc_path(&self) -> &CStr {
+        self.proc_path.map_or(c"/proc", |path| self.text.get(path))
     }
 
     pub(crate) fn node(&self, index: u32) -> Node<'_> {

@@ -155,7 +155,10 @@ impl<'s> Node<'s> {
         start as usize..end as usize
     }
 
-    #[cfg(feature = "capi")]
+    pub(crate) fn snapshot(&self) -> &'s Snapshot {
+        self.snapshot
+    }
+
     pub(crate) fn index(&self) -> u32 {
         self.index
     }

@@ -72,7 +72,10 @@ impl<'s> Nonuser<'s> {
         self.snapshot.pins.of_nonuser(self.index)
     }
 
-    #[cfg(feature = "capi")]
+    pub(crate) fn snapshot(&self) -> &'s Snapshot {
+        self.snapshot
+    }
+
     pub(crate) fn index(&self) -> u32 {
         self.index
     }

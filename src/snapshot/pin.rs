@@ -125,24 +125,12 @@ pub enum Pin<'s> {
     OutOfSight,
 }
 
-#[cfg(feature = "capi")]
-impl<'s> Pin<'s> {
+impl Pin<'_> {
     pub(crate) fn pid(self) -> Option<i32> {
         match self {
             Pin::Member { pid, .. } | Pin::ForChildren { pid, .. } | Pin::Mount { pid, .. } => Some(pid),
             _ => self.file().map(|(pid, ..)| pid),
         }
-    }
-
-    pub(crate) fn tid(self) -> Option<i32> {
-        match self {
-            Pin::Member { tid, .. } | Pin::ForChildren { tid, .. } => Some(tid),
-            _ => self.file().map(|(_, tid, _)| tid),
-        }
-    }
-
-    pub(crate) fn descriptor(self) -> Option<i32> {
-        self.file().map(|(.., number)| number)
     }
 
     /// The process, the thread and the number of the descriptor of a pin that has one.
@@ -158,6 +146,20 @@ impl<'s> Pin<'s> {
             Pin::Member { .. } | Pin::ForChildren { .. } | Pin::Mount { .. } => None,
             Pin::Owned(_) | Pin::ChildNamespace(_) | Pin::OutOfSight => None,
         }
+    }
+}
+
+#[cfg(feature = "capi")]
+impl<'s> Pin<'s> {
+    pub(crate) fn tid(self) -> Option<i32> {
+        match self {
+            Pin::Member { tid, .. } | Pin::ForChildren { tid, .. } => Some(tid),
+            _ => self.file().map(|(_, tid, _)| tid),
+        }
+    }
+
+    pub(crate) fn descriptor(self) -> Option<i32> {
+        self.file().map(|(.., number)| number)
     }
 
     pub(crate) fn path(self) -> Option<&'s CStr> {

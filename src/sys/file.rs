@@ -2,7 +2,8 @@
 
 use super::{Errno, check, worker};
 use std::ffi::{CStr, c_int, c_long, c_uint};
-use std::mem::{self, MaybeUninit};
+use std::mem::{self, ManuallyDrop, MaybeUninit};
+use std::os::fd::{FromRawFd, OwnedFd};
 
 /// An open descriptor, closed when dropped.
 ///
@@ -32,6 +33,19 @@ impl Fd {
             mem::forget(self);
         }
     }
+}
+
+impl From<Fd> for OwnedFd {
+    fn from(fd: Fd) -> OwnedFd {
+        let number = ManuallyDrop::new(fd).0;
+        // SAFETY: the descriptor is open, and `Fd` does not close it.
+        unsafe { OwnedFd::from_raw_fd(number) }
+    }
+}
+
+/// The caller's descriptor, which is not closed.
+pub fn borrow(number: c_int) -> ManuallyDrop<Fd> {
+    ManuallyDrop::new(Fd(number))
 }
 
 impl Drop for Fd {

@@ -1,7 +1,7 @@
 //! Namespace descriptors: ioctl_ns(2), open_by_handle_at(2).
 
-use super::file::Fd;
-use super::{Errno, check};
+use super::file::{self, Fd};
+use super::{Errno, check, if_any};
 use std::ffi::c_long;
 
 /// `NSFS_MAGIC` of linux/magic.h: the file system of all namespaces.
@@ -54,6 +54,11 @@ pub fn owning_user_namespace(namespace: &Fd) -> Result<Fd, Errno> {
     check(unsafe { libc::ioctl(namespace.raw(), libc::NS_GET_USERNS) }.into()).map(Fd::from_call)
 }
 
+/// The inode number of a namespace that an operation has opened; `None` if it failed.
+pub fn inode_if_any(opened: Result<Fd, Errno>) -> Result<Option<u64>, Errno> {
+    if_any(opened)?.map(|namespace| Ok(file::identity(&namespace)?.inode)).transpose()
+}
+
 /// `FD_NSFS_ROOT` of linux/fcntl.h and `FILEID_NSFS` of linux/exportfs.h (Linux 6.18).
 const FD_NSFS_ROOT: c_long = -10003;
 const FILEID_NSFS: i32 = 0xf1;
@@ -69,9 +74,14 @@ struct Handle {
     inode: u32,
 }
 
-/// Opens a namespace by its 64-bit id, close-on-exec (Linux 6.19). ESTALE: it has ended, or this is not permitted.
-pub fn open(id: u64) -> Result<Fd, Errno> {
-    let handle = Handle { size: 16, handle_type: FILEID_NSFS, id, namespace_type: 0, inode: 0 };
+/// Opens a namespace by its 64-bit id, close-on-exec. Its type, as a flag of clone(2), and its inode number can be 0 since
+/// Linux 6.19; Linux 6.18 compares them.
+///
+/// ESTALE: it has ended, it is not in use (Linux 6.19), or this is not permitted.
+pub fn open(id: u64, clone_flag: i32, inode: u64) -> Result<Fd, Errno> {
+    // Inode numbers of namespaces have 32 bits, `ns_common.inum`.
+    let (namespace_type, inode) = (clone_flag as u32, inode as u32);
+    let handle = Handle { size: 16, handle_type: FILEID_NSFS, id, namespace_type, inode };
     let flags = c_long::from(libc::O_RDONLY | libc::O_CLOEXEC);
     // SAFETY: the kernel reads the handle, which is as long as it says.
     check(unsafe { libc::syscall(libc::SYS_open_by_handle_at, FD_NSFS_ROOT, &raw const handle, flags) })

@@ -6,8 +6,17 @@ use std::cmp::Ordering;
 use std::ffi::{c_int, c_long};
 use std::mem::MaybeUninit;
 
-/// `PIDFD_GET_USER_NAMESPACE` (Linux 6.11).
-const PIDFD_GET_USER_NAMESPACE: libc::Ioctl = libc::_IO(0xff, 9);
+/// The numbers of `PIDFD_GET_CGROUP_NAMESPACE` and its like (Linux 6.11), by flags of clone(2).
+const NAMESPACES: [(c_int, u32); 8] = [
+    (libc::CLONE_NEWCGROUP, 1),
+    (libc::CLONE_NEWIPC, 2),
+    (libc::CLONE_NEWNS, 3),
+    (libc::CLONE_NEWNET, 4),
+    (libc::CLONE_NEWPID, 5),
+    (0x80, 7), // CLONE_NEWTIME, which not all versions of libc have
+    (libc::CLONE_NEWUSER, 9),
+    (libc::CLONE_NEWUTS, 10),
+];
 /// `SIOCGSKNS` of linux/sockios.h (Linux 4.10).
 const SIOCGSKNS: libc::Ioctl = 0x894c;
 /// `KCMP_FILES` of linux/kcmp.h.
@@ -19,6 +28,12 @@ pub fn own_pid() -> i32 {
     unsafe { libc::getpid() }
 }
 
+/// The TID of the calling thread in its own PID namespace.
+pub fn own_tid() -> i32 {
+    // SAFETY: the call takes nothing and cannot fail.
+    unsafe { libc::syscall(libc::SYS_gettid) as i32 }
+}
+
 /// Opens a process by its PID in the caller's PID namespace, close-on-exec (Linux 5.3), or a thread that is not a
 /// thread-group leader (Linux 6.9).
 pub fn open(pid: i32, is_thread: bool) -> Result<Fd, Errno> {
@@ -28,10 +43,14 @@ pub fn open(pid: i32, is_thread: bool) -> Result<Fd, Errno> {
     check(unsafe { libc::syscall(libc::SYS_pidfd_open, c_long::from(pid), c_long::from(flags)) }).map(Fd::from_call)
 }
 
-/// The user namespace of a process, without any procfs (Linux 6.11).
-pub fn user_namespace(process: &Fd) -> Result<Fd, Errno> {
+/// The namespace of a process or thread that has the type of a flag of clone(2), close-on-exec, without any procfs (Linux
+/// 6.11).
+pub fn namespace(process: &Fd, clone_flag: c_int) -> Result<Fd, Errno> {
+    let Some(&(_, number)) = NAMESPACES.iter().find(|(flag, _)| *flag == clone_flag) else {
+        return Err(Errno(libc::EINVAL));
+    };
     // SAFETY: the operation takes 0 as its argument.
-    check(unsafe { libc::ioctl(process.raw(), PIDFD_GET_USER_NAMESPACE, 0 as c_long) }.into()).map(Fd::from_call)
+    check(unsafe { libc::ioctl(process.raw(), libc::_IO(0xff, number), 0 as c_long) }.into()).map(Fd::from_call)
 }
 
 /// Duplicates a descriptor of another process, close-on-exec (Linux 5.6). Needs permission for

@@ -60,7 +60,10 @@
     F(const char *, userns_pin_path, (const struct userns_pin *)) \
     F(bool, userns_pin_is_overmounted, (const struct userns_pin *)) \
     F(bool, userns_pin_may_be_locked, (const struct userns_pin *)) \
-    F(const struct userns_nonuser *, userns_pin_nonuser, (const struct userns_pin *))
+    F(const struct userns_nonuser *, userns_pin_nonuser, (const struct userns_pin *)) \
+    F(int, userns_open, (const struct userns_node *)) \
+    F(int, userns_nonuser_open, (const struct userns_nonuser *)) \
+    F(int, userns_describe, (int, struct userns_info *))
 
 #define CONSTANTS(C) \
     C(uint64_t, USERNS_SCAN_PINNED, 0x1) \
@@ -86,6 +89,8 @@
     C(unsigned int, USERNS_NODE_PARENT_HIDDEN, 0x2) \
     C(unsigned int, USERNS_NODE_EMPTY, 0x4) \
     C(unsigned int, USERNS_NODE_ONLY_PINNED, 0x8) \
+    C(unsigned int, USERNS_INFO_OWN, 0x10000) \
+    C(unsigned int, USERNS_INFO_OWNER_UID, 0x20000) \
     C(int, USERNS_SOURCE_PROCFS, 1) \
     C(int, USERNS_SOURCE_BPF_PROCESSES, 2) \
     C(int, USERNS_SOURCE_BPF_TASKS, 3) \
@@ -118,7 +123,16 @@
     F(struct userns_options, size_t, size, 0) \
     F(struct userns_options, const char *, proc_path, sizeof(size_t)) \
     F(struct userns_options, uint64_t, flags, sizeof(size_t) + sizeof(void *)) \
-    F(struct userns_options, uint64_t, limit, sizeof(size_t) + sizeof(void *) + sizeof(uint64_t))
+    F(struct userns_options, uint64_t, limit, sizeof(size_t) + sizeof(void *) + sizeof(uint64_t)) \
+    F(struct userns_info, uint32_t, size, 0) \
+    F(struct userns_info, uint32_t, flags, 4) \
+    F(struct userns_info, uint64_t, inode, 8) \
+    F(struct userns_info, uint64_t, device, 16) \
+    F(struct userns_info, uint64_t, id, 24) \
+    F(struct userns_info, uint64_t, parent, 32) \
+    F(struct userns_info, uint64_t, owner, 40) \
+    F(struct userns_info, uint32_t, type, 48) \
+    F(struct userns_info, uint32_t, owner_uid, 52)
 
 /* clang-format off */
 #define SAME_TYPE(expression, type) _Generic((expression), type: 1, default: 0)
@@ -149,10 +163,11 @@ FIELDS(CHECK_FIELD)
 int main(void)
 {
     static const struct userns_options options = USERNS_OPTIONS_INIT;
+    static const struct userns_info info = USERNS_INFO_INIT;
 
     for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
         if (functions[i] == NULL)
             return 1;
     return options.size != sizeof(options) || options.proc_path != NULL || options.flags != 0 ||
-           options.limit != 0;
+           options.limit != 0 || info.size != sizeof(info) || info.flags != 0 || info.inode != 0;
 }

@@ -14,9 +14,10 @@ static void check_sentence(const char *sentence)
 SITUATION(errors_are_explained, 0, "userns_strerror() has a different sentence for each value")
 {
     static const int errors[] = {
-        0,        -EINVAL,     -E2BIG,  -ENOENT, -ENOTDIR, -EACCES, -ELOOP,           -ENAMETOOLONG,
-        -ENODEV,  -ENOTTY,     -ENOMEM, -EMFILE, -ENFILE,  -EPERM,  -ENOTRECOVERABLE, -EXDEV,
-        -ENOEXEC, -EOPNOTSUPP, -ENOSYS, -EIO,    -4096 /* no errno value */
+        0,       -EINVAL,       -E2BIG,           -ENOENT, -ENOTDIR, -EACCES,
+        -ELOOP,  -ENAMETOOLONG, -ENODEV,          -ENOTTY, -ENOMEM,  -EMFILE,
+        -ENFILE, -EPERM,        -ENOTRECOVERABLE, -EXDEV,  -ENOEXEC, -EOPNOTSUPP,
+        -ENOSYS, -EIO,          -ESTALE,          -EBADF,  -4096 /* no errno value */
     };
     size_t count = sizeof errors / sizeof *errors;
 

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <sched.h>
 #include <type_traits>
 #include <unistd.h>
 #include <userns.hpp>
@@ -102,6 +103,35 @@ static void errors()
     CHECK(!userns::scan().source_error());
 }
 
+static void actions()
+{
+    const userns::snapshot snapshot = userns::scan({nullptr, userns::scan_owned});
+    const userns::info own = userns::describe();
+    userns::descriptor opened = snapshot.self().open(), other(-1);
+    const int number = opened.get();
+
+    CHECK(own.inode == snapshot.self().inode() && own.is_own() && !own.owner);
+    CHECK(own.is_initial() == snapshot.self().is_initial() && own.id == snapshot.self().id());
+    CHECK(own.is_parent_hidden() == snapshot.self().is_parent_hidden());
+    CHECK(own.owner_uid == snapshot.self().owner_uid());
+    CHECK(number >= 0 && userns::describe(number).inode == own.inode);
+    other = std::move(opened);
+    CHECK(opened.get() == -1 && other.get() == number);
+    other = userns::descriptor();
+    CHECK(fcntl(number, F_GETFD) == -1);
+    for (const userns::nonuser nonuser : snapshot.nonusers())
+        if (nonuser.owner() == snapshot.self() && nonuser.type() == CLONE_NEWUTS) {
+            const userns::info told = userns::describe(nonuser.open().get());
+            CHECK(told.inode == nonuser.inode() && told.type == CLONE_NEWUTS && !told.parent);
+        }
+    try {
+        (void)userns::node().open();
+        CHECK(false);
+    } catch (const std::system_error &error) {
+        CHECK(error.code() == std::errc::invalid_argument);
+    }
+}
+
 static std::size_t count_own_descriptors(std::uint64_t limit)
 {
     const userns::snapshot snapshot = userns::scan({nullptr, userns::scan_pinned, limit});
@@ -153,6 +183,7 @@ int main()
     nodes_stay_when_the_snapshot_moves();
     together_with_c();
     errors();
+    actions();
     limits();
     ranges();
 }

@@ -275,6 +275,10 @@ fn examples_run() {
     let own_name = fs::read_to_string("/proc/self/comm").unwrap();
     let pid = std::process::id().to_string();
     for (function, source) in examples() {
+        if function == "userns_open" {
+            enter_a_namespace(&source);
+            continue;
+        }
         let argument = match function.as_str() {
             "userns_process_name" => Some(own_name.trim_end()),
             "userns_find_pid" => Some(pid.as_str()),
@@ -291,6 +295,34 @@ fn examples_run() {
             _ => {}
         }
     }
+}
+
+/// The program runs readlink(1) in the namespace of a process.
+fn enter_a_namespace(source: &Path) {
+    let link = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/user")).ok();
+    let Ok(mut inside) = Command::new("unshare").args(["-r", "sleep", "60"]).spawn() else {
+        return skip("the example of userns_open", "there is no unshare");
+    };
+    let pid = inside.id().to_string();
+    let has_entered = || fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "sleep\n");
+    for _ in 0..500 {
+        if has_entered() || inside.try_wait().unwrap().is_some() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let result = has_entered().then(|| {
+        let output = example(source).args([&pid, "readlink", "/proc/self/ns/user"]).output().unwrap();
+        (output, link(&pid))
+    });
+    let _ = inside.kill();
+    inside.wait().unwrap();
+    let Some((output, expected)) = result else {
+        return skip("the example of userns_open", "unshare made no user namespace");
+    };
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(expected, Some(printed.trim_end().into()), "{output:?}");
+    assert_ne!(expected, link("self"));
 }
 
 #[test]

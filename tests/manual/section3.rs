@@ -62,6 +62,7 @@ fn described_with(item: &Item, functions: &[Function]) -> Option<String> {
     let returns = |function: &&Function| function.result == format!("enum {}", item.name());
     match item.name() {
         "userns_options" | "USERNS_OPTIONS_INIT" => Some("userns_scan".to_string()),
+        "userns_info" | "USERNS_INFO_INIT" => Some("userns_describe".to_string()),
         "USERNS_VERSION_NUMBER" => Some("userns_version_number".to_string()),
         name if item.is_enum() => {
             let function = functions.iter().find(returns);

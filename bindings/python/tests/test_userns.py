@@ -66,6 +66,42 @@ class Errors(unittest.TestCase):
                 setattr(snapshot, name, 1)
 
 
+class Actions(unittest.TestCase):
+    def test_open(self) -> None:
+        snapshot = userns.scan(owned=True)
+        node, nonusers = snapshot.self_node, snapshot.nonusers
+        assert node is not None
+        own = [ns for ns in nonusers if ns.inode == os.stat("/proc/self/ns/net").st_ino]
+        for namespace in [node, *own]:
+            fd = namespace.open()
+            try:
+                self.assertEqual(os.fstat(fd).st_ino, namespace.inode)
+                self.assertFalse(os.get_inheritable(fd))
+            finally:
+                os.close(fd)
+        self.assertEqual(len(own), 1)
+
+    def test_describe(self) -> None:
+        own = userns.describe()
+        status = os.stat("/proc/self/ns/user")
+        self.assertEqual((own.inode, own.device), (status.st_ino, status.st_dev))
+        self.assertTrue(own.is_own)
+        self.assertEqual(own.is_initial, own.inode == 4026531837)
+        self.assertEqual(own.is_parent_hidden, own.parent is None and not own.is_initial)
+        self.assertIsNone(own.owner)
+        with open("/proc/self/ns/user") as file:
+            self.assertEqual(userns.describe(file), own)
+            self.assertEqual(userns.describe(file.fileno()), own)
+        with open("/proc/self/ns/net") as file:
+            self.assertNotEqual(userns.describe(file).type, own.type)
+            self.assertTrue(userns.describe(file).is_own)
+        with open("/dev/null") as file, self.assertRaises(OSError) as caught:
+            userns.describe(file)
+        self.assertEqual(caught.exception.errno, errno.ENOTTY)
+        with self.assertRaises(OverflowError):
+            userns.describe(2**32 - 1)
+
+
 class Values(unittest.TestCase):
     def test_time(self) -> None:
         before = time.time_ns()

@@ -4,7 +4,7 @@ mod closed;
 mod descriptors;
 mod kernel_threads;
 mod links;
-mod lookup;
+pub mod lookup;
 mod missed;
 mod mount_namespaces;
 mod mounts;

@@ -11,12 +11,14 @@ number of threads can scan, and can read the same snapshot.
 """
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
-from ._constants import EmptySource, Gap, NodeFlag, PinKind, Source
-from ._snapshot import Node, Nonuser, Pin, Snapshot, scan, version, version_number
+from ._constants import EmptySource, Gap, InfoFlag, NodeFlag, PinKind, Source
+from ._snapshot import Info, Node, Nonuser, Pin, Snapshot, describe, scan, version, version_number
 
 __all__ = [
     "EmptySource",
     "Gap",
+    "Info",
+    "InfoFlag",
     "Node",
     "NodeFlag",
     "Nonuser",
@@ -24,6 +26,7 @@ __all__ = [
     "PinKind",
     "Snapshot",
     "Source",
+    "describe",
     "scan",
     "version",
     "version_number",

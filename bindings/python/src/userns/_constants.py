@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum, IntFlag
 
-__all__ = ["EmptySource", "Gap", "NodeFlag", "PinKind", "ScanFlag", "Source"]
+__all__ = ["EmptySource", "Gap", "InfoFlag", "NodeFlag", "PinKind", "ScanFlag", "Source"]
 
 
 class ScanFlag(IntFlag):
@@ -43,6 +43,13 @@ class NodeFlag(IntFlag):
     PARENT_HIDDEN = 0x2
     EMPTY = 0x4
     ONLY_PINNED = 0x8
+
+
+class InfoFlag(IntFlag):
+    """USERNS_INFO_: bits of Info.flags besides those of NodeFlag. A newer library can return more."""
+
+    OWN = 0x10000
+    OWNER_UID = 0x20000
 
 
 class _OpenEnum(IntEnum):

@@ -21,6 +21,22 @@ class Options(ctypes.Structure):
     ]
 
 
+class Info(ctypes.Structure):
+    """struct userns_info"""
+
+    _fields_ = [
+        ("size", c_uint32),
+        ("flags", c_uint32),
+        ("inode", c_uint64),
+        ("device", c_uint64),
+        ("id", c_uint64),
+        ("parent", c_uint64),
+        ("owner", c_uint64),
+        ("type", c_uint32),
+        ("owner_uid", c_uint32),
+    ]
+
+
 # The C types by their names in the header.
 _bool = c_bool
 _enum = c_uint32
@@ -89,6 +105,10 @@ _PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "userns_pin_is_overmounted": (_bool, _handle),
     "userns_pin_may_be_locked": (_bool, _handle),
     "userns_pin_nonuser": (_handle, _handle),
+    # Actions
+    "userns_open": (c_int, _handle),
+    "userns_nonuser_open": (c_int, _handle),
+    "userns_describe": (c_int, c_int, POINTER(Info)),
 }
 
 

@@ -6,12 +6,13 @@ import ctypes
 import os
 from ctypes import byref, c_size_t, c_uint32, c_void_p
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable, Iterator, List, NoReturn, Optional, Type, TypeVar, Union
+from typing import Any, Callable, Iterator, List, NamedTuple, NoReturn, Optional, Type, TypeVar, Union
 
-from ._constants import EmptySource, Gap, NodeFlag, PinKind, ScanFlag, Source
+from . import _library
+from ._constants import EmptySource, Gap, InfoFlag, NodeFlag, PinKind, ScanFlag, Source
 from ._library import Options, library
 
-__all__ = ["Node", "Nonuser", "Pin", "Snapshot", "scan", "version", "version_number"]
+__all__ = ["Info", "Node", "Nonuser", "Pin", "Snapshot", "describe", "scan", "version", "version_number"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -94,6 +95,13 @@ def _fits(number: int, bits: int) -> bool:
 
 def _error(error: int, *path: Any) -> OSError:
     return OSError(-error, os.fsdecode(library.userns_strerror(error)), *path)
+
+
+def _opened(fd: int) -> int:
+    """Takes what a function returned: a descriptor or an error."""
+    if fd < 0:
+        raise _error(fd)
+    return fd
 
 
 class Node(_Handle):
@@ -186,6 +194,13 @@ class Node(_Handle):
             raise TypeError(f"expected a Node, not {type(node).__name__}")
         return bool(library.userns_is_ancestor(self, node))
 
+    def open(self) -> int:
+        """Opens the namespace, for example for os.setns(). Returns a descriptor for os.close().
+
+        Raises OSError: ESTALE if the namespace has ended, PermissionError if it is out of reach.
+        """
+        return _opened(library.userns_open(self))
+
 
 class Nonuser(_Handle):
     """A namespace of another type than user."""
@@ -234,6 +249,10 @@ class Nonuser(_Handle):
     def pins(self) -> List[Pin]:
         """What keeps it alive."""
         return _all(Pin, self._memory, library.userns_nonuser_pins, self)
+
+    def open(self) -> int:
+        """Opens the namespace, like Node.open()."""
+        return _opened(library.userns_nonuser_open(self))
 
 
 class Pin(_Handle):
@@ -483,6 +502,56 @@ def scan(
     if error < 0 or address.value is None:
         raise _error(error, proc_path)
     return Snapshot(_Memory(address.value))
+
+
+class Info(NamedTuple):
+    """What describe() tells about a namespace. What is hidden or unknown is None."""
+
+    #: Bits of NodeFlag and InfoFlag.
+    flags: int
+    inode: int
+    device: int
+    id: Optional[int]
+    #: The inode number of the parent of a user or PID namespace.
+    parent: Optional[int]
+    #: The inode number of the user namespace that owns a nonuser namespace.
+    owner: Optional[int]
+    #: The flag of clone(2).
+    type: Optional[int]
+    #: The effective UID of the creator of a user namespace.
+    owner_uid: Optional[int]
+
+    @property
+    def is_initial(self) -> bool:
+        """Whether this is the initial user namespace."""
+        return bool(self.flags & NodeFlag.INITIAL)
+
+    @property
+    def is_parent_hidden(self) -> bool:
+        """Whether the namespace has a parent that is not visible to the caller."""
+        return bool(self.flags & NodeFlag.PARENT_HIDDEN)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the calling thread is in the namespace."""
+        return bool(self.flags & InfoFlag.OWN)
+
+
+def describe(fd: Union[int, Any] = -1) -> Info:
+    """Describes the namespace of a descriptor or file, without a scan; by default the caller's own.
+
+    Raises OSError for the errors of userns_describe().
+    """
+    number = fd if isinstance(fd, int) else fd.fileno()
+    if not -(1 << 31) <= number < 1 << 31:
+        raise OverflowError("fd is not a number of 32 bits")
+    info = _library.Info(size=ctypes.sizeof(_library.Info))
+    error = library.userns_describe(number, byref(info))
+    if error < 0:
+        raise _error(error)
+    owner_uid = info.owner_uid if info.flags & InfoFlag.OWNER_UID else None
+    optional = (value or None for value in (info.id, info.parent, info.owner, info.type))
+    return Info(info.flags, info.inode, info.device, *optional, owner_uid)
 
 
 def version() -> str:
