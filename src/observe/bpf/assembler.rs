@@ -347,6 +347,8 @@ impl<C> Assembler<C> {
         }
     }
 
+    // Not inlined at each of the many calls, for a small library: also `emit`.
+    #[inline(never)]
     fn jump(&mut self, condition: u8, left: Register, right: Operand, label: Label) {
         let (opcode, source, immediate) = match right {
             Operand::Register(right) => (JMP | X | condition, right, 0),
@@ -355,6 +357,7 @@ impl<C> Assembler<C> {
         self.push(Instruction { opcode, destination: left, source, offset: 0, immediate, jump: Some(label) });
     }
 
+    #[inline(never)]
     fn emit(&mut self, opcode: u8, destination: Register, source: Register, offset: i16, immediate: i32) {
         self.push(Instruction { opcode, destination, source, offset, immediate, jump: None });
     }
