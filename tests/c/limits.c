@@ -216,6 +216,37 @@ SITUATION(mounts, IN_SANDBOX, "a process sees more mounts than the limit permits
     check_mounts();
 }
 
+/* For in_thread() */
+static void copy_mounts(void *unused UNUSED)
+{
+    CHECK(unshare(CLONE_NEWNS) == 0);
+}
+
+/* For start(): a thread has a mount namespace of its own. */
+static void copy_mounts_in_thread(void *held)
+{
+    in_thread(copy_mounts, held);
+}
+
+/* For start(): another process shares the mounts, and has a copy of them. */
+static void mount_many_twice(void *held)
+{
+    mount_many(NULL);
+    start(copy_mounts_in_thread, held);
+}
+
+SITUATION(mounts_of_threads, IN_SANDBOX | BY_BPF,
+          "a process whose threads have two views beyond the limit counts once")
+{
+    struct userns_snapshot *snapshot;
+
+    start(mount_many_twice, shared(sizeof(struct held)));
+    CHECK_EQ(gap_count_now(USERNS_GAP_MOUNTS), 0);
+    snapshot = scan_limited(USERNS_SCAN_PINNED, 1000 / READ_PER_PIN);
+    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_MOUNTS), 2);
+    userns_free(snapshot);
+}
+
 /* ---- Processes that share ---- */
 
 enum { PROCESSES = 100 };

@@ -141,6 +141,7 @@ const STX: u8 = 0x03;
 const JMP: u8 = 0x05;
 const ALU64: u8 = 0x07;
 const MEM: u8 = 0x60;
+const ATOMIC: u8 = 0xc0;
 const X: u8 = 0x08;
 const ADD: u8 = 0x00;
 const MUL: u8 = 0x20;
@@ -156,6 +157,9 @@ const JNE: u8 = 0x50;
 const CALL: u8 = 0x80;
 const EXIT: u8 = 0x90;
 const JLT: u8 = 0xa0;
+
+/// `BPF_ADD | BPF_FETCH`: the immediate of an atomic addition that returns the old value.
+const FETCH_ADD: i32 = 0x01;
 
 /// `BPF_PSEUDO_MAP_VALUE` of linux/bpf.h: the immediate is a map, the result the address of its element.
 const PSEUDO_MAP_VALUE: Register = Register(2);
@@ -206,6 +210,12 @@ impl<C> Assembler<C> {
     pub fn stx(&mut self, Address(base, location): Address, from: Register) {
         self.name(location);
         self.emit(STX | MEM | location.size as u8, base, from, location.offset, 0);
+    }
+
+    /// `value = atomic_fetch_add((u64 *)(address), value)`: also a full memory barrier.
+    pub fn fetch_add(&mut self, Address(base, location): Address, value: Register) {
+        self.name(location);
+        self.emit(STX | ATOMIC | Size::DW as u8, base, value, location.offset, FETCH_ADD);
     }
 
     /// `to = value`
@@ -337,6 +347,8 @@ impl<C> Assembler<C> {
         }
     }
 
+    // Not inlined at each of the many calls, for a small library: also `emit`.
+    #[inline(never)]
     fn jump(&mut self, condition: u8, left: Register, right: Operand, label: Label) {
         let (opcode, source, immediate) = match right {
             Operand::Register(right) => (JMP | X | condition, right, 0),
@@ -345,6 +357,7 @@ impl<C> Assembler<C> {
         self.push(Instruction { opcode, destination: left, source, offset: 0, immediate, jump: Some(label) });
     }
 
+    #[inline(never)]
     fn emit(&mut self, opcode: u8, destination: Register, source: Register, offset: i16, immediate: i32) {
         self.push(Instruction { opcode, destination, source, offset, immediate, jump: None });
     }

@@ -55,8 +55,8 @@ record! {
         inode: u64,
         device: u32,
         mount: u32,
+        is_top: u32,
         /// The index of the record, plus 1.
         index: u32,
-        padding: u32,
     }
 }

@@ -85,12 +85,14 @@ pub enum Reason {
     FileSystem = 6,
     /// It is a pidfd of a process that has ended.
     Pidfd = 7,
+    /// The thread took another descriptor table meanwhile. The number of the descriptor means nothing.
+    Changed = 8,
 }
 
 impl Reason {
     pub fn of(number: u32) -> Option<Reason> {
-        use Reason::{Candidate, Credentials, FileSystem, Namespace, Peer, Pidfd, Socket};
-        let all = [Candidate, Namespace, Socket, Credentials, Peer, FileSystem, Pidfd];
+        use Reason::{Candidate, Changed, Credentials, FileSystem, Namespace, Peer, Pidfd, Socket};
+        let all = [Candidate, Namespace, Socket, Credentials, Peer, FileSystem, Pidfd, Changed];
         all.into_iter().find(|&known| known as u32 == number)
     }
 }
@@ -158,6 +160,10 @@ impl Builder<'_> {
         self.copy_fields(Descriptor::COPIED, TASK, 0);
         self.mov(R2, reason);
         self.stx(RECORD + Descriptor::reason, R2);
+        self.mov(R2, 0); // there can have been another record
+        for field in [Descriptor::pid, Descriptor::tid, Descriptor::user, Descriptor::nonuser] {
+            self.stx(RECORD + field, R2);
+        }
         self.ldx(R2, FP + stack::DESCRIPTOR_NUMBER);
         self.stx(RECORD + Descriptor::number, R2);
         self.mov(DESCRIPTOR, RECORD); // RECORD does not survive calls

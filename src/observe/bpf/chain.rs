@@ -119,6 +119,7 @@ impl Builder<'_> {
         self.mov(R3, self.context.ancestors.count());
         self.call(Function::bpf_iter_num_new);
         self.bind(upwards);
+        self.forget(&[GENERATION], &[]);
         self.lea(R1, FP + stack::NUMBERS);
         self.call(Function::bpf_iter_num_next);
         self.jeq(R0, 0, end);

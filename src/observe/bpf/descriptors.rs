@@ -1,6 +1,6 @@
-//! The program that tells which namespaces the files in descriptor tables keep (Linux 6.4). The kernel starts it for each
-//! descriptor (`iter/task_file`), and once more without one at the end. It skips threads that share the table of their
-//! thread-group leader.
+//! What a file in a descriptor table keeps, and the program to which the kernel shows each such file (`iter/task_file`, Linux
+//! 6.4), and at the end none. The kernel skips threads that share the table of their thread-group leader. From Linux 6.7 on
+//! the program of `walk.rs` passes the tables itself.
 //!
 //! ```c
 //! SEC("iter/task_file") int descriptors(struct bpf_iter__task_file *ctx)
@@ -14,6 +14,15 @@
 //!     number = ctx->fd;
 //!     keep_own_pid_namespace();                           // pid.rs
 //!     inode = file->f_inode;
+//!     record_file();
+//!     return 0;
+//! last:
+//!     array->own_pid_namespace = NULL;
+//!     return 0;
+//! }
+//!
+//! void record_file()                                      // of both programs
+//! {
 //!     switch (inode->i_sb->s_magic) {
 //!     case NSFS_MAGIC:
 //!         record_any_namespace(NAMESPACE, inode->i_private);      // namespaces.rs
@@ -42,11 +51,7 @@
 //!         }
 //!     }
 //!     record_user(CREDENTIALS, file->f_cred->user_ns);
-//!     record_user(FILE_SYSTEM, file->f_inode->i_sb->s_user_ns);
-//!     return 0;
-//! last:
-//!     array->own_pid_namespace = NULL;
-//!     return 0;
+//!     record_user(FILE_SYSTEM, inode->i_sb->s_user_ns);
 //! }
 //!
 //! void record_user(reason, ns) {
@@ -64,7 +69,7 @@ use super::assembler::{Assembler, FP, Label, Program, R1, R2, R3};
 use super::candidates::{ANON_INODE_FS_MAGIC, Reason};
 use super::kernel::UPID_SIZE;
 use super::program::{Builder, Target};
-use super::registers::{DESCRIPTOR, FILE, INODE, LINK, NS, REASON, TASK, stack};
+use super::registers::{DESCRIPTOR, FILE, GENERATION, INODE, LINK, NS, REASON, TASK, stack};
 use super::schema::{btf_type, member};
 use super::tables::Descriptor;
 use super::{NSFS_MAGIC, SOCKFS_MAGIC};
@@ -78,73 +83,84 @@ const RING_START: [u8; 4] = *b"[io_";
 
 pub fn program(target: Target, sockets: bool) -> Result<Program, Error> {
     let mut code = Assembler::new(target);
-    let [next, last, credentials] = code.labels(["next", "last", "credentials"]);
-    let [namespace, socket, device, sock] = code.labels(["namespace", "socket", "device", "sock"]);
-    let [pidfd, any, candidate] = code.labels(["pidfd", "any", "candidate"]);
+    let [next, last] = code.labels(["next", "last"]);
     code.read_context(next, last);
     code.stx(FP + stack::FILE, FILE);
     code.prologue(next);
     code.ldx(FILE, FP + stack::FILE);
     code.read(INODE, FILE, member!(file.f_inode));
-    code.read(R2, INODE, member!(inode.i_sb -> super_block.s_magic));
-    code.jeq(R2, NSFS_MAGIC, namespace);
-    code.jeq(R2, SOCKFS_MAGIC, socket);
-    code.find_device(INODE, device, candidate);
-    code.jeq(R2, PID_FS_MAGIC, pidfd);
-    code.jne(R2, ANON_INODE_FS_MAGIC, credentials);
-    code.find_ring(credentials);
-    code.bind(candidate);
-    code.record_descriptor(Reason::Candidate as i32, next);
-    code.ja(credentials);
-
-    code.bind(socket);
-    code.container_of(INODE, member!(socket_alloc.vfs_inode));
-    code.cast_untrusted(INODE, INODE, btf_type!(socket_alloc));
-    code.read(R1, INODE, member!(socket_alloc.socket.sk));
-    code.stx(FP + stack::SOCK, R1);
-    code.read(R1, R1, member!(sock.sk_peer_cred -> cred.user_ns));
-    code.record_user(Reason::Peer, next);
-    if sockets {
-        code.ldx(R1, FP + stack::SOCK);
-        code.ja(sock);
-    } else {
-        code.ja(credentials);
-    }
-    code.bind(device);
-    code.read(R1, FILE, member!(file.private_data));
-    code.cast_untrusted(R1, R1, btf_type!(sock));
-    code.bind(sock);
-    code.read(R1, R1, member!(sock.__sk_common.skc_net));
-    code.jeq(R1, 0, credentials);
-    let ns = code.location(member!(net.ns)[0]);
-    code.add_location(R1, ns);
-    code.cast_untrusted(NS, R1, btf_type!(ns_common));
-    code.mov(REASON, Reason::Socket as i32);
-    code.ja(any);
-
-    code.bind(pidfd);
-    code.find_pid_namespace(credentials);
-    code.ja(any);
-
-    code.bind(namespace);
-    code.read(R1, INODE, member!(inode.i_private));
-    code.cast_untrusted(NS, R1, btf_type!(ns_common));
-    code.mov(REASON, Reason::Namespace as i32);
-    code.bind(any);
-    code.record_any_namespace(credentials, next);
-
-    code.bind(credentials);
-    code.ldx(R1, FP + stack::FILE);
-    code.read(R1, R1, member!(file.f_cred -> cred.user_ns));
-    code.record_user(Reason::Credentials, next);
-    code.ldx(R1, FP + stack::FILE);
-    code.read(R1, R1, member!(file.f_inode -> inode.i_sb -> super_block.s_user_ns));
-    code.record_user(Reason::FileSystem, next);
+    code.stx(FP + stack::INODE, INODE);
+    code.record_file(sockets, next);
     code.epilogue(next, last);
     code.finish()
 }
 
 impl Builder<'_> {
+    /// Records what the file keeps that is in FILE and on the stack, with its INODE. Goes to `next` if the process has no number
+    /// in the caller's PID namespace, or the array is full.
+    pub fn record_file(&mut self, sockets: bool, next: Label) {
+        let [credentials, namespace, socket, device, sock] =
+            self.labels(["credentials", "namespace", "socket", "device", "sock"]);
+        let [pidfd, any, candidate] = self.labels(["pidfd", "any", "candidate"]);
+        self.read(R2, INODE, member!(inode.i_sb -> super_block.s_magic));
+        self.jeq(R2, NSFS_MAGIC, namespace);
+        self.jeq(R2, SOCKFS_MAGIC, socket);
+        self.find_device(INODE, device, candidate);
+        self.jeq(R2, PID_FS_MAGIC, pidfd);
+        self.jne(R2, ANON_INODE_FS_MAGIC, credentials);
+        self.find_ring(credentials);
+        self.bind(candidate);
+        self.record_descriptor(Reason::Candidate as i32, next);
+        self.ja(credentials);
+
+        self.bind(socket);
+        self.container_of(INODE, member!(socket_alloc.vfs_inode));
+        self.cast_untrusted(INODE, INODE, btf_type!(socket_alloc));
+        self.read(R1, INODE, member!(socket_alloc.socket.sk));
+        self.stx(FP + stack::SOCK, R1);
+        self.read(R1, R1, member!(sock.sk_peer_cred -> cred.user_ns));
+        self.record_user(Reason::Peer, next);
+        if sockets {
+            self.ldx(R1, FP + stack::SOCK);
+            self.ja(sock);
+        } else {
+            self.ja(credentials);
+        }
+        self.bind(device);
+        self.read(R1, FILE, member!(file.private_data));
+        self.cast_untrusted(R1, R1, btf_type!(sock));
+        self.bind(sock);
+        self.read(R1, R1, member!(sock.__sk_common.skc_net));
+        self.jeq(R1, 0, credentials);
+        let ns = self.location(member!(net.ns)[0]);
+        self.add_location(R1, ns);
+        self.cast_untrusted(NS, R1, btf_type!(ns_common));
+        self.mov(REASON, 0);
+        self.stx(FP + stack::SOCK, REASON);
+        self.mov(REASON, Reason::Socket as i32);
+        self.ja(any);
+
+        self.bind(pidfd);
+        self.find_pid_namespace(credentials);
+        self.ja(any);
+
+        self.bind(namespace);
+        self.read(R1, INODE, member!(inode.i_private));
+        self.cast_untrusted(NS, R1, btf_type!(ns_common));
+        self.mov(REASON, Reason::Namespace as i32);
+        self.bind(any);
+        self.record_any_namespace(credentials, next);
+
+        self.bind(credentials);
+        self.forget(&[INODE, FILE], &[stack::LINK, stack::SOCK, stack::TARGET, stack::PARENT, stack::NONUSER_LINK]);
+        self.ldx(R1, FP + stack::FILE);
+        self.read(R1, R1, member!(file.f_cred -> cred.user_ns));
+        self.record_user(Reason::Credentials, next);
+        self.ldx(R1, FP + stack::INODE);
+        self.read(R1, R1, member!(inode.i_sb -> super_block.s_user_ns));
+        self.record_user(Reason::FileSystem, next);
+    }
+
     /// Goes to `otherwise` if FILE is not an io_uring.
     fn find_ring(&mut self, otherwise: Label) {
         self.may_be_ring(otherwise); // R1 is the dentry
@@ -189,5 +205,6 @@ impl Builder<'_> {
         self.ldx(NS, FP + stack::TARGET);
         self.record_namespaces_by_iterator(done);
         self.bind(done);
+        self.forget(&[GENERATION, NS], &[stack::LINK, stack::TARGET]);
     }
 }

@@ -9,7 +9,7 @@ use super::kernel::Kernel;
 use super::layout::{Layout, Threads};
 use super::program::{Ancestors, Target};
 use super::tables::{Function, STRUCTS};
-use super::{btf, candidates, descriptors, leaders, processes, tasks};
+use super::{btf, candidates, descriptors, leaders, processes, tasks, walk};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -72,10 +72,11 @@ impl Instruction {
             0x57 => format!("r{to} &= {operand}"),
             0x67 => format!("r{to} <<= {operand}"),
             0x77 => format!("r{to} >>= {operand}"),
+            0xdb => format!("r{from} = atomic64_fetch_add((u64 *)(r{to} + {}), r{from})", self.offset),
             0xb7 | 0xbf => format!("r{to} = {operand}"),
             0x05 => format!("goto {target}"),
             0x15 | 0x1d => format!("if r{to} == {operand} goto {target}"),
-            0x35 => format!("if r{to} >= {operand} goto {target}"),
+            0x35 | 0x3d => format!("if r{to} >= {operand} goto {target}"),
             0x55 | 0x5d => format!("if r{to} != {operand} goto {target}"),
             0xa5 => format!("if r{to} < {operand} goto {target}"),
             0x85 => format!("call {}", function_name(kernel, from, immediate)),
@@ -228,6 +229,7 @@ fn programs_are_as_listed() {
             ("tasks", tasks::program(target)),
             ("tasks-pinned", tasks::program(pinned)),
             ("tasks-old-kernel", tasks::program(old)),
+            ("walk", walk::program(Target { layout: of_descriptors, threads: Threads::All, ..all }, true)),
             ("descriptors", descriptors::program(Target { layout: of_descriptors, ..all }, true)),
             ("leaders", leaders::program(Target { layout: of_leaders, ..target })),
             ("leaders-old-kernel", leaders::program_by_visits(Target { layout: of_leaders, ..old })),

@@ -3,13 +3,15 @@
 //!
 //! | file | content |
 //! |------|---------|
-//! | `processes.rs`, `tasks.rs`, `descriptors.rs`, `candidates.rs`, `leaders.rs` | the programs |
+//! | `processes.rs`, `tasks.rs`, `walk.rs`, `descriptors.rs`, `candidates.rs`, `leaders.rs` | the programs |
 //! | `chain.rs`, `namespaces.rs`, `pid.rs`, `threads.rs`, `sets.rs`, `roots.rs`, `program.rs` | parts that programs share |
 //! | `tables.rs` | the kernel members that they read, and the records that they write |
 //! | `caches.rs` | the records that only the programs read |
 //! | `registers.rs`, `assembler.rs`, `schema.rs` | the notation of programs and tables |
 //! | `btf.rs`, `kernel.rs` | the layout of the running kernel's structs |
 //! | `layout.rs`, `records.rs` | the shared array |
+//! | `passes.rs` | which programs for descriptors and leaders run |
+//! | `referred.rs` | drops records of namespaces of which no file is recorded |
 //! | `told.rs` | from the records of namespaces, threads and descriptors to facts |
 //! | `preflight.rs` | the number of threads, for the size of the array |
 //! | `refusal.rs` | the verifier's log, if it refuses programs |
@@ -27,11 +29,13 @@ mod leaders;
 #[cfg(test)]
 mod listing;
 mod namespaces;
+mod passes;
 mod pid;
 mod preflight;
 mod processes;
 mod program;
 mod records;
+mod referred;
 mod refusal;
 mod registers;
 mod roots;
@@ -43,6 +47,7 @@ mod tasks;
 mod tests;
 mod threads;
 mod told;
+mod walk;
 
 use super::Context;
 use super::candidate::Candidates;
@@ -57,10 +62,10 @@ use crate::sys::{Errno, nsfs, signal};
 use crate::util::arrays::reserved;
 use assembler::Program;
 use kernel::Kernel;
-use layout::{Layout, Threads, with_spare};
+use layout::{Layout, Threads};
 use once_cell::race::OnceBox;
+pub use passes::Leaders;
 use program::{Ancestors, Target};
-use records::Found;
 use schema::member;
 use tables::{Function, Header};
 
@@ -71,8 +76,6 @@ const SOCKFS_MAGIC: i32 = 0x534f_434b;
 /// Of the kernel's include/linux/errno.h, and still returned to programs: there is no JIT compiler.
 const ENOTSUPP: i32 = 524;
 
-/// The initial capacity for descriptors: the kernel gives no estimate.
-const DEFAULT_DESCRIPTORS: u32 = 16384;
 /// How often a program is loaded again if signals interrupt that.
 const MAX_RETRIES: u32 = 10;
 
@@ -164,41 +167,13 @@ fn record(context: &mut Context, array: &[u8], layout: Layout, threads: Threads)
 /// files keep user namespaces. Returns the descriptors that have to be read through procfs. `None`: a program cannot be used,
 /// so that all have to be read. `leaders`: what [`walk`] returned.
 pub fn record_descriptors(context: &mut Context, leaders: Leaders, sockets: bool) -> Result<Option<Candidates>, Error> {
-    match find_descriptors(context, leaders, sockets) {
-        Ok((found, settled)) => told::descriptors(context, &found, &settled).map(Some),
+    match passes::find_descriptors(context, leaders, sockets) {
+        Ok((found, settled)) => told::descriptors(context, &found, settled).map(Some),
         Err(_) => Ok(None),
     }
 }
 
-/// Returns also the PIDs of processes whose descriptors were all passed, in ascending order.
-fn find_descriptors(context: &Context, leaders: Leaders, sockets: bool) -> Result<(Found, Vec<i32>), Error> {
-    let scope = leaders.scope;
-    // Most processes have a socket or two.
-    let socket_count = if sockets { 2 * context.facts().members.len() as u32 } else { 0 };
-    let mut layout = Layout {
-        namespaces: with_spare(context.users.count() as u32),
-        nonusers: with_spare(context.nonusers.entries().len() as u32),
-        descriptors: DEFAULT_DESCRIPTORS + socket_count,
-        ..Layout::default()
-    };
-    loop {
-        let array = scope.visit_descriptors(layout, sockets)?;
-        let header = records::header(array.bytes())?;
-        if !context.limits.descriptors.has(header.descriptor_count) {
-            return Err(Error::NO_MEMORY);
-        }
-        match layout.grown_for(&header)? {
-            None => {
-                let settled = leaders.find_settled()?;
-                let has_ids = running_kernel()?.has(member!(user_namespace.ns.ns_id));
-                return Ok((records::descriptors(array.bytes(), layout, has_ids)?, settled));
-            }
-            Some(larger) => layout = larger,
-        }
-    }
-}
-
-/// The processes that a walk sees: those of the caller's PID namespace.
+/// The processes that the programs see: those of the caller's PID namespace.
 #[derive(Clone, Copy)]
 struct Scope {
     /// The level of that, see pid_namespaces(7).
@@ -252,79 +227,6 @@ impl Scope {
             *log = refusal::explain(target).unwrap_or_default();
         }
         Err(error)
-    }
-
-    /// Records the thread-group leaders of all processes for the first time. There are at most about so many.
-    fn record_leaders(&mut self, count: u32) -> Result<Leaders, Error> {
-        let layout = Layout { leaders: 2 * with_spare(count), ..Layout::default() };
-        loop {
-            let leaders = self.run_leaders(layout)?;
-            if !self.correct_level(&records::header(leaders.array.bytes())?) {
-                return Ok(leaders);
-            }
-        }
-    }
-
-    /// Runs the fastest program that this kernel accepts.
-    fn run_leaders(&self, layout: Layout) -> Result<Leaders, Error> {
-        let (map, array) = bpf::make_array(layout.size())?;
-        let kernel = running_kernel()?;
-        let (threads, ancestors) = (Threads::None, Ancestors::Few);
-        let target = Target { kernel, level: self.level, array: map.number(), layout, threads, ancestors };
-        let run = |run: Run, load: &dyn Fn() -> Result<Fd, Error>| -> Result<(Fd, Run), Error> {
-            let program = load()?;
-            run(&program)?;
-            Ok((program, run))
-        };
-        let called = run(bpf::run, &|| load(&leaders::program(target)?, Trigger::Call, &mut []));
-        let (program, run) = match called {
-            Err(error) if !error.is_exhaustion() => {
-                run(bpf::visit, &|| load_visitor(target, Function::bpf_iter_task, leaders::program_by_visits, &mut []))?
-            }
-            called => called?,
-        };
-        Ok(Leaders { scope: *self, program, run, array, layout })
-    }
-
-    /// Runs the program that tells all, or the one for older kernels.
-    fn visit_descriptors(&self, layout: Layout, sockets: bool) -> Result<Memory, Error> {
-        let (map, array) = bpf::make_array(layout.size())?;
-        let kernel = running_kernel()?;
-        let (threads, ancestors) = (Threads::None, Ancestors::All);
-        let target = Target { kernel, level: self.level, array: map.number(), layout, threads, ancestors };
-        let iterator = Function::bpf_iter_task_file;
-        let told = visit(target, iterator, |target| match target.kernel.has_number_iterator() {
-            true => descriptors::program(target, sockets),
-            false => candidates::program(target, sockets),
-        });
-        match told {
-            Err(error) if error.is_exhaustion() => return Err(error),
-            Err(_) => visit(target, iterator, |target| candidates::program(target, sockets))?,
-            Ok(()) => (),
-        }
-        Ok(array)
-    }
-}
-
-/// Runs a loaded program.
-type Run = fn(&Fd) -> Result<(), Errno>;
-
-/// The thread-group leaders before threads and descriptors are read, and the program that records them.
-pub struct Leaders {
-    scope: Scope,
-    program: Fd,
-    run: Run,
-    array: Memory,
-    layout: Layout,
-}
-
-impl Leaders {
-    /// Records the leaders for the second time, after descriptors were read. Returns the PIDs of the processes that have kept
-    /// their leader and its descriptor table, in ascending order.
-    fn find_settled(self) -> Result<Vec<i32>, Error> {
-        let before = records::header(self.array.bytes())?.leader_count;
-        (self.run)(&self.program)?;
-        records::settled(self.array.bytes(), self.layout, before)
     }
 }
 

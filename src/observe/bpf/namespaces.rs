@@ -125,6 +125,7 @@ impl Builder<'_> {
         self.mov(R3, self.context.ancestors.count());
         self.call(Function::bpf_iter_num_new);
         self.bind(upwards);
+        self.forget(&[GENERATION, NS], &[stack::LINK, stack::PARENT]);
         self.lea(R1, FP + stack::NONUSER_NUMBERS);
         self.call(Function::bpf_iter_num_next);
         self.jeq(R0, 0, end);
@@ -192,6 +193,7 @@ impl Builder<'_> {
         }
         self.ja(otherwise);
         self.bind(owner);
+        self.forget(&[], &[]);
     }
 
     /// Keeps the `struct ns_common` of the parent of the PID namespace in NS, if it may be below the caller's own.

@@ -3,7 +3,7 @@
 //! The programs only read the kernel, and write nothing but the shared array. They call helper functions of
 //! bpf-helpers(7) and kernel functions of Documentation/bpf/kfuncs.rst of the kernel.
 
-use super::assembler::{Assembler, FP, Label, Location, R0, R1, R2, R3, Register, Size};
+use super::assembler::{Assembler, FP, Label, Location, R0, R1, R2, R3, R4, R5, Register, Size};
 use super::kernel::Kernel;
 use super::layout::{Layout, Threads};
 use super::registers::{ARRAY, INDEX, RECORD, TASK, stack};
@@ -175,6 +175,18 @@ impl<'k> Builder<'k> {
         self.lea(R1, FP + stack::TASKS);
         self.call(Function::bpf_iter_task_destroy);
         self.call(Function::bpf_rcu_read_unlock);
+    }
+
+    /// Clears these registers, those that calls destroy, and these variables. In a loop over an iterator the verifier follows what comes after a
+    /// join once for each different state there, also if they differ only in what is not used any more: is_state_visited() of
+    /// kernel/bpf/verifier.c.
+    pub fn forget(&mut self, registers: &[Register], variables: &[Location]) {
+        for &register in [R0, R1, R2, R3, R4, R5].iter().chain(registers) {
+            self.mov(register, 0);
+        }
+        for &variable in variables {
+            self.stx(FP + variable, R0);
+        }
     }
 
     /// `return 0`

@@ -232,7 +232,7 @@ mod tests {
     /// Fields have the same locations on 32-bit machines as in the programs.
     #[test]
     fn records_have_no_hidden_padding() {
-        assert_eq!((Header::SIZE, Slot::SIZE, Leader::SIZE), (112, 16, 24));
+        assert_eq!((Header::SIZE, Slot::SIZE, Leader::SIZE), (144, 16, 24));
         assert_eq!((Process::SIZE, Details::SIZE, Namespace::SIZE), (8, 24, 24));
         assert_eq!((Descriptor::SIZE, Thread::SIZE, Set::SIZE), (32, 16, 36));
         assert_eq!((SetSlot::SIZE, Nonuser::SIZE), (80, 24));

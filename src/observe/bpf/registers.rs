@@ -66,8 +66,9 @@ pub mod stack {
     pub const ROOT_INODE: Location = Location::new(-120, Size::DW, "inode");
     pub const ROOT_DEVICE: Location = Location::new(-128, Size::DW, "device");
     pub const ROOT_MOUNT: Location = Location::new(-136, Size::DW, "mount");
+    pub const ROOT_IS_TOP: Location = Location::new(-144, Size::DW, "is_top");
     /// What is left there from one thread to the next.
-    pub const OF_DETAILS: [Location; 6] = [LINK, NSPROXY, OWNER, ROOT_INODE, ROOT_DEVICE, ROOT_MOUNT];
+    pub const OF_DETAILS: [Location; 7] = [LINK, NSPROXY, OWNER, ROOT_INODE, ROOT_DEVICE, ROOT_MOUNT, ROOT_IS_TOP];
     /// `struct bpf_iter_num`, around `NUMBERS`.
     pub const LINKS: Location = Location::new(-152, Size::DW, "&links");
     /// The namespaces of the current thread.
@@ -97,4 +98,13 @@ pub mod stack {
     pub const NONUSER_LINK: Location = Location::new(-128, Size::DW, "nonuser_link");
     /// `struct bpf_iter_num`: 8 bytes.
     pub const NONUSER_NUMBERS: Location = Location::new(-136, Size::DW, "&nonuser_numbers");
+    /// `struct inode *` of FILE.
+    pub const INODE: Location = Location::new(-144, Size::DW, "inode");
+    /// The descriptor table that the program walks, and its present memory.
+    pub const FILES: Location = Location::new(-152, Size::DW, "files");
+    pub const TABLE: Location = Location::new(-160, Size::DW, "table");
+    /// The number of recorded descriptors before FILE.
+    pub const RECORDED: Location = Location::new(-168, Size::DW, "recorded");
+    /// `struct bpf_iter_num`: 8 bytes.
+    pub const VISITS: Location = Location::new(-176, Size::DW, "&visits");
 }

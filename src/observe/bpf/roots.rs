@@ -8,20 +8,21 @@
 //!         return 0;
 //!     inode = directory->d_inode->i_ino;
 //!     device = directory->d_sb->s_dev;
+//!     is_top = directory == mount->mnt.mnt_root;          // inode and device do not tell: all subvolumes of a btrfs begin with 256
 //!     slot = &array->root_slots[((u64)mount >> 6) + ((u64)directory >> 6) & (SLOTS - 1)];
-//!     if (slot->namespace != generation[MNT] || slot->mount != mount->mnt_id || slot->inode != inode || slot->device != device) {
+//!     if (slot->namespace != generation[MNT] || slot->mount != mount->mnt_id || slot->inode != inode || slot->device != device
+//!             || slot->is_top != is_top) {
 //!         record = append(roots);
 //!         slot->... = record->... = ...;
-//!         record->is_top = directory == mount->mnt.mnt_root;
 //!     }
 //!     return slot->index;
 //! }
 //! ```
 
-use super::assembler::{FP, Label, Location, R0, R1, R2, R8, R9, Register, Size};
+use super::assembler::{FP, Label, Location, R1, R2, R8, R9, Register, Size};
 use super::caches::RootSlot;
 use super::program::Builder;
-use super::registers::{INDEX, RECORD, SLOT, TASK, stack};
+use super::registers::{ARRAY, INDEX, RECORD, SLOT, TASK, stack};
 use super::schema::{btf_type, member};
 use super::tables::{Header, Root, Thread};
 
@@ -35,17 +36,18 @@ const DIRECTORY: Register = R8;
 const MOUNT: Register = R9;
 
 /// What identifies a root directory, besides its mount namespace: on the stack, in a slot and in a record.
-const FIELDS: [(Location, Location, Location); 3] = [
+const FIELDS: [(Location, Location, Location); 4] = [
     (stack::ROOT_INODE, RootSlot::inode, Root::inode),
     (stack::ROOT_DEVICE, RootSlot::device, Root::device),
     (stack::ROOT_MOUNT, RootSlot::mount, Root::mount),
+    (stack::ROOT_IS_TOP, RootSlot::is_top, Root::is_top),
 ];
 
 impl Builder<'_> {
     /// Records the root directory of TASK, for the current record. Falls through, or goes to `next`.
     pub fn record_root(&mut self, next: Label) {
         let layout = self.context.layout;
-        let [unknown, not_top] = self.labels(["unknown_root", "not_top"]);
+        let [unknown] = self.labels(["unknown_root"]);
         self.read_root(next);
         self.number_of_address(SLOT, MOUNT);
         self.number_of_address(R2, DIRECTORY);
@@ -72,16 +74,12 @@ impl Builder<'_> {
             self.stx(SLOT + in_slot, R1);
             self.stx(RECORD + in_record, R1);
         }
-        self.read(R2, MOUNT, member!(mount.mnt.mnt_root));
-        self.jne(R2, DIRECTORY, not_top);
-        self.mov(R0, 1);
-        self.stx(RECORD + Root::is_top, R0);
-        self.bind(not_top);
     }
 
     /// `MOUNT = ` the mount and `DIRECTORY = ` the directory that are the root of TASK, and their fields on the stack. Goes to
     /// `none` if there are none.
     fn read_root(&mut self, none: Label) {
+        let [not_top] = self.labels(["not_top"]);
         self.read(R1, TASK, member!(task_struct.fs));
         self.read(MOUNT, R1, member!(fs_struct.root.mnt));
         self.jeq(MOUNT, 0, none);
@@ -94,5 +92,14 @@ impl Builder<'_> {
         self.cast(MOUNT, MOUNT, btf_type!(mount));
         self.read(R2, MOUNT, member!(mount.mnt_id));
         self.stx(FP + stack::ROOT_MOUNT, R2);
+        self.read(R2, MOUNT, member!(mount.mnt.mnt_root));
+        self.mov(R1, 0);
+        self.jne(R2, DIRECTORY, not_top);
+        self.mov(R1, 1);
+        self.bind(not_top);
+        // From memory it is any number to the verifier, which follows the rest once.
+        self.stx(ARRAY + Header::scratch, R1);
+        self.ldx(R1, ARRAY + Header::scratch);
+        self.stx(FP + stack::ROOT_IS_TOP, R1);
     }
 }

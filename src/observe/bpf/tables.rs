@@ -17,7 +17,7 @@ kernel_structs! {
         nsproxy: *nsproxy,
         fs: *fs_struct,
         thread_pid: *pid,
-        files: u64,
+        files: *files_struct,
         real_cred: *cred,
         signal: *signal_struct,
         self_exec_id: u64,
@@ -169,6 +169,18 @@ kernel_structs! {
         private_data: u64,
     }
 
+    /// include/linux/fdtable.h: a descriptor table.
+    struct files_struct {
+        fdt: *fdtable,
+    }
+
+    /// include/linux/fdtable.h: its present memory.
+    struct fdtable {
+        max_fds: u32,
+        fd: u64, // struct file **
+        open_fds: u64, // unsigned long *
+    }
+
     /// include/linux/fs.h
     struct inode {
         i_sb: *super_block,
@@ -242,6 +254,13 @@ record! {
         own_pid_namespace: u64,
         /// Not 0: a process has more unknown ancestors than the program follows.
         is_cut_off: u64,
+        /// Where the program is that walks descriptor tables: the rest of a word of the bitmap of descriptors, the descriptor
+        /// that this begins with, and the index of the next word.
+        word: u64,
+        number: u64,
+        word_index: u64,
+        /// Not 0: it has passed all of them.
+        is_walk_complete: u64,
     }
 }
 

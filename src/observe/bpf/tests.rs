@@ -37,13 +37,14 @@ fn the_verifier_accepts_all_programs() {
             return tell(&format!("skipped: the_verifier_accepts_all_programs: {errors:?}"));
         }
     };
-    let mut old = kernel.clone();
-    old.functions[Function::bpf_iter_task_new as usize] = None;
-    for (of, layout) in STRUCTS.iter().zip(&mut old.structs) {
+    let mut without_ids = kernel.clone();
+    for (of, layout) in STRUCTS.iter().zip(&mut without_ids.structs) {
         for (member, offset) in of.members.iter().zip(&mut layout.offsets) {
             *offset = offset.filter(|_| !member.ends_with(".ns_id"));
         }
     }
+    let mut old = without_ids.clone();
+    old.functions[Function::bpf_iter_task_new as usize] = None;
     let functions = [Function::bpf_iter_task, Function::bpf_iter_task_file].map(|function| kernel.function(function));
     for (level, ancestors) in
         [0, 1, 32].into_iter().flat_map(|level| [Ancestors::Few, Ancestors::All].map(|ancestors| (level, ancestors)))
@@ -57,6 +58,12 @@ fn the_verifier_accepts_all_programs() {
             }
             let target = Target { layout: of_leaders, ..target };
             verify(&name("leaders"), leaders::program(target), Trigger::Call);
+            for kernel in [kernel, &without_ids] {
+                for sockets in [false, true] {
+                    let target = Target { kernel, layout: of_descriptors, ..target };
+                    verify(&name("tables"), walk::program(target, sockets), Trigger::Call);
+                }
+            }
         } else {
             tell("skipped: the program that visits processes: this kernel has no iterator over them");
         }

@@ -60,13 +60,15 @@ pub fn threads(
     Ok(told)
 }
 
-/// Records namespaces, and the descriptors that keep them. `settled`: the processes whose descriptors were all passed. Of others,
-/// only what procfs does not show is recorded. Returns the descriptors that have to be read through procfs.
-pub fn descriptors(context: &mut Context, found: &Found, settled: &[i32]) -> Result<Candidates, Error> {
+/// Records namespaces, and the descriptors that keep them. `settled`: the processes that have kept their leader. Those whose tables
+/// have not changed either have shown all of their descriptors. Of others, only what procfs does not show is recorded. Returns the
+/// descriptors that have to be read through procfs.
+pub fn descriptors(context: &mut Context, found: &Found, mut settled: Vec<i32>) -> Result<Candidates, Error> {
+    keep_unchanged(&mut settled, &found.descriptors);
     let users = context.users.record_observed(&found.users)?;
     let nonusers = record_nonusers(&mut context.nonusers, &found.nonusers, found.has_ids, &users)?;
     let mut candidates =
-        Candidates { unsettled: unsettled(&context.facts().members, settled)?, ..Candidates::default() };
+        Candidates { unsettled: unsettled(&context.facts().members, &settled)?, ..Candidates::default() };
     let mut tables = Tables::default();
     for descriptor in &found.descriptors {
         let Some(member) = member(context, descriptor.pid) else { continue };
@@ -93,6 +95,21 @@ pub fn descriptors(context: &mut Context, found: &Found, settled: &[i32]) -> Res
     Ok(candidates)
 }
 
+/// Keeps only processes whose descriptor tables have not changed. The table of a thread that is not the leader may be passed on to
+/// one with another TID, under which procfs then shows the descriptor.
+fn keep_unchanged(settled: &mut Vec<i32>, descriptors: &[Descriptor]) {
+    let has_changed = |descriptor: &&Descriptor| match Reason::of(descriptor.reason) {
+        Some(Reason::Changed) => true,
+        Some(Reason::Candidate) => descriptor.tid != descriptor.pid,
+        _ => false,
+    };
+    let mut changed = descriptors.iter().filter(has_changed).map(|descriptor| descriptor.pid).peekable();
+    settled.retain(|&pid| {
+        while changed.next_if(|&other| other < pid).is_some() {}
+        changed.peek() != Some(&pid)
+    });
+}
+
 /// The processes besides the settled ones, in ascending order.
 fn unsettled(members: &[Member], settled: &[i32]) -> Result<Vec<i32>, Error> {
     let (mut unsettled, mut settled) = (Vec::new(), settled.iter().peekable());
@@ -108,7 +125,7 @@ fn unsettled(members: &[Member], settled: &[i32]) -> Result<Vec<i32>, Error> {
 /// Whether procfs shows such a pin, too.
 fn is_in_procfs(reason: Reason) -> bool {
     match reason {
-        Reason::Candidate | Reason::Namespace | Reason::Socket => true,
+        Reason::Candidate | Reason::Changed | Reason::Namespace | Reason::Socket => true,
         Reason::Credentials | Reason::Peer | Reason::FileSystem | Reason::Pidfd => false,
     }
 }
@@ -178,7 +195,7 @@ fn hold(
 ) -> Result<(), Error> {
     let Descriptor { pid, tid, number, .. } = *descriptor;
     let holder = match reason {
-        Reason::Candidate => return Ok(()),
+        Reason::Candidate | Reason::Changed => return Ok(()),
         Reason::Namespace => Holder::Descriptor { pid, tid, number },
         Reason::Socket => Holder::Socket { pid, tid, number },
         Reason::Credentials => Holder::Credentials { pid, tid, number },

@@ -13,7 +13,7 @@ use crate::util::arrays::push;
 impl Search<'_, '_> {
     /// Visits a process whose namespaces BPF told, only if it has a descriptor or mounts to read. False as `visit_once`.
     pub fn visit_told(&mut self, pid: i32, is_last: bool) -> Result<bool, Error> {
-        let mut missed = Missed::default();
+        let (mut missed, unread) = (Missed::default(), self.unread.len());
         let mut is_known = !self.descriptors.may_have_any(pid);
         for index in self.told.range_of(pid) {
             is_known &= self.add_told(index, &mut missed)?;
@@ -33,6 +33,9 @@ impl Search<'_, '_> {
                 missed.mounts |= missed.has_ended;
                 self.miss_thread(pid, &mut missed);
             }
+        }
+        if missed.mounts {
+            self.unread.truncate(unread); // to count the process once
         }
         self.count_missed(missed);
         Ok(true)

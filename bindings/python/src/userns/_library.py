@@ -87,7 +87,7 @@ _PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "userns_gaps": (c_uint32, _handle),
     "userns_gap_count": (c_size_t, _handle, c_uint32),
     "userns_process_name": (_string, _handle, _pid),
-    "userns_process_uid": (_bool, _handle, _pid, POINTER(_uid)),
+    "userns_process_uid": (_bool, _handle, _pid, POINTER(_id)),
     "userns_process_capabilities": (_bool, _handle, _pid, POINTER(c_uint64)),
     "userns_process_pids": (_pids, _handle, _pid, _count),
     "userns_process_cgroup": (_string, _handle, _pid),
