@@ -58,8 +58,9 @@
  * SIGCHLD, and is not reported by wait(2); with USERNS_SCAN_MAPS, one that enters a user
  * namespace has a copy of the memory. Signals of the calling thread are blocked while it
  * runs, mostly for less than 10 milliseconds. Where clone3(2) is denied or missing (before
- * Linux 5.3) and under valgrind, the calling thread reads procfs itself, and duplicates no
- * sockets of others.
+ * Linux 5.3), under valgrind, and after unshare(2) with CLONE_NEWPID until the caller has made
+ * process 1 of the new PID namespace, the calling thread reads procfs itself, and duplicates
+ * no sockets of others.
  *
  * A child outlives the scan only if a file server has begun to serve it and does not answer:
  * on the way to proc_path (userns_scan() returns -EIO), or for a descriptor that was

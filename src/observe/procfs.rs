@@ -13,6 +13,7 @@ use super::covers;
 use super::files::{COVERED, Files};
 use crate::error::Error;
 use crate::facts::{NamespaceType, parse_link};
+use crate::sys::child::Forbidden;
 use crate::sys::file::{self, Fd, Identity, Place, Status};
 use crate::sys::{Errno, if_any, nsfs, pidfd, worker};
 use crate::util::parse;
@@ -35,12 +36,15 @@ pub struct Procfs {
     /// Directories of the calling thread.
     own_descriptors: OnceCell<Fd>,
     own_information: OnceCell<Fd>,
+    /// If a child would be the first process of a PID namespace.
+    _no_children: Option<Forbidden>,
 }
 
 impl Procfs {
     /// Opens the root directory of a procfs; ENODEV if `path` is another directory.
     pub fn open(path: &CStr) -> Result<Procfs, Error> {
         let mut procfs = Procfs::open_unchecked(path)?;
+        procfs._no_children = procfs.would_child_be_first()?.then(Forbidden::new);
         procfs.is_covered = covers::exist(procfs.root(), || procfs.read_mountinfo())?;
         Ok(procfs)
     }
@@ -57,7 +61,28 @@ impl Procfs {
     /// Without a look at what is mounted over its entries: it counts as covered.
     fn open_unchecked(path: &CStr) -> Result<Procfs, Error> {
         let files = Files::open(path, PROC_SUPER_MAGIC, Some(ROOT_INODE))?.ok_or(Error::NOT_PROCFS)?;
-        Ok(Procfs { files, is_covered: true, own_descriptors: OnceCell::new(), own_information: OnceCell::new() })
+        let (own_descriptors, own_information) = (OnceCell::new(), OnceCell::new());
+        Ok(Procfs { files, is_covered: true, own_descriptors, own_information, _no_children: None })
+    }
+
+    /// Whether children of the calling thread will be created in a PID namespace that has had no process: its link exists
+    /// (Linux 4.12) and leads nowhere. False if neither this procfs nor the one at `/proc` shows the caller.
+    fn would_child_be_first(&self) -> Result<bool, Error> {
+        const LINK: &CStr = c"thread-self/ns/pid_for_children";
+        let usual;
+        let link = match if_any(self.prove(self.root(), LINK))? {
+            Some(link) => Some(link),
+            None => {
+                usual = Procfs::open_unchecked(c"/proc").ok();
+                usual.as_ref().map_or(Ok(None), |usual| if_any(usual.prove(usual.root(), LINK)))?
+            }
+        };
+        let Some(link) = link else { return Ok(false) };
+        match file::read_link_at(&link, c"", &mut [0; 32]) {
+            Err(errno) if errno.is_exhaustion() => Err(errno.into()),
+            Err(errno) => Ok(errno.is_gone()),
+            Ok(_) => Ok(false),
+        }
     }
 
     pub fn root(&self) -> &Fd {

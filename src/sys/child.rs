@@ -1,10 +1,39 @@
 //! A short-lived child process that shares memory and descriptors with its parent: clone(2), wait4(2).
 
 use super::{Errno, check, signal};
+use std::cell::Cell;
 use std::ffi::{c_int, c_long, c_void};
+use std::marker::PhantomData;
 
 /// Enough for a few nested system calls.
 const STACK_SIZE: usize = 64 * 1024;
+
+thread_local! {
+    static FORBIDDEN: Cell<u32> = const { Cell::new(0) };
+}
+
+/// While it exists, this thread makes no children.
+///
+/// After unshare(2) or setns(2) with CLONE_NEWPID, the first child of the caller becomes process 1 of the new PID namespace.
+/// When that ends, the caller can make no more, see pid_namespaces(7): it must be a child of its own.
+pub struct Forbidden(PhantomData<*const ()>);
+
+impl Forbidden {
+    pub fn new() -> Forbidden {
+        FORBIDDEN.set(FORBIDDEN.get() + 1);
+        Forbidden(PhantomData)
+    }
+}
+
+impl Drop for Forbidden {
+    fn drop(&mut self) {
+        FORBIDDEN.set(FORBIDDEN.get() - 1);
+    }
+}
+
+pub(super) fn is_permitted() -> bool {
+    FORBIDDEN.get() == 0
+}
 
 struct Call<'c, T> {
     function: fn(&T),
@@ -20,7 +49,12 @@ struct Call<'c, T> {
 ///
 /// A seccomp filter can end the child at any system call. Descriptors that it has opened then stay open. So `function` puts
 /// each into a cell of its argument before the next system call, where the caller finds and closes it.
+///
+/// EPERM: the thread may make no children now.
 pub fn run<T>(argument: &T, function: fn(&T)) -> Result<(), Errno> {
+    if !is_permitted() {
+        return Err(Errno(libc::EPERM));
+    }
     let mut stack: Vec<u128> = Vec::new();
     stack.try_reserve_exact(STACK_SIZE / size_of::<u128>())?;
     let call = Call { function, argument };

@@ -63,7 +63,8 @@ struct Task<T> {
 }
 
 /// Calls a function in a worker. Calls it in the calling process if there can be no worker: before Linux 5.3, under a
-/// security policy or limit that forbids it, and under valgrind, which does not support such processes.
+/// security policy or limit that forbids it, under valgrind, which does not support such processes, and while there is a
+/// [`child::Forbidden`].
 ///
 /// A guarded system call may block for so many milliseconds, at most for half as many more, before the worker is killed.
 /// `argument` must not keep descriptors that the function opened, unless it then returns. The worker sends no SIGCHLD, and
@@ -109,8 +110,11 @@ pub fn run<T>(argument: &mut T, function: fn(&mut T), patience: u32) -> Result<E
     Ok(ended)
 }
 
-/// Whether the kernel has clone3(2), and so CLONE_PIDFD. Valgrind has neither.
+/// Whether this thread may make children, and the kernel has clone3(2), and so CLONE_PIDFD. Valgrind has neither.
 pub(super) fn is_available() -> bool {
+    if !child::is_permitted() {
+        return false;
+    }
     // SAFETY: the kernel reads nothing from a structure without a size, and refuses it.
     let refusal = check(unsafe { libc::syscall(libc::SYS_clone3, ptr::null::<c_void>(), 0 as c_long) });
     refusal == Err(Errno(libc::EINVAL))

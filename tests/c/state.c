@@ -143,6 +143,33 @@ static void scan_beside_waiter(void *argument)
     CHECK(kill(child, SIGKILL) == 0 && pthread_join(thread, NULL) == 0);
 }
 
+/* That must not be a helper of the library: when it ends, this process can have no more children. */
+SITUATION(before_first_child, IN_SANDBOX,
+          "the first child of the caller after unshare(CLONE_NEWPID) is one of its own")
+{
+    static const uint64_t flags[] = { 0, USERNS_SCAN_MAPS, EVERY_FLAG,
+                                      EVERY_FLAG | USERNS_SCAN_BPF };
+    struct userns_snapshot *snapshot;
+    int descriptor;
+    pid_t pid;
+
+    hold_in_all_ways(start(go_down, &(int){ 1 }));
+    CHECK(unshare(CLONE_NEWPID) == 0);
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        snapshot = scan_with(flags[i]);
+        descriptor = userns_open(userns_self(snapshot));
+        CHECK(descriptor >= 0);
+        close(descriptor);
+        userns_free(snapshot);
+    }
+    pid = fork_child();
+    if (pid == 0) {
+        CHECK_EQ(getpid(), 1);
+        exit(0);
+    }
+    expect_success(pid);
+}
+
 SITUATION(pinned_scan, IN_SANDBOX | BY_BPF,
           "a scan for pins changes nothing; its child process is not noticed")
 {
