@@ -5,7 +5,8 @@
 #     make -C examples-c && docs/tree.sh >docs/tree.svg
 #
 # DIRECTORY contains both programs; the default is examples-c. Needs root, util-linux and awk. The scene is in a PID and
-# a mount namespace of its own and ends with this script.
+# a mount namespace of its own and ends with this script. It has a cgroup namespace, so that it does not show the cgroup in
+# which it happens to run.
 set -euo pipefail
 
 # The scene, in the process 1 of a PID namespace. Ends when standard input ends.
@@ -53,7 +54,7 @@ start() {
 
 # Runs a program in the scene, on a terminal, where it uses colours. Its standard error is that of this script.
 show() {
-    local enter="nsenter --target $init --pid --mount"
+    local enter="nsenter --target $init --pid --mount --cgroup"
     printf '\033[1m$ %s\033[0m\n' "$*"
     LC_ALL=C.UTF-8 COLUMNS=99 TERM=xterm script -qec "$enter '$programs/$1' ${2-} 2>&9" /dev/null </dev/null | tr -d '\r'
 }
@@ -94,7 +95,7 @@ if [ "${1-}" = --scene ]; then
 fi
 exec 9>&2
 programs=$(realpath "${1:-$(dirname "$0")/../examples-c}")
-coproc SCENE { exec unshare --pid --fork --kill-child --mount --mount-proc "$BASH" "$0" --scene; }
+coproc SCENE { exec unshare --pid --fork --kill-child --mount --cgroup --mount-proc "$BASH" "$0" --scene; }
 read -r -u "${SCENE[0]}" ready
 init=$(cat "/proc/$SCENE_PID/task/$SCENE_PID/children")
 init=${init% }

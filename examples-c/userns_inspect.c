@@ -1,6 +1,7 @@
 /*
- * Shows the user namespaces to a person at a terminal: the owner and the processes of each, the
- * namespaces of other types that it owns and, with --pinned, what keeps each of them alive.
+ * Shows the user namespaces to a person at a terminal: the owner, the id maps and the processes of
+ * each, the namespaces of other types that it owns and, with --pinned, what keeps each of them
+ * alive.
  * This file scans and finds; the files in inspect/ read the command line and print.
  */
 #define _GNU_SOURCE /* O_PATH */
@@ -82,7 +83,6 @@ int main(int argc, char *argv[])
 
     setlocale(LC_CTYPE, "");
     request.options.proc_path = "/proc";
-    request.options.flags = USERNS_SCAN_NAMES | USERNS_SCAN_OWNED;
     parse(argc, argv, &request);
     error = userns_scan(&request.options, &snapshot);
     if (error < 0) {

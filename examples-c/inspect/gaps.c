@@ -21,6 +21,9 @@ static const struct {
     { USERNS_GAP_RELATIONS, true, "namespaces whose parent, owner or id could not be read" },
     { USERNS_GAP_NAMES, true, "processes whose names could not be read" },
     { USERNS_GAP_PINS, true, "more pins than a scan records" },
+    { USERNS_GAP_MAPS, true, "namespaces whose maps could not be read" },
+    { USERNS_GAP_CREDENTIALS, true, "processes whose credentials could not be read" },
+    { USERNS_GAP_CGROUPS, true, "processes whose cgroups could not be read" },
 };
 
 /* In a container nobody can mend these two gaps, so they share a line. */

@@ -10,15 +10,17 @@
 /* Which namespaces to show, in which order, and how much of each. */
 struct view {
     const struct userns_snapshot *snapshot;
-    int procfs;   /* a descriptor of the scanned procfs, or -1 */
-    bool pids;    /* list the PIDs of members */
-    bool pins;    /* list pins */
-    bool holders; /* list all holders of pins, even if there are many */
-    bool empty;   /* only namespaces without processes */
-    bool owned;   /* only namespaces with this owner: */
+    int procfs; /* a descriptor of the scanned procfs, or -1 */
+    bool pids;  /* list the PIDs of members */
+    bool pins;  /* list pins */
+    bool all;   /* list what is long in full */
+    bool empty; /* only namespaces without processes */
+    bool owned; /* only namespaces with this owner: */
     uid_t owner;
     enum order { BY_PID, BY_INODE, BY_PROCESSES, BY_OWNER } order;
 };
+
+enum id_kind { UID, GID, PROJID };
 
 /* The command line. */
 struct request {
@@ -56,6 +58,10 @@ enum style { NORMAL, BOLD, DIM, YELLOW };
 /* Looks up the width and the abilities of the terminal. Comes before all other output. */
 void begin_output(void);
 
+/* A sign of the locale: it is ASCII without UTF-8. */
+enum glyph { ARROW, DASH };
+const char *glyph(enum glyph glyph);
+
 /* Adds a rail in front of the following lines, or removes the last one. */
 void push_rail(enum rail rail);
 void pop_rail(void);
@@ -85,9 +91,31 @@ void put_named(const char *name, const char *format, ...);
  */
 int put_escaped(FILE *out, const char *text);
 
+/* unit.c */
+
+/* A container or unit: "docker" and "9c1b…", or "" and "nginx.service", or "cgroup" and a path. */
+struct unit {
+    const char *engine;
+    char name[256]; /* any bytes */
+};
+
+/*
+ * Finds the container or unit of a cgroup, by its path, which can be NULL if it is unknown. all
+ * is whether to keep the whole id of a container.
+ */
+void find_unit(const char *path, bool all, struct unit *unit);
+
+/* maps.c */
+
+/* Prints the id maps of a namespace. */
+void print_maps(const struct view *view, const struct userns_node *node);
+
 /* members.c */
 
-/* Prints the member processes by name, if there are any. */
+/*
+ * Prints the member processes by name and, if they are of several, by container or unit. Of kernel
+ * threads, and of many processes with the same name, it prints the number.
+ */
 void print_members(const struct view *view, const pid_t *pids, size_t count);
 
 /* The name of a process for output, "?" if it is unknown. */

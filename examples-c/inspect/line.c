@@ -14,9 +14,12 @@ enum { RAIL_COLUMNS = 3 };
 
 static const char *const ascii_rails[] = { "   ", "|- ", "`- ", "|  " };
 static const char *const drawn_rails[] = { "   ", "├─ ", "└─ ", "│  " };
+static const char *const ascii_glyphs[] = { "->", "-" };
+static const char *const drawn_glyphs[] = { "→", "–" };
 static const char *const styles[] = { "\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[33m" };
 
 static const char *const *rail_texts = ascii_rails;
+static const char *const *glyph_texts = ascii_glyphs;
 static bool is_coloured;
 static int width = 80;
 
@@ -42,8 +45,15 @@ void begin_output(void)
         width = atoi(columns);
     is_coloured = isatty(STDOUT_FILENO) && (no_colour == NULL || *no_colour == '\0') &&
                   terminal != NULL && *terminal != '\0' && strcmp(terminal, "dumb") != 0;
-    if (strcmp(nl_langinfo(CODESET), "UTF-8") == 0)
+    if (strcmp(nl_langinfo(CODESET), "UTF-8") == 0) {
         rail_texts = drawn_rails;
+        glyph_texts = drawn_glyphs;
+    }
+}
+
+const char *glyph(enum glyph glyph)
+{
+    return glyph_texts[glyph];
 }
 
 /*
@@ -144,7 +154,8 @@ void put_named(const char *name, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    columns += (int)strlen(text);
+    for (const char *byte = text; *byte != '\0'; byte++)
+        columns += ((unsigned char)*byte & 0xc0) != 0x80; /* the first byte of a glyph */
     if (!line.is_empty && line.column + 1 + columns > width) {
         end_line();
         begin_line("", line.indent, 0);

@@ -62,6 +62,8 @@ void print_node(const struct view *view, const struct userns_node *node)
     const pid_t *pids = userns_pids(node, &count);
     const struct userns_pin *const *pins = userns_pins(node, &pin_count);
 
+    if (!view->empty) /* that is only about what keeps namespaces alive */
+        print_maps(view, node);
     print_members(view, pids, count);
     if (view->pins)
         print_pins(view, "held by", LABEL, pins, pin_count);
@@ -76,7 +78,7 @@ void print_nonuser(const struct view *view, const struct userns_nonuser *nonuser
     const struct userns_pin *const *pins = userns_nonuser_pins(nonuser, &count);
     struct view all = *view;
 
-    all.holders = true;
+    all.all = true;
     begin_heading(false);
     put("%s", userns_nonuser_type_name(nonuser));
     set_style(BOLD);

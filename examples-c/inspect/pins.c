@@ -54,7 +54,7 @@ static void put_holder(const struct view *view, const struct userns_pin *pin, co
 void put_holders(const struct view *view, const struct userns_pin *const *pins, size_t count)
 {
     enum { EXAMPLES = 4 };
-    bool all = view->holders || count <= EXAMPLES || userns_pin_descriptor(pins[0]) >= 0;
+    bool all = view->all || count <= EXAMPLES || userns_pin_descriptor(pins[0]) >= 0;
     size_t shown = all ? count : EXAMPLES;
 
     for (size_t i = 0; i < shown; i++)

@@ -13,7 +13,7 @@
 
 static const char usage[] =
     "Usage: userns_inspect [OPTION]... [NAMESPACE]\n"
-    "Shows the user namespaces: owner, processes, owned namespaces, pins.\n"
+    "Shows the user namespaces: owner, maps, processes, owned namespaces, pins.\n"
     "\n"
     "NAMESPACE selects one namespace; a user namespace is shown with its descendants:\n"
     "  PID            that of a process; 'self' is userns_inspect itself\n"
@@ -33,6 +33,7 @@ static const char usage[] =
     "      --sort ORDER    order siblings by pid (the smallest of each; the default),\n"
     "                      inode, processes (most first) or owner\n"
     "      --no-pids       count the processes of each name instead of listing PIDs\n"
+    "      --all           show long lists in full\n"
     "\n"
     "  -h, --help          show this help\n"
     "  -V, --version       show the version\n";
@@ -148,7 +149,7 @@ static enum order parse_order(const char *argument)
     return BY_PID;
 }
 
-enum { PINNED = 256, SOCKETS, BPF, PROC, PID, INODE, EMPTY, USER, SORT, NO_PIDS };
+enum { PINNED = 256, SOCKETS, BPF, PROC, PID, INODE, EMPTY, USER, SORT, NO_PIDS, IN_FULL };
 
 /* The option that getopt_long() did not accept is optopt, or the last argument that it read. */
 static void reject_option(int problem, char *argv[])
@@ -180,6 +181,7 @@ void parse(int argc, char *argv[], struct request *request)
         { "user", required_argument, NULL, USER },
         { "sort", required_argument, NULL, SORT },
         { "no-pids", no_argument, NULL, NO_PIDS },
+        { "all", no_argument, NULL, IN_FULL },
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'V' },
         { NULL, 0, NULL, 0 },
@@ -222,6 +224,9 @@ void parse(int argc, char *argv[], struct request *request)
         case NO_PIDS:
             request->view.pids = false;
             break;
+        case IN_FULL:
+            request->view.all = true;
+            break;
         case 'h':
             fputs(usage, stdout);
             exit(finish_output());
@@ -234,4 +239,6 @@ void parse(int argc, char *argv[], struct request *request)
     }
     for (; optind < argc; optind++)
         select_namespace(request, argv[optind]);
+    request->options.flags |= USERNS_SCAN_NAMES | USERNS_SCAN_OWNED | USERNS_SCAN_CGROUPS |
+                              (request->view.empty ? 0 : USERNS_SCAN_MAPS);
 }

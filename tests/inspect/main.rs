@@ -4,6 +4,8 @@
 mod common;
 
 mod leaks;
+mod maps;
+mod members;
 mod pins;
 mod request;
 mod terminal;
@@ -117,6 +119,11 @@ fn script(test: &str, options: &[&str], script: &str, argument: &OsStr) -> Optio
     let waiting = Waiting(child);
     assert!(line.ends_with('\n'), "the script of {test} failed");
     Some((waiting, line.trim_end().to_string()))
+}
+
+/// The lines of an output, without those about the cgroup in which the tests happen to run.
+fn lines(output: &str) -> Vec<&str> {
+    output.lines().filter(|line| !line.contains("part of  ")).collect()
 }
 
 fn widest(text: &str) -> usize {

@@ -22,8 +22,8 @@ fn held_by_a_descriptor() {
     let lines: Vec<&str> = output.lines().collect();
     assert!(lines[0].starts_with(&inode), "{output}");
     assert!(lines[0].ends_with(" [empty] [known only through a pin]"), "{output}");
-    assert!(lines[1].starts_with("   held by  descriptor"), "{output}");
-    assert!(lines[1].contains(&holder), "{holder}: {output}");
+    assert!(lines[2].starts_with("   held by  descriptor"), "{output}");
+    assert!(lines[2].contains(&holder), "{holder}: {output}");
     assert!(!output.contains("members") && !has_word(&output, &net), "{output}");
 }
 
@@ -36,10 +36,11 @@ fn held_by_what_it_owns() {
     let output = shown(&["--pinned", "--inode", &inode]);
     let lines: Vec<&str> = output.lines().collect();
     assert!(lines[0].ends_with(" [empty] [known only through a pin]"), "{output}");
-    assert_eq!(lines[1], format!("   owns     net    {net}      0 processes"));
-    assert!(lines[2].starts_with("              descriptor"), "{output}");
-    assert!(lines[2].contains(&format!(" {} fd {}", std::process::id(), held.as_raw_fd())), "{output}");
-    assert_eq!(lines.len(), 4, "{output}");
+    assert!(lines[1].starts_with("   maps     not "), "{output}");
+    assert_eq!(lines[2], format!("   owns     net    {net}      0 processes"));
+    assert!(lines[3].starts_with("              descriptor"), "{output}");
+    assert!(lines[3].contains(&format!(" {} fd {}", std::process::id(), held.as_raw_fd())), "{output}");
+    assert_eq!(lines.len(), 5, "{output}");
 }
 
 const MOUNTED: &str = "exec 3<&0; mount -t tmpfs none \"$1\"; file=\"$1/a b$(printf '\\033[1m')\"; : >\"$file\"

@@ -1,7 +1,7 @@
 //! The command line: options, selected namespaces, errors.
 
 use crate::common::userns_inspect;
-use crate::{inspect, result, run, shown, skip, unshare, waiting, widest};
+use crate::{inspect, lines, result, run, shown, skip, unshare, waiting, widest};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
@@ -16,9 +16,8 @@ fn help_and_version() {
         let (status, help, errors) = run(&[option]);
         assert_eq!((status, errors.as_str()), (Some(0), ""));
         assert!(help.starts_with("Usage: userns_inspect"), "{help}");
-        for option in
-            ["--pinned", "--sockets", "--bpf", "--proc DIR", "--pid PID", "--inode INODE", "--empty", "--user USER"]
-        {
+        let options = "--pinned,--sockets,--bpf,--proc DIR,--pid PID,--inode INODE,--empty,--user USER,--sort ORDER,--no-pids,--all";
+        for option in options.split(',') {
             assert!(help.contains(option), "{help}");
         }
         assert!(widest(&help) <= 80, "{help}");
@@ -165,13 +164,14 @@ fn one_namespace() {
     let (pid, inode) = (child.pid(), child.inode("user"));
     for arguments in [["--pid", &pid], ["--inode", &inode]] {
         let output = shown(&arguments);
-        let lines: Vec<&str> = output.lines().collect();
-        assert_eq!(lines.len(), 4, "{output}");
+        let lines = lines(&output);
+        assert_eq!(lines.len(), 5, "{output}");
         assert!(lines[0].starts_with(&inode) && lines[0].contains("UID "), "{output}");
         assert!(!lines[0].contains('['), "{output}");
-        assert_eq!(lines[1], format!("   members  1: cat {pid}"));
-        assert_eq!(lines[2], format!("   owns     net    {}      1 process", child.inode("net")));
-        assert_eq!(lines[3], "total    1 user namespace (0 empty), 1 process, 1 owned namespace");
+        assert!(lines[1].starts_with("   maps     not written yet"), "{output}");
+        assert_eq!(lines[2], format!("   members  1: cat {pid}"));
+        assert_eq!(lines[3], format!("   owns     net    {}      1 process", child.inode("net")));
+        assert_eq!(lines[4], "total    1 user namespace (0 empty), 1 process, 1 owned namespace");
     }
 }
 
@@ -186,10 +186,10 @@ fn its_own_namespace() {
     let (status, output, errors) =
         result(unshare(&mut inspect(&["--pid", "self"]), libc::CLONE_NEWUSER).output().unwrap());
     assert_eq!(status, Some(0), "{errors}");
-    let lines: Vec<&str> = output.lines().collect();
-    assert_eq!(lines.len(), 3, "{output}");
+    let lines = lines(&output);
+    assert_eq!(lines.len(), 4, "{output}");
     assert!(!lines[0].starts_with(&own) && lines[0].contains(" owner unknown "), "{output}");
-    assert!(lines[0].ends_with(" [parent hidden]") && lines[1].contains("members  1: userns_inspect "), "{output}");
+    assert!(lines[0].ends_with(" [parent hidden]") && lines[2].contains("members  1: userns_inspect "), "{output}");
     let hidden: Vec<&str> = errors.lines().filter(|line| line.contains("not visible")).collect();
     let expected = "userns_inspect: not visible: namespaces above and beside your own";
     assert!(hidden.len() == 1 && hidden[0].starts_with(expected), "{errors}");

@@ -1,6 +1,6 @@
 //! Width, colours and lines, which depend on the terminal and the locale.
 
-use crate::{FAMILY, MANY, has_utf8, inspect, result, script, shown, skip, waiting, widest};
+use crate::{FAMILY, MANY, has_utf8, inspect, lines, result, script, shown, skip, waiting, widest};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -19,13 +19,16 @@ fn drawn_lines() {
             result(inspect(&["--pid", &pid]).env("LC_ALL", locale).env("COLUMNS", columns).output().unwrap());
         assert_eq!(status, Some(0), "{errors}");
         let until_text = |line: &str| line.chars().take_while(|c| !c.is_ascii_alphanumeric() && *c != '[').collect();
-        output.lines().map(until_text).collect()
+        lines(&output).into_iter().map(until_text).collect()
     };
-    assert_eq!(beginnings("C", "300"), ["", "|  ", "|- ", "|     ", "`- ", "      ", ""]);
+    assert_eq!(beginnings("C", "300"), ["", "|  ", "|  ", "|- ", "|     ", "|     ", "`- ", "      ", "      ", ""]);
     if !has_utf8() {
         return skip("drawn_lines", "there is no locale C.UTF-8");
     }
-    assert_eq!(beginnings("C.UTF-8", "300"), ["", "│  ", "├─ ", "│     ", "└─ ", "      ", ""]);
+    assert_eq!(
+        beginnings("C.UTF-8", "300"),
+        ["", "│  ", "│  ", "├─ ", "│     ", "│     ", "└─ ", "      ", "      ", ""]
+    );
     // A heading that does not fit goes on beside its branch, and beside the line to its children.
     let narrow = beginnings("C.UTF-8", "30");
     let headings: Vec<&str> = narrow.iter().map(|beginning| &**beginning).filter(|text| text.len() < 18).collect();
@@ -39,15 +42,15 @@ fn width() {
     let Some((parent, _)) = script("width", &["-Ur", "-n"], MANY, OsStr::new("")) else { return };
     // Among consecutive widths, some line uses the last column.
     let mut widths: Vec<(String, usize)> = (60..=68).map(|limit| (limit.to_string(), limit)).collect();
-    widths.extend([("33".into(), 33), ("120".into(), 120)]);
+    widths.extend([("40".into(), 40), ("120".into(), 120)]);
     widths.extend(["", "x", "-5", "0"].map(|columns| (columns.into(), 80)));
     for (columns, limit) in widths {
-        for arguments in [&["--pid", &parent.pid()][..], &["--pinned", "--pid", &parent.pid()]] {
+        for arguments in [&["--all", "--pid", &parent.pid()][..], &["--all", "--pinned", "--pid", &parent.pid()]] {
             let (status, output, _) = result(inspect(arguments).env("COLUMNS", &columns).output().unwrap());
             assert_eq!(status, Some(0));
             let members: Vec<&str> = output.lines().skip_while(|line| !line.contains("members")).collect();
             let one_item = |line: &&str| line.trim_start().starts_with("owns     net ");
-            let narrow: Vec<&str> = output.lines().filter(|line| !one_item(line)).collect();
+            let narrow: Vec<&str> = lines(&output).into_iter().filter(|line| !one_item(line)).collect();
             assert!(widest(&narrow.join("\n")) <= limit, "{columns}: {output}");
             assert!(members[0].starts_with("   members  61: cat "), "{output}");
             // The first item of the next line did not fit.
@@ -56,10 +59,10 @@ fn width() {
             assert!(members[1].starts_with("              ") && members.len() > 3, "{output}");
         }
     }
-    let one_line = result(inspect(&["--pid", &parent.pid()]).env("COLUMNS", "9999").output().unwrap()).1;
-    assert_eq!(one_line.lines().count(), 4, "{one_line}");
+    let one_line = result(inspect(&["--all", "--pid", &parent.pid()]).env("COLUMNS", "9999").output().unwrap()).1;
+    assert_eq!(lines(&one_line).len(), 5, "{one_line}");
     // Items longer than the width are not cut off.
-    let narrowest = result(inspect(&["--pid", &parent.pid()]).env("COLUMNS", "1").output().unwrap()).1;
+    let narrowest = result(inspect(&["--all", "--pid", &parent.pid()]).env("COLUMNS", "1").output().unwrap()).1;
     assert!(narrowest.lines().count() > 61 && widest(&narrowest) < 50, "{narrowest}");
 }
 

@@ -1,7 +1,9 @@
 //! The tree: members, order, selection and totals.
 
 use crate::common::{scratch, userns_inspect};
-use crate::{FAMILY, Waiting, has_utf8, has_word, inspect, result, script, shown, skip, unshare, waiting, waiting_as};
+use crate::{
+    FAMILY, Waiting, has_utf8, has_word, inspect, lines, result, script, shown, skip, unshare, waiting, waiting_as,
+};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -65,7 +67,7 @@ fn hostile_names() {
         for (locale, expected) in [("C", ascii), ("C.UTF-8", utf8)].into_iter().take(locales) {
             let (status, output, _) = result(inspect(&["--pid", &pid]).env("LC_ALL", locale).output().unwrap());
             assert_eq!(status, Some(0));
-            assert_eq!(output.lines().nth(1), Some(format!("   members  1: {expected} {pid}").as_str()), "{locale}");
+            assert_eq!(lines(&output)[2], format!("   members  1: {expected} {pid}"), "{locale}");
             assert!(!output.contains(|c: char| c.is_control() && c != '\n'), "{output:?}");
         }
     }
@@ -145,11 +147,11 @@ fn by_owner() {
     };
     let own = fs::metadata("/proc/self/ns/user").unwrap().ino().to_string();
     let output = shown(&["--user", "54321"]);
-    let lines: Vec<&str> = output.lines().collect();
-    assert!(lines[0].starts_with(&own) && lines.len() == 4, "{output}");
+    let lines = lines(&output);
+    assert!(lines[0].starts_with(&own) && lines.len() == 5, "{output}");
     assert!(lines[1].starts_with(&format!("`- {} UID 54321", low.inode("user"))), "{output}");
-    assert_eq!(lines[2], format!("      members  1: cat {}", low.pid()));
-    assert_eq!(lines[3], "total    1 user namespace (0 empty), 1 process, 0 owned namespaces");
+    assert_eq!(lines[3], format!("      members  1: cat {}", low.pid()));
+    assert_eq!(lines[4], "total    1 user namespace (0 empty), 1 process, 0 owned namespaces");
     let place = |output: &str, child: &Waiting| output.find(&format!("- {}", child.inode("user"))).unwrap();
     let output = shown(&["--sort=owner"]);
     assert!(place(&output, &low) < place(&output, &high), "{output}");
