@@ -1,7 +1,8 @@
 /*
  * Shows the user namespaces to a person at a terminal: the owner, the id maps and the processes of
  * each, the namespaces of other types that it owns and, with --pinned, what keeps each of them
- * alive.
+ * alive. It also answers questions: what an id is elsewhere, what a process may do, who uses how
+ * much of the limits.
  * This file scans and finds; the files in inspect/ read the command line and print.
  */
 #define _GNU_SOURCE /* O_PATH */
@@ -12,55 +13,115 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct userns_node *find(const struct request *request)
+static const struct userns_node *find(const struct view *view, struct target target)
 {
-    const struct userns_snapshot *snapshot = request->view.snapshot;
-
-    if (request->show == SELF)
-        return userns_self(snapshot);
-    if (request->show == ONE_PID)
-        return userns_find_pid(snapshot, (pid_t)request->number);
-    return userns_find_inode(snapshot, request->number);
+    if (target.kind == ONE_PID)
+        return userns_find_pid(view->snapshot, (pid_t)target.number);
+    if (target.kind == ONE_INODE)
+        return userns_find_inode(view->snapshot, target.number);
+    return userns_self(view->snapshot);
 }
 
 /* Finds the requested namespace if it is of another type than user. */
-static const struct userns_nonuser *find_nonuser(const struct request *request)
+static const struct userns_nonuser *find_nonuser(const struct view *view, struct target target)
 {
     size_t count;
-    const struct userns_nonuser *const *nonusers;
+    const struct userns_nonuser *const *nonusers = userns_nonusers(view->snapshot, &count);
 
-    nonusers = userns_nonusers(request->view.snapshot, &count);
     for (size_t i = 0; i < count; i++)
-        if (request->show == ONE_INODE && userns_nonuser_inode(nonusers[i]) == request->number)
+        if (target.kind == ONE_INODE && userns_nonuser_inode(nonusers[i]) == target.number)
             return nonusers[i];
     return NULL;
 }
 
-/* Shows what is requested. Returns false if it does not exist. */
-static bool show(const struct request *request)
+static void report_missing(const struct request *request, struct target target)
+{
+    bool is_pinned = (request->options.flags & USERNS_SCAN_PINNED) != 0;
+    const char *type = request->action == SHOW ? "" : "user ";
+
+    if (target.kind == ONE_INODE)
+        report(NULL, "no %snamespace %" PRIu64 " was found%s", type, target.number,
+               is_pinned ? "" : " (--pinned can find more)");
+    else if (target.kind == ONE_PID)
+        report(request->options.proc_path, "process %" PRIu64 " was not found or not readable",
+               target.number);
+    else
+        report(NULL, "its own user namespace is unknown");
+}
+
+static int show(const struct request *request)
 {
     size_t count;
     const struct userns_node *const *roots = userns_roots(request->view.snapshot, &count), *one;
-    const struct userns_nonuser *nonuser = find_nonuser(request);
+    const struct userns_nonuser *nonuser = find_nonuser(&request->view, request->target);
 
-    if (request->show == ALL) {
+    if (request->target.kind == NONE) {
         print_trees(&request->view, roots, count);
-        return true;
+        return EXIT_SUCCESS;
     }
-    one = find(request);
+    one = find(&request->view, request->target);
     if (one != NULL)
         print_trees(&request->view, &one, 1);
     else if (nonuser != NULL)
         print_nonuser(&request->view, nonuser);
-    else if (request->show == ONE_INODE)
-        report(NULL, "no namespace %" PRIu64 " was found%s", request->number,
-               request->view.pins ? "" : " (--pinned can find more)");
-    else if (request->show == ONE_PID)
-        report(request->options.proc_path, "process %" PRIu64 " was not found or not readable",
-               request->number);
     else
-        report(NULL, "its own user namespace is unknown");
-    return one != NULL || nonuser != NULL;
+        report_missing(request, request->target);
+    return one != NULL || nonuser != NULL ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int map(const struct request *request)
+{
+    const struct userns_node *from = find(&request->view, request->from);
+    const struct userns_node *to = find(&request->view, request->to);
+
+    if (from != NULL && to != NULL)
+        return print_translation(&request->view, request->kind, request->id, from, to);
+    report_missing(request, from == NULL ? request->from : request->to);
+    return EXIT_FAILURE;
+}
+
+/* By default, the question is about the namespace of the process itself. */
+static int can(const struct request *request)
+{
+    pid_t pid = request->pid == 0 ? getpid() : request->pid;
+    struct target home = { ONE_PID, (uint64_t)pid };
+    struct target target = request->target.kind == NONE ? home : request->target;
+    const struct userns_node *node = find(&request->view, target);
+
+    if (node != NULL)
+        return print_verdict(&request->view, pid, request->capability, node);
+    report_missing(request, target);
+    return EXIT_FAILURE;
+}
+
+static int limits(const struct request *request)
+{
+    const struct userns_node *top = NULL;
+
+    if (request->target.kind != NONE) {
+        top = find(&request->view, request->target);
+        if (top == NULL) {
+            report_missing(request, request->target);
+            return EXIT_FAILURE;
+        }
+    }
+    print_limits(&request->view, top);
+    return EXIT_SUCCESS;
+}
+
+/* Does what is requested. Returns the exit status. */
+static int answer(const struct request *request)
+{
+    switch (request->action) {
+    case MAP:
+        return map(request);
+    case CAN:
+        return can(request);
+    case LIMITS:
+        return limits(request);
+    default:
+        return show(request);
+    }
 }
 
 /* The last lines, which say what the kernel rejects. */
@@ -77,7 +138,7 @@ static const char *end_of_log(const char *log)
 
 int main(int argc, char *argv[])
 {
-    struct request request = { .options = USERNS_OPTIONS_INIT, .view.pids = true, .show = ALL };
+    struct request request = { .options = USERNS_OPTIONS_INIT, .view.pids = true };
     struct userns_snapshot *snapshot;
     int error, status;
 
@@ -92,7 +153,7 @@ int main(int argc, char *argv[])
     request.view.snapshot = snapshot;
     request.view.procfs = open(request.options.proc_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     begin_output();
-    status = show(&request) ? EXIT_SUCCESS : EXIT_FAILURE;
+    status = answer(&request);
     if (finish_output() != EXIT_SUCCESS)
         status = EXIT_FAILURE;
     if (userns_source_error(snapshot) < 0)

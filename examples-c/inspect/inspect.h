@@ -20,14 +20,31 @@ struct view {
     enum order { BY_PID, BY_INODE, BY_PROCESSES, BY_OWNER } order;
 };
 
+/* A namespace as the command line names it. */
+struct target {
+    enum { NONE, SELF, ONE_PID, ONE_INODE } kind;
+    uint64_t number; /* for ONE_PID and ONE_INODE */
+};
+
 enum id_kind { UID, GID, PROJID };
 
 /* The command line. */
 struct request {
     struct userns_options options;
     struct view view;
-    enum { ALL, SELF, ONE_PID, ONE_INODE } show;
-    uint64_t number; /* for ONE_PID and ONE_INODE */
+    enum action { SHOW, MAP, CAN, LIMITS } action;
+    struct target target;   /* NONE is all */
+    struct target from, to; /* for MAP; NONE is that of this program */
+    enum id_kind kind;      /* for MAP */
+    uint32_t id;            /* for MAP */
+    pid_t pid;              /* for CAN */
+    int capability;         /* for CAN */
+};
+
+/* Exit statuses besides EXIT_SUCCESS, EXIT_FAILURE and 2, which is wrong usage. */
+enum {
+    EXIT_NO = 3,     /* the id is unmapped, the process does not have the capability */
+    EXIT_UNKNOWN = 4 /* that is not known */
 };
 
 /* request.c */
@@ -85,6 +102,9 @@ void set_style(enum style style);
 void put_named(const char *name, const char *format, ...);
 #define put(...) put_named(NULL, __VA_ARGS__)
 
+/* Adds each word of a sentence as an item. */
+void put_words(const char *format, ...);
+
 /*
  * Writes a name or path, with escapes \xNN, and in quotes if it could be read as several words.
  * Returns its number of columns. If out is NULL, it only counts.
@@ -109,6 +129,25 @@ void find_unit(const char *path, bool all, struct unit *unit);
 
 /* Prints the id maps of a namespace. */
 void print_maps(const struct view *view, const struct userns_node *node);
+
+/* The name of a UID or GID, if this program is in the initial user namespace; or NULL. */
+const char *name_of_id(const struct view *view, enum id_kind kind, uint32_t id);
+
+/* translate.c, capability.c and limits.c: questions other than the tree. */
+
+/* Prints what an id of one namespace is in another one. Returns the exit status. */
+int print_translation(const struct view *view, enum id_kind kind, uint32_t id,
+                      const struct userns_node *from, const struct userns_node *to);
+
+/* The number of a capability by its name, with or without "cap_"; -1 if there is none. */
+int capability_by_name(const char *name);
+
+/* Prints whether a process has a capability in a namespace. Returns the exit status. */
+int print_verdict(const struct view *view, pid_t pid, int capability,
+                  const struct userns_node *node);
+
+/* Prints who is charged for user namespaces in a namespace and its descendants; NULL is all. */
+void print_limits(const struct view *view, const struct userns_node *top);
 
 /* members.c */
 

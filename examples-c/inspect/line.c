@@ -168,3 +168,18 @@ void put_named(const char *name, const char *format, ...)
     line.column += columns;
     line.is_empty = false;
 }
+
+void put_words(const char *format, ...)
+{
+    char text[256];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    for (char *word = text, *end; *word != '\0'; word = end) {
+        end = word + strcspn(word, " ");
+        put("%.*s", (int)(end - word), word);
+        end += strspn(end, " ");
+    }
+}

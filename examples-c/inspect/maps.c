@@ -12,7 +12,7 @@ static bool has_names(const struct view *view)
     return (userns_flags(userns_self(view->snapshot)) & USERNS_NODE_INITIAL) != 0;
 }
 
-static const char *name_of_id(const struct view *view, enum id_kind kind, uint32_t id)
+const char *name_of_id(const struct view *view, enum id_kind kind, uint32_t id)
 {
     const struct passwd *user = NULL;
     const struct group *group = NULL;

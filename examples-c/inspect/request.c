@@ -35,6 +35,16 @@ static const char usage[] =
     "      --no-pids       count the processes of each name instead of listing PIDs\n"
     "      --all           show long lists in full\n"
     "\n"
+    "Instead of the tree:\n"
+    "      --map ID --from NAMESPACE --to NAMESPACE\n"
+    "                      what a UID is elsewhere; 'self' stands for a missing one\n"
+    "      --gid, --projid ID is a GID or a project id\n"
+    "      --can PID CAP   whether a process has a capability in NAMESPACE, and why\n"
+    "                      (default: its own); CAP is a name or number\n"
+    "      --limits        how many user namespaces are charged to whom\n"
+    "\n"
+    "For --map and --can, the exit status is 3 for no and 4 for not known.\n"
+    "\n"
     "  -h, --help          show this help\n"
     "  -V, --version       show the version\n";
 
@@ -89,30 +99,37 @@ static uint64_t inode_of_path(int directory, const char *path)
     return inode;
 }
 
-static void select_one(struct request *request, int show, uint64_t number, const char *argument)
+static void select_one(struct target *target, int kind, uint64_t number, const char *argument)
 {
-    if (request->show != ALL)
+    if (target->kind != NONE)
         reject(argument, NULL, "only one namespace can be selected");
-    request->show = show;
-    request->number = number;
+    target->kind = kind;
+    target->number = number;
 }
 
-static void select_pid(struct request *request, const char *argument)
+/* Reads a PID. Returns 0 for this program. */
+static uint64_t parse_pid(const char *option, const char *argument)
 {
     uint64_t pid = number_in(argument, argument + strlen(argument), INT32_MAX);
-    bool is_self = strcmp(argument, "self") == 0;
 
-    if (pid == 0 && !is_self)
-        reject("--pid", argument, "not a PID");
-    select_one(request, is_self ? SELF : ONE_PID, pid, "--pid");
+    if (pid == 0 && strcmp(argument, "self") != 0)
+        reject(option, argument, "not a PID");
+    return pid;
 }
 
-static void select_namespace(struct request *request, const char *argument)
+static void select_pid(struct target *target, const char *argument)
+{
+    uint64_t pid = parse_pid("--pid", argument);
+
+    select_one(target, pid == 0 ? SELF : ONE_PID, pid, "--pid");
+}
+
+static void select_namespace(struct target *target, const char *argument)
 {
     uint64_t inode = inode_in(argument);
 
     if (strcmp(argument, "self") == 0 || (inode != 0 && inode <= LARGEST_PID && *argument <= '9')) {
-        select_pid(request, argument);
+        select_pid(target, argument);
         return;
     }
     if (inode == 0) {
@@ -123,7 +140,7 @@ static void select_namespace(struct request *request, const char *argument)
             exit(EXIT_FAILURE);
         }
     }
-    select_one(request, ONE_INODE, inode, argument);
+    select_one(target, ONE_INODE, inode, argument);
 }
 
 static uid_t parse_user(const char *argument)
@@ -149,7 +166,93 @@ static enum order parse_order(const char *argument)
     return BY_PID;
 }
 
-enum { PINNED = 256, SOCKETS, BPF, PROC, PID, INODE, EMPTY, USER, SORT, NO_PIDS, IN_FULL };
+static uint32_t parse_id(const char *argument)
+{
+    uint64_t id = number_in(argument, argument + strlen(argument), UINT32_MAX - 1);
+
+    if (id == 0 && strcmp(argument, "0") != 0)
+        reject("--map", argument, "not an id");
+    return (uint32_t)id;
+}
+
+static int parse_capability(const char *argument)
+{
+    enum { LAST = 63 }; /* the kernel has room for so many */
+    int capability = capability_by_name(argument);
+
+    if (capability < 0 && strcmp(argument, "0") != 0) {
+        capability = (int)number_in(argument, argument + strlen(argument), LAST);
+        if (capability == 0)
+            reject("--can", argument, "there is no such capability, see capabilities(7)");
+    }
+    return capability < 0 ? 0 : capability;
+}
+
+enum {
+    PINNED = 256,
+    SOCKETS,
+    BPF,
+    PROC,
+    PID_OPTION,
+    INODE,
+    EMPTY,
+    USER,
+    SORT,
+    NO_PIDS,
+    ALL,
+    MAP_OPTION,
+    FROM,
+    TO,
+    GID_OPTION,
+    PROJID_OPTION,
+    CAN_OPTION,
+    LIMITS_OPTION
+};
+
+/* Selects what to do instead of the tree. */
+static void select_action(struct request *request, enum action action, const char *option)
+{
+    if (request->action != SHOW)
+        reject(option, NULL, "only one of --map, --can and --limits can be used, and once");
+    request->action = action;
+}
+
+/* Options that would have no effect are mistakes. */
+static void check(const struct request *request, bool has_kind, bool has_order)
+{
+    static const char *const names[] = { "", "--map", "--can", "--limits" };
+    const char *action = names[request->action];
+    const struct view *view = &request->view;
+
+    if (request->action != MAP && (request->from.kind != NONE || request->to.kind != NONE))
+        reject("--from and --to", NULL, "they need --map");
+    if (request->action != MAP && has_kind)
+        reject("--gid and --projid", NULL, "they need --map");
+    if (request->action == MAP && request->from.kind == NONE && request->to.kind == NONE)
+        reject("--map", NULL, "--from or --to is missing");
+    if (request->action == MAP && request->target.kind != NONE)
+        reject("--map", NULL, "the namespaces are arguments of --from and --to");
+    if (request->action != SHOW && (view->empty || view->all || !view->pids || has_order))
+        reject(action, NULL, "this cannot be combined with --empty, --sort, --no-pids or --all");
+    if ((request->action == MAP || request->action == CAN) && view->owned)
+        reject(action, NULL, "this cannot be combined with --user");
+}
+
+/* What the scan has to find out besides what is always shown. */
+static uint64_t flags_of(const struct request *request)
+{
+    switch (request->action) {
+    case MAP:
+        return USERNS_SCAN_MAPS;
+    case CAN:
+        return USERNS_SCAN_NAMES | USERNS_SCAN_CREDENTIALS;
+    case LIMITS:
+        return USERNS_SCAN_PINNED;
+    default:
+        return USERNS_SCAN_NAMES | USERNS_SCAN_OWNED | USERNS_SCAN_CGROUPS |
+               (request->view.empty ? 0 : USERNS_SCAN_MAPS);
+    }
+}
 
 /* The option that getopt_long() did not accept is optopt, or the last argument that it read. */
 static void reject_option(int problem, char *argv[])
@@ -175,18 +278,26 @@ void parse(int argc, char *argv[], struct request *request)
         { "sockets", no_argument, NULL, SOCKETS },
         { "bpf", no_argument, NULL, BPF },
         { "proc", required_argument, NULL, PROC },
-        { "pid", required_argument, NULL, PID },
+        { "pid", required_argument, NULL, PID_OPTION },
         { "inode", required_argument, NULL, INODE },
         { "empty", no_argument, NULL, EMPTY },
         { "user", required_argument, NULL, USER },
         { "sort", required_argument, NULL, SORT },
         { "no-pids", no_argument, NULL, NO_PIDS },
-        { "all", no_argument, NULL, IN_FULL },
+        { "all", no_argument, NULL, ALL },
+        { "map", required_argument, NULL, MAP_OPTION },
+        { "from", required_argument, NULL, FROM },
+        { "to", required_argument, NULL, TO },
+        { "gid", no_argument, NULL, GID_OPTION },
+        { "projid", no_argument, NULL, PROJID_OPTION },
+        { "can", required_argument, NULL, CAN_OPTION },
+        { "limits", no_argument, NULL, LIMITS_OPTION },
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'V' },
         { NULL, 0, NULL, 0 },
     };
     /* clang-format on */
+    bool has_kind = false, has_order = false;
     int option;
 
     opterr = 0; /* its own messages do not escape arguments */
@@ -206,13 +317,13 @@ void parse(int argc, char *argv[], struct request *request)
         case PROC:
             request->options.proc_path = optarg;
             break;
-        case PID:
-            select_pid(request, optarg);
+        case PID_OPTION:
+            select_pid(&request->target, optarg);
             break;
         case INODE:
             if (inode_in(optarg) == 0)
                 reject("--inode", optarg, "not an inode number");
-            select_one(request, ONE_INODE, inode_in(optarg), "--inode");
+            select_one(&request->target, ONE_INODE, inode_in(optarg), "--inode");
             break;
         case USER:
             request->view.owner = parse_user(optarg);
@@ -220,12 +331,40 @@ void parse(int argc, char *argv[], struct request *request)
             break;
         case SORT:
             request->view.order = parse_order(optarg);
+            has_order = true;
             break;
         case NO_PIDS:
             request->view.pids = false;
             break;
-        case IN_FULL:
+        case ALL:
             request->view.all = true;
+            break;
+        case MAP_OPTION:
+            select_action(request, MAP, "--map");
+            request->id = parse_id(optarg);
+            break;
+        case FROM:
+            select_namespace(&request->from, optarg);
+            break;
+        case TO:
+            select_namespace(&request->to, optarg);
+            break;
+        case GID_OPTION:
+        case PROJID_OPTION:
+            if (has_kind)
+                reject("--gid and --projid", NULL, "only one of them can be used");
+            request->kind = option == GID_OPTION ? GID : PROJID;
+            has_kind = true;
+            break;
+        case CAN_OPTION:
+            select_action(request, CAN, "--can");
+            if (optind == argc)
+                reject("--can", optarg, "a capability is missing");
+            request->pid = (pid_t)parse_pid("--can", optarg);
+            request->capability = parse_capability(argv[optind++]);
+            break;
+        case LIMITS_OPTION:
+            select_action(request, LIMITS, "--limits");
             break;
         case 'h':
             fputs(usage, stdout);
@@ -238,7 +377,7 @@ void parse(int argc, char *argv[], struct request *request)
         }
     }
     for (; optind < argc; optind++)
-        select_namespace(request, argv[optind]);
-    request->options.flags |= USERNS_SCAN_NAMES | USERNS_SCAN_OWNED | USERNS_SCAN_CGROUPS |
-                              (request->view.empty ? 0 : USERNS_SCAN_MAPS);
+        select_namespace(&request->target, argv[optind]);
+    check(request, has_kind, has_order);
+    request->options.flags |= flags_of(request);
 }

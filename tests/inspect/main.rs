@@ -7,6 +7,7 @@ mod leaks;
 mod maps;
 mod members;
 mod pins;
+mod questions;
 mod request;
 mod terminal;
 mod tree;

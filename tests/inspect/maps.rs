@@ -16,7 +16,7 @@ fn line(test: &str, uids: &str, gids: &str, locale: &str, options: &[&str]) -> O
 }
 
 /// A process in a namespace with these maps.
-fn mapped(test: &str, uids: &str, gids: &str) -> Option<Waiting> {
+pub fn mapped(test: &str, uids: &str, gids: &str) -> Option<Waiting> {
     let own = fs::read_to_string("/proc/self/uid_map").unwrap();
     // SAFETY: the call has no arguments and cannot fail.
     if unsafe { libc::geteuid() } != 0 || !own.trim_end().ends_with(&u32::MAX.to_string()) {
