@@ -195,7 +195,8 @@
  * The result differs only in visibility. BPF shows processes that procfs denies or hides (hidepid,
  * see proc(5)), so USERNS_GAP_UNREADABLE is never set. Processes that a security module
  * hides from BPF are missing and not counted. BPF also tells command names (USERNS_SCAN_NAMES),
- * without the additions of procfs, see userns_process_name(). From Linux 6.4 on it tells the
+ * without the additions of procfs, see userns_process_name(), and credentials
+ * (USERNS_SCAN_CREDENTIALS). From Linux 6.4 on it tells the
  * nonuser namespaces of all threads, also a PID namespace in which no process was created yet
  * (unshare(2)), which procfs does not show. And it tells what the descriptors of all processes
  * keep, with kinds of pins that procfs does not show, see USERNS_PIN_CREDENTIALS. Other data for
@@ -227,12 +228,16 @@
 /**
  * options->flags: also read the credentials of processes and their PIDs in nested PID
  * namespaces, see userns_process_uid() and userns_capable(). This reads /proc/PID/status, which
- * everyone may, also of processes of which the caller may not read the user namespace.
+ * everyone may, also of processes of which the caller may not read the user namespace. With
+ * USERNS_SCAN_BPF it reads no file: the user namespace and the credentials of a process are those
+ * of one moment.
  *
  * The credentials of a process and its user namespace are read while the process has its PID: if
- * the PID is reused during the scan, they are of the same process. USERNS_SCAN_BPF tells the user
- * namespace before; then the credentials are unknown if the process with this PID is in another
- * one meanwhile, and can be those of another process if procfs does not show in which it is.
+ * the PID is reused during the scan, they are of the same process. There is one exception: with
+ * USERNS_SCAN_BPF, the file is read after the user namespace is known where BPF cannot tell the
+ * credentials, that is, of processes in nested PID namespaces before Linux 6.7. Then these are
+ * unknown if the process with this PID is in another user namespace meanwhile, and can be those of
+ * another process if procfs does not show in which it is.
  */
 #define USERNS_SCAN_CREDENTIALS UINT64_C(0x40)
 

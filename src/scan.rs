@@ -82,10 +82,10 @@ fn find_processes(context: &mut Context, wanted: Wanted) -> Result<Option<Leader
     if context.users.lacks_parents() { Err(Error::UNSUPPORTED) } else { Ok(None) }
 }
 
-/// Adds what BPF does not tell about processes.
+/// Adds what BPF has not told about processes.
 fn add_process_facts(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
-    if wanted.has_process_facts() {
-        let facts = context.facts_mut();
+    let facts = context.facts_mut();
+    if wanted.has_process_facts() && facts.processes.is_empty() {
         sort_by_number(&mut facts.members, &|member| member.pid as u64)?;
         facts.processes.try_reserve_exact(facts.members.len())?;
         facts.processes.extend(facts.members.iter().map(|&Member { pid, .. }| Process { pid, ..Process::default() }));

@@ -3,6 +3,7 @@
  * libc, which the library then calls: they count the calls, and trigger the event.
  */
 #include "situation.h"
+#include "bpf.h"
 #include "interpose.h"
 #include <limits.h>
 #include <stdatomic.h>
@@ -11,8 +12,9 @@
 /* ---- The calls of the library ---- */
 
 static int calls;
-static char awaited[32]; /* the event happens after a call with this path */
-static int passes;       /* how many calls with the path come before */
+static char awaited[32];  /* the event happens after a call with this path */
+static int refused_loads; /* of BPF programs */
+static int passes;        /* how many calls with the path come before */
 static void (*happening)(void);
 
 /* Counts a call; returns the function of libc. */
@@ -74,6 +76,12 @@ int fstatfs64(int fd, struct statfs64 *status)
 static bool answer_call(long number, const long arguments[6], long *result)
 {
     calls++;
+    if (number == SYS_bpf && arguments[0] == BPF_PROG_LOAD && refused_loads > 0) {
+        refused_loads--;
+        errno = EACCES;
+        *result = -1;
+        return true;
+    }
     *result = pass_call(number, arguments);
     if (number == SYS_openat || number == SYS_openat2)
         happen_after((const char *)arguments[1]);
@@ -408,10 +416,15 @@ SITUATION(other_credentials, IN_SANDBOX,
 }
 
 SITUATION(other_credentials_after_bpf, IN_SANDBOX,
-          "the same, before and after the file with the credentials is opened")
+          "the same of credentials that BPF has not told, before and after their file is opened")
 {
+    int programs;
+
     need_bpf();
+    programs = best_source() == USERNS_SOURCE_BPF_PROCESSES ? 2 : 1; /* with credentials */
+    refused_loads = programs;
     check_replaced(USERNS_SCAN_CREDENTIALS | USERNS_SCAN_BPF, 1, "status");
+    refused_loads = programs;
     check_replaced(USERNS_SCAN_CREDENTIALS | USERNS_SCAN_BPF, 0, "status");
 }
 
@@ -463,6 +476,29 @@ SITUATION(calls_for_facts, IN_SANDBOX,
         skip("there are no cgroups of version 2");
     CHECK_EQ(calls_per_process(USERNS_SCAN_CGROUPS), 1 + 3);
     CHECK_EQ(calls_per_process(USERNS_SCAN_CREDENTIALS | USERNS_SCAN_CGROUPS), 1 + 3 + 3);
+}
+
+static void nest_pids(void *unused UNUSED)
+{
+    CHECK(unshare(CLONE_NEWPID) == 0);
+    start(do_nothing, NULL);
+}
+
+SITUATION(calls_for_facts_by_bpf, IN_SANDBOX, "BPF tells credentials without a call per process")
+{
+    static const uint64_t flags[] = { USERNS_SCAN_BPF, USERNS_SCAN_BPF | USERNS_SCAN_CREDENTIALS };
+    int before;
+
+    need_bpf();
+    if (best_source() != USERNS_SOURCE_BPF_PROCESSES)
+        skip("before Linux 6.7 procfs tells PIDs in nested PID namespaces");
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        CHECK_EQ(calls_per_process(flags[i]), 0);
+    before = calls_of_a_scan_with(flags[1]);
+    CHECK_EQ(before, calls_of_a_scan_with(flags[0]));
+    for (int i = 0; i < 10; i++)
+        start(nest_pids, NULL);
+    CHECK_EQ(calls_of_a_scan_with(flags[1]), before);
 }
 
 SITUATION(number_of_calls, IN_SANDBOX,

@@ -10,7 +10,9 @@
 //!     record = append(processes);
 //!     record->pid = number;
 //!     record->details.... = task->...;                    // the fields that tables.rs copies, if wanted
+//!     record_credentials();                               // credentials.rs, if wanted
 //!     link = &record->namespace;
+//!     record_pids();                                      // the same
 //!     record_namespaces(cred->user_ns);
 //! }
 //!
@@ -77,8 +79,14 @@ impl Builder<'_> {
         if layout.has_details {
             self.copy_fields(Details::COPIED, TASK, Process::SIZE as i16);
         }
+        if layout.has_credentials {
+            self.record_credentials();
+        }
         self.read(NS, CRED, member!(cred.user_ns));
         self.lea(LINK, RECORD + Process::namespace);
+        if layout.has_credentials {
+            self.record_pids();
+        }
     }
 
     /// Records the user namespace NS and its unknown ancestors, and the index of the first at LINK. Goes to `next`. Keeps

@@ -4,8 +4,8 @@
 //! | file | content |
 //! |------|---------|
 //! | `processes.rs`, `tasks.rs`, `walk.rs`, `descriptors.rs`, `candidates.rs`, `leaders.rs` | the programs |
-//! | `chain.rs`, `namespaces.rs`, `pid.rs`, `threads.rs`, `sets.rs`, `roots.rs`, `program.rs` | parts that programs share |
-//! | `tables.rs` | the kernel members that they read, and the records that they write |
+//! | `chain.rs`, `namespaces.rs`, `pid.rs`, `credentials.rs`, `threads.rs`, `sets.rs`, `roots.rs`, `program.rs` | parts that programs share |
+//! | `tables.rs`, `file_tables.rs` | the kernel members that they read, and the records that they write |
 //! | `caches.rs` | the records that only the programs read |
 //! | `registers.rs`, `assembler.rs`, `schema.rs` | the notation of programs and tables |
 //! | `btf.rs`, `kernel.rs` | the layout of the running kernel's structs |
@@ -22,7 +22,9 @@ mod btf;
 mod caches;
 mod candidates;
 mod chain;
+mod credentials;
 mod descriptors;
+mod file_tables;
 mod kernel;
 mod layout;
 mod leaders;
@@ -117,14 +119,17 @@ fn try_walk(context: &mut Context, wanted: Wanted, log: &mut Vec<u8>) -> Result<
         Wanted { pinned: false, owned: true, .. } => Threads::Leaders,
         _ => Threads::None,
     };
-    let mut layout = Layout::for_threads(count, threads, wanted.names);
+    let mut has_credentials = wanted.credentials;
+    let mut layout = Layout::for_threads(count, threads, wanted.names, has_credentials);
     let mut ancestors = Ancestors::Few;
     loop {
         let (array, source) = match scope.walk(layout, threads, ancestors, log) {
             // Without a JIT compiler, or before Linux 6.4. Procfs tells about threads then.
-            Err(error) if threads != Threads::None && !error.is_exhaustion() => {
+            Err(error) if (threads != Threads::None || has_credentials) && !error.is_exhaustion() => {
+                // Or without the credentials, of which procfs tells then.
+                has_credentials &= threads != Threads::None;
                 threads = Threads::None;
-                layout = Layout::for_threads(count, threads, wanted.names);
+                layout = Layout::for_threads(count, threads, wanted.names, has_credentials);
                 continue;
             }
             walked => walked?,
@@ -159,7 +164,9 @@ fn record(context: &mut Context, array: &[u8], layout: Layout, threads: Threads)
             Err(_) => context.nonusers = Nonusers::default(),
         }
     }
-    context.facts_mut().members = processes.members;
+    let facts = context.facts_mut();
+    facts.members = processes.members;
+    (facts.processes, facts.pids) = (processes.facts, processes.pids);
     Ok(())
 }
 
@@ -222,7 +229,7 @@ impl Scope {
             Err(Error::NO_BPF) => refusal,
             Err(error) => error,
         };
-        if error == Error::REFUSED_BPF && threads == Threads::None {
+        if error == Error::REFUSED_BPF && threads == Threads::None && !layout.has_credentials {
             // Without a log, for which there may be no memory, procfs is read too.
             *log = refusal::explain(target).unwrap_or_default();
         }

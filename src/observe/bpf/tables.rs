@@ -32,6 +32,9 @@ kernel_structs! {
     /// include/linux/cred.h
     struct cred {
         user_ns: *user_namespace,
+        euid: u32, // kuid_t
+        cap_effective.cap: u32, // an array of two, until cap_effective.val took its place
+        cap_effective.val: u64, // Linux 6.3
     }
 
     /// include/linux/user_namespace.h
@@ -242,6 +245,8 @@ record! {
         root_count: u64,
         descriptor_count: u64,
         leader_count: u64,
+        /// The same of PIDs in nested PID namespaces.
+        pid_count: u64,
         /// A pointer that becomes a number, while the program runs.
         scratch: u64,
         /// Where the fields `set` and `root` of the current thread are, from the beginning of the array.
@@ -281,6 +286,26 @@ record! {
         /// As in `Thread`.
         set: u32,
         root: u32,
+    }
+}
+
+record! {
+    /// What follows that, if it is wanted. A copied field starts at the `cred`.
+    pub struct Credentials {
+        capabilities: u64,
+        uid: u32 = cred.euid,
+        /// The number of PIDs, from the caller's PID namespace downwards; 0: procfs has to tell, or the process has ended.
+        pid_count: u32,
+        /// The number of records before the first PID in a nested PID namespace.
+        first_pid: u32,
+        padding: u32,
+    }
+}
+
+record! {
+    /// A PID in a nested PID namespace.
+    pub struct Pid {
+        number: i32,
     }
 }
 
@@ -349,35 +374,5 @@ record! {
         owner: u32,
         /// The index of the parent of a PID namespace, plus 1; 0: none, or outside of the caller's.
         parent: u32,
-    }
-}
-
-record! {
-    /// A file in a descriptor table that keeps a namespace, or that has to be read through procfs. A copied field starts at
-    /// the `task_struct`.
-    pub struct Descriptor {
-        /// `struct files_struct *`: which threads of a process share a table.
-        table: u64 = task_struct.files,
-        pid: i32,
-        /// The thread with the descriptor table: the thread-group leader, or a thread with a table of its own.
-        tid: i32,
-        number: i32,
-        /// A `Reason`.
-        reason: u32,
-        /// The index of the user or nonuser namespace, plus 1; 0: none.
-        user: u32,
-        nonuser: u32,
-    }
-}
-
-record! {
-    /// A thread-group leader. A copied field starts at the `task_struct`.
-    pub struct Leader {
-        /// `struct task_struct *`
-        task: u64,
-        /// How many programs the thread, and those that it was forked from, have executed.
-        exec_id: u64 = task_struct.self_exec_id,
-        pid: i32,
-        padding: u32,
     }
 }
