@@ -29,6 +29,8 @@
 //!         slot->generation = record->generation = generation;
 //!         record->inode = ns->ns.inum;                    // the fields that tables.rs copies
 //!         record->owner = ns->owner;
+//!         record->charged = ns->ucounts->ucount[UCOUNT_USER_NAMESPACES];      // if pins are wanted
+//!         record->limit = ns->ucount_max[UCOUNT_USER_NAMESPACES] + 1;         // the same
 //!         link = &record->parent;
 //!         ns = ns->parent;
 //!     }
@@ -155,6 +157,13 @@ impl Builder<'_> {
         self.stx(SLOT + SLOT_GENERATION, GENERATION);
         self.stx(RECORD + Namespace::generation, GENERATION);
         self.copy_fields(Namespace::COPIED, NS, 0);
+        if self.context.threads == Threads::All && self.kernel().has(member!(ucounts.rlimit)) {
+            self.read(R2, NS, member!(user_namespace.ucounts -> ucounts.ucount));
+            self.stx(RECORD + Namespace::charged, R2);
+            self.read(R2, NS, member!(user_namespace.ucount_max));
+            self.add(R2, 1);
+            self.stx(RECORD + Namespace::limit, R2);
+        }
         self.read(NS, NS, member!(user_namespace.parent));
         self.jeq(NS, 0, end);
         self.lea(LINK, RECORD + Namespace::parent);

@@ -88,6 +88,8 @@ fn users(array: &[u8], layout: Layout, count: u64, has_ids: bool) -> Result<Vec<
         generation: record.generation,
         owner_uid: record.owner,
         parent: record.parent.checked_sub(1),
+        charged: Some(record.charged).filter(|&count| count > 0),
+        limit: record.limit.checked_sub(1),
     }));
     Ok(observed)
 }
@@ -312,7 +314,7 @@ mod tests {
     #[test]
     fn records_have_no_hidden_padding() {
         assert_eq!((Header::SIZE, Slot::SIZE, Leader::SIZE), (152, 16, 24));
-        assert_eq!((Process::SIZE, Details::SIZE, Namespace::SIZE), (8, 24, 24));
+        assert_eq!((Process::SIZE, Details::SIZE, Namespace::SIZE), (8, 24, 40));
         assert_eq!((Credentials::SIZE, Pid::SIZE), (24, 4));
         assert_eq!((Descriptor::SIZE, Thread::SIZE, Set::SIZE), (32, 16, 36));
         assert_eq!((SetSlot::SIZE, Nonuser::SIZE), (80, 24));

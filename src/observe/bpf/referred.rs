@@ -70,7 +70,7 @@ mod tests {
     use crate::observe::users::Observed;
 
     fn user(inode: u64, parent: Option<u32>) -> Observed {
-        Observed { inode, id: 0, generation: inode, owner_uid: 0, parent }
+        Observed { inode, generation: inode, parent, ..Observed::default() }
     }
 
     #[test]

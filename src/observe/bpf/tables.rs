@@ -42,9 +42,17 @@ kernel_structs! {
         parent: *user_namespace,
         level: u32,
         owner: u32, // kuid_t
+        ucounts: *ucounts, // of its owner in its parent
+        ucount_max: u64, // an array, by enum ucount_type: the first is UCOUNT_USER_NAMESPACES
         ns: ns_common,
         ns.inum: u32,
         ns.ns_id: u64, // Linux 6.18
+    }
+
+    /// include/linux/user_namespace.h: what a user has in a user namespace.
+    struct ucounts {
+        ucount: u64, // the same array
+        rlimit: u64, // a kernel with it has 64-bit counts (about Linux 6.0)
     }
 
     /// include/linux/nsproxy.h: the nonuser namespaces of a thread, except its PID namespace.
@@ -359,6 +367,10 @@ record! {
         /// The index of its parent, plus 1; 0: none.
         parent: u32,
         padding: u32,
+        /// The number of user namespaces that are charged to the owner in the parent; 0: not recorded.
+        charged: u64,
+        /// `max_user_namespaces`, plus 1; 0: not recorded.
+        limit: u64,
     }
 }
 
