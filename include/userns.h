@@ -243,7 +243,7 @@
 
 /**
  * options->flags: also read the cgroups of processes, see userns_process_cgroup(). This reads
- * /proc/PID/cgroup, which everyone may.
+ * /proc/PID/cgroup, which everyone may; with USERNS_SCAN_BPF that of one process in each cgroup.
  */
 #define USERNS_SCAN_CGROUPS UINT64_C(0x80)
 

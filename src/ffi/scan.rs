@@ -108,7 +108,7 @@ pub const USERNS_SCAN_MAPS: u64 = 0x20;
 /// another process if procfs does not show in which it is.
 pub const USERNS_SCAN_CREDENTIALS: u64 = 0x40;
 /// options->flags: also read the cgroups of processes, see userns_process_cgroup(). This reads
-/// /proc/PID/cgroup, which everyone may.
+/// /proc/PID/cgroup, which everyone may; with USERNS_SCAN_BPF that of one process in each cgroup.
 pub const USERNS_SCAN_CGROUPS: u64 = 0x80;
 
 /// The options of a scan. Initialize with USERNS_OPTIONS_INIT, then set fields:

@@ -428,6 +428,51 @@ SITUATION(other_credentials_after_bpf, IN_SANDBOX,
     check_replaced(USERNS_SCAN_CREDENTIALS | USERNS_SCAN_BPF, 0, "status");
 }
 
+/* ---- Between the cgroup of a process and its path ---- */
+
+static const char *const groups[] = { "/mnt/userns-race-one", "/mnt/userns-race-other" };
+
+static void join_cgroup_of(pid_t pid, const char *group)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "%s/cgroup.procs", group);
+    CHECK(write_file(path, "%d", (int)pid));
+}
+
+static void move_first(void)
+{
+    join_cgroup_of(first, groups[1]);
+}
+
+SITUATION(moved_cgroup, AS_ROOT | IN_SANDBOX,
+          "the process that stands for others moves to another cgroup before its path is read")
+{
+    struct userns_snapshot *snapshot;
+    pid_t pids[3];
+
+    need_bpf();
+    if (mount("none", "/mnt", "cgroup2", 0, NULL) != 0)
+        skip("cannot mount cgroup2: %s", strerror(errno));
+    for (int i = 0; i < 2; i++)
+        CHECK(mkdir(groups[i], 0700) == 0 || errno == EEXIST);
+    for (int i = 0; i < 3; i++) {
+        pids[i] = start(do_nothing, NULL);
+        join_cgroup_of(pids[i], groups[0]);
+    }
+    first = pids[0];
+    snapshot = scan_while_file(USERNS_SCAN_CGROUPS | USERNS_SCAN_BPF, first, "cgroup", move_first);
+    for (int i = 0; i < 3; i++)
+        CHECK(strcmp(strrchr(userns_process_cgroup(snapshot, pids[i]), '/'),
+                     strrchr(groups[i == 0], '/')) == 0);
+    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_CGROUPS), 0);
+    userns_free(snapshot);
+    for (int i = 0; i < 3; i++)
+        end(pids[i]);
+    for (int i = 0; i < 2; i++)
+        CHECK(rmdir(groups[i]) == 0);
+}
+
 /* ---- The number of system calls ---- */
 
 /* A scan that takes longer than usual begins another child process, so the fewest of some scans. */
@@ -484,9 +529,12 @@ static void nest_pids(void *unused UNUSED)
     start(do_nothing, NULL);
 }
 
-SITUATION(calls_for_facts_by_bpf, IN_SANDBOX, "BPF tells credentials without a call per process")
+SITUATION(calls_for_facts_by_bpf, IN_SANDBOX,
+          "BPF tells credentials and who shares a cgroup without a call per process")
 {
-    static const uint64_t flags[] = { USERNS_SCAN_BPF, USERNS_SCAN_BPF | USERNS_SCAN_CREDENTIALS };
+    static const uint64_t flags[] = { USERNS_SCAN_BPF, USERNS_SCAN_BPF | USERNS_SCAN_CREDENTIALS,
+                                      USERNS_SCAN_BPF | USERNS_SCAN_CREDENTIALS |
+                                          USERNS_SCAN_CGROUPS };
     int before;
 
     need_bpf();

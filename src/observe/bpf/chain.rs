@@ -10,6 +10,7 @@
 //!     record = append(processes);
 //!     record->pid = number;
 //!     record->details.... = task->...;                    // the fields that tables.rs copies, if wanted
+//!     record->cgroup.id = task->cgroups->dfl_cgrp->kn->id;    // the same
 //!     record_credentials();                               // credentials.rs, if wanted
 //!     link = &record->namespace;
 //!     record_pids();                                      // the same
@@ -46,6 +47,7 @@
 use super::assembler::{FP, Label, Location, R0, R1, R2, R3, Size};
 use super::caches::Slot;
 use super::layout::{Threads, slots};
+use super::process_tables::Cgroup;
 use super::program::{Ancestors, Builder};
 use super::registers::{ARRAY, CRED, GENERATION, INDEX, LINK, NS, NUMBER, RECORD, SLOT, TASK, stack};
 use super::schema::member;
@@ -80,6 +82,9 @@ impl Builder<'_> {
         }
         if layout.has_details {
             self.copy_fields(Details::COPIED, TASK, Process::SIZE as i16);
+        }
+        if layout.has_cgroups {
+            self.copy_fields(Cgroup::COPIED, TASK, layout.cgroup_at() as i16);
         }
         if layout.has_credentials {
             self.record_credentials();

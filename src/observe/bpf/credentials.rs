@@ -24,10 +24,11 @@
 use super::assembler::{R0, R1, R2, R3, R4, R8, Register};
 use super::kernel::UPID_SIZE;
 use super::pid::PIDTYPE_TGID;
+use super::process_tables::{Credentials, Pid};
 use super::program::Builder;
 use super::registers::{ARRAY, CRED, RECORD, TASK};
 use super::schema::member;
-use super::tables::{Credentials, Header, Pid};
+use super::tables::Header;
 
 /// The most PIDs of a process in nested PID namespaces: `MAX_PID_NS_LEVEL` of include/linux/pid_namespace.h.
 const MOST: i32 = 32;

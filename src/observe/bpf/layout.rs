@@ -4,7 +4,7 @@
 //! |--------------------------------|---------------------------------------------------------------|
 //! | [`Header`]                     | the counts                                                    |
 //! | [`Slot`]                       | the cache of user namespaces                                  |
-//! | [`Process`], `capacity`        | processes, each followed by [`Details`] and [`Credentials`] if wanted |
+//! | [`Process`], `capacity`        | processes, each followed by what is wanted of it                |
 //! | [`Namespace`], `namespaces`    | user namespaces                                               |
 //! | [`Slot`]                       | the cache of nonuser namespaces                               |
 //! | [`Nonuser`], `nonusers`        | nonuser namespaces                                            |
@@ -23,7 +23,8 @@
 
 use super::caches::{Link, RootSlot, SetSlot, Slot};
 use super::file_tables::{Descriptor, Leader};
-use super::tables::{Credentials, Details, Header, Namespace, Nonuser, Pid, Process, Root, Set, Thread};
+use super::process_tables::{Cgroup, Credentials, Pid};
+use super::tables::{Details, Header, Namespace, Nonuser, Process, Root, Set, Thread};
 use crate::error::Error;
 use std::ops::Range;
 
@@ -43,14 +44,23 @@ pub enum Threads {
 /// The number of namespaces in a set.
 pub const LINKS: u32 = 9;
 
+/// What is recorded of a process besides its namespaces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OfProcess {
+    pub has_names: bool,
+    pub has_credentials: bool,
+    pub has_cgroups: bool,
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
     /// The room for processes.
     pub capacity: u32,
     /// Whether details follow each process.
     pub has_details: bool,
-    /// Whether credentials follow these.
+    /// Whether credentials, and then a cgroup, follow these.
     pub has_credentials: bool,
+    pub has_cgroups: bool,
     /// The room for user namespaces.
     pub namespaces: u32,
     /// The room for nonuser namespaces, sets of them, threads, root directories, descriptors, thread-group leaders, and
@@ -65,13 +75,15 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// A first guess for so many threads on the host.
-    pub fn for_threads(count: u32, wanted: Threads, has_names: bool, has_credentials: bool) -> Layout {
+    /// A first guess for so many threads on the host. `of` says what is wanted of each process.
+    pub fn for_threads(count: u32, wanted: Threads, of: OfProcess) -> Layout {
+        let OfProcess { has_names, has_credentials, has_cgroups } = of;
         let few = with_spare(count / 8);
         let plain = Layout {
             capacity: with_spare(count),
             has_details: has_names,
             has_credentials,
+            has_cgroups,
             namespaces: few,
             pids: if has_credentials { few } else { 0 },
             ..Layout::default()
@@ -93,10 +105,14 @@ impl Layout {
 
     /// The distance between processes.
     pub fn process_size(self) -> usize {
+        self.cgroup_at() + if self.has_cgroups { Cgroup::SIZE } else { 0 }
+    }
+
+    /// Where the cgroup and the credentials of a process are, behind its beginning.
+    pub fn cgroup_at(self) -> usize {
         self.credentials_at() + if self.has_credentials { Credentials::SIZE } else { 0 }
     }
 
-    /// Where the credentials of a process are, behind its beginning.
     pub fn credentials_at(self) -> usize {
         Process::SIZE + if self.has_details { Details::SIZE } else { 0 }
     }
@@ -162,6 +178,7 @@ impl Layout {
             capacity: grown(self.capacity, header.count)?,
             has_details: self.has_details,
             has_credentials: self.has_credentials,
+            has_cgroups: self.has_cgroups,
             namespaces: grown(self.namespaces, header.namespace_count)?,
             nonusers: grown(self.nonusers, header.nonuser_count)?,
             sets: grown(self.sets, header.set_count)?,
@@ -223,6 +240,7 @@ mod tests {
                 capacity,
                 has_details,
                 has_credentials: has_details,
+                has_cgroups: capacity % 2 == 1,
                 namespaces,
                 nonusers,
                 sets,

@@ -212,7 +212,7 @@ fn programs_are_as_listed() {
         let target = Target { layout, ..plain };
         let all = Target { ancestors: Ancestors::All, ..target };
         let old = Target { kernel: &old, ..target };
-        let credentials = Layout { has_credentials: true, pids: 200, ..layout };
+        let credentials = Layout { has_credentials: true, has_cgroups: true, pids: 200, ..layout };
         let many = Layout { nonusers: 50, sets: 40, threads: 30, roots: 20, ..layout };
         let [owned, pinned] =
             [Threads::Leaders, Threads::All].map(|threads| Target { layout: many, threads, ..target });

@@ -2,7 +2,8 @@
 
 use super::file_tables::{Descriptor, Leader};
 use super::layout::Layout;
-use super::tables::{Credentials, Details, Header, Namespace, Nonuser, Pid, Process, Root, Set, Thread};
+use super::process_tables::{Cgroup, Credentials, Pid};
+use super::tables::{Details, Header, Namespace, Nonuser, Process, Root, Set, Thread};
 use crate::error::Error;
 use crate::facts::{self, Member, Text, TextRef};
 use crate::observe::users::{Observed, Users};
@@ -27,7 +28,7 @@ pub struct Found {
 /// The processes, and the index in `Users` of each record of a user namespace; `None` if that has ended.
 pub struct Processes {
     pub members: Vec<Member>,
-    /// Of each member; empty if there are no records of credentials.
+    /// Of each member; empty if there are no records of credentials and cgroups.
     pub facts: Vec<facts::Process>,
     /// The PIDs that these refer to.
     pub pids: Vec<i32>,
@@ -107,7 +108,8 @@ pub fn processes(
     // As large as the array, not as the count. From 128 KiB on, glibc then keeps freed memory for the next scan, see
     // mallopt(3).
     let mut members = reserved(layout.capacity as usize)?;
-    let mut facts = reserved(if layout.has_credentials { layout.capacity as usize } else { 0 })?;
+    let has_facts = layout.has_credentials || layout.has_cgroups;
+    let mut facts = reserved(if has_facts { layout.capacity as usize } else { 0 })?;
     let mut pids = Vec::new();
     for (process, bytes) in processes_in(array, layout, count) {
         // For now the index of the record.
@@ -118,9 +120,10 @@ pub fn processes(
         };
         let pid = process.pid as i32;
         members.push(Member { pid, namespace, name });
-        if layout.has_credentials {
+        if has_facts {
             let credentials = credentials(array, layout, pid, bytes, &mut pids)?;
-            facts.push(facts::Process { pid, credentials, ..facts::Process::default() });
+            let cgroup_id = cgroup(layout, bytes);
+            facts.push(facts::Process { pid, credentials, cgroup_id, ..facts::Process::default() });
         }
     }
     // In the same way, so that they remain in the same order, and the same ones remain of several with one PID.
@@ -146,6 +149,25 @@ pub fn processes(
     Ok(Processes { members, facts, pids, users: recorded })
 }
 
+/// 0: it is not recorded.
+fn cgroup(layout: Layout, process: &[u8]) -> u64 {
+    let bytes = process.get(layout.cgroup_at()..).filter(|_| layout.has_cgroups);
+    bytes.and_then(Cgroup::parse).map_or(0, |cgroup| cgroup.id)
+}
+
+/// All processes with the ids of their cgroups, ascending by PID.
+pub fn cgroups(array: &[u8], layout: Layout) -> Result<Vec<facts::Process>, Error> {
+    let count = header(array)?.count;
+    let mut all = reserved(layout.capacity as usize)?;
+    all.extend(processes_in(array, layout, count).map(|(Process { pid, .. }, bytes)| facts::Process {
+        pid: pid as i32,
+        cgroup_id: cgroup(layout, bytes),
+        ..facts::Process::default()
+    }));
+    sort_by_number(&mut all, &|process| process.pid as u64)?;
+    Ok(all)
+}
+
 /// Adds the PIDs of a process, if it has several. `None`: procfs has to tell.
 fn credentials(
     array: &[u8],
@@ -154,7 +176,8 @@ fn credentials(
     process: &[u8],
     pids: &mut Vec<i32>,
 ) -> Result<Option<facts::Credentials>, Error> {
-    let parsed = Credentials::parse(&process[layout.credentials_at()..]);
+    let bytes = process.get(layout.credentials_at()..).filter(|_| layout.has_credentials);
+    let parsed = bytes.and_then(Credentials::parse);
     let Some(told) = parsed.filter(|told| told.pid_count > 0) else { return Ok(None) };
     let Credentials { capabilities, uid, pid_count, first_pid, .. } = told;
     let mut known = facts::Credentials { uid, capabilities, first_pid: 0, pid_count: 0 };

@@ -18,6 +18,7 @@ kernel_structs! {
         fs: *fs_struct,
         thread_pid: *pid,
         files: *files_struct,
+        cgroups: *css_set,
         real_cred: *cred,
         signal: *signal_struct,
         self_exec_id: u64,
@@ -27,6 +28,21 @@ kernel_structs! {
     struct signal_struct {
         nr_threads: u32,
         pids: *pid, // an array, by enum pid_type
+    }
+
+    /// include/linux/cgroup-defs.h: the cgroups of a thread.
+    struct css_set {
+        dfl_cgrp: *cgroup,
+    }
+
+    /// include/linux/cgroup-defs.h
+    struct cgroup {
+        kn: *kernfs_node,
+    }
+
+    /// include/linux/kernfs.h
+    struct kernfs_node {
+        id: u64,
     }
 
     /// include/linux/cred.h
@@ -294,26 +310,6 @@ record! {
         /// As in `Thread`.
         set: u32,
         root: u32,
-    }
-}
-
-record! {
-    /// What follows that, if it is wanted. A copied field starts at the `cred`.
-    pub struct Credentials {
-        capabilities: u64,
-        uid: u32 = cred.euid,
-        /// The number of PIDs, from the caller's PID namespace downwards; 0: procfs has to tell, or the process has ended.
-        pid_count: u32,
-        /// The number of records before the first PID in a nested PID namespace.
-        first_pid: u32,
-        padding: u32,
-    }
-}
-
-record! {
-    /// A PID in a nested PID namespace.
-    pub struct Pid {
-        number: i32,
     }
 }
 

@@ -24,7 +24,10 @@ fn verify(name: &str, program: Result<Program, Error>, trigger: Trigger) {
 
 #[test]
 fn the_verifier_accepts_all_programs() {
-    let [layout, with_credentials] = [false, true].map(|has| Layout::for_threads(1000, Threads::All, true, has));
+    let [layout, with_credentials] = [false, true].map(|has| {
+        let of = OfProcess { has_names: true, has_credentials: has, has_cgroups: has };
+        Layout::for_threads(1000, Threads::All, of)
+    });
     let of_descriptors = Layout { namespaces: 100, nonusers: 100, descriptors: 1000, ..Layout::default() };
     let of_leaders = Layout { leaders: 1000, ..Layout::default() };
     let sizes = [with_credentials, of_descriptors, of_leaders].map(Layout::size);
