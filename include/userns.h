@@ -195,7 +195,8 @@
  * The result differs only in visibility. BPF shows processes that procfs denies or hides (hidepid,
  * see proc(5)), so USERNS_GAP_UNREADABLE is never set. Processes that a security module
  * hides from BPF are missing and not counted. BPF also tells command names (USERNS_SCAN_NAMES),
- * without the additions of procfs, see userns_process_name(). From Linux 6.4 on it tells the
+ * without the additions of procfs, see userns_process_name(), and credentials
+ * (USERNS_SCAN_CREDENTIALS). From Linux 6.4 on it tells the
  * nonuser namespaces of all threads, also a PID namespace in which no process was created yet
  * (unshare(2)), which procfs does not show. And it tells what the descriptors of all processes
  * keep, with kinds of pins that procfs does not show, see USERNS_PIN_CREDENTIALS. Other data for
@@ -227,18 +228,22 @@
 /**
  * options->flags: also read the credentials of processes and their PIDs in nested PID
  * namespaces, see userns_process_uid() and userns_capable(). This reads /proc/PID/status, which
- * everyone may, also of processes of which the caller may not read the user namespace.
+ * everyone may, also of processes of which the caller may not read the user namespace. With
+ * USERNS_SCAN_BPF it reads no file: the user namespace and the credentials of a process are those
+ * of one moment.
  *
  * The credentials of a process and its user namespace are read while the process has its PID: if
- * the PID is reused during the scan, they are of the same process. USERNS_SCAN_BPF tells the user
- * namespace before; then the credentials are unknown if the process with this PID is in another
- * one meanwhile, and can be those of another process if procfs does not show in which it is.
+ * the PID is reused during the scan, they are of the same process. There is one exception: with
+ * USERNS_SCAN_BPF, the file is read after the user namespace is known where BPF cannot tell the
+ * credentials, that is, of processes in nested PID namespaces before Linux 6.7. Then these are
+ * unknown if the process with this PID is in another user namespace meanwhile, and can be those of
+ * another process if procfs does not show in which it is.
  */
 #define USERNS_SCAN_CREDENTIALS UINT64_C(0x40)
 
 /**
  * options->flags: also read the cgroups of processes, see userns_process_cgroup(). This reads
- * /proc/PID/cgroup, which everyone may.
+ * /proc/PID/cgroup, which everyone may; with USERNS_SCAN_BPF that of one process in each cgroup.
  */
 #define USERNS_SCAN_CGROUPS UINT64_C(0x80)
 
@@ -1401,7 +1406,12 @@ int userns_capable(const struct userns_snapshot *snapshot,
  * children to their owners, and each other one to the owner of the child of the node that is its
  * ancestor. User namespaces above the node have limits of their own.
  *
- * The counts are those of the namespaces in the snapshot. The kernel can charge more: namespaces
+ * With USERNS_SCAN_BPF and USERNS_SCAN_PINNED (from about Linux 6.0 on) a count is the kernel's own
+ * number. It counts each user namespace until the kernel has freed it. Two kinds of counts are as
+ * without BPF: of a user of whom BPF has seen no child of the node, and of users whose UID is
+ * unknown. A user who only has children that no scan finds is missing.
+ *
+ * Other counts are those of the namespaces in the snapshot. The kernel can charge more: namespaces
  * without processes, which only USERNS_SCAN_PINNED finds; those that gaps count (userns_gaps()):
  * USERNS_GAP_UNREADABLE, _HIDEPID, _PIDNS, _LINKS, _DESCRIPTORS, _SOCKETS, _MOUNTS,
  * _MOUNT_NAMESPACES, _CHROOTED and _UNOPENED_MOUNTS; those whose parent is unknown
@@ -1419,13 +1429,14 @@ const struct userns_charge *userns_charges(const struct userns_node *node,
 /**
  * Get the limit of user namespaces for each user in this one (USERNS_SCAN_PINNED): the value of
  * /proc/sys/user/max_user_namespaces, see namespaces(7). Compare it with userns_charges(). The
- * kernel shows only that of the caller's own user namespace.
+ * file shows only that of the caller's own user namespace; USERNS_SCAN_BPF tells that of others,
+ * too (from about Linux 6.0 on).
  *
  * limit: receives the limit; may be NULL.
  *
- * Returns false, and leaves *limit unchanged, if it is unknown: the node is not userns_self(), the
- * scan did not look for namespaces without processes, or neither the scanned procfs nor the one at
- * /proc shows the file.
+ * Returns false, and leaves *limit unchanged, if it is unknown: the scan did not look for
+ * namespaces without processes; or BPF did not tell it, and the node is not userns_self(), or
+ * neither the scanned procfs nor the one at /proc shows the file.
  *
  * Since 0.1.
  */

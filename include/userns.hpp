@@ -433,7 +433,7 @@ class node : public handle<userns_node>
     {
         return detail::array<charge, userns_charges>(get());
     }
-    /** That of each user; known of the caller's own user namespace only. */
+    /** That of each user; known of the caller's own user namespace, and with BPF of others. */
     [[nodiscard]] std::optional<std::uint64_t> limit() const noexcept
     {
         std::uint64_t limit;

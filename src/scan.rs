@@ -3,8 +3,8 @@
 use crate::error::Error;
 use crate::facts::{Gap, Member, Process, Source};
 use crate::observe::{
-    Context, Leaders, Procfs, caller, cgroups, credentials, host, listed, maps, names, pins, processes, sysctl,
-    visibility, walk_by_bpf,
+    Context, Leaders, Procfs, caller, cgroups, cgroups_by_bpf, credentials, host, listed, maps, names, pins, processes,
+    sysctl, visibility, walk_by_bpf,
 };
 use crate::options::{Options, Wanted};
 use crate::snapshot::Snapshot;
@@ -55,7 +55,7 @@ pub(crate) fn scan_procfs(proc_path: &CStr, wanted: Wanted) -> Result<Snapshot, 
         maps::read(&mut context)?;
     }
     if wanted.cgroups {
-        cgroups::read(&mut context)?;
+        read_cgroups(&mut context)?;
     }
     visibility::record(&mut context, wanted)?;
     // The initial user namespace maps all UIDs, so there the overflow UID is an owner like any other.
@@ -82,10 +82,21 @@ fn find_processes(context: &mut Context, wanted: Wanted) -> Result<Option<Leader
     if context.users.lacks_parents() { Err(Error::UNSUPPORTED) } else { Ok(None) }
 }
 
-/// Adds what BPF does not tell about processes.
+/// Reads cgroups. A process can have moved between the BPF program and the reading of its file, so the program runs again.
+fn read_cgroups(context: &mut Context) -> Result<(), Error> {
+    let read = cgroups::read(context)?;
+    if read.is_empty() {
+        return Ok(());
+    }
+    // Without the program, no process stands for another one.
+    let after = cgroups_by_bpf(context).unwrap_or_default();
+    cgroups::read_again(context, &read, &after)
+}
+
+/// Adds what BPF has not told about processes.
 fn add_process_facts(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
-    if wanted.has_process_facts() {
-        let facts = context.facts_mut();
+    let facts = context.facts_mut();
+    if wanted.has_process_facts() && facts.processes.is_empty() {
         sort_by_number(&mut facts.members, &|member| member.pid as u64)?;
         facts.processes.try_reserve_exact(facts.members.len())?;
         facts.processes.extend(facts.members.iter().map(|&Member { pid, .. }| Process { pid, ..Process::default() }));

@@ -142,8 +142,8 @@ func (n Node) Charges() []Charge {
 	return charges
 }
 
-// Limit returns how many user namespaces each user may have in it; false if that is unknown, as of all but the caller's
-// own. It needs ScanPinned.
+// Limit returns how many user namespaces each user may have in it; false if that is unknown, as without BPF of all
+// but the caller's own. It needs ScanPinned.
 func (n Node) Limit() (limit uint64, ok bool) {
 	n.m.acquire()
 	defer n.m.release()

@@ -21,6 +21,10 @@ pub struct UserNamespace {
     pub parent: Option<u32>,
     /// Its id maps; `None` if they are not known.
     pub maps: Option<Maps>,
+    /// How many user namespaces the kernel charges to its owner in its parent, as far as BPF told.
+    pub charged: Option<u64>,
+    /// How many user namespaces each user may have in it, as far as BPF told.
+    pub limit: Option<u64>,
 }
 
 impl UserNamespace {

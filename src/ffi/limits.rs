@@ -27,7 +27,12 @@ const _: () = assert!(offset_of!(userns_charge, count) == offset_of!(Charge, cou
 /// children to their owners, and each other one to the owner of the child of the node that is its
 /// ancestor. User namespaces above the node have limits of their own.
 ///
-/// The counts are those of the namespaces in the snapshot. The kernel can charge more: namespaces
+/// With USERNS_SCAN_BPF and USERNS_SCAN_PINNED (from about Linux 6.0 on) a count is the kernel's own
+/// number. It counts each user namespace until the kernel has freed it. Two kinds of counts are as
+/// without BPF: of a user of whom BPF has seen no child of the node, and of users whose UID is
+/// unknown. A user who only has children that no scan finds is missing.
+///
+/// Other counts are those of the namespaces in the snapshot. The kernel can charge more: namespaces
 /// without processes, which only USERNS_SCAN_PINNED finds; those that gaps count (userns_gaps()):
 /// USERNS_GAP_UNREADABLE, _HIDEPID, _PIDNS, _LINKS, _DESCRIPTORS, _SOCKETS, _MOUNTS,
 /// _MOUNT_NAMESPACES, _CHROOTED and _UNOPENED_MOUNTS; those whose parent is unknown
@@ -48,13 +53,14 @@ pub unsafe extern "C" fn userns_charges(node: *const userns_node, count: *mut us
 
 /// Get the limit of user namespaces for each user in this one (USERNS_SCAN_PINNED): the value of
 /// /proc/sys/user/max_user_namespaces, see namespaces(7). Compare it with userns_charges(). The
-/// kernel shows only that of the caller's own user namespace.
+/// file shows only that of the caller's own user namespace; USERNS_SCAN_BPF tells that of others,
+/// too (from about Linux 6.0 on).
 ///
 /// limit: receives the limit; may be NULL.
 ///
-/// Returns false, and leaves *limit unchanged, if it is unknown: the node is not userns_self(), the
-/// scan did not look for namespaces without processes, or neither the scanned procfs nor the one at
-/// /proc shows the file.
+/// Returns false, and leaves *limit unchanged, if it is unknown: the scan did not look for
+/// namespaces without processes; or BPF did not tell it, and the node is not userns_self(), or
+/// neither the scanned procfs nor the one at /proc shows the file.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]

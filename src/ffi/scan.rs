@@ -69,7 +69,8 @@ pub const USERNS_SCAN_NAMES: u64 = 0x8;
 /// The result differs only in visibility. BPF shows processes that procfs denies or hides (hidepid,
 /// see proc(5)), so USERNS_GAP_UNREADABLE is never set. Processes that a security module
 /// hides from BPF are missing and not counted. BPF also tells command names (USERNS_SCAN_NAMES),
-/// without the additions of procfs, see userns_process_name(). From Linux 6.4 on it tells the
+/// without the additions of procfs, see userns_process_name(), and credentials
+/// (USERNS_SCAN_CREDENTIALS). From Linux 6.4 on it tells the
 /// nonuser namespaces of all threads, also a PID namespace in which no process was created yet
 /// (unshare(2)), which procfs does not show. And it tells what the descriptors of all processes
 /// keep, with kinds of pins that procfs does not show, see USERNS_PIN_CREDENTIALS. Other data for
@@ -95,15 +96,19 @@ pub const USERNS_SCAN_BPF: u64 = 0x10;
 pub const USERNS_SCAN_MAPS: u64 = 0x20;
 /// options->flags: also read the credentials of processes and their PIDs in nested PID
 /// namespaces, see userns_process_uid() and userns_capable(). This reads /proc/PID/status, which
-/// everyone may, also of processes of which the caller may not read the user namespace.
+/// everyone may, also of processes of which the caller may not read the user namespace. With
+/// USERNS_SCAN_BPF it reads no file: the user namespace and the credentials of a process are those
+/// of one moment.
 ///
 /// The credentials of a process and its user namespace are read while the process has its PID: if
-/// the PID is reused during the scan, they are of the same process. USERNS_SCAN_BPF tells the user
-/// namespace before; then the credentials are unknown if the process with this PID is in another
-/// one meanwhile, and can be those of another process if procfs does not show in which it is.
+/// the PID is reused during the scan, they are of the same process. There is one exception: with
+/// USERNS_SCAN_BPF, the file is read after the user namespace is known where BPF cannot tell the
+/// credentials, that is, of processes in nested PID namespaces before Linux 6.7. Then these are
+/// unknown if the process with this PID is in another user namespace meanwhile, and can be those of
+/// another process if procfs does not show in which it is.
 pub const USERNS_SCAN_CREDENTIALS: u64 = 0x40;
 /// options->flags: also read the cgroups of processes, see userns_process_cgroup(). This reads
-/// /proc/PID/cgroup, which everyone may.
+/// /proc/PID/cgroup, which everyone may; with USERNS_SCAN_BPF that of one process in each cgroup.
 pub const USERNS_SCAN_CGROUPS: u64 = 0x80;
 
 /// The options of a scan. Initialize with USERNS_OPTIONS_INIT, then set fields:

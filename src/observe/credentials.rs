@@ -1,34 +1,41 @@
-//! Source: the credentials of processes that BPF found, proc_pid_status(5). Those of others come with their user namespace,
-//! see `processes.rs`.
+//! Source: the credentials of processes that BPF found without these, proc_pid_status(5). Those of processes that procfs showed
+//! come with their user namespace, see `processes.rs`.
 
 use super::answer::Answer;
 use super::status::Status;
 use super::visits::{self, Visits};
 use super::{Context, Procfs};
 use crate::error::Error;
+use crate::util::arrays::numbers;
 use crate::util::path::ShortPath;
 
-/// Reads the credentials of every process.
+/// Reads the credentials that BPF has not told.
 ///
 /// A process is not the one that BPF found if it is in another user namespace: it got the PID of that, or moved. Then its
 /// credentials would be taken for those in the first namespace.
 pub fn read(context: &mut Context) -> Result<(), Error> {
     let own = context.own_pid();
-    visits::run(&mut Walk { context, own })
+    let processes = &context.facts().processes;
+    let mut untold = numbers(processes.len())?;
+    untold.retain(|&index| processes[index as usize].credentials.is_none());
+    visits::run(&mut Walk { context, own, untold })
 }
 
 struct Walk<'c, 'p> {
     context: &'c mut Context<'p>,
     own: Option<i32>,
+    /// The indices of the processes.
+    untold: Vec<u32>,
 }
 
 impl Walk<'_, '_> {
     fn pid(&self, index: usize) -> i32 {
-        self.context.facts().processes[index].pid
+        self.context.facts().processes[self.untold[index] as usize].pid
     }
 
     fn read(&mut self, index: usize, status: Status) -> Result<(), Error> {
-        self.context.facts_mut().processes[index].credentials = status.read(self.context)?;
+        let credentials = status.read(self.context)?;
+        self.context.facts_mut().processes[self.untold[index] as usize].credentials = credentials;
         Ok(())
     }
 
@@ -50,7 +57,7 @@ impl Visits for Walk<'_, '_> {
     }
 
     fn count(&self) -> usize {
-        self.context.facts().processes.len()
+        self.untold.len()
     }
 
     fn is_to_caller(&self, index: usize) -> bool {

@@ -44,7 +44,7 @@ pub enum Untold {
 }
 
 /// A namespace as read from the kernel's own structures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
     pub inode: u64,
     /// 0 if the kernel has none.
@@ -55,6 +55,9 @@ pub struct Observed {
     pub owner_uid: u32,
     /// The index of its parent among the observed namespaces.
     pub parent: Option<u32>,
+    /// As in `UserNamespace`.
+    pub charged: Option<u64>,
+    pub limit: Option<u64>,
 }
 
 /// An entry, and whether its parent is still to be found.
@@ -162,17 +165,11 @@ impl Users {
     }
 
     fn enter_observed(&mut self, seen: &Observed) -> Result<u32, Error> {
-        let Observed { inode, id, owner_uid, .. } = *seen;
+        let Observed { inode, id, owner_uid, charged, limit, .. } = *seen;
         let Some(index) = self.find(inode) else {
-            let device = self.device.unwrap_or(0);
-            return self.insert(UserNamespace {
-                device,
-                inode,
-                id,
-                owner_uid: Some(owner_uid),
-                parent: None,
-                maps: None,
-            });
+            let (device, owner_uid) = (self.device.unwrap_or(0), Some(owner_uid));
+            let new = UserNamespace { device, inode, id, owner_uid, charged, limit, ..UserNamespace::default() };
+            return self.insert(new);
         };
         let entry = &mut self.entries[index as usize];
         if entry.id != 0 && id != 0 && entry.id != id {
@@ -184,6 +181,7 @@ impl Users {
         if entry.id == 0 {
             entry.id = id;
         }
+        (entry.charged, entry.limit) = (charged.or(entry.charged), limit.or(entry.limit));
         Ok(index)
     }
 
@@ -286,7 +284,7 @@ impl Users {
                 None
             }
         };
-        let entry = UserNamespace { device, inode, id, owner_uid, parent: None, maps: None };
+        let entry = UserNamespace { device, inode, id, owner_uid, ..UserNamespace::default() };
         let index = match known {
             Some(index) => {
                 self.entries[index as usize] = entry;
@@ -349,7 +347,7 @@ mod tests {
     use super::*;
 
     fn observed(inode: u64, generation: u64, parent: Option<u32>) -> Observed {
-        Observed { inode, id: generation, generation, owner_uid: 7, parent }
+        Observed { inode, id: generation, generation, owner_uid: 7, parent, ..Observed::default() }
     }
 
     fn parents(namespaces: &Users) -> Vec<(u64, Option<u64>)> {

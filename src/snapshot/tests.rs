@@ -9,7 +9,7 @@ use proptest::prelude::*;
 const INITIAL: u64 = 4026531837;
 
 fn namespace(inode: u64, parent: Option<u32>) -> UserNamespace {
-    UserNamespace { device: 4, inode, id: inode + 1000, owner_uid: Some(0), parent, maps: None }
+    UserNamespace { device: 4, inode, id: inode + 1000, owner_uid: Some(0), parent, ..UserNamespace::default() }
 }
 
 fn member(pid: i32, namespace: u32) -> Member {
@@ -109,7 +109,7 @@ fn processes_are_found_whether_or_not_they_are_members() {
     let processes = vec![
         Process { pid: 3, credentials: known(65534, 1, 2), ..Process::default() },
         Process { pid: 4, ..Process::default() },
-        Process { pid: 9, credentials: known(7, 0, 0), cgroup },
+        Process { pid: 9, credentials: known(7, 0, 0), cgroup, cgroup_id: 0 },
     ];
     let snapshot = Snapshot::assemble(Facts {
         users: vec![namespace(11, None), namespace(12, Some(0))],
@@ -204,6 +204,25 @@ fn sort_key(namespaces: &[UserNamespace], members: &[Member], inode: u64) -> (bo
         .map(|member| member.pid.to_string())
         .min();
     (smallest.is_none(), smallest.unwrap_or_default(), inode)
+}
+
+#[test]
+fn the_kernel_tells_more_charges_than_there_are_nodes() {
+    let child = |inode, owner_uid, charged| UserNamespace { owner_uid, charged, ..namespace(inode, Some(0)) };
+    let namespaces = [
+        UserNamespace { limit: Some(9), ..namespace(10, None) },
+        child(11, Some(5), None),
+        child(12, Some(5), Some(2)),
+        child(13, Some(5), Some(4)),
+        child(14, Some(6), Some(1 << 40)),
+        child(15, Some(7), None),
+        child(16, None, Some(3)),
+    ];
+    let snapshot = assemble(&namespaces, &[], None);
+    let root = snapshot.find_inode(10).unwrap();
+    let charges: Vec<_> = root.charges().iter().map(|charge| (charge.uid, charge.count)).collect();
+    assert_eq!(charges, [(5, 4), (6, u32::MAX), (7, 1), (u32::MAX, 1)]);
+    assert_eq!((root.limit(), snapshot.find_inode(11).unwrap().limit()), (Some(9), None));
 }
 
 proptest! {

@@ -27,16 +27,24 @@ static UNUSED uint32_t best_source(void)
     return source;
 }
 
-/* Compares a plain scan by BPF with one through procfs. */
-static UNUSED void compare(uint32_t source)
+/* Compares a scan by BPF with one through procfs. */
+static UNUSED void compare_with(uint64_t flags, uint32_t source)
 {
-    struct userns_snapshot *by_procfs = scan_by(0, USERNS_SOURCE_PROCFS);
-    struct userns_snapshot *by_bpf = scan_by(USERNS_SCAN_BPF, source);
+    struct userns_snapshot *by_procfs = scan_by(flags, USERNS_SOURCE_PROCFS);
+    struct userns_snapshot *by_bpf = scan_by(flags | USERNS_SCAN_BPF, source);
 
     CHECK(same_snapshot(by_procfs, by_bpf));
     CHECK_EQ(userns_gap_count(by_bpf, USERNS_GAP_UNREADABLE), 0);
     userns_free(by_procfs);
     userns_free(by_bpf);
+}
+
+/* The same of plain scans, and of those with facts about processes. */
+static UNUSED void compare(uint32_t source)
+{
+    compare_with(0, source);
+    compare_with(USERNS_SCAN_CREDENTIALS | USERNS_SCAN_CGROUPS, source);
+    compare_with(USERNS_SCAN_CREDENTIALS | USERNS_SCAN_NAMES, source);
 }
 
 static UNUSED void compare_pinned(uint64_t flags)

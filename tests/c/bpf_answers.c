@@ -2,6 +2,7 @@
 #include "situation.h"
 #include "bpf.h"
 #include "model.h"
+#include "owners.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
@@ -21,6 +22,15 @@ static void go_down_with_pids(void *levels)
     start(go_down_with_pids, &left);
 }
 
+/* For start(): another user, with some of the capabilities. */
+static void become_some(void *seed)
+{
+    unsigned number = *(unsigned *)seed * 2654435761;
+
+    become(number);
+    set_capabilities((uint64_t)number << 20 | number);
+}
+
 static void compare_models(uint32_t source)
 {
     static struct model model;
@@ -30,6 +40,7 @@ static void compare_models(uint32_t source)
         srand(seed);
         grow(&model);
         start(go_down_with_pids, &two);
+        start(become_some, &seed);
         compare(source);
         prune(&model);
         compare(source);

@@ -6,8 +6,8 @@
 #include "bpf.h"
 #include "interpose.h"
 
-enum { NONE, OF_PROCESSES, ALL } broken;
-static int loads, logs;
+enum { NONE, OF_PROCESSES, FIRST, ALL } broken;
+static int loads, logs, broken_loads; /* for FIRST: so many */
 
 /* Loads a copy of a program whose first instruction reads a register that nothing has written. */
 static long load_broken(const long arguments[6])
@@ -41,7 +41,8 @@ static bool answer_call(long number, const long arguments[6], long *result)
     loads++;
     logs += attributes->log_level != 0;
     if (broken == NONE ||
-        (broken == OF_PROCESSES && attributes->prog_type != BPF_PROG_TYPE_SYSCALL))
+        (broken == OF_PROCESSES && attributes->prog_type != BPF_PROG_TYPE_SYSCALL) ||
+        (broken == FIRST && loads > broken_loads))
         return false;
     *result = load_broken(arguments);
     return true;
@@ -88,6 +89,39 @@ SITUATION(one_program, IN_SANDBOX,
     CHECK(userns_source_log(snapshot) == NULL);
     CHECK(loads > 0 && logs == 0);
     userns_free(snapshot);
+}
+
+/* For start(): a nested PID namespace. */
+static void nest(void *unused UNUSED)
+{
+    CHECK(unshare(CLONE_NEWPID) == 0);
+    start(do_nothing, NULL);
+}
+
+SITUATION(with_credentials, IN_SANDBOX,
+          "the verifier rejects programs with credentials: procfs tells these, without a log")
+{
+    static const uint64_t more[] = { 0, USERNS_SCAN_NAMES, USERNS_SCAN_OWNED };
+    struct userns_snapshot *snapshot, *by_procfs;
+    int programs;
+
+    need_bpf();
+    programs = best_source() == USERNS_SOURCE_BPF_PROCESSES ? 2 : 1;
+    start(nest, NULL);
+    by_procfs = scan_by(USERNS_SCAN_CREDENTIALS, USERNS_SOURCE_PROCFS);
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+        broken = FIRST;
+        loads = 0;
+        /* First those that also tell nonuser namespaces. */
+        broken_loads = programs * (more[i] == USERNS_SCAN_OWNED ? 2 : 1);
+        snapshot = scan_as(NULL, USERNS_SCAN_BPF | USERNS_SCAN_CREDENTIALS | more[i]);
+        CHECK_EQ(userns_source_error(snapshot), 0);
+        CHECK(userns_source_log(snapshot) == NULL);
+        CHECK(loads > broken_loads && logs == 0);
+        CHECK(same_text(facts_of(by_procfs), facts_of(snapshot)));
+        userns_free(snapshot);
+    }
+    userns_free(by_procfs);
 }
 
 SITUATION(no_program, IN_SANDBOX, "there is no log where BPF works, or is not wanted")

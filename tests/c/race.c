@@ -3,6 +3,7 @@
  * libc, which the library then calls: they count the calls, and trigger the event.
  */
 #include "situation.h"
+#include "bpf.h"
 #include "interpose.h"
 #include <limits.h>
 #include <stdatomic.h>
@@ -11,8 +12,9 @@
 /* ---- The calls of the library ---- */
 
 static int calls;
-static char awaited[32]; /* the event happens after a call with this path */
-static int passes;       /* how many calls with the path come before */
+static char awaited[32];  /* the event happens after a call with this path */
+static int refused_loads; /* of BPF programs */
+static int passes;        /* how many calls with the path come before */
 static void (*happening)(void);
 
 /* Counts a call; returns the function of libc. */
@@ -74,6 +76,12 @@ int fstatfs64(int fd, struct statfs64 *status)
 static bool answer_call(long number, const long arguments[6], long *result)
 {
     calls++;
+    if (number == SYS_bpf && arguments[0] == BPF_PROG_LOAD && refused_loads > 0) {
+        refused_loads--;
+        errno = EACCES;
+        *result = -1;
+        return true;
+    }
     *result = pass_call(number, arguments);
     if (number == SYS_openat || number == SYS_openat2)
         happen_after((const char *)arguments[1]);
@@ -408,11 +416,61 @@ SITUATION(other_credentials, IN_SANDBOX,
 }
 
 SITUATION(other_credentials_after_bpf, IN_SANDBOX,
-          "the same, before and after the file with the credentials is opened")
+          "the same of credentials that BPF has not told, before and after their file is opened")
 {
+    int programs;
+
     need_bpf();
+    programs = best_source() == USERNS_SOURCE_BPF_PROCESSES ? 2 : 1; /* with credentials */
+    refused_loads = programs;
     check_replaced(USERNS_SCAN_CREDENTIALS | USERNS_SCAN_BPF, 1, "status");
+    refused_loads = programs;
     check_replaced(USERNS_SCAN_CREDENTIALS | USERNS_SCAN_BPF, 0, "status");
+}
+
+/* ---- Between the cgroup of a process and its path ---- */
+
+static const char *const groups[] = { "/mnt/userns-race-one", "/mnt/userns-race-other" };
+
+static void join_cgroup_of(pid_t pid, const char *group)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "%s/cgroup.procs", group);
+    CHECK(write_file(path, "%d", (int)pid));
+}
+
+static void move_first(void)
+{
+    join_cgroup_of(first, groups[1]);
+}
+
+SITUATION(moved_cgroup, AS_ROOT | IN_SANDBOX,
+          "the process that stands for others moves to another cgroup before its path is read")
+{
+    struct userns_snapshot *snapshot;
+    pid_t pids[3];
+
+    need_bpf();
+    if (mount("none", "/mnt", "cgroup2", 0, NULL) != 0)
+        skip("cannot mount cgroup2: %s", strerror(errno));
+    for (int i = 0; i < 2; i++)
+        CHECK(mkdir(groups[i], 0700) == 0 || errno == EEXIST);
+    for (int i = 0; i < 3; i++) {
+        pids[i] = start(do_nothing, NULL);
+        join_cgroup_of(pids[i], groups[0]);
+    }
+    first = pids[0];
+    snapshot = scan_while_file(USERNS_SCAN_CGROUPS | USERNS_SCAN_BPF, first, "cgroup", move_first);
+    for (int i = 0; i < 3; i++)
+        CHECK(strcmp(strrchr(userns_process_cgroup(snapshot, pids[i]), '/'),
+                     strrchr(groups[i == 0], '/')) == 0);
+    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_CGROUPS), 0);
+    userns_free(snapshot);
+    for (int i = 0; i < 3; i++)
+        end(pids[i]);
+    for (int i = 0; i < 2; i++)
+        CHECK(rmdir(groups[i]) == 0);
 }
 
 /* ---- The number of system calls ---- */
@@ -463,6 +521,32 @@ SITUATION(calls_for_facts, IN_SANDBOX,
         skip("there are no cgroups of version 2");
     CHECK_EQ(calls_per_process(USERNS_SCAN_CGROUPS), 1 + 3);
     CHECK_EQ(calls_per_process(USERNS_SCAN_CREDENTIALS | USERNS_SCAN_CGROUPS), 1 + 3 + 3);
+}
+
+static void nest_pids(void *unused UNUSED)
+{
+    CHECK(unshare(CLONE_NEWPID) == 0);
+    start(do_nothing, NULL);
+}
+
+SITUATION(calls_for_facts_by_bpf, IN_SANDBOX,
+          "BPF tells credentials and who shares a cgroup without a call per process")
+{
+    static const uint64_t flags[] = { USERNS_SCAN_BPF, USERNS_SCAN_BPF | USERNS_SCAN_CREDENTIALS,
+                                      USERNS_SCAN_BPF | USERNS_SCAN_CREDENTIALS |
+                                          USERNS_SCAN_CGROUPS };
+    int before;
+
+    need_bpf();
+    if (best_source() != USERNS_SOURCE_BPF_PROCESSES)
+        skip("before Linux 6.7 procfs tells PIDs in nested PID namespaces");
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        CHECK_EQ(calls_per_process(flags[i]), 0);
+    before = calls_of_a_scan_with(flags[1]);
+    CHECK_EQ(before, calls_of_a_scan_with(flags[0]));
+    for (int i = 0; i < 10; i++)
+        start(nest_pids, NULL);
+    CHECK_EQ(calls_of_a_scan_with(flags[1]), before);
 }
 
 SITUATION(number_of_calls, IN_SANDBOX,

@@ -54,11 +54,29 @@ static UNUSED char *shape_of(const struct userns_snapshot *snapshot)
     return text;
 }
 
-/* Ids and owners, to be released with free(). */
+static UNUSED void print_process(FILE *out, const struct userns_snapshot *snapshot, pid_t pid)
+{
+    uid_t uid = 0;
+    uint64_t capabilities = 0;
+    size_t count;
+    const pid_t *pids = userns_process_pids(snapshot, pid, &count);
+    const char *cgroup = userns_process_cgroup(snapshot, pid);
+    bool known = userns_process_uid(snapshot, pid, &uid);
+
+    userns_process_capabilities(snapshot, pid, &capabilities);
+    fprintf(out, " process %d known %d uid %u capabilities %" PRIx64 " cgroup %s pids", (int)pid,
+            known, (unsigned)uid, capabilities, cgroup != NULL ? cgroup : "(unknown)");
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, " %d", (int)pids[i]);
+    fputc('\n', out);
+}
+
+/* Ids, owners, credentials and cgroups, to be released with free(). */
 static UNUSED char *facts_of(const struct userns_snapshot *snapshot)
 {
-    size_t count, length;
+    size_t count, length, processes;
     const struct userns_node *const *nodes = userns_nodes(snapshot, &count);
+    const pid_t *pids;
     char *text;
     FILE *out = open_memstream(&text, &length);
 
@@ -70,6 +88,9 @@ static UNUSED char *facts_of(const struct userns_snapshot *snapshot)
 
         CHECK(userns_find_id(snapshot, id) == (id == 0 ? NULL : nodes[i]));
         fprintf(out, "id %" PRIu64 " owned %d by %u\n", id, owned, (unsigned)uid);
+        pids = userns_pids(nodes[i], &processes);
+        for (size_t j = 0; j < processes; j++)
+            print_process(out, snapshot, pids[j]);
     }
     CHECK(fclose(out) == 0);
     return text;

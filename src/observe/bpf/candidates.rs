@@ -48,10 +48,11 @@
 //! If the thread or process has no number in the caller's PID namespace, the record keeps TID or PID 0.
 
 use super::assembler::{Assembler, FP, Label, Location, Operand, Program, R1, R2, Register, Size};
+use super::file_tables::Descriptor;
 use super::program::{Builder, Target};
 use super::registers::{DESCRIPTOR, FILE, INODE, RECORD, TASK, stack};
 use super::schema::{btf_type, member};
-use super::tables::{Descriptor, Header};
+use super::tables::Header;
 use super::{NSFS_MAGIC, SOCKFS_MAGIC};
 use crate::error::Error;
 use crate::observe::devices::{DYNAMIC, TUN_MAJOR, TUN_MINOR};

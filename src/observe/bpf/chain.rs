@@ -10,7 +10,10 @@
 //!     record = append(processes);
 //!     record->pid = number;
 //!     record->details.... = task->...;                    // the fields that tables.rs copies, if wanted
+//!     record->cgroup.id = task->cgroups->dfl_cgrp->kn->id;    // the same
+//!     record_credentials();                               // credentials.rs, if wanted
 //!     link = &record->namespace;
+//!     record_pids();                                      // the same
 //!     record_namespaces(cred->user_ns);
 //! }
 //!
@@ -27,6 +30,8 @@
 //!         slot->generation = record->generation = generation;
 //!         record->inode = ns->ns.inum;                    // the fields that tables.rs copies
 //!         record->owner = ns->owner;
+//!         record->charged = ns->ucounts->ucount[UCOUNT_USER_NAMESPACES];      // if pins are wanted
+//!         record->limit = ns->ucount_max[UCOUNT_USER_NAMESPACES] + 1;         // the same
 //!         link = &record->parent;
 //!         ns = ns->parent;
 //!     }
@@ -42,6 +47,7 @@
 use super::assembler::{FP, Label, Location, R0, R1, R2, R3, Size};
 use super::caches::Slot;
 use super::layout::{Threads, slots};
+use super::process_tables::Cgroup;
 use super::program::{Ancestors, Builder};
 use super::registers::{ARRAY, CRED, GENERATION, INDEX, LINK, NS, NUMBER, RECORD, SLOT, TASK, stack};
 use super::schema::member;
@@ -77,8 +83,17 @@ impl Builder<'_> {
         if layout.has_details {
             self.copy_fields(Details::COPIED, TASK, Process::SIZE as i16);
         }
+        if layout.has_cgroups {
+            self.copy_fields(Cgroup::COPIED, TASK, layout.cgroup_at() as i16);
+        }
+        if layout.has_credentials {
+            self.record_credentials();
+        }
         self.read(NS, CRED, member!(cred.user_ns));
         self.lea(LINK, RECORD + Process::namespace);
+        if layout.has_credentials {
+            self.record_pids();
+        }
     }
 
     /// Records the user namespace NS and its unknown ancestors, and the index of the first at LINK. Goes to `next`. Keeps
@@ -147,6 +162,13 @@ impl Builder<'_> {
         self.stx(SLOT + SLOT_GENERATION, GENERATION);
         self.stx(RECORD + Namespace::generation, GENERATION);
         self.copy_fields(Namespace::COPIED, NS, 0);
+        if self.context.threads == Threads::All && self.kernel().has(member!(ucounts.rlimit)) {
+            self.read(R2, NS, member!(user_namespace.ucounts -> ucounts.ucount));
+            self.stx(RECORD + Namespace::charged, R2);
+            self.read(R2, NS, member!(user_namespace.ucount_max));
+            self.add(R2, 1);
+            self.stx(RECORD + Namespace::limit, R2);
+        }
         self.read(NS, NS, member!(user_namespace.parent));
         self.jeq(NS, 0, end);
         self.lea(LINK, RECORD + Namespace::parent);

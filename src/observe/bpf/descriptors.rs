@@ -67,11 +67,11 @@
 
 use super::assembler::{Assembler, FP, Label, Program, R1, R2, R3};
 use super::candidates::{ANON_INODE_FS_MAGIC, Reason};
+use super::file_tables::Descriptor;
 use super::kernel::UPID_SIZE;
 use super::program::{Builder, Target};
 use super::registers::{DESCRIPTOR, FILE, GENERATION, INODE, LINK, NS, REASON, TASK, stack};
 use super::schema::{btf_type, member};
-use super::tables::Descriptor;
 use super::{NSFS_MAGIC, SOCKFS_MAGIC};
 use crate::error::Error;
 

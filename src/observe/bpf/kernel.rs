@@ -55,6 +55,23 @@ impl Kernel {
         Kernel { functions: [None; Function::NAMES.len()], ..*self }
     }
 
+    /// The same kernel with the structs of older ones: without ids of namespaces, with capabilities as before Linux 6.3, and
+    /// with counts of 32 bits.
+    #[cfg(test)]
+    pub fn with_old_structs(&self) -> Kernel {
+        let mut old = self.clone();
+        for (of, layout) in STRUCTS.iter().zip(&mut old.structs) {
+            let of_member = |name: &str| of.members.iter().position(|member| *member == name);
+            if let (Some(old), Some(new)) = (of_member("cred.cap_effective.cap"), of_member("cred.cap_effective.val")) {
+                layout.offsets[old] = layout.offsets[new].take();
+            }
+            for (member, offset) in of.members.iter().zip(&mut layout.offsets) {
+                *offset = offset.filter(|_| !member.ends_with(".ns_id") && !member.ends_with(".rlimit"));
+            }
+        }
+        old
+    }
+
     /// Whether programs can iterate over processes themselves (Linux 6.7).
     pub fn has_task_iterator(&self) -> bool {
         self.function(Function::bpf_iter_task_new).is_some()

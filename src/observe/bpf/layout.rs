@@ -4,7 +4,7 @@
 //! |--------------------------------|---------------------------------------------------------------|
 //! | [`Header`]                     | the counts                                                    |
 //! | [`Slot`]                       | the cache of user namespaces                                  |
-//! | [`Process`], `capacity`        | processes, each followed by [`Details`] if these are wanted   |
+//! | [`Process`], `capacity`        | processes, each followed by what is wanted of it                |
 //! | [`Namespace`], `namespaces`    | user namespaces                                               |
 //! | [`Slot`]                       | the cache of nonuser namespaces                               |
 //! | [`Nonuser`], `nonusers`        | nonuser namespaces                                            |
@@ -16,12 +16,15 @@
 //! | [`Link`], [`LINKS`]            | the namespaces of the set that is recorded                    |
 //! | [`Descriptor`], `descriptors`  | descriptors                                                   |
 //! | [`Leader`], `leaders`          | thread-group leaders                                          |
+//! | [`Pid`], `pids`                | PIDs in nested PID namespaces                                 |
 //!
 //! A cache has a slot for each record that there is room for, or more: their number is a power of two. Numbers are in the
 //! machine's byte order.
 
 use super::caches::{Link, RootSlot, SetSlot, Slot};
-use super::tables::{Descriptor, Details, Header, Leader, Namespace, Nonuser, Process, Root, Set, Thread};
+use super::file_tables::{Descriptor, Leader};
+use super::process_tables::{Cgroup, Credentials, Pid};
+use super::tables::{Details, Header, Namespace, Nonuser, Process, Root, Set, Thread};
 use crate::error::Error;
 use std::ops::Range;
 
@@ -41,29 +44,50 @@ pub enum Threads {
 /// The number of namespaces in a set.
 pub const LINKS: u32 = 9;
 
+/// What is recorded of a process besides its namespaces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OfProcess {
+    pub has_names: bool,
+    pub has_credentials: bool,
+    pub has_cgroups: bool,
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
     /// The room for processes.
     pub capacity: u32,
     /// Whether details follow each process.
     pub has_details: bool,
+    /// Whether credentials, and then a cgroup, follow these.
+    pub has_credentials: bool,
+    pub has_cgroups: bool,
     /// The room for user namespaces.
     pub namespaces: u32,
-    /// The room for nonuser namespaces, sets of them, threads, root directories, descriptors and thread-group leaders.
+    /// The room for nonuser namespaces, sets of them, threads, root directories, descriptors, thread-group leaders, and
+    /// PIDs in nested PID namespaces.
     pub nonusers: u32,
     pub sets: u32,
     pub threads: u32,
     pub roots: u32,
     pub descriptors: u32,
     pub leaders: u32,
+    pub pids: u32,
 }
 
 impl Layout {
-    /// A first guess for so many threads on the host.
-    pub fn for_threads(count: u32, wanted: Threads, has_names: bool) -> Layout {
+    /// A first guess for so many threads on the host. `of` says what is wanted of each process.
+    pub fn for_threads(count: u32, wanted: Threads, of: OfProcess) -> Layout {
+        let OfProcess { has_names, has_credentials, has_cgroups } = of;
         let few = with_spare(count / 8);
-        let plain =
-            Layout { capacity: with_spare(count), has_details: has_names, namespaces: few, ..Layout::default() };
+        let plain = Layout {
+            capacity: with_spare(count),
+            has_details: has_names,
+            has_credentials,
+            has_cgroups,
+            namespaces: few,
+            pids: if has_credentials { few } else { 0 },
+            ..Layout::default()
+        };
         match wanted {
             Threads::None => plain,
             Threads::Leaders => Layout { has_details: true, nonusers: few, sets: few, ..plain },
@@ -72,7 +96,7 @@ impl Layout {
     }
 
     pub fn size(self) -> usize {
-        self.leaders().end
+        self.pids().end
     }
 
     pub fn processes(self) -> Range<usize> {
@@ -81,6 +105,15 @@ impl Layout {
 
     /// The distance between processes.
     pub fn process_size(self) -> usize {
+        self.cgroup_at() + if self.has_cgroups { Cgroup::SIZE } else { 0 }
+    }
+
+    /// Where the cgroup and the credentials of a process are, behind its beginning.
+    pub fn cgroup_at(self) -> usize {
+        self.credentials_at() + if self.has_credentials { Credentials::SIZE } else { 0 }
+    }
+
+    pub fn credentials_at(self) -> usize {
         Process::SIZE + if self.has_details { Details::SIZE } else { 0 }
     }
 
@@ -129,6 +162,10 @@ impl Layout {
         behind(self.descriptors().end, self.leaders, Leader::SIZE)
     }
 
+    pub fn pids(self) -> Range<usize> {
+        behind(self.leaders().end, self.pids, Pid::SIZE)
+    }
+
     /// The layout for the next attempt, if something did not fit into this one.
     pub fn grown_for(self, header: &Header) -> Result<Option<Layout>, Error> {
         let grown = |room: u32, count: u64| match u32::try_from(count) {
@@ -140,6 +177,8 @@ impl Layout {
         let layout = Layout {
             capacity: grown(self.capacity, header.count)?,
             has_details: self.has_details,
+            has_credentials: self.has_credentials,
+            has_cgroups: self.has_cgroups,
             namespaces: grown(self.namespaces, header.namespace_count)?,
             nonusers: grown(self.nonusers, header.nonuser_count)?,
             sets: grown(self.sets, header.set_count)?,
@@ -147,6 +186,7 @@ impl Layout {
             roots: grown(self.roots, header.root_count)?,
             descriptors: grown(self.descriptors, header.descriptor_count)?,
             leaders: self.leaders,
+            pids: grown(self.pids, header.pid_count)?,
         };
         Ok((layout != self).then_some(layout))
     }
@@ -194,10 +234,22 @@ mod tests {
     fn parts_do_not_overlap() {
         for (capacity, namespaces, has_details) in [(1, 1, false), (1000, 100, true), (1001, 77, false), (7, 77, true)]
         {
-            let [nonusers, sets, threads, roots, descriptors, leaders] =
-                [3, 1, 5, 7, 9, 11].map(|room| if has_details { room } else { 0 });
-            let layout =
-                Layout { capacity, has_details, namespaces, nonusers, sets, threads, roots, descriptors, leaders };
+            let [nonusers, sets, threads, roots, descriptors, leaders, pids] =
+                [3, 1, 5, 7, 9, 11, 13].map(|room| if has_details { room } else { 0 });
+            let layout = Layout {
+                capacity,
+                has_details,
+                has_credentials: has_details,
+                has_cgroups: capacity % 2 == 1,
+                namespaces,
+                nonusers,
+                sets,
+                threads,
+                roots,
+                descriptors,
+                leaders,
+                pids,
+            };
             assert_eq!(layout.processes().len(), capacity as usize * layout.process_size());
             let parts = [
                 layout.processes(),
@@ -212,11 +264,12 @@ mod tests {
                 layout.links(),
                 layout.descriptors(),
                 layout.leaders(),
+                layout.pids(),
             ];
             for pair in parts.windows(2) {
                 assert!(pair[1].start % 8 == 0 && pair[0].end.next_multiple_of(8) == pair[1].start);
             }
-            assert_eq!(layout.leaders().end, layout.size());
+            assert_eq!(layout.pids().end, layout.size());
         }
     }
 }

@@ -53,10 +53,11 @@
 //! ```
 
 use super::assembler::{Assembler, Label, Program, R1, R2, R3};
+use super::file_tables::Leader;
 use super::program::{Builder, Target};
 use super::registers::{ARRAY, NUMBER, RECORD, TASK};
 use super::schema::member;
-use super::tables::{Header, Leader};
+use super::tables::Header;
 use super::tasks::CTX_TASK;
 use crate::error::Error;
 

@@ -193,13 +193,8 @@ fn difference(expected: &str, found: &str) -> String {
 fn programs_are_as_listed() {
     let kernel = recorded_kernel();
     // As before Linux 6.2: without the cast, the iterator over processes and the ids of namespaces.
-    let mut old = kernel.clone();
+    let mut old = kernel.with_old_structs();
     old.functions = kernel.functions.map(|_| None);
-    for (of, layout) in STRUCTS.iter().zip(&mut old.structs) {
-        for (member, offset) in of.members.iter().zip(&mut layout.offsets) {
-            *offset = offset.filter(|_| *member != "user_namespace.ns.ns_id");
-        }
-    }
     let plain = Layout { capacity: 1000, namespaces: 100, ..Layout::default() };
     let layout = Layout { has_details: true, ..plain };
     let of_descriptors = Layout { capacity: 0, nonusers: 100, descriptors: 1000, ..plain };
@@ -217,6 +212,7 @@ fn programs_are_as_listed() {
         let target = Target { layout, ..plain };
         let all = Target { ancestors: Ancestors::All, ..target };
         let old = Target { kernel: &old, ..target };
+        let credentials = Layout { has_credentials: true, has_cgroups: true, pids: 200, ..layout };
         let many = Layout { nonusers: 50, sets: 40, threads: 30, roots: 20, ..layout };
         let [owned, pinned] =
             [Threads::Leaders, Threads::All].map(|threads| Target { layout: many, threads, ..target });
@@ -225,10 +221,12 @@ fn programs_are_as_listed() {
             ("processes", processes::program(target)),
             ("processes-all-ancestors", processes::program(all)),
             ("processes-owned", processes::program(owned)),
+            ("processes-credentials", processes::program(Target { layout: credentials, ..target })),
             ("processes-pinned", processes::program(pinned)),
             ("tasks", tasks::program(target)),
             ("tasks-pinned", tasks::program(pinned)),
             ("tasks-old-kernel", tasks::program(old)),
+            ("tasks-credentials-old-kernel", tasks::program(Target { layout: credentials, ..old })),
             ("walk", walk::program(Target { layout: of_descriptors, threads: Threads::All, ..all }, true)),
             ("descriptors", descriptors::program(Target { layout: of_descriptors, ..all }, true)),
             ("leaders", leaders::program(Target { layout: of_leaders, ..target })),

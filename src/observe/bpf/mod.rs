@@ -4,8 +4,8 @@
 //! | file | content |
 //! |------|---------|
 //! | `processes.rs`, `tasks.rs`, `walk.rs`, `descriptors.rs`, `candidates.rs`, `leaders.rs` | the programs |
-//! | `chain.rs`, `namespaces.rs`, `pid.rs`, `threads.rs`, `sets.rs`, `roots.rs`, `program.rs` | parts that programs share |
-//! | `tables.rs` | the kernel members that they read, and the records that they write |
+//! | `chain.rs`, `namespaces.rs`, `pid.rs`, `credentials.rs`, `threads.rs`, `sets.rs`, `roots.rs`, `program.rs` | parts that programs share |
+//! | `tables.rs`, `process_tables.rs`, `file_tables.rs` | the kernel members that they read, and the records that they write |
 //! | `caches.rs` | the records that only the programs read |
 //! | `registers.rs`, `assembler.rs`, `schema.rs` | the notation of programs and tables |
 //! | `btf.rs`, `kernel.rs` | the layout of the running kernel's structs |
@@ -22,7 +22,9 @@ mod btf;
 mod caches;
 mod candidates;
 mod chain;
+mod credentials;
 mod descriptors;
+mod file_tables;
 mod kernel;
 mod layout;
 mod leaders;
@@ -32,6 +34,7 @@ mod namespaces;
 mod passes;
 mod pid;
 mod preflight;
+mod process_tables;
 mod processes;
 mod program;
 mod records;
@@ -53,7 +56,7 @@ use super::Context;
 use super::candidate::Candidates;
 use super::nonusers::Nonusers;
 use crate::error::Error;
-use crate::facts::Source;
+use crate::facts::{Process, Source};
 use crate::options::Wanted;
 use crate::sys::bpf::{self, Trigger};
 use crate::sys::file::Fd;
@@ -62,7 +65,7 @@ use crate::sys::{Errno, nsfs, signal};
 use crate::util::arrays::reserved;
 use assembler::Program;
 use kernel::Kernel;
-use layout::{Layout, Threads};
+use layout::{Layout, OfProcess, Threads};
 use once_cell::race::OnceBox;
 pub use passes::Leaders;
 use program::{Ancestors, Target};
@@ -117,14 +120,22 @@ fn try_walk(context: &mut Context, wanted: Wanted, log: &mut Vec<u8>) -> Result<
         Wanted { pinned: false, owned: true, .. } => Threads::Leaders,
         _ => Threads::None,
     };
-    let mut layout = Layout::for_threads(count, threads, wanted.names);
+    let has_names = wanted.names;
+    let mut of = OfProcess { has_names, has_credentials: wanted.credentials, has_cgroups: wanted.cgroups };
+    let mut layout = Layout::for_threads(count, threads, of);
     let mut ancestors = Ancestors::Few;
     loop {
         let (array, source) = match scope.walk(layout, threads, ancestors, log) {
             // Without a JIT compiler, or before Linux 6.4. Procfs tells about threads then.
-            Err(error) if threads != Threads::None && !error.is_exhaustion() => {
+            Err(error)
+                if (threads != Threads::None || of.has_credentials || of.has_cgroups) && !error.is_exhaustion() =>
+            {
+                // Or without credentials and cgroups, of which procfs tells then.
+                if threads == Threads::None {
+                    of = OfProcess { has_names, ..OfProcess::default() };
+                }
                 threads = Threads::None;
-                layout = Layout::for_threads(count, threads, wanted.names);
+                layout = Layout::for_threads(count, threads, of);
                 continue;
             }
             walked => walked?,
@@ -159,8 +170,29 @@ fn record(context: &mut Context, array: &[u8], layout: Layout, threads: Threads)
             Err(_) => context.nonusers = Nonusers::default(),
         }
     }
-    context.facts_mut().members = processes.members;
+    let facts = context.facts_mut();
+    facts.members = processes.members;
+    (facts.processes, facts.pids) = (processes.facts, processes.pids);
     Ok(())
+}
+
+/// All processes with the ids of their cgroups, ascending by PID. Like [`walk`], which has succeeded before.
+pub fn cgroups(context: &Context) -> Result<Vec<Process>, Error> {
+    let mut scope = Scope::of_caller(context);
+    let of = OfProcess { has_cgroups: true, ..OfProcess::default() };
+    let (threads, ancestors) = (Threads::None, Ancestors::Few);
+    let mut layout = Layout::for_threads(preflight::count_threads(context.procfs), threads, of);
+    loop {
+        let (array, _) = scope.walk(layout, threads, ancestors, &mut Vec::new())?;
+        let header = records::header(array.bytes())?;
+        if scope.correct_level(&header) {
+            continue;
+        }
+        match layout.grown_for(&header)? {
+            None => return records::cgroups(array.bytes(), layout),
+            Some(larger) => layout = larger,
+        }
+    }
 }
 
 /// Records all descriptors of namespaces, and of sockets if `sockets` is set, in the tables of all threads, and what other
@@ -222,7 +254,7 @@ impl Scope {
             Err(Error::NO_BPF) => refusal,
             Err(error) => error,
         };
-        if error == Error::REFUSED_BPF && threads == Threads::None {
+        if error == Error::REFUSED_BPF && threads == Threads::None && !layout.has_credentials && !layout.has_cgroups {
             // Without a log, for which there may be no memory, procfs is read too.
             *log = refusal::explain(target).unwrap_or_default();
         }

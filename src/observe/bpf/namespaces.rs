@@ -51,10 +51,11 @@
 
 use super::assembler::{FP, Label, Location, R0, R1, R2, R3, Register, Size};
 use super::caches::Slot;
+use super::file_tables::Descriptor;
 use super::program::Builder;
 use super::registers::{DESCRIPTOR, GENERATION, INDEX, LINK, NS, REASON, RECORD, SLOT, stack};
 use super::schema::{Step, btf_type, member};
-use super::tables::{Descriptor, Function, Header, Nonuser};
+use super::tables::{Function, Header, Nonuser};
 use crate::facts::NamespaceType;
 
 /// A type of nonuser namespace: the position of its struct in the tables, and the members that are read.

@@ -33,7 +33,7 @@ use super::schema::{Step, btf_type, member};
 use super::tables::Header;
 
 /// `enum pid_type` of include/linux/pid.h: the use of a `struct pid` as the number of a process.
-const PIDTYPE_TGID: i16 = 1;
+pub const PIDTYPE_TGID: i16 = 1;
 
 impl Builder<'_> {
     /// Keeps the caller's PID namespace in the header. Goes to `otherwise` if it is not on the level that was expected.
@@ -125,7 +125,7 @@ impl Builder<'_> {
     }
 
     /// The location of `numbers[LEVEL]`, or of its member, in a `struct pid`.
-    fn own_upid(&mut self, member: &[Step]) -> Location {
+    pub fn own_upid(&mut self, member: &[Step]) -> Location {
         let numbers = self.location(member!(pid.numbers)[0]).shifted((self.context.level * UPID_SIZE) as i16);
         match member {
             [] => numbers,
@@ -135,7 +135,7 @@ impl Builder<'_> {
 
     /// Before Linux 6.5 the verifier lets no program read `numbers[1]`, which is in a flexible array:
     /// btf_struct_walk() of kernel/bpf/btf.c. The iterator over processes came soon after.
-    fn can_read_upids(&self) -> bool {
+    pub fn can_read_upids(&self) -> bool {
         self.kernel().has_task_iterator()
     }
 }

@@ -1,12 +1,14 @@
 //! Reads the records that the programs wrote into the shared array.
 
+use super::file_tables::{Descriptor, Leader};
 use super::layout::Layout;
-use super::tables::{Descriptor, Details, Header, Leader, Namespace, Nonuser, Process, Root, Set, Thread};
+use super::process_tables::{Cgroup, Credentials, Pid};
+use super::tables::{Details, Header, Namespace, Nonuser, Process, Root, Set, Thread};
 use crate::error::Error;
-use crate::facts::{Member, Text, TextRef};
+use crate::facts::{self, Member, Text, TextRef};
 use crate::observe::users::{Observed, Users};
 use crate::sys::pidfd;
-use crate::util::arrays::{reserved, sort_by_number};
+use crate::util::arrays::{index, push, reserved, sort_by_number};
 use std::ops::Range;
 
 pub fn header(array: &[u8]) -> Result<Header, Error> {
@@ -26,6 +28,10 @@ pub struct Found {
 /// The processes, and the index in `Users` of each record of a user namespace; `None` if that has ended.
 pub struct Processes {
     pub members: Vec<Member>,
+    /// Of each member; empty if there are no records of credentials and cgroups.
+    pub facts: Vec<facts::Process>,
+    /// The PIDs that these refer to.
+    pub pids: Vec<i32>,
     pub users: Vec<Option<u32>>,
 }
 
@@ -58,16 +64,21 @@ pub fn roots(array: &[u8], layout: Layout) -> Result<impl Iterator<Item = Root>,
 /// The thread-group leaders, then the threads that differ from them. Without details there are none.
 pub fn threads(array: &[u8], layout: Layout) -> Result<impl Iterator<Item = Thread>, Error> {
     let Header { count, thread_count, .. } = header(array)?;
-    let leaders = processes_in(array, layout, count).filter_map(|(Process { pid, .. }, details)| {
-        let Details { set, root, .. } = details?;
+    let leaders = processes_in(array, layout, count).filter_map(move |(Process { pid, .. }, bytes)| {
+        let Details { set, root, .. } = details(layout, bytes)?;
         Some(Thread { pid: pid as i32, tid: pid as i32, set, root })
     });
     Ok(leaders.chain(records(array, layout.threads(), thread_count, Thread::parse)))
 }
 
-fn processes_in(array: &[u8], layout: Layout, count: u64) -> impl Iterator<Item = (Process, Option<Details>)> {
+/// The processes, each with all that is recorded of it.
+fn processes_in(array: &[u8], layout: Layout, count: u64) -> impl Iterator<Item = (Process, &[u8])> {
     let bytes = array[layout.processes()].chunks_exact(layout.process_size()).take(count as usize);
-    bytes.filter_map(|bytes| Some((Process::parse(bytes)?, Details::parse(&bytes[Process::SIZE..]))))
+    bytes.filter_map(|bytes| Some((Process::parse(bytes)?, bytes)))
+}
+
+fn details(layout: Layout, process: &[u8]) -> Option<Details> {
+    Details::parse(process.get(Process::SIZE..).filter(|_| layout.has_details)?)
 }
 
 fn users(array: &[u8], layout: Layout, count: u64, has_ids: bool) -> Result<Vec<Observed>, Error> {
@@ -78,6 +89,8 @@ fn users(array: &[u8], layout: Layout, count: u64, has_ids: bool) -> Result<Vec<
         generation: record.generation,
         owner_uid: record.owner,
         parent: record.parent.checked_sub(1),
+        charged: Some(record.charged).filter(|&count| count > 0),
+        limit: record.limit.checked_sub(1),
     }));
     Ok(observed)
 }
@@ -95,21 +108,35 @@ pub fn processes(
     // As large as the array, not as the count. From 128 KiB on, glibc then keeps freed memory for the next scan, see
     // mallopt(3).
     let mut members = reserved(layout.capacity as usize)?;
-    for (process, details) in processes_in(array, layout, count) {
+    let has_facts = layout.has_credentials || layout.has_cgroups;
+    let mut facts = reserved(if has_facts { layout.capacity as usize } else { 0 })?;
+    let mut pids = Vec::new();
+    for (process, bytes) in processes_in(array, layout, count) {
         // For now the index of the record.
         let Some(namespace) = process.namespace.checked_sub(1) else { continue };
-        let name = match details {
+        let name = match details(layout, bytes) {
             Some(details) => add_name(text, &details)?,
             None => TextRef::default(),
         };
-        members.push(Member { pid: process.pid as i32, namespace, name });
+        let pid = process.pid as i32;
+        members.push(Member { pid, namespace, name });
+        if has_facts {
+            let credentials = credentials(array, layout, pid, bytes, &mut pids)?;
+            let cgroup_id = cgroup(layout, bytes);
+            facts.push(facts::Process { pid, credentials, cgroup_id, ..facts::Process::default() });
+        }
     }
+    // In the same way, so that they remain in the same order, and the same ones remain of several with one PID.
     sort_by_number(&mut members, &|member| member.pid as u64)?;
+    sort_by_number(&mut facts, &|process| process.pid as u64)?;
     // Some kernels under lockdown return zeros for memory that programs may not read.
     if members.binary_search_by_key(&pidfd::own_pid(), |member| member.pid).is_err() {
         return Err(Error::NO_BPF);
     }
     let recorded = users.record_observed(&observed)?;
+    let mut namespaces = members.iter().map(|member| recorded.get(member.namespace as usize));
+    facts.retain(|_| matches!(namespaces.next(), Some(Some(Some(_)))));
+    facts.dedup_by_key(|process| process.pid);
     members.retain_mut(|member| match recorded.get(member.namespace as usize) {
         Some(&Some(namespace)) => {
             member.namespace = namespace;
@@ -119,7 +146,53 @@ pub fn processes(
     });
     // A PID may have been reused meanwhile, or taken over by another thread in execve(2).
     members.dedup_by_key(|member| member.pid);
-    Ok(Processes { members, users: recorded })
+    Ok(Processes { members, facts, pids, users: recorded })
+}
+
+/// 0: it is not recorded.
+fn cgroup(layout: Layout, process: &[u8]) -> u64 {
+    let bytes = process.get(layout.cgroup_at()..).filter(|_| layout.has_cgroups);
+    bytes.and_then(Cgroup::parse).map_or(0, |cgroup| cgroup.id)
+}
+
+/// All processes with the ids of their cgroups, ascending by PID.
+pub fn cgroups(array: &[u8], layout: Layout) -> Result<Vec<facts::Process>, Error> {
+    let count = header(array)?.count;
+    let mut all = reserved(layout.capacity as usize)?;
+    all.extend(processes_in(array, layout, count).map(|(Process { pid, .. }, bytes)| facts::Process {
+        pid: pid as i32,
+        cgroup_id: cgroup(layout, bytes),
+        ..facts::Process::default()
+    }));
+    sort_by_number(&mut all, &|process| process.pid as u64)?;
+    Ok(all)
+}
+
+/// Adds the PIDs of a process, if it has several. `None`: procfs has to tell.
+fn credentials(
+    array: &[u8],
+    layout: Layout,
+    pid: i32,
+    process: &[u8],
+    pids: &mut Vec<i32>,
+) -> Result<Option<facts::Credentials>, Error> {
+    let bytes = process.get(layout.credentials_at()..).filter(|_| layout.has_credentials);
+    let parsed = bytes.and_then(Credentials::parse);
+    let Some(told) = parsed.filter(|told| told.pid_count > 0) else { return Ok(None) };
+    let Credentials { capabilities, uid, pid_count, first_pid, .. } = told;
+    let mut known = facts::Credentials { uid, capabilities, first_pid: 0, pid_count: 0 };
+    if pid_count > 1 {
+        (known.first_pid, known.pid_count) = (index(pids.len())?, pid_count);
+        push(pids, pid)?;
+        let end = u64::from(first_pid) + u64::from(pid_count) - 1;
+        for nested in records(array, layout.pids(), end, Pid::parse).skip(first_pid as usize) {
+            push(pids, nested.number)?;
+        }
+        if pids.len() - known.first_pid as usize != pid_count as usize {
+            return Ok(None);
+        }
+    }
+    Ok(Some(known))
 }
 
 /// Adds a `comm`, which ends with its first NUL byte.
@@ -174,14 +247,21 @@ mod tests {
     /// Processes out of order, one PID twice, one without a namespace; and a namespace that has ended.
     #[test]
     fn only_members_of_live_namespaces_remain() {
-        let layout = Layout { capacity: 8, namespaces: 4, has_details: true, ..Layout::default() };
+        let layout = Layout {
+            capacity: 8,
+            namespaces: 4,
+            has_details: true,
+            has_credentials: true,
+            pids: 3,
+            ..Layout::default()
+        };
         let mut array = vec![0; layout.size()];
         let mut put = |at: usize, words: &[u32]| {
             let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
             array[at..at + bytes.len()].copy_from_slice(&bytes);
         };
         let long = |number: u32| if cfg!(target_endian = "little") { [number, 0] } else { [0, number] };
-        put(0, [long(5), long(3)].as_flattened());
+        put(0, [long(7), long(3)].as_flattened());
         let [low, high] = long(7);
         for (index, record) in [[low, high, 100, 0, 2, 0], [0, 0, 5, 0, 0, 0], [0, 0, 100, 0, 2, 0]].iter().enumerate()
         {
@@ -190,18 +270,42 @@ mod tests {
         let own = pidfd::own_pid() as u32;
         let [a, b, c, d] = [*b"long", *b"er n", *b"ame\0", *b"rest"].map(u32::from_ne_bytes);
         let name = [a, b, c, d];
-        for (index, [pid, namespace]) in
-            [[own + 2, 3], [own, 2], [own + 1, 1], [own, 2], [own + 3, 0]].into_iter().enumerate()
+        let [capabilities, none] = long(9);
+        // The last one has more PIDs than fit, and is the second with its number.
+        for (index, [pid, namespace, count, first]) in [
+            [own + 2, 3, 3, 1],
+            [own, 2, 1, 0],
+            [own + 1, 1, 1, 0],
+            [own, 2, 0, 0],
+            [own + 3, 0, 1, 0],
+            [own + 4, 3, 0, 0],
+            [own + 5, 3, 2, 3],
+        ]
+        .into_iter()
+        .enumerate()
         {
             let [a, b, c, d] = if pid == own { name } else { [0; 4] };
             let at = layout.processes().start + index * layout.process_size();
-            put(at, &[pid, namespace, a, b, c, d, 0, 0]);
+            put(at, &[pid, namespace, a, b, c, d, 0, 0, capabilities, none, pid + 7, count, first]);
         }
+        put(layout.pids().start, &[11, 12, 13]);
         let (mut users, mut text) = (Users::default(), Text::default());
         let found = processes(&array, layout, true, &mut users, &mut text).unwrap();
         let members: Vec<_> =
             found.members.iter().map(|member| (member.pid, member.namespace, text.get(member.name))).collect();
-        assert_eq!(members, [(own as i32, 0, c"longer name"), (own as i32 + 2, 1, c"")]);
+        let own = own as i32;
+        let unnamed = [2, 4, 5].map(|more| (own + more, 1, c""));
+        assert_eq!(members, [&[(own, 0, c"longer name")][..], &unnamed].concat());
+        let credentials: Vec<_> = found.facts.iter().map(|process| (process.pid, process.credentials)).collect();
+        let known = |uid, first_pid, pid_count| Some(facts::Credentials { uid, capabilities: 9, first_pid, pid_count });
+        let expected = [
+            (own, known(own as u32 + 7, 0, 0)),
+            (own + 2, known(own as u32 + 9, 0, 3)),
+            (own + 4, None),
+            (own + 5, None),
+        ];
+        assert_eq!(credentials, expected);
+        assert_eq!(found.pids[..3], [own + 2, 12, 13]);
         assert_eq!((users.find(5), users.find(100)), (Some(0), Some(1)));
     }
 
@@ -232,8 +336,9 @@ mod tests {
     /// Fields have the same locations on 32-bit machines as in the programs.
     #[test]
     fn records_have_no_hidden_padding() {
-        assert_eq!((Header::SIZE, Slot::SIZE, Leader::SIZE), (144, 16, 24));
-        assert_eq!((Process::SIZE, Details::SIZE, Namespace::SIZE), (8, 24, 24));
+        assert_eq!((Header::SIZE, Slot::SIZE, Leader::SIZE), (152, 16, 24));
+        assert_eq!((Process::SIZE, Details::SIZE, Namespace::SIZE), (8, 24, 40));
+        assert_eq!((Credentials::SIZE, Pid::SIZE), (24, 4));
         assert_eq!((Descriptor::SIZE, Thread::SIZE, Set::SIZE), (32, 16, 36));
         assert_eq!((SetSlot::SIZE, Nonuser::SIZE), (80, 24));
         assert_eq!((Root::SIZE, RootSlot::SIZE), (24, 32));

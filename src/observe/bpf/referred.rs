@@ -65,11 +65,12 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::bpf::tables::{Descriptor, Nonuser};
+    use crate::observe::bpf::file_tables::Descriptor;
+    use crate::observe::bpf::tables::Nonuser;
     use crate::observe::users::Observed;
 
     fn user(inode: u64, parent: Option<u32>) -> Observed {
-        Observed { inode, id: 0, generation: inode, owner_uid: 0, parent }
+        Observed { inode, generation: inode, parent, ..Observed::default() }
     }
 
     #[test]

@@ -18,6 +18,7 @@ kernel_structs! {
         fs: *fs_struct,
         thread_pid: *pid,
         files: *files_struct,
+        cgroups: *css_set,
         real_cred: *cred,
         signal: *signal_struct,
         self_exec_id: u64,
@@ -29,9 +30,27 @@ kernel_structs! {
         pids: *pid, // an array, by enum pid_type
     }
 
+    /// include/linux/cgroup-defs.h: the cgroups of a thread.
+    struct css_set {
+        dfl_cgrp: *cgroup,
+    }
+
+    /// include/linux/cgroup-defs.h
+    struct cgroup {
+        kn: *kernfs_node,
+    }
+
+    /// include/linux/kernfs.h
+    struct kernfs_node {
+        id: u64,
+    }
+
     /// include/linux/cred.h
     struct cred {
         user_ns: *user_namespace,
+        euid: u32, // kuid_t
+        cap_effective.cap: u32, // an array of two, until cap_effective.val took its place
+        cap_effective.val: u64, // Linux 6.3
     }
 
     /// include/linux/user_namespace.h
@@ -39,9 +58,17 @@ kernel_structs! {
         parent: *user_namespace,
         level: u32,
         owner: u32, // kuid_t
+        ucounts: *ucounts, // of its owner in its parent
+        ucount_max: u64, // an array, by enum ucount_type: the first is UCOUNT_USER_NAMESPACES
         ns: ns_common,
         ns.inum: u32,
         ns.ns_id: u64, // Linux 6.18
+    }
+
+    /// include/linux/user_namespace.h: what a user has in a user namespace.
+    struct ucounts {
+        ucount: u64, // the same array
+        rlimit: u64, // a kernel with it has 64-bit counts (about Linux 6.0)
     }
 
     /// include/linux/nsproxy.h: the nonuser namespaces of a thread, except its PID namespace.
@@ -242,6 +269,8 @@ record! {
         root_count: u64,
         descriptor_count: u64,
         leader_count: u64,
+        /// The same of PIDs in nested PID namespaces.
+        pid_count: u64,
         /// A pointer that becomes a number, while the program runs.
         scratch: u64,
         /// Where the fields `set` and `root` of the current thread are, from the beginning of the array.
@@ -334,6 +363,10 @@ record! {
         /// The index of its parent, plus 1; 0: none.
         parent: u32,
         padding: u32,
+        /// The number of user namespaces that are charged to the owner in the parent; 0: not recorded.
+        charged: u64,
+        /// `max_user_namespaces`, plus 1; 0: not recorded.
+        limit: u64,
     }
 }
 
@@ -349,35 +382,5 @@ record! {
         owner: u32,
         /// The index of the parent of a PID namespace, plus 1; 0: none, or outside of the caller's.
         parent: u32,
-    }
-}
-
-record! {
-    /// A file in a descriptor table that keeps a namespace, or that has to be read through procfs. A copied field starts at
-    /// the `task_struct`.
-    pub struct Descriptor {
-        /// `struct files_struct *`: which threads of a process share a table.
-        table: u64 = task_struct.files,
-        pid: i32,
-        /// The thread with the descriptor table: the thread-group leader, or a thread with a table of its own.
-        tid: i32,
-        number: i32,
-        /// A `Reason`.
-        reason: u32,
-        /// The index of the user or nonuser namespace, plus 1; 0: none.
-        user: u32,
-        nonuser: u32,
-    }
-}
-
-record! {
-    /// A thread-group leader. A copied field starts at the `task_struct`.
-    pub struct Leader {
-        /// `struct task_struct *`
-        task: u64,
-        /// How many programs the thread, and those that it was forked from, have executed.
-        exec_id: u64 = task_struct.self_exec_id,
-        pid: i32,
-        padding: u32,
     }
 }

@@ -1,6 +1,5 @@
 //! The verifier of the running kernel accepts all programs.
 
-use super::tables::STRUCTS;
 use super::*;
 use std::io::Write;
 
@@ -25,10 +24,13 @@ fn verify(name: &str, program: Result<Program, Error>, trigger: Trigger) {
 
 #[test]
 fn the_verifier_accepts_all_programs() {
-    let layout = Layout::for_threads(1000, Threads::All, true);
+    let [layout, with_credentials] = [false, true].map(|has| {
+        let of = OfProcess { has_names: true, has_credentials: has, has_cgroups: has };
+        Layout::for_threads(1000, Threads::All, of)
+    });
     let of_descriptors = Layout { namespaces: 100, nonusers: 100, descriptors: 1000, ..Layout::default() };
     let of_leaders = Layout { leaders: 1000, ..Layout::default() };
-    let sizes = [layout, of_descriptors, of_leaders].map(Layout::size);
+    let sizes = [with_credentials, of_descriptors, of_leaders].map(Layout::size);
     let made = bpf::make_array(sizes.into_iter().fold(0, usize::max));
     let ((map, _memory), kernel) = match (made, running_kernel()) {
         (Ok(made), Ok(kernel)) => (made, kernel),
@@ -37,14 +39,13 @@ fn the_verifier_accepts_all_programs() {
             return tell(&format!("skipped: the_verifier_accepts_all_programs: {errors:?}"));
         }
     };
-    let mut without_ids = kernel.clone();
-    for (of, layout) in STRUCTS.iter().zip(&mut without_ids.structs) {
-        for (member, offset) in of.members.iter().zip(&mut layout.offsets) {
-            *offset = offset.filter(|_| !member.ends_with(".ns_id"));
-        }
-    }
+    let without_ids = kernel.with_old_structs();
     let mut old = without_ids.clone();
     old.functions[Function::bpf_iter_task_new as usize] = None;
+    let variants = || {
+        let all = [Threads::None, Threads::Leaders, Threads::All];
+        all.into_iter().flat_map(|threads| [layout, with_credentials].map(|layout| (threads, layout)))
+    };
     let functions = [Function::bpf_iter_task, Function::bpf_iter_task_file].map(|function| kernel.function(function));
     for (level, ancestors) in
         [0, 1, 32].into_iter().flat_map(|level| [Ancestors::Few, Ancestors::All].map(|ancestors| (level, ancestors)))
@@ -52,9 +53,10 @@ fn the_verifier_accepts_all_programs() {
         let target = Target { kernel, level, array: map.number(), layout, threads: Threads::None, ancestors };
         let name = |what: &str| format!("{what}, PID namespace on level {level}, {ancestors:?} ancestors");
         if kernel.has_task_iterator() {
-            for threads in [Threads::None, Threads::Leaders, Threads::All] {
-                let target = Target { threads, ..target };
-                verify(&format!("{}, {threads:?}", name("processes")), processes::program(target), Trigger::Call);
+            for (threads, layout) in variants() {
+                let target = Target { threads, layout, ..target };
+                let name = format!("{}, {threads:?}, {}", name("processes"), layout.has_credentials);
+                verify(&name, processes::program(target), Trigger::Call);
             }
             let target = Target { layout: of_leaders, ..target };
             verify(&name("leaders"), leaders::program(target), Trigger::Call);
@@ -74,9 +76,10 @@ fn the_verifier_accepts_all_programs() {
         for (kernel, age) in [(kernel, ""), (&old, ", as on older kernels")] {
             let target = Target { kernel, ..target };
             let name = |what: &str| name(what) + age;
-            for threads in [Threads::None, Threads::Leaders, Threads::All] {
-                let target = Target { threads, ..target };
-                verify(&format!("{}, {threads:?}", name("tasks")), tasks::program(target), Trigger::Visit(tasks));
+            for (threads, layout) in variants() {
+                let target = Target { threads, layout, ..target };
+                let name = format!("{}, {threads:?}, {}", name("tasks"), layout.has_credentials);
+                verify(&name, tasks::program(target), Trigger::Visit(tasks));
             }
             let target = Target { layout: of_leaders, ..target };
             verify(&name("leaders by visits"), leaders::program_by_visits(target), Trigger::Visit(tasks));

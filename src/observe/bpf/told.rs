@@ -1,9 +1,10 @@
 //! From what the programs told to facts.
 
 use super::candidates::Reason;
+use super::file_tables::Descriptor;
 use super::layout::Layout;
 use super::records::{self, Found, Processes};
-use super::tables::{self, Descriptor};
+use super::tables;
 use crate::error::Error;
 use crate::facts::{Holder, Member, NamespaceType, Nonuser, Target};
 use crate::observe::Context;

@@ -236,7 +236,7 @@ class Node(_Handle):
     def limit(self) -> Optional[int]:
         """How many user namespaces each user may have in it; needs scan(pinned=True).
 
-        None if that is unknown, as of all but the caller's own.
+        None if that is unknown, as without BPF of all but the caller's own.
         """
         limit = c_uint64()
         return limit.value if library.userns_limit(self, byref(limit)) else None
