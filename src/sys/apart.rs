@@ -1,4 +1,5 @@
-//! A short-lived child process with memory of its own, which shares only descriptors with its parent: clone(2), wait4(2).
+//! A short-lived child process with memory of its own, which shares only descriptors with its parent: clone(2), prctl(2),
+//! wait4(2).
 
 use super::file::Fd;
 use super::{Errno, check, child, left, signal, worker};
@@ -24,6 +25,9 @@ struct Call<'c> {
 /// that of the caller if the child shared it. `function` should only make system calls, since other threads of the caller
 /// can hold locks in the copy. The child sends no SIGCHLD, and is killed if it does not end within `patience`
 /// microseconds: anybody with the rights of the caller can stop it.
+///
+/// The child is not dumpable. In a user namespace, any process with CAP_SYS_PTRACE there could trace it otherwise
+/// (`__ptrace_may_access()` of the kernel), and so use the caller's memory and descriptors.
 ///
 /// EAGAIN: there can be no child, for example before Linux 5.3 or under valgrind.
 pub fn run(
@@ -81,7 +85,15 @@ fn stay(child: c_int) -> Result<(), Errno> {
 extern "C" fn enter(call: *mut c_void) -> c_int {
     // SAFETY: the parent passes its `Call`, of which this process has a copy.
     let call = unsafe { &*call.cast::<Call>() };
-    c_int::from((call.function)(call.file).is_err())
+    c_int::from(forbid_tracing().and_then(|()| (call.function)(call.file)).is_err())
+}
+
+/// Makes the calling process not dumpable, see prctl(2).
+fn forbid_tracing() -> Result<(), Errno> {
+    let operation = c_long::from(libc::PR_SET_DUMPABLE);
+    // SAFETY: the call takes no pointer.
+    check(unsafe { libc::syscall(libc::SYS_prctl, operation, 0 as c_long, 0 as c_long, 0 as c_long, 0 as c_long) })
+        .map(drop)
 }
 
 #[cfg(test)]

@@ -5,8 +5,10 @@
 #include "situation.h"
 #include "bpf.h"
 #include "interpose.h"
+#include "pins.h"
 #include <limits.h>
 #include <stdatomic.h>
+#include <sys/ptrace.h>
 #include <sys/vfs.h>
 
 /* ---- The calls of the library ---- */
@@ -16,6 +18,7 @@ static char awaited[32];  /* the event happens after a call with this path */
 static int refused_loads; /* of BPF programs */
 static int passes;        /* how many calls with the path come before */
 static void (*happening)(void);
+static void (*joining)(void); /* happens in each process that joins a namespace */
 
 /* Counts a call; returns the function of libc. */
 static void *counted(const char *name)
@@ -85,6 +88,8 @@ static bool answer_call(long number, const long arguments[6], long *result)
     *result = pass_call(number, arguments);
     if (number == SYS_openat || number == SYS_openat2)
         happen_after((const char *)arguments[1]);
+    if (number == SYS_setns && *result == 0 && joining != NULL)
+        joining();
     return true;
 }
 
@@ -368,6 +373,53 @@ SITUATION(mapped_member_moves, IN_SANDBOX,
         end(first);
         end(pid);
     }
+}
+
+/* ---- While the library is in another namespace ---- */
+
+static struct ambush {
+    _Atomic pid_t pid; /* of the process that has joined */
+    atomic_int error;  /* of ptrace(2) */
+    atomic_bool is_over;
+    uint64_t inode;
+} * ambush;
+
+static void remain_until_traced(void)
+{
+    ambush->pid = getpid();
+    while (!ambush->is_over) /* the library ends this process after some time */
+        usleep(1000);
+}
+
+/* For start(): makes an empty namespace, has all capabilities there, and traces who joins it. */
+static void lie_in_wait(void *unused UNUSED)
+{
+    new_user_namespace();
+    ambush->inode = inode_of_fd(open_left_user());
+    if (fork_child() != 0)
+        return;
+    while (ambush->pid == 0)
+        usleep(1000);
+    ambush->error = ptrace(PTRACE_SEIZE, ambush->pid, NULL, NULL) == 0 ? 0 : errno;
+    ambush->is_over = true;
+    _exit(0); /* which sets free what is traced */
+}
+
+SITUATION(traced_in_namespace, IN_SANDBOX,
+          "who has all capabilities in a namespace cannot trace what joins it for a scan")
+{
+    struct userns_snapshot *snapshot;
+    const struct userns_node *node;
+
+    ambush = shared(sizeof *ambush);
+    start(lie_in_wait, NULL);
+    joining = remain_until_traced;
+    snapshot = scan_with(USERNS_SCAN_MAPS | USERNS_SCAN_PINNED);
+    node = userns_find_inode(snapshot, ambush->inode);
+    CHECK(ambush->is_over);
+    CHECK_EQ(ambush->error, EPERM);
+    CHECK(node != NULL && userns_flags(node) & USERNS_NODE_MAPS);
+    userns_free(snapshot);
 }
 
 /* ---- Between the user namespace of a process and its credentials ---- */
