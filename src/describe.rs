@@ -84,6 +84,7 @@ pub(crate) fn describe_number(number: Option<i32>) -> Result<Info, Error> {
 /// `own` is the caller's own user namespace, if it is known.
 fn ask(namespace: &Fd, namespace_type: Option<NamespaceType>, own: Option<&Fd>) -> Result<Info, Error> {
     let identity = file::identity(namespace)?;
+    let own = own.map(file::identity).transpose()?;
     let is = |other: Result<Fd, Error>| match other {
         Ok(other) => Ok(file::identity(&other)? == identity),
         Err(error) if error.is_exhaustion() => Err(error),
@@ -100,15 +101,13 @@ fn ask(namespace: &Fd, namespace_type: Option<NamespaceType>, own: Option<&Fd>) 
         owner: None,
         owner_uid: None,
         is_initial: facts.is_initial(),
-        is_own: own.is_some_and(|own| file::identity(own) == Ok(identity)),
+        is_own: own == Some(identity),
     };
     match namespace_type {
         Some(NamespaceType::User) => {
             info.parent = nsfs::inode_if_any(nsfs::parent(namespace))?;
             info.is_parent_hidden = info.parent.is_none() && !info.is_initial;
-            let is_own_initial = own.is_some_and(|own| {
-                file::identity(own).is_ok_and(|own| UserNamespace { inode: own.inode, ..facts }.is_initial())
-            });
+            let is_own_initial = own.is_some_and(|own| UserNamespace { inode: own.inode, ..facts }.is_initial());
             info.owner_uid = if_any(nsfs::owner(namespace))?;
             // See `Users::into_list`.
             if info.parent.is_none() && !is_own_initial && info.owner_uid == Some(sysctl::overflow_uid(None)?) {
