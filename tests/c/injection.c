@@ -1,5 +1,5 @@
 /*
- * Faults: each system call of a scan fails once, with each error that it can return, or from then
+ * Faults: each system call of a scan, or of actions on a snapshot, fails once, with each error that it can return, or from then
  * on. The scan must then say the same, or say less and that it says less, or fail with a documented
  * error. A table of calls, errors and outcomes is printed.
  *
@@ -58,6 +58,10 @@ static const struct call {
     { CALL(getgroups), { EPERM, EINVAL, ENOSYS } },
     { CALL(bpf), { EPERM, EINVAL, E2BIG, ENOMEM, EACCES, EAGAIN, EMFILE, ENOSPC, ENOSYS } },
     { CALL(mmap), { ENOMEM, EPERM, ENODEV } },
+    { CALL(open_by_handle_at),
+      { ESTALE, EACCES, EPERM, EOPNOTSUPP, EINVAL, EBADF, ENOMEM, EMFILE, ENFILE, ENOSYS } },
+    { CALL(waitid), { ECHILD, EPERM, ENOSYS } },
+    { CALL(prctl), { EPERM, EINVAL, ENOSYS } },
     /* EOVERFLOW is for paths that are too long: mount_views.c. */
     { "statmount", 457, { ENOENT, EPERM, EINVAL, ENOMEM, ENOSYS } },
     { "listmount", 458, { ENOENT, EPERM, EINVAL, ENOMEM, ENOSYS } },
@@ -69,6 +73,7 @@ enum { CALLS = sizeof calls / sizeof *calls, FACTS = 64 * 1024 };
 
 static struct scanner {
     uint64_t flags;
+    bool acts;           /* the scan is over, and actions fail */
     atomic_int listener; /* 0: not yet made */
     atomic_bool is_supervised, has_scanned;
     int error;
@@ -177,6 +182,29 @@ static void print_process(FILE *out, const struct userns_snapshot *snapshot, pid
         fprintf(out, "PID %d %zu of %zu is %d\n", (int)pid, i, count, (int)pids[i]);
 }
 
+static void print_map(FILE *out, const char *name, const struct userns_node *node,
+                      const struct userns_extent *extents, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, "%s %" PRIu64 " %u %u %u\n", name, userns_inode(node), extents[i].inside,
+                extents[i].outside, extents[i].count);
+}
+
+static void print_maps(FILE *out, const struct userns_node *node)
+{
+    size_t count;
+    const struct userns_extent *extents = userns_uid_map(node, &count);
+
+    print_map(out, "UIDs", node, extents, count);
+    extents = userns_gid_map(node, &count);
+    print_map(out, "GIDs", node, extents, count);
+    extents = userns_projid_map(node, &count);
+    print_map(out, "projids", node, extents, count);
+    if (userns_flags(node) & USERNS_NODE_MAPS)
+        fprintf(out, "maps %" PRIu64 " %d\n", userns_inode(node),
+                !!(userns_flags(node) & USERNS_NODE_SETGROUPS_DENIED));
+}
+
 static void print_node(FILE *out, const struct userns_snapshot *snapshot,
                        const struct userns_node *node)
 {
@@ -201,6 +229,7 @@ static void print_node(FILE *out, const struct userns_snapshot *snapshot,
     }
     pins = userns_pins(node, &count);
     print_pins_of(out, inode, pins, count);
+    print_maps(out, node);
 }
 
 static void print_nonuser(FILE *out, const struct userns_nonuser *nonuser)
@@ -243,17 +272,94 @@ static void record(const struct userns_snapshot *snapshot)
         scanner->gaps[i] = userns_gap_count(snapshot, UINT32_C(1) << i);
 }
 
-/* Runs in a process of its own. The calls fail only during the scan. */
-static void scan_supervised(void)
+static void begin_supervision(void)
 {
-    struct userns_options options = USERNS_OPTIONS_INIT;
-    struct userns_snapshot *snapshot;
     int listener = send_calls_to_listener();
 
     CHECK(listener >= 0);
     scanner->listener = listener;
     while (!scanner->is_supervised)
         sched_yield();
+}
+
+/* Takes what userns_open() returned. What is out of reach counts as a gap. */
+static void record_opened(FILE *out, int fd, uint64_t inode)
+{
+    scanner->gaps[0] += fd == -EACCES;
+    if (fd >= 0) {
+        fprintf(out, "opened %" PRIu64 " %" PRIu64 "\n", inode, inode_of_fd(fd));
+        close(fd);
+    } else if (fd != -EACCES && fd != -ESTALE) {
+        scanner->error = fd;
+    }
+}
+
+/* Takes what userns_describe() told. What the kernel does not tell is 0, and counts as a gap. */
+static void record_described(FILE *out, int error, const struct userns_info *info, const char *name)
+{
+    bool has_owner = info->flags & USERNS_INFO_OWNER_UID;
+
+    if (error != 0) {
+        scanner->error = error;
+        return;
+    }
+    scanner->gaps[0] +=
+        (size_t)(info->id == 0) + (info->parent == 0) + (info->type == 0) + !has_owner;
+    fprintf(out, "inode %s %" PRIu64 " %" PRIu64 "\n", name, info->inode, info->device);
+    if (info->id != 0)
+        fprintf(out, "id %s %" PRIu64 "\n", name, info->id);
+    if (info->parent != 0)
+        fprintf(out, "parent %s %" PRIu64 "\n", name, info->parent);
+    if (info->type != 0)
+        fprintf(out, "type %s %x\n", name, (unsigned)info->type);
+    if (has_owner)
+        fprintf(out, "owner %s %u\n", name, (unsigned)info->owner_uid);
+    if (info->flags & USERNS_INFO_OWN)
+        fprintf(out, "own %s\n", name);
+}
+
+/* The calls fail only during the actions. */
+static void act_supervised(void)
+{
+    enum { MOST = 64 };
+    struct userns_snapshot *snapshot = scan_with(scanner->flags);
+    size_t count, nonuser_count;
+    const struct userns_node *const *nodes = userns_nodes(snapshot, &count);
+    const struct userns_nonuser *const *nonusers = userns_nonusers(snapshot, &nonuser_count);
+    struct userns_info own = USERNS_INFO_INIT, other = USERNS_INFO_INIT;
+    int fds[MOST], nonuser_fds[MOST], errors[2], below;
+    FILE *out = fmemopen(scanner->facts, FACTS, "w");
+
+    CHECK(out != NULL && count <= MOST && nonuser_count <= MOST);
+    below = userns_open(nodes[count - 1]);
+    CHECK(below >= 0);
+    scanner->error = 0;
+    begin_supervision();
+    for (size_t i = 0; i < count; i++)
+        fds[i] = userns_open(nodes[i]);
+    for (size_t i = 0; i < nonuser_count; i++)
+        nonuser_fds[i] = userns_nonuser_open(nonusers[i]);
+    errors[0] = userns_describe(-1, &own);
+    errors[1] = userns_describe(below, &other);
+    scanner->has_scanned = true;
+    for (size_t i = 0; i < count; i++)
+        record_opened(out, fds[i], userns_inode(nodes[i]));
+    for (size_t i = 0; i < nonuser_count; i++)
+        record_opened(out, nonuser_fds[i], userns_nonuser_inode(nonusers[i]));
+    record_described(out, errors[0], &own, "own");
+    record_described(out, errors[1], &other, "other");
+    CHECK(fclose(out) == 0);
+    sort_lines(scanner->facts);
+    userns_free(snapshot);
+}
+
+/* Runs in a process of its own. The calls fail only during the scan. */
+static void scan_supervised(void)
+{
+    struct userns_options options = USERNS_OPTIONS_INIT;
+    struct userns_snapshot *snapshot;
+
+    begin_supervision();
     options.flags = scanner->flags;
     scanner->error = userns_scan(&options, &snapshot);
     scanner->has_scanned = true;
@@ -330,7 +436,10 @@ static bool scan_with_fault(const struct fault *fault)
     memset(occurrences, 0, sizeof occurrences);
     pid = fork_child();
     if (pid == 0) {
-        scan_supervised();
+        if (scanner->acts)
+            act_supervised();
+        else
+            scan_supervised();
         _exit(0);
     }
     process = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -474,7 +583,7 @@ static bool says_old_kernel(const struct fault *fault)
            is_subset(rest, scanner->facts, NULL);
 }
 
-/* userns_scan() documents them. Only the first calls are about the whole procfs. */
+/* userns_scan() documents them. Only the first calls are about the whole procfs, or a descriptor. */
 static bool is_documented(const struct fault *fault)
 {
     int number = calls[fault->call].number, error = -scanner->error;
@@ -488,7 +597,8 @@ static bool is_documented(const struct fault *fault)
     if (number == __NR_openat || number == __NR_openat2)
         return fault->occurrence < 2 && error == fault->error;
     return (number == __NR_statx || number == FSTATAT || number == __NR_fstatfs) &&
-           fault->occurrence < 2 && (error == fault->error || error == EIO || error == ENODEV);
+           (fault->occurrence < 2 || scanner->acts) &&
+           (error == fault->error || error == EIO || error == ENODEV);
 }
 
 static enum outcome outcome_of(const struct fault *fault)
@@ -591,8 +701,16 @@ static void start_scene(void)
     start(hold_in_thread, shared(sizeof(struct held)));
 }
 
-static void inject_all(void *flags)
+/* For inject_all(). */
+struct subject {
+    uint64_t flags;
+    bool acts;
+};
+
+static void inject_all(void *argument)
 {
+    const struct subject *subject = argument;
+
     static const struct fault none = { .call = -1 };
     int counts[CALLS];
     bool passed = true;
@@ -600,7 +718,8 @@ static void inject_all(void *flags)
     close_inherited_descriptors();
     start_scene();
     scanner = shared(sizeof *scanner);
-    scanner->flags = *(uint64_t *)flags;
+    scanner->flags = subject->flags;
+    scanner->acts = subject->acts;
     /* A path lookup can fail while anything is mounted elsewhere, and is repeated then. */
     do {
         CHECK(scan_with_fault(&none) && scanner->error == 0);
@@ -618,7 +737,7 @@ static void inject_all(void *flags)
 static void inject_into(uint64_t flags)
 {
     alarm(getenv("INJECT_ALL") != NULL ? 0 : PATIENCE);
-    in_sandbox(inject_all, &flags);
+    in_sandbox(inject_all, &(struct subject){ flags, false });
 }
 
 SITUATION(plain, 0, "faults in a plain scan")
@@ -644,6 +763,17 @@ SITUATION(owned, 0, "faults in a scan with nonuser namespaces")
 SITUATION(pinned, 0, "faults in a scan with pins and sockets")
 {
     inject_into(USERNS_SCAN_PINNED | USERNS_SCAN_SOCKETS);
+}
+
+SITUATION(maps, 0, "faults in a scan with maps")
+{
+    inject_into(USERNS_SCAN_MAPS);
+}
+
+SITUATION(actions, 0, "faults while namespaces are opened and described")
+{
+    alarm(getenv("INJECT_ALL") != NULL ? 0 : PATIENCE);
+    in_sandbox(inject_all, &(struct subject){ USERNS_SCAN_OWNED, true });
 }
 
 SITUATION(by_bpf, 0, "faults in a scan by BPF, with everything")
