@@ -14,7 +14,6 @@ use crate::error::Error;
 use crate::facts::{Extent, Gap, Holder, Maps, Member, NamespaceType, Target, add_map, parse_link};
 use crate::sys::clock::Start;
 use crate::sys::file::{self, Fd};
-use crate::sys::process::{self, Capability};
 use crate::sys::{Errno, apart, if_any, nsfs, pidfd, worker};
 use crate::util::arrays::{push, zeros};
 use crate::util::parse;
@@ -165,15 +164,14 @@ impl Search<'_, '_> {
 struct Joiner {
     /// The procfs at `/proc`, if the scanned one does not show the children.
     usual: Option<Procfs>,
-    /// The caller may open every namespace that is in use.
+    /// The caller may open every namespace that is in use (Linux 6.19.14).
     may_open_all: bool,
 }
 
 impl Joiner {
     fn new(context: &Context) -> Result<Joiner, Error> {
         let usual = if context.pid_namespaces.are_equal() { None } else { Procfs::usual()? };
-        let is_initial = context.facts().own.is_some_and(|own| context.users.is_initial(own));
-        Ok(Joiner { usual, may_open_all: is_initial && process::has(Capability::SysAdmin) })
+        Ok(Joiner { usual, may_open_all: context.may_list_all() })
     }
 
     /// The procfs in which children have the PIDs that the caller knows.

@@ -267,6 +267,23 @@ SITUATION(covered, IN_SANDBOX | BY_BPF,
     userns_free(snapshot);
 }
 
+SITUATION(refused_handle, IN_SANDBOX | AS_ROOT | BY_BPF,
+          "outside the initial PID namespace, what the kernel does not open has not ended")
+{
+    pid_t pid = start(go_down, &(int){ 1 });
+    char path[64];
+    struct userns_snapshot *snapshot;
+
+    need_handles();
+    snprintf(path, sizeof path, "/proc/%d/uid_map", (int)pid);
+    CHECK(mount("/dev/null", path, "none", MS_BIND, NULL) == 0);
+    deny_syscall(__NR_open_by_handle_at, ANY_ARGUMENT, 0, ESTALE); /* as Linux 6.19.14 does */
+    snapshot = scan_with(USERNS_SCAN_MAPS);
+    check_no_maps(userns_find_pid(snapshot, pid));
+    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_MAPS), 1);
+    userns_free(snapshot);
+}
+
 /* Process 1 of the sandbox and the namespaces of root are not this caller's. */
 static void scan_as_nobody(void *pids)
 {
