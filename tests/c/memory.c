@@ -1,6 +1,7 @@
 /* Memory: each allocation of a scan fails in turn. */
 #include "situation.h"
 #include "pins.h"
+#include "seccomp.h"
 #include "text.h"
 #include <stdatomic.h>
 
@@ -126,6 +127,59 @@ static void refuse_each_in_turn(uint64_t flags)
     CHECK(nth > 5);
     CHECK_EQ(open_descriptors(), descriptors);
     userns_free(reference);
+}
+
+/* Without a handle, each way to a namespace is tried. Whether it made that many allocations. */
+static bool actions_are_refused(const struct userns_node *node,
+                                const struct userns_nonuser *nonuser, long nth)
+{
+    struct userns_info info = USERNS_INFO_INIT;
+    long before = in_use;
+    int results[4];
+
+    calls = 0;
+    first_refused = nth;
+    results[0] = userns_open(node);
+    results[1] = userns_nonuser_open(nonuser);
+    results[2] = userns_describe(-1, &info);
+    results[3] = userns_describe(0, &info);
+    first_refused = 0;
+    for (int i = 0; i < 4; i++) {
+        CHECK(results[i] >= 0 || (calls >= nth && results[i] == -ENOMEM) ||
+              (i == 3 && results[i] == -ENOTTY));
+        if (i < 2 && results[i] >= 0)
+            close(results[i]);
+    }
+    CHECK_EQ(in_use, before);
+    return calls >= nth;
+}
+
+static void refuse_each_of_actions(void *pid)
+{
+    struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_OWNED | USERNS_SCAN_PINNED);
+    const struct userns_node *node = userns_find_pid(snapshot, *(pid_t *)pid);
+    uint64_t inode = inode_of_link(*(pid_t *)pid, "net");
+    int descriptors;
+    long nth;
+
+    deny_syscall(__NR_open_by_handle_at, ANY_ARGUMENT, 0, EOPNOTSUPP);
+    descriptors = open_descriptors();
+    for (int i = 0; i < 2; i++) {
+        refuses_on = i == 1;
+        nth = 1;
+        while (actions_are_refused(node, find_nonuser(snapshot, inode), nth))
+            nth++;
+        CHECK(nth > 2);
+    }
+    CHECK_EQ(open_descriptors(), descriptors);
+    userns_free(snapshot);
+}
+
+SITUATION(actions, IN_SANDBOX, "each allocation in turn fails while namespaces are opened")
+{
+    pid_t pid = start(go_down_with, &(int){ CLONE_NEWNET });
+
+    in_child(refuse_each_of_actions, &pid);
 }
 
 SITUATION(out_of_memory, IN_SANDBOX, "each allocation in turn fails")
