@@ -2,9 +2,9 @@
 
 use crate::error::Error;
 use crate::facts::{INITIAL_PID_NAMESPACE, NamespaceType, UserNamespace};
-use crate::observe::{Procfs, sysctl};
+use crate::observe::{Procfs, sysctl, visits};
 use crate::sys::file::{self, Fd};
-use crate::sys::{Errno, if_any, nsfs};
+use crate::sys::{Errno, if_any, nsfs, worker};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// What [`describe`] tells about a namespace.
@@ -69,7 +69,7 @@ pub(crate) fn describe_number(number: Option<i32>) -> Result<Info, Error> {
     let is_namespace = match &own {
         Ok(own) => file::identity(own)?.device == device,
         Err(error) if error.is_exhaustion() => return Err(*error),
-        Err(_) => file::file_system(&namespace)? == nsfs::MAGIC,
+        Err(_) => is_on_nsfs(&namespace)?,
     };
     if !is_namespace {
         return Err(Error::UNSUPPORTED);
@@ -79,6 +79,17 @@ pub(crate) fn describe_number(number: Option<i32>) -> Result<Info, Error> {
         flag => if_any(flag)?.and_then(NamespaceType::of_clone_flag),
     };
     ask(&namespace, namespace_type, own.ok().as_ref())
+}
+
+/// In a worker, since a file server may never answer. Nsfs always does.
+fn is_on_nsfs(file: &Fd) -> Result<bool, Error> {
+    struct Task<'f> {
+        file: &'f Fd,
+        answer: Result<u32, Errno>,
+    }
+    let mut task = Task { file, answer: Ok(0) };
+    worker::run(&mut task, |task| task.answer = file::file_system(task.file), visits::PATIENCE)?;
+    Ok(task.answer? == nsfs::MAGIC)
 }
 
 /// `own` is the caller's own user namespace, if it is known.

@@ -1,5 +1,6 @@
 /* userns_describe(): one namespace, without a scan. */
 #include "situation.h"
+#include "fuse.h"
 #include "pins.h"
 #include "seccomp.h"
 
@@ -232,6 +233,24 @@ SITUATION(own_unknown, IN_SANDBOX, "nothing shows the caller's own namespace: ot
     CHECK(!(info.flags & USERNS_INFO_OWN));
     CHECK(describe(net).type == CLONE_NEWNET && !(describe(net).flags & USERNS_INFO_OWN));
     expect_error_of(open("/dev/null", O_RDONLY | O_CLOEXEC), -ENOTTY);
+}
+
+static void describe_unserved(void *fd)
+{
+    mount_tmpfs("/proc");
+    deny_syscall(__NR_pidfd_open, ANY_ARGUMENT, 0, ENOSYS);
+    expect_error_of(*(int *)fd, -ENOTTY);
+}
+
+SITUATION(unserved, IN_SANDBOX, "the same, and a file whose server does not answer")
+{
+    int fd;
+
+    mount_tmpfs("/mnt");
+    mount_dead_server("/mnt/file");
+    fd = open("/mnt/file", O_PATH | O_CLOEXEC);
+    CHECK(fd >= 0);
+    before_deadline(describe_unserved, &fd);
 }
 
 SITUATION(no_pidfds, 0, "before Linux 6.11, through the procfs")
