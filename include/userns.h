@@ -55,8 +55,9 @@
  * returns, but for the one that userns_open() or userns_nonuser_open() returns. They read procfs
  * in short-lived child processes, since reading a process can block without end, see
  * USERNS_GAP_UNREADABLE. A child shares memory and descriptors with the caller, sends no
- * SIGCHLD, and is not reported by wait(2); with USERNS_SCAN_MAPS, one that enters a user
- * namespace has a copy of the memory. Signals of the calling thread are blocked while it
+ * SIGCHLD, and is not reported by wait(2), except to a thread that waits for any child with
+ * __WALL or __WCLONE, which should not run meanwhile; with USERNS_SCAN_MAPS, one that enters a
+ * user namespace has a copy of the memory. Signals of the calling thread are blocked while it
  * runs, mostly for less than 10 milliseconds. Where clone3(2) is denied or missing (before
  * Linux 5.3), under valgrind, and after unshare(2) with CLONE_NEWPID until the caller has made
  * process 1 of the new PID namespace, the calling thread reads procfs itself, and duplicates
