@@ -16,7 +16,7 @@ import weakref
 from datetime import datetime, timedelta, timezone
 from enum import IntFlag
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Union
 
 import userns
 from userns import _constants
@@ -72,7 +72,8 @@ class Actions(unittest.TestCase):
         node, nonusers = snapshot.self_node, snapshot.nonusers
         assert node is not None
         own = [ns for ns in nonusers if ns.inode == os.stat("/proc/self/ns/net").st_ino]
-        for namespace in [node, *own]:
+        namespaces: List[Union[userns.Node, userns.Nonuser]] = [node, *own]
+        for namespace in namespaces:
             fd = namespace.open()
             try:
                 self.assertEqual(os.fstat(fd).st_ino, namespace.inode)
@@ -177,7 +178,7 @@ class Values(unittest.TestCase):
         for gap in userns.Gap:
             self.assertEqual(gap in snapshot.gaps, snapshot.gap_count(gap) > 0)
 
-    def test_limit(self) -> None:
+    def test_limit_of_pins(self) -> None:
         def count_own(limit: int) -> int:
             all_pins = (pin for node in userns.scan(pinned=True, limit=limit) for pin in node.pins)
             kind = userns.PinKind.DESCRIPTOR

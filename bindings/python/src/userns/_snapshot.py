@@ -36,7 +36,7 @@ class Charge(NamedTuple):
 
     uid: Optional[int]
     """The user; None for all users whose UID is unknown together."""
-    count: int
+    count: int  # type: ignore[assignment]  # hides a method of tuples
 
 
 class Verdict(NamedTuple):
@@ -139,7 +139,7 @@ class Extent(NamedTuple):
 
     inside: int
     outside: int
-    count: int
+    count: int  # type: ignore[assignment]  # hides a method of tuples
 
 
 class Node(_Handle):
@@ -705,8 +705,8 @@ def describe(fd: Union[int, Any] = -1) -> Info:
     if error < 0:
         raise _error(error)
     owner_uid = info.owner_uid if info.flags & InfoFlag.OWNER_UID else None
-    optional = (value or None for value in (info.id, info.parent, info.owner, info.type))
-    return Info(info.flags, info.inode, info.device, *optional, owner_uid)
+    id, parent, owner, type = (value or None for value in (info.id, info.parent, info.owner, info.type))
+    return Info(info.flags, info.inode, info.device, id, parent, owner, type, owner_uid)
 
 
 def version() -> str:
