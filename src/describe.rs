@@ -1,7 +1,7 @@
 //! An action: describes one namespace, without a scan.
 
 use crate::error::Error;
-use crate::facts::{INITIAL_PID_NAMESPACE, NamespaceType, UserNamespace};
+use crate::facts::{INITIAL_PID_NAMESPACE, INITIAL_USER_NAMESPACE, NamespaceType};
 use crate::observe::{Procfs, sysctl, visits};
 use crate::sys::file::{self, Fd};
 use crate::sys::{Errno, if_any, nsfs, worker};
@@ -101,7 +101,6 @@ fn ask(namespace: &Fd, namespace_type: Option<NamespaceType>, own: Option<&Fd>) 
         Err(error) if error.is_exhaustion() => Err(error),
         Err(_) => Ok(false),
     };
-    let facts = UserNamespace { inode: identity.inode, ..UserNamespace::default() };
     let mut info = Info {
         namespace_type,
         inode: identity.inode,
@@ -111,14 +110,14 @@ fn ask(namespace: &Fd, namespace_type: Option<NamespaceType>, own: Option<&Fd>) 
         is_parent_hidden: false,
         owner: None,
         owner_uid: None,
-        is_initial: facts.is_initial(),
+        is_initial: identity.inode == INITIAL_USER_NAMESPACE,
         is_own: own == Some(identity),
     };
     match namespace_type {
         Some(NamespaceType::User) => {
             info.parent = nsfs::inode_if_any(nsfs::parent(namespace))?;
             info.is_parent_hidden = info.parent.is_none() && !info.is_initial;
-            let is_own_initial = own.is_some_and(|own| UserNamespace { inode: own.inode, ..facts }.is_initial());
+            let is_own_initial = own.is_some_and(|own| own.inode == INITIAL_USER_NAMESPACE);
             info.owner_uid = if_any(nsfs::owner(namespace))?;
             // See `Users::into_list`.
             if info.parent.is_none() && !is_own_initial && info.owner_uid == Some(sysctl::overflow_uid(None)?) {

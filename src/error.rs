@@ -31,9 +31,6 @@ impl Error {
     pub(crate) const NO_MEMORY: Error = Error(libc::ENOMEM);
     /// The scan did not see the process.
     pub(crate) const NO_PROCESS: Error = Error(libc::ESRCH);
-    /// The scan does not tell whether a process has a capability.
-    #[cfg(feature = "capi")]
-    pub(crate) const UNKNOWN: Error = Error(libc::ENODATA);
     /// The caller may not use BPF.
     pub(crate) const FORBIDDEN: Error = Error(libc::EPERM);
     /// The procfs does not belong to the caller's PID namespace.

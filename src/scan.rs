@@ -8,7 +8,6 @@ use crate::observe::{
 };
 use crate::options::{Options, Wanted};
 use crate::snapshot::Snapshot;
-use crate::util::arrays::sort_by_number;
 use std::ffi::{CStr, CString, OsString};
 use std::os::unix::ffi::OsStringExt;
 
@@ -97,7 +96,6 @@ fn read_cgroups(context: &mut Context) -> Result<(), Error> {
 fn add_process_facts(context: &mut Context, wanted: Wanted) -> Result<(), Error> {
     let facts = context.facts_mut();
     if wanted.has_process_facts() && facts.processes.is_empty() {
-        sort_by_number(&mut facts.members, &|member| member.pid as u64)?;
         facts.processes.try_reserve_exact(facts.members.len())?;
         facts.processes.extend(facts.members.iter().map(|&Member { pid, .. }| Process { pid, ..Process::default() }));
     }

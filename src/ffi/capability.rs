@@ -71,7 +71,7 @@ pub unsafe extern "C" fn userns_capable(
         Ok(Verdict { holds, reason: why }) => {
             // SAFETY: the caller passes NULL or where to write.
             unsafe { write_if_some(Some(number_of(why) as u32), reason) };
-            holds.map_or(-Error::UNKNOWN.errno(), c_int::from)
+            holds.map_or(-Error::NOT_KNOWN.errno(), c_int::from)
         }
         Err(error) => -error.errno(),
     }

@@ -17,10 +17,7 @@ pub fn record(context: &mut Context) -> Result<(), Error> {
             return Ok(());
         }
     }
-    let opened = if_any(
-        pidfd::open(pidfd::own_pid(), false).and_then(|own| pidfd::namespace(&own, NamespaceType::User.clone_flag())),
-    )?;
-    if let Some(namespace) = opened {
+    if let Some(namespace) = if_any(pidfd::own_namespace(NamespaceType::User.clone_flag()))? {
         context.facts_mut().own = context.record_user(namespace)?;
     }
     Ok(())

@@ -113,7 +113,7 @@ impl Procfs {
     /// Opens a namespace of the calling thread: by a pidfd (Linux 6.11), without any procfs, or in the procfs at `/proc`.
     pub fn open_own_namespace(namespace_type: NamespaceType) -> Result<Fd, Error> {
         let flag = namespace_type.clone_flag();
-        match pidfd::open(pidfd::own_tid(), true).and_then(|own| pidfd::namespace(&own, flag)) {
+        match pidfd::own_namespace(flag) {
             Err(errno) if !errno.is_exhaustion() => (),
             opened => return Ok(opened?),
         }

@@ -28,12 +28,6 @@ pub fn own_pid() -> i32 {
     unsafe { libc::getpid() }
 }
 
-/// The TID of the calling thread in its own PID namespace.
-pub fn own_tid() -> i32 {
-    // SAFETY: the call takes nothing and cannot fail.
-    unsafe { libc::syscall(libc::SYS_gettid) as i32 }
-}
-
 /// Opens a process by its PID in the caller's PID namespace, close-on-exec (Linux 5.3), or a thread that is not a
 /// thread-group leader (Linux 6.9).
 pub fn open(pid: i32, is_thread: bool) -> Result<Fd, Errno> {
@@ -51,6 +45,13 @@ pub fn namespace(process: &Fd, clone_flag: c_int) -> Result<Fd, Errno> {
     };
     // SAFETY: the operation takes 0 as its argument.
     check(unsafe { libc::ioctl(process.raw(), libc::_IO(0xff, number), 0 as c_long) }.into()).map(Fd::from_call)
+}
+
+/// The same of the calling thread.
+pub fn own_namespace(clone_flag: c_int) -> Result<Fd, Errno> {
+    // SAFETY: the call takes nothing and cannot fail.
+    let own = unsafe { libc::syscall(libc::SYS_gettid) as i32 };
+    namespace(&open(own, true)?, clone_flag)
 }
 
 /// Duplicates a descriptor of another process, close-on-exec (Linux 5.6). Needs permission for
