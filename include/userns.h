@@ -1383,12 +1383,14 @@ const char *userns_process_cgroup(const struct userns_snapshot *snapshot,
  *
  * Returns 1 if the process has the capability, 0 if it has not, or a negative errno value.
  *
- *     -ENODATA  it cannot be known (USERNS_WHY_HIDDEN): the user namespace of the process, its
- *               credentials, or a parent of node is unknown; or the process and the owner both
- *               have the overflow UID, which can stand for different ones
- *     -ESRCH    the scan did not see the process
- *     -EINVAL   snapshot or node is NULL, node is of another snapshot, or there is no such
- *               capability
+ *     -ENODATA          it cannot be known (USERNS_WHY_HIDDEN): the user namespace of the
+ *                       process, its credentials, or a parent of node is unknown; or the process
+ *                       and the owner both have the overflow UID, which can stand for different
+ *                       ones
+ *     -ESRCH            the scan did not see the process
+ *     -EINVAL           snapshot or node is NULL, node is of another snapshot, or there is no
+ *                       such capability
+ *     -ENOTRECOVERABLE  a bug in this library; it wrote a message to standard error
  *
  * Since 0.1.
  */

@@ -14,8 +14,9 @@ static void put_user(const struct view *view, uid_t uid)
 }
 
 /*
- * A count is always a lower bound: the kernel also charges namespaces that only it knows, for
- * example through the credentials of an open file, see userns_charges().
+ * A count can be a lower bound: the kernel also charges namespaces that only it knows, for example
+ * through the credentials of an open file. With BPF most are the kernel's own numbers, but the
+ * library does not tell which, see userns_charges().
  */
 static void print_charge(const struct view *view, const struct userns_node *node,
                          const struct userns_charge *charge, const char *label)
