@@ -15,6 +15,7 @@ MANDIR     = $(PREFIX)/share/man
 
 CARGO   ?= cargo
 OBJCOPY ?= objcopy
+READELF ?= readelf
 INSTALL ?= install
 CFLAGS  ?= -O2 -Wall -Wextra -Wpedantic
 
@@ -59,9 +60,20 @@ $(RUST): $(SOURCES) $(OUT)/rust-flags
 
 # One object, with the functions of the C interface as its only global symbols. The symbols of
 # Rust's standard library would collide with those of other static libraries in Rust.
+#
+# What prints the backtrace of a panic would be a third of the library, and there are no symbols that it could
+# print. No stable option of Rust leaves it out. So the function that prints it, Display::fmt(), gets the body
+# "return 0" (Ok), and the linker's --gc-sections drops all that only it calls. If the standard library names
+# this function differently one day, the library is larger, and tests/install.rs says so.
 $(OUT)/userns.o: $(RUST) include/libuserns.map $(OUT)/c-flags
 	$(CC) -r -nostdlib -Wl,--force-group-allocation -o $@ \
 	    $$(sed -n 's/^ *\(userns_[a-z0-9_]*\);$$/-Wl,-u,\1/p' include/libuserns.map) $(RUST) $(UNWINDER)
+	set -- $$($(READELF) -SW $@ | sed -n 's/.* \(\.text\.[^ ]*DisplayBacktrace[^ ]*\) *PROGBITS *[^ ]* *[^ ]* *\([^ ]*\).*/\1 \2/p'); \
+	if [ $$# -eq 2 ]; then \
+	    echo 'unsigned char nothing(void) { return 0; }' | $(CC) $(filter -m%,$(CFLAGS)) -O1 -x c -c -o $(OUT)/nothing.o - && \
+	    $(OBJCOPY) -O binary -j .text $(OUT)/nothing.o $(OUT)/nothing && truncate -s $$((0x$$2)) $(OUT)/nothing && \
+	    $(OBJCOPY) --remove-relocations="$$1" --update-section "$$1=$(OUT)/nothing" $@; \
+	fi
 	$(OBJCOPY) --strip-debug --wildcard --keep-global-symbol='userns_*' $@
 
 $(OUT)/libuserns.a: $(OUT)/userns.o
