@@ -20,7 +20,7 @@ mod header {
     use std::{env, fs};
 
     /// The files with the C interface, in the order of the header.
-    const SOURCES: [&str; 12] = [
+    const SOURCES: [&str; 13] = [
         "version.rs",
         "scan.rs",
         "snapshot.rs",
@@ -32,6 +32,7 @@ mod header {
         "limits.rs",
         "nonuser.rs",
         "pin.rs",
+        "changes.rs",
         "open.rs",
     ];
 
@@ -79,7 +80,20 @@ mod header {
         }
         let mut header = Vec::new();
         builder.generate().expect("src/ffi has a C interface").write(&mut header);
-        lift_headings(&String::from_utf8(header).unwrap().replace("\n\n\n", "\n\n"))
+        lift_headings(&permit_names(&String::from_utf8(header).unwrap()).replace("\n\n\n", "\n\n"))
+    }
+
+    /// Lets functions have the name of a struct, of which g++ -Wshadow warns: `userns_changes`.
+    fn permit_names(header: &str) -> String {
+        let before =
+            "#pragma GCC diagnostic push\n#pragma GCC diagnostic ignored \"-Wshadow\" // a struct and a function";
+        let (opening, closing) = ("extern \"C\" {\n", "}  // extern \"C\"\n");
+        assert!(header.contains(opening) && header.contains(closing), "cbindgen prints it in another way");
+        header.replacen(opening, &format!("{before}\n{opening}"), 1).replacen(
+            closing,
+            &format!("{closing}#pragma GCC diagnostic pop\n"),
+            1,
+        )
     }
 
     /// The comment at the top of the header: that of the module.

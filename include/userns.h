@@ -5,7 +5,8 @@
  * exist, how they nest, which processes live in each, and who created them. All other
  * functions read that snapshot, except for the actions: userns_open() and
  * userns_nonuser_open() open a namespace of a snapshot if it still exists, userns_describe()
- * describes one namespace without a scan. The concepts are those of user_namespaces(7) and
+ * describes one namespace without a scan. userns_compare() finds what changed between two
+ * snapshots. The concepts are those of user_namespaces(7) and
  * namespaces(7); a user namespace in a snapshot is called a node, a namespace of another
  * type is called a nonuser namespace, as in namespaces(7).
  *
@@ -23,13 +24,15 @@
  *
  * LIFETIME. Every pointer that a snapshot returns is valid until userns_free() releases
  * that snapshot. A snapshot never changes: the same question always has the same answer.
+ * Changes are released by userns_changes_free(), and are valid while both snapshots are.
  *
  * ARRAYS are returned as a pointer to the first element, and their length in *count. count
  * may be NULL. An empty array is NULL with a count of 0. Arrays have no terminator.
  *
- * NULL is accepted as a snapshot, node, nonuser namespace or pin; the answer is then NULL, 0
- * (also in *count) or false, unless the function documents another. Other outputs are written
- * only on success; userns_scan() sets its output to NULL on failure.
+ * NULL is accepted as a snapshot, node, nonuser namespace, pin or change; the answer is then
+ * NULL, 0 (also in *count) or false, unless the function documents another. Other outputs are
+ * written only on success; userns_scan() and userns_compare() set their output to NULL on
+ * failure.
  *
  * ERRORS. A function that can fail returns 0 on success and a negative errno value
  * otherwise. Its comment lists the values and their meaning. userns_strerror() returns a
@@ -547,6 +550,38 @@ enum userns_pin_kind {
 };
 
 /**
+ * The kinds of changes. Later versions can add kinds.
+ */
+enum userns_change_kind {
+    /**
+     * The namespace is new: only the second snapshot has it.
+     */
+    USERNS_CHANGE_APPEARED = 1,
+    /**
+     * The namespace has ended, as far as the second scan looked, see userns_compare().
+     */
+    USERNS_CHANGE_ENDED = 2,
+    /**
+     * The namespace had processes, and has none.
+     */
+    USERNS_CHANGE_EMPTIED = 3,
+    /**
+     * At least one of the three id maps of the namespace was not written yet, and is written now
+     * (USERNS_SCAN_MAPS for both scans).
+     */
+    USERNS_CHANGE_MAPPED = 4,
+    /**
+     * A process is in the namespace, and was not. See userns_change_pid().
+     */
+    USERNS_CHANGE_JOINED = 5,
+    /**
+     * A process was in the namespace, and is not: it has ended, or has moved to another one,
+     * which it has joined then. See userns_change_pid().
+     */
+    USERNS_CHANGE_LEFT = 6,
+};
+
+/**
  * What decides whether a process has a capability in a user namespace, see userns_capable().
  * Later versions can add values.
  */
@@ -574,6 +609,16 @@ enum userns_why {
      */
     USERNS_WHY_HIDDEN = 5,
 };
+
+/**
+ * A difference between two snapshots.
+ */
+struct userns_change;
+
+/**
+ * The differences between two snapshots.
+ */
+struct userns_changes;
 
 /**
  * A user namespace in a snapshot. A snapshot has one pointer for each, so pointers can be
@@ -722,6 +767,8 @@ struct userns_info {
 };
 
 #ifdef __cplusplus
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow" /* a struct and a function */
 extern "C" {
 #endif /* __cplusplus */
 
@@ -1624,6 +1671,111 @@ bool userns_pin_may_be_locked(const struct userns_pin *pin);
  */
 const struct userns_nonuser *userns_pin_nonuser(const struct userns_pin *pin);
 
+/* Changes ------------------------------------------------------------------------------ */
+
+/**
+ * Find out what changed between two snapshots: namespaces that appeared, ended, were emptied or
+ * mapped, and processes that joined or left a namespace. Both scans should have the same
+ * options, by callers in the same user namespace with the same privileges.
+ *
+ * Two nodes are the same namespace if they have the same 64-bit id (userns_id()): one that
+ * reuses the inode number of another has appeared, and the other has ended. If the id of one
+ * node or both is unknown, as before Linux 6.18, they are taken for the same if they have the
+ * same inode number, owner (UID) and parent, as far as both snapshots know these. That is
+ * uncertain: a namespace can have ended, and the same user can have created one in the same
+ * parent that got its inode number. A process is identified by its PID. A process that got the
+ * PID of another one is taken for that; if it is in another namespace, for one that moved.
+ *
+ * A process that moved has left one namespace and joined another. The processes of a namespace
+ * that appeared have joined it, and those of one that ended have left it. So the changes tell
+ * everything that differs between userns_pids() of all nodes, except for what is left out:
+ *
+ * What after could not see is not said to have left or ended. If after knows of a process
+ * whose user namespace it could not read (USERNS_GAP_UNREADABLE), the process has not left, and
+ * the namespace in which it was has neither been emptied nor ended. A namespace with a
+ * descendant in after has not ended. One that had pins, or had no process in it or below, has
+ * not ended if after looked less far: if its userns_empty_source() is smaller, or only before
+ * has nonuser namespaces. One that had no process in it or below has not ended if after missed
+ * more, that is, if userns_gap_count() is larger for USERNS_GAP_LINKS, USERNS_GAP_DESCRIPTORS,
+ * USERNS_GAP_SOCKETS, USERNS_GAP_MOUNTS, USERNS_GAP_MOUNT_NAMESPACES, USERNS_GAP_CHROOTED,
+ * USERNS_GAP_UNOPENED_MOUNTS or USERNS_GAP_RELATIONS. A comparison of after with a later
+ * snapshot does not tell such a change; one of before with a later snapshot does.
+ *
+ * Everything else rests on what the scans saw. A process that became hidden
+ * (USERNS_GAP_HIDEPID) has left. After a scan without USERNS_SCAN_PINNED, a namespace has ended
+ * if only a descriptor or mount keeps it. What only after shows is a change, even if before
+ * could not see it.
+ *
+ * before: the snapshot from which to start.
+ * after: the other one, usually of a later scan.
+ * changes: receives the changes, or NULL on failure. They are valid until
+ *   userns_changes_free(), and only as long as both snapshots are.
+ *
+ * Returns 0, or a negative errno value.
+ *
+ *     -EINVAL           before, after or changes is NULL
+ *     -EXDEV            the snapshots are of different boots (userns_boot_id()), or their PIDs
+ *                       of different PID namespaces (userns_pid_namespace()). What one of
+ *                       them does not know is assumed to be the same.
+ *     -ENOMEM           out of memory
+ *     -ENOTRECOVERABLE  a bug in this library; it wrote a message to standard error
+ *
+ * Since 0.1.
+ */
+USERNS_NODISCARD
+int userns_compare(const struct userns_snapshot *before,
+                   const struct userns_snapshot *after,
+                   struct userns_changes **changes);
+
+/**
+ * Release changes, before or after the snapshots. NULL is accepted and does nothing.
+ *
+ * Since 0.1.
+ */
+void userns_changes_free(struct userns_changes *changes);
+
+/**
+ * List changes, in an order in which they can have happened. First USERNS_CHANGE_APPEARED, then
+ * USERNS_CHANGE_MAPPED, in the order of userns_nodes(): ancestors first. Then
+ * USERNS_CHANGE_JOINED and USERNS_CHANGE_LEFT, ascending by PID; a process that moved leaves
+ * first. Then USERNS_CHANGE_EMPTIED, in the order of userns_nodes(), and USERNS_CHANGE_ENDED,
+ * in the reverse of that order: descendants first. The order is part of the ABI.
+ *
+ * Returns an array of *count changes.
+ *
+ * Since 0.1.
+ */
+const struct userns_change *const *userns_changes(const struct userns_changes *changes,
+                                                  size_t *count);
+
+/**
+ * Get the kind of a change.
+ *
+ * Returns 0 only for NULL.
+ *
+ * Since 0.1.
+ */
+enum userns_change_kind userns_change_kind(const struct userns_change *change);
+
+/**
+ * Get the user namespace of a change. It is a node of the snapshot before if the namespace has
+ * ended or a process has left it, else of the snapshot after.
+ *
+ * Returns NULL only for NULL.
+ *
+ * Since 0.1.
+ */
+const struct userns_node *userns_change_node(const struct userns_change *change);
+
+/**
+ * Get the process of a USERNS_CHANGE_JOINED or USERNS_CHANGE_LEFT.
+ *
+ * Returns a PID as the scanned procfs numbers it; 0 for the other kinds.
+ *
+ * Since 0.1.
+ */
+pid_t userns_change_pid(const struct userns_change *change);
+
 /* Actions ------------------------------------------------------------------------------ */
 
 /**
@@ -1728,6 +1880,7 @@ int userns_describe(int fd,
 
 #ifdef __cplusplus
 } /* extern "C" */
+#pragma GCC diagnostic pop
 #endif /* __cplusplus */
 
 #endif  /* USERNS_H */

@@ -10,11 +10,12 @@
  *
  * LIFETIME. A snapshot owns the result of a scan; it can be moved, but not copied. Nodes, nonuser
  * namespaces, pins, ranges and strings point into it. They are valid until the snapshot is destroyed
- * or assigned to; moving the snapshot leaves them valid. Three checks find errors: a call on a
+ * or assigned to; moving the snapshot leaves them valid. The class changes owns the result of a
+ * comparison in the same way; both snapshots must outlive it. Three checks find errors: a call on a
  * temporary snapshot, as in userns::scan().nodes(), does not compile; clang warns if a function
  * returns a pointer into a local snapshot; and valgrind(1) reports other uses of freed memory.
  *
- * NULL POINTERS. A node, nonuser or pin can be null, and is then false in a condition. All its
+ * NULL POINTERS. A node, nonuser, pin or change can be null, and is then false in a condition. All its
  * functions can be called; they return null, empty, 0 or false.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
@@ -134,6 +135,16 @@ enum class why : std::uint32_t {
     owner = USERNS_WHY_OWNER,
     outside = USERNS_WHY_OUTSIDE,
     hidden = USERNS_WHY_HIDDEN,
+};
+
+/** What differs between two snapshots. A newer library can return other values. */
+enum class change_kind : std::uint32_t {
+    appeared = USERNS_CHANGE_APPEARED,
+    ended = USERNS_CHANGE_ENDED,
+    emptied = USERNS_CHANGE_EMPTIED,
+    mapped = USERNS_CHANGE_MAPPED,
+    joined = USERNS_CHANGE_JOINED,
+    left = USERNS_CHANGE_LEFT,
 };
 
 /* ---- Types ---- */
@@ -287,7 +298,7 @@ struct info {
     }
 };
 
-/** The base of node, nonuser and pin: a pointer of the C interface. */
+/** The base of node, nonuser, pin and change: a pointer of the C interface. */
 template <typename C> class handle
 {
   public:
@@ -714,6 +725,63 @@ class snapshot
     std::unique_ptr<userns_snapshot, release> owned_;
 };
 
+/** A difference between two snapshots. */
+class change : public handle<userns_change>
+{
+  public:
+    using handle::handle;
+
+    [[nodiscard]] change_kind kind() const noexcept
+    {
+        return static_cast<change_kind>(userns_change_kind(get()));
+    }
+    /** Of the first snapshot if it has ended or a process has left it, else of the second. */
+    [[nodiscard]] class node node() const noexcept
+    {
+        return userns::node(userns_change_node(get()));
+    }
+    /** The process that joined or left; 0 if there is none. */
+    [[nodiscard]] pid_t pid() const noexcept
+    {
+        return userns_change_pid(get());
+    }
+};
+
+/** The differences between two snapshots, in an order in which they can have happened. */
+class changes
+{
+  public:
+    /** No changes. */
+    changes() noexcept = default;
+    /** Takes ownership of a result of userns_compare(). "struct", since a function hides it. */
+    explicit changes(struct userns_changes *compared) noexcept : owned_(compared)
+    {
+    }
+
+    /** The pointer, for the functions of userns.h. */
+    [[nodiscard]] struct userns_changes *get() const &noexcept [[clang::lifetimebound]]
+    {
+        return owned_.get();
+    }
+    [[nodiscard]] range<change> all() const &noexcept [[clang::lifetimebound]]
+    {
+        return detail::array<change, ::userns_changes>(get());
+    }
+
+    /* Temporary changes are destroyed before the result could be used. */
+    void get() const && = delete;
+    void all() const && = delete;
+
+  private:
+    struct release {
+        void operator()(struct userns_changes *compared) const noexcept
+        {
+            userns_changes_free(compared);
+        }
+    };
+    std::unique_ptr<struct userns_changes, release> owned_;
+};
+
 /* ---- Functions ---- */
 
 /** Scans the user namespaces of the host. Throws std::system_error, with the path in what(). */
@@ -731,6 +799,23 @@ class snapshot
     }
     return snapshot(scanned);
 }
+
+/**
+ * Finds out what changed between two snapshots. The result is valid while both are. Throws
+ * std::system_error.
+ */
+[[nodiscard]] inline changes compare(const snapshot &before, const snapshot &after)
+{
+    struct userns_changes *compared;
+
+    if (const int error = userns_compare(before.get(), after.get(), &compared); error < 0)
+        throw std::system_error(-error, category(), "userns_compare");
+    return changes(compared);
+}
+/* A temporary snapshot is destroyed before the result could be used. */
+void compare(const snapshot &&, const snapshot &) = delete;
+void compare(const snapshot &, const snapshot &&) = delete;
+void compare(const snapshot &&, const snapshot &&) = delete;
 
 /** Describes the namespace of a descriptor; with -1, the caller's own. Throws std::system_error. */
 [[nodiscard]] inline info describe(int fd = -1)
@@ -761,7 +846,7 @@ class snapshot
     return userns_version_number();
 }
 
-static_assert(detail::are_pointers<node, nonuser, pin>);
+static_assert(detail::are_pointers<node, nonuser, pin, change>);
 
 } // namespace userns
 

@@ -43,7 +43,7 @@ impl Error {
     pub(crate) const ENDED: Error = Error(libc::ESTALE);
     /// Nothing permits the caller to open a namespace, which may still exist.
     pub(crate) const OUT_OF_REACH: Error = Error(libc::EACCES);
-    /// The snapshot is of another boot.
+    /// A snapshot is of another boot, or PID namespace.
     pub(crate) const OTHER_BOOT: Error = Error(libc::EXDEV);
     /// An id is not mapped in a user namespace.
     pub(crate) const NOT_MAPPED: Error = Error(libc::ENOENT);
@@ -102,7 +102,7 @@ impl Error {
             }
             libc::EPERM => c"operation not permitted: the caller lacks a capability, or a security policy forbids it",
             libc::EXDEV => {
-                c"from elsewhere: the snapshot is of another boot; or the procfs is not of the caller's PID namespace, so BPF cannot be used"
+                c"from elsewhere: a snapshot is of another boot or PID namespace; or the procfs is not of the caller's PID namespace, so BPF cannot be used"
             }
             libc::EOPNOTSUPP => {
                 c"the kernel lacks a feature of BPF; libuserns needs Linux 5.8 and /sys/kernel/btf/vmlinux"

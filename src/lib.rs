@@ -5,7 +5,7 @@
 //! [pins](Options::pinned), [nonuser namespaces](Options::owned), [names](Options::names), [credentials](Options::credentials),
 //! [cgroups](Options::cgroups), [BPF](Options::bpf).
 //!
-//! [`Node::open`] and [`Nonuser::open`] open a namespace of a snapshot, if it still exists. [`describe`] describes one
+//! [`compare`] finds what changed between two snapshots. [`Node::open`] and [`Nonuser::open`] open a namespace of a snapshot, if it still exists. [`describe`] describes one
 //! namespace without a scan.
 //!
 //! ```
@@ -28,6 +28,7 @@
 //! off; then the crate exports no C symbols and does not build cbindgen.
 
 mod capability;
+mod changes;
 mod describe;
 mod error;
 mod facts;
@@ -44,6 +45,7 @@ mod sys;
 mod util;
 
 pub use capability::{Reason, Verdict};
+pub use changes::{Change, compare};
 pub use describe::{Info, describe};
 pub use error::Error;
 pub use facts::{EmptySource, Extent, Gap, Gaps, NamespaceType, Source};

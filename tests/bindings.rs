@@ -278,6 +278,17 @@ mod cpp {
             let local = calls().map(|(n, call)| format!("auto f{n}() {{ userns::snapshot s; return s.{call}; }}"));
             let reported = count_errors(compiler, local, "-Wreturn-stack-address");
             assert!(reported == calls().count() || compiler != "clang++", "{compiler}: {reported}");
+            let compared = [
+                "compare(s, userns::scan())",
+                "compare(userns::scan(), s)",
+                "compare(s, s).all()",
+                "compare(s, s).get()",
+            ];
+            let temporary = compared
+                .iter()
+                .enumerate()
+                .map(|(n, call)| format!("void f{n}() {{ const auto s = userns::scan(); (void)userns::{call}; }}"));
+            assert_eq!(count_errors(compiler, temporary, "deleted"), compared.len(), "{compiler}");
             let copied = ["void f(userns::snapshot &a, userns::snapshot &b) { a = b; }".to_string()];
             assert!(count_errors(compiler, copied.into_iter(), "deleted") > 0, "{compiler}");
         }

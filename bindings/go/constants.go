@@ -240,6 +240,38 @@ func (w Why) String() string {
 	return fmt.Sprintf("reason %d", uint32(w))
 }
 
+// ChangeKind is the kind of a change. A newer library can return other values.
+type ChangeKind uint32
+
+// The values of enum userns_change_kind.
+const (
+	ChangeAppeared ChangeKind = C.USERNS_CHANGE_APPEARED
+	ChangeEnded    ChangeKind = C.USERNS_CHANGE_ENDED
+	ChangeEmptied  ChangeKind = C.USERNS_CHANGE_EMPTIED
+	ChangeMapped   ChangeKind = C.USERNS_CHANGE_MAPPED
+	ChangeJoined   ChangeKind = C.USERNS_CHANGE_JOINED
+	ChangeLeft     ChangeKind = C.USERNS_CHANGE_LEFT
+)
+
+// String returns the name of the kind.
+func (k ChangeKind) String() string {
+	switch k {
+	case ChangeAppeared:
+		return "appeared"
+	case ChangeEnded:
+		return "ended"
+	case ChangeEmptied:
+		return "emptied"
+	case ChangeMapped:
+		return "mapped"
+	case ChangeJoined:
+		return "joined"
+	case ChangeLeft:
+		return "left"
+	}
+	return fmt.Sprintf("change kind %d", uint32(k))
+}
+
 type bitName struct {
 	bit  uint32
 	name string

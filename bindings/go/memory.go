@@ -6,6 +6,7 @@ import "C"
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 )
 
@@ -14,10 +15,13 @@ import (
 type memory struct {
 	lock     sync.RWMutex
 	snapshot *C.struct_userns_snapshot // nil once it is released
+	number   uint64                    // of this snapshot, among those of the program
 }
 
+var lastNumber uint64
+
 func newMemory(snapshot *C.struct_userns_snapshot) *memory {
-	m := &memory{snapshot: snapshot}
+	m := &memory{snapshot: snapshot, number: atomic.AddUint64(&lastNumber, 1)}
 	runtime.SetFinalizer(m, (*memory).free)
 	return m
 }
@@ -43,6 +47,31 @@ func (m *memory) acquire() {
 }
 
 func (m *memory) release() { m.lock.RUnlock() }
+
+// acquireBoth acquires two snapshots, and returns the function that releases them. All goroutines acquire in the order of
+// the numbers: otherwise two could each wait for a Close that waits for the other one.
+func acquireBoth(one, two *memory) (release func()) {
+	if one == two {
+		one.acquire()
+		return one.release
+	}
+	if one != nil && two != nil && two.number < one.number {
+		one, two = two, one
+	}
+	one.acquire()
+	acquired := false
+	defer func() {
+		if !acquired {
+			one.release()
+		}
+	}()
+	two.acquire()
+	acquired = true
+	return func() {
+		two.release()
+		one.release()
+	}
+}
 
 // The following functions wrap pointers of the library.
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 	"sync"
@@ -82,6 +83,71 @@ func TestOpen(t *testing.T) {
 	defer null.Close()
 	if _, err := userns.Describe(null); !errors.Is(err, syscall.ENOTTY) {
 		t.Error(err)
+	}
+}
+
+func TestCompare(t *testing.T) {
+	before := scan(t, nil)
+	command := exec.Command("sleep", "100")
+	if err := command.Start(); err != nil {
+		t.Skip(err)
+	}
+	between := scan(t, nil)
+	command.Process.Kill()
+	command.Wait()
+	after := scan(t, nil)
+	node, ok := between.Self()
+	if !ok {
+		t.Skip("the kernel does not report the namespace of this process")
+	}
+	has := func(one, two *userns.Snapshot, kind userns.ChangeKind) bool {
+		changes, err := userns.Compare(one, two)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, change := range changes {
+			if change == (userns.Change{Kind: kind, Node: node, PID: command.Process.Pid}) {
+				return true
+			}
+		}
+		return false
+	}
+	if !has(before, between, userns.ChangeJoined) || !has(between, after, userns.ChangeLeft) {
+		t.Error("the process did not join and leave")
+	}
+	if changes, err := userns.Compare(after, after); err != nil || len(changes) != 0 {
+		t.Error(changes, err)
+	}
+	before.Close()
+	if !panics(func() { userns.Compare(before, after) }) || !panics(func() { userns.Compare(after, before) }) {
+		t.Error("a closed snapshot was compared")
+	}
+	after.Close() // hangs if a failed call has not released it
+}
+
+// Two goroutines compare the same snapshots in both orders, and others close these.
+func TestCompareWhileClosing(t *testing.T) {
+	for i := 0; i < 200; i++ {
+		one, two := scan(t, nil), scan(t, nil)
+		var group sync.WaitGroup
+		run := func(call func()) {
+			group.Add(1)
+			go func() {
+				defer group.Done()
+				call()
+			}()
+		}
+		run(func() {
+			for !panics(func() { userns.Compare(one, two) }) {
+			}
+		})
+		run(func() {
+			for !panics(func() { userns.Compare(two, one) }) {
+			}
+		})
+		run(func() { one.Close() })
+		run(func() { two.Close() })
+		group.Wait()
 	}
 }
 
@@ -289,6 +355,8 @@ func TestStrings(t *testing.T) {
 		{userns.EmptySource(99), "empty source 99"},
 		{userns.PinForChildren, "for children"},
 		{userns.PinKind(99), "pin kind 99"},
+		{userns.ChangeEmptied, "emptied"},
+		{userns.ChangeKind(99), "change kind 99"},
 	} {
 		if test.value.String() != test.text {
 			t.Errorf("%q, not %q", test.value, test.text)

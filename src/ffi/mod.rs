@@ -4,7 +4,8 @@
 //! exist, how they nest, which processes live in each, and who created them. All other
 //! functions read that snapshot, except for the actions: userns_open() and
 //! userns_nonuser_open() open a namespace of a snapshot if it still exists, userns_describe()
-//! describes one namespace without a scan. The concepts are those of user_namespaces(7) and
+//! describes one namespace without a scan. userns_compare() finds what changed between two
+//! snapshots. The concepts are those of user_namespaces(7) and
 //! namespaces(7); a user namespace in a snapshot is called a node, a namespace of another
 //! type is called a nonuser namespace, as in namespaces(7).
 //!
@@ -22,13 +23,15 @@
 //!
 //! LIFETIME. Every pointer that a snapshot returns is valid until userns_free() releases
 //! that snapshot. A snapshot never changes: the same question always has the same answer.
+//! Changes are released by userns_changes_free(), and are valid while both snapshots are.
 //!
 //! ARRAYS are returned as a pointer to the first element, and their length in *count. count
 //! may be NULL. An empty array is NULL with a count of 0. Arrays have no terminator.
 //!
-//! NULL is accepted as a snapshot, node, nonuser namespace or pin; the answer is then NULL, 0
-//! (also in *count) or false, unless the function documents another. Other outputs are written
-//! only on success; userns_scan() sets its output to NULL on failure.
+//! NULL is accepted as a snapshot, node, nonuser namespace, pin or change; the answer is then
+//! NULL, 0 (also in *count) or false, unless the function documents another. Other outputs are
+//! written only on success; userns_scan() and userns_compare() set their output to NULL on
+//! failure.
 //!
 //! ERRORS. A function that can fail returns 0 on success and a negative errno value
 //! otherwise. Its comment lists the values and their meaning. userns_strerror() returns a
@@ -84,6 +87,7 @@
 #![allow(non_camel_case_types, reason = "these are the names in C")]
 
 mod capability;
+mod changes;
 mod gap;
 mod limits;
 mod maps;

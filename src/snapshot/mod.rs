@@ -211,6 +211,29 @@ impl Snapshot {
     }
 }
 
+/// For comparisons: everything in the order of a key.
+impl Snapshot {
+    /// The indices of the nodes, ascending by inode number.
+    pub(crate) fn by_inode(&self) -> &[u32] {
+        &self.by_inode
+    }
+
+    /// The indices of the nodes that have an id, ascending by it.
+    pub(crate) fn by_id(&self) -> &[u32] {
+        &self.by_id
+    }
+
+    /// The processes of all nodes, ascending by PID.
+    pub(crate) fn members(&self) -> &[Member] {
+        &self.by_pid
+    }
+
+    /// The PIDs of processes of which more is known, and of those whose user namespace could not be read; ascending.
+    pub(crate) fn other_pids(&self) -> impl Iterator<Item = i32> {
+        self.processes.iter().map(|process| process.pid)
+    }
+}
+
 /// For the C interface, which has an array of pointers for each of these.
 #[cfg(feature = "capi")]
 impl Snapshot {

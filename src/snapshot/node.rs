@@ -76,7 +76,17 @@ impl<'s> Node<'s> {
 
     /// Whether the namespace is known only through [pins](Node::pins): neither it nor a descendant has a process.
     pub fn is_only_pinned(&self) -> bool {
-        self.entry().is_subtree_empty && self.entry().is_subtree_pinned
+        self.is_subtree_empty() && self.is_subtree_pinned()
+    }
+
+    /// Whether neither the namespace nor a descendant has a process.
+    pub(crate) fn is_subtree_empty(&self) -> bool {
+        self.entry().is_subtree_empty
+    }
+
+    /// Whether the namespace or a descendant has a pin.
+    pub(crate) fn is_subtree_pinned(&self) -> bool {
+        self.entry().is_subtree_pinned
     }
 
     /// The number of visible ancestors.

@@ -80,7 +80,15 @@
     F(const struct userns_nonuser *, userns_pin_nonuser, (const struct userns_pin *)) \
     F(int, userns_open, (const struct userns_node *)) \
     F(int, userns_nonuser_open, (const struct userns_nonuser *)) \
-    F(int, userns_describe, (int, struct userns_info *))
+    F(int, userns_describe, (int, struct userns_info *)) \
+    F(int, userns_compare, \
+      (const struct userns_snapshot *, const struct userns_snapshot *, struct userns_changes **)) \
+    F(void, userns_changes_free, (struct userns_changes *)) \
+    F(const struct userns_change *const *, userns_changes, \
+      (const struct userns_changes *, size_t *)) \
+    F(enum userns_change_kind, userns_change_kind, (const struct userns_change *)) \
+    F(const struct userns_node *, userns_change_node, (const struct userns_change *)) \
+    F(pid_t, userns_change_pid, (const struct userns_change *))
 
 #define CONSTANTS(C) \
     C(uint64_t, USERNS_SCAN_PINNED, 0x1) \
@@ -140,14 +148,21 @@
     C(int, USERNS_WHY_ANCESTOR, 2) \
     C(int, USERNS_WHY_OWNER, 3) \
     C(int, USERNS_WHY_OUTSIDE, 4) \
-    C(int, USERNS_WHY_HIDDEN, 5)
+    C(int, USERNS_WHY_HIDDEN, 5) \
+    C(int, USERNS_CHANGE_APPEARED, 1) \
+    C(int, USERNS_CHANGE_ENDED, 2) \
+    C(int, USERNS_CHANGE_EMPTIED, 3) \
+    C(int, USERNS_CHANGE_MAPPED, 4) \
+    C(int, USERNS_CHANGE_JOINED, 5) \
+    C(int, USERNS_CHANGE_LEFT, 6)
 
 /* The enums, each of which is an unsigned integer of 32 bits. */
 #define ENUMS(E) \
     E(enum userns_source) \
     E(enum userns_empty_source) \
     E(enum userns_pin_kind) \
-    E(enum userns_why)
+    E(enum userns_why) \
+    E(enum userns_change_kind)
 
 /* The fields of each struct in its first version. Fields may be added behind them. */
 #define FIELDS(F) \

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <type_traits>
 #include <unistd.h>
 #include <userns.hpp>
@@ -19,7 +21,8 @@ static_assert(std::is_nothrow_move_constructible_v<userns::snapshot>);
 static_assert(std::is_nothrow_move_assignable_v<userns::snapshot>);
 static_assert(sizeof(userns::snapshot) == sizeof(userns_snapshot *));
 static_assert(std::is_trivially_copyable_v<userns::node> && std::is_trivially_copyable_v<userns::pin>);
-static_assert(std::is_trivially_copyable_v<userns::nonuser>);
+static_assert(std::is_trivially_copyable_v<userns::nonuser> && std::is_trivially_copyable_v<userns::change>);
+static_assert(!std::is_copy_constructible_v<userns::changes> && std::is_nothrow_move_assignable_v<userns::changes>);
 static_assert(!std::is_convertible_v<userns::node, bool> && !std::is_convertible_v<userns::pin, userns::node>);
 
 static void null_handles()
@@ -134,6 +137,41 @@ static void actions()
     }
 }
 
+static bool has(const userns::changes &changes, userns::change_kind kind, userns::node node, pid_t pid)
+{
+    for (userns::change change : changes.all())
+        if (change.kind() == kind && change.node() == node && change.pid() == pid)
+            return true;
+    return false;
+}
+
+static void changes()
+{
+    const userns::snapshot before = userns::scan();
+    const pid_t pid = fork();
+
+    if (pid == 0)
+        for (;;)
+            pause();
+    const userns::snapshot between = userns::scan();
+    CHECK(kill(pid, SIGKILL) == 0 && waitpid(pid, nullptr, 0) == pid);
+    const userns::snapshot after = userns::scan();
+    const userns::changes joined = userns::compare(before, between);
+
+    CHECK(has(joined, userns::change_kind::joined, between.self(), pid));
+    CHECK(has(userns::compare(between, after), userns::change_kind::left, between.self(), pid));
+    const userns::changes none, same = userns::compare(after, after);
+    CHECK(none.all().empty() && same.all().empty());
+    CHECK(!userns::change().node() && userns::change().pid() == 0);
+    try {
+        const userns::snapshot empty;
+        (void)userns::compare(before, empty);
+        CHECK(false);
+    } catch (const std::system_error &error) {
+        CHECK(error.code() == std::errc::invalid_argument);
+    }
+}
+
 static std::size_t count_own_descriptors(std::uint64_t limit)
 {
     const userns::snapshot snapshot = userns::scan({nullptr, userns::scan_pinned, limit});
@@ -186,6 +224,7 @@ int main()
     together_with_c();
     errors();
     actions();
+    changes();
     limits();
     ranges();
 }

@@ -9,6 +9,7 @@ import gc
 import os
 import pickle
 import re
+import subprocess
 import threading
 import time
 import unittest
@@ -101,6 +102,42 @@ class Actions(unittest.TestCase):
         self.assertEqual(caught.exception.errno, errno.ENOTTY)
         with self.assertRaises(OverflowError):
             userns.describe(2**32 - 1)
+
+
+class Changes(unittest.TestCase):
+    def test_a_process_joins_and_leaves(self) -> None:
+        before = userns.scan()
+        with subprocess.Popen(["sleep", "100"]) as process:
+            between = userns.scan()
+            process.kill()
+        after = userns.scan()
+        joined = userns.Change(userns.ChangeKind.JOINED, between.self_node, process.pid)  # type: ignore[arg-type]
+        left = userns.Change(userns.ChangeKind.LEFT, between.self_node, process.pid)  # type: ignore[arg-type]
+        self.assertIn(joined, userns.compare(before, between))
+        self.assertIn(left, userns.compare(between, after))
+        self.assertEqual(userns.compare(after, after), [])
+
+    def test_nodes_keep_their_snapshots(self) -> None:
+        before = userns.scan()
+        with subprocess.Popen(["sleep", "100"]) as process:
+            after = userns.scan()
+            process.kill()
+        changes = userns.compare(before, after) + userns.compare(after, before)
+        before.close()
+        after.close()
+        del before, after
+        gc.collect()
+        own = userns.describe().inode
+        found = [(change.kind.name, change.node.inode) for change in changes if change.pid == process.pid]
+        self.assertEqual(found, [("JOINED", own), ("LEFT", own)])
+
+    def test_only_open_snapshots_are_compared(self) -> None:
+        snapshot, closed = userns.scan(), userns.scan()
+        closed.close()
+        with self.assertRaises(ValueError):
+            userns.compare(snapshot, closed)
+        with self.assertRaises(TypeError):
+            userns.compare(snapshot, None)  # type: ignore[arg-type]
 
 
 class Values(unittest.TestCase):

@@ -11,8 +11,9 @@ number of threads can scan, and can read the same snapshot.
 """
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
-from ._constants import EmptySource, Gap, InfoFlag, NodeFlag, PinKind, Source, Why
+from ._constants import ChangeKind, EmptySource, Gap, InfoFlag, NodeFlag, PinKind, Source, Why
 from ._snapshot import (
+    Change,
     Charge,
     Extent,
     Info,
@@ -21,6 +22,7 @@ from ._snapshot import (
     Pin,
     Snapshot,
     Verdict,
+    compare,
     describe,
     scan,
     version,
@@ -28,6 +30,8 @@ from ._snapshot import (
 )
 
 __all__ = [
+    "Change",
+    "ChangeKind",
     "Charge",
     "EmptySource",
     "Extent",
@@ -43,6 +47,7 @@ __all__ = [
     "Source",
     "Verdict",
     "Why",
+    "compare",
     "describe",
     "scan",
     "version",

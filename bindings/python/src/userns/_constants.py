@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum, IntFlag
 
-__all__ = ["EmptySource", "Gap", "InfoFlag", "NodeFlag", "PinKind", "ScanFlag", "Source", "Why"]
+__all__ = ["ChangeKind", "EmptySource", "Gap", "InfoFlag", "NodeFlag", "PinKind", "ScanFlag", "Source", "Why"]
 
 
 class ScanFlag(IntFlag):
@@ -116,3 +116,14 @@ class Why(_OpenEnum):
     OWNER = 3
     OUTSIDE = 4
     HIDDEN = 5
+
+
+class ChangeKind(_OpenEnum):
+    """enum userns_change_kind: what differs between two snapshots."""
+
+    APPEARED = 1
+    ENDED = 2
+    EMPTIED = 3
+    MAPPED = 4
+    JOINED = 5
+    LEFT = 6

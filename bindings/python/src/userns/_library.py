@@ -55,7 +55,7 @@ _enum = c_uint32
 _pid = c_int32
 _string = c_char_p
 _id = c_uint32  # a UID, GID or project id
-_handle = c_void_p  # a snapshot, node, nonuser namespace or pin
+_handle = c_void_p  # a snapshot, node, nonuser namespace, pin, change, or the changes
 _handles = POINTER(c_void_p)
 _pids = POINTER(_pid)
 _extents = POINTER(Extent)
@@ -131,6 +131,13 @@ _PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "userns_pin_is_overmounted": (_bool, _handle),
     "userns_pin_may_be_locked": (_bool, _handle),
     "userns_pin_nonuser": (_handle, _handle),
+    # Changes
+    "userns_compare": (c_int, _handle, _handle, POINTER(_handle)),
+    "userns_changes_free": (None, _handle),
+    "userns_changes": (_handles, _handle, _count),
+    "userns_change_kind": (_enum, _handle),
+    "userns_change_node": (_handle, _handle),
+    "userns_change_pid": (_pid, _handle),
     # Actions
     "userns_open": (c_int, _handle),
     "userns_nonuser_open": (c_int, _handle),

@@ -10,10 +10,11 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Iterator, List, NamedTuple, NoReturn, Optional, Type, TypeVar, Union
 
 from . import _library
-from ._constants import EmptySource, Gap, InfoFlag, NodeFlag, PinKind, ScanFlag, Source, Why
+from ._constants import ChangeKind, EmptySource, Gap, InfoFlag, NodeFlag, PinKind, ScanFlag, Source, Why
 from ._library import Options, library
 
 __all__ = [
+    "Change",
     "Charge",
     "Extent",
     "Info",
@@ -22,6 +23,7 @@ __all__ = [
     "Pin",
     "Snapshot",
     "Verdict",
+    "compare",
     "describe",
     "scan",
     "version",
@@ -657,6 +659,43 @@ def scan(
     if error < 0 or address.value is None:
         raise _error(error, proc_path)
     return Snapshot(_Memory(address.value))
+
+
+class Change(NamedTuple):
+    """A difference between two snapshots."""
+
+    kind: ChangeKind
+    #: A node of the first snapshot if it has ended or a process has left it, else of the second.
+    node: Node
+    #: The process that joined or left.
+    pid: Optional[int]
+
+
+def compare(before: Snapshot, after: Snapshot) -> List[Change]:
+    """What changed between two snapshots, in an order in which it can have happened.
+
+    Raises OSError (EXDEV) if the snapshots are of different boots or PID namespaces.
+    """
+    for snapshot in (before, after):
+        if not isinstance(snapshot, Snapshot):
+            raise TypeError(f"expected a Snapshot, not {type(snapshot).__name__}")
+    old, new, changes = before._open(), after._open(), c_void_p()
+    error = library.userns_compare(old, new, byref(changes))
+    if error < 0:
+        raise _error(error)
+
+    def copied(address: int) -> Change:
+        change = c_void_p(address)
+        kind = ChangeKind(library.userns_change_kind(change))
+        memory = old if kind in (ChangeKind.ENDED, ChangeKind.LEFT) else new
+        return Change(
+            kind, Node(memory, library.userns_change_node(change)), library.userns_change_pid(change) or None
+        )
+
+    try:
+        return [copied(address) for address in _array(library.userns_changes, changes)]
+    finally:
+        library.userns_changes_free(changes)
 
 
 class Info(NamedTuple):
