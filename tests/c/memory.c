@@ -1,4 +1,4 @@
-/* Memory: each allocation of a scan fails in turn. */
+/* Memory: each allocation of a scan, of actions, or of a comparison fails in turn. */
 #include "situation.h"
 #include "pins.h"
 #include "seccomp.h"
@@ -180,6 +180,52 @@ SITUATION(actions, IN_SANDBOX, "each allocation in turn fails while namespaces a
     pid_t pid = start(go_down_with, &(int){ CLONE_NEWNET });
 
     in_child(refuse_each_of_actions, &pid);
+}
+
+/* Whether a comparison made that many allocations. */
+static bool comparison_is_refused(const struct userns_snapshot *before,
+                                  const struct userns_snapshot *after, long nth)
+{
+    static char garbage;
+    struct userns_changes *changes = (void *)&garbage;
+    size_t count;
+    long in_use_before = in_use;
+    int error;
+
+    calls = 0;
+    first_refused = nth;
+    error = userns_compare(before, after, &changes);
+    first_refused = 0;
+    if (calls < nth) {
+        CHECK_EQ(error, 0);
+        CHECK(userns_changes(changes, &count) != NULL && count >= 3);
+        userns_changes_free(changes);
+    } else {
+        CHECK_EQ(error, -ENOMEM);
+        CHECK(changes == NULL);
+    }
+    CHECK_EQ(in_use, in_use_before);
+    return calls >= nth;
+}
+
+SITUATION(comparison, IN_SANDBOX, "each allocation in turn fails while snapshots are compared")
+{
+    pid_t pid = start(go_down, &(int){ 1 });
+    struct userns_snapshot *before = scan(), *after;
+
+    end(pid);
+    start(go_down, &(int){ 2 });
+    after = scan();
+    for (int i = 0; i < 2; i++) {
+        long nth = 1;
+
+        refuses_on = i == 1;
+        while (comparison_is_refused(before, after, nth))
+            nth++;
+        CHECK(nth > 5);
+    }
+    userns_free(before);
+    userns_free(after);
 }
 
 SITUATION(out_of_memory, IN_SANDBOX, "each allocation in turn fails")
