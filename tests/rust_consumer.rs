@@ -1,4 +1,4 @@
-//! A Rust library that depends on the crate without its default features.
+//! A Rust package that depends on the crate without its default features: a library, and the program in `examples`.
 
 mod common;
 
@@ -8,6 +8,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 const MANIFEST: &str = r#"[package]
 name = "consumer"
@@ -23,14 +24,20 @@ userns = { path = "ROOT", default-features = false }
 [workspace]
 "#;
 
-/// Builds tests/consumer/lib.rs as a package of its own. Returns the library and the output of cargo.
-fn build() -> (PathBuf, String) {
+/// Builds the package. Returns the directory with the library and program, and the output of cargo.
+fn build() -> &'static (PathBuf, String) {
+    static BUILT: OnceLock<(PathBuf, String)> = OnceLock::new();
+    BUILT.get_or_init(build_once)
+}
+
+fn build_once() -> (PathBuf, String) {
     let package = scratch("rust_consumer");
     let _ = fs::remove_dir_all(&package);
-    fs::create_dir_all(package.join("src")).unwrap();
+    fs::create_dir_all(package.join("src/bin")).unwrap();
     let root = root().to_str().expect("a path in UTF-8");
     fs::write(package.join("Cargo.toml"), MANIFEST.replace("ROOT", root)).unwrap();
     fs::copy(Path::new(root).join("tests/consumer/lib.rs"), package.join("src/lib.rs")).unwrap();
+    fs::copy(Path::new(root).join("examples/lsns.rs"), package.join("src/bin/lsns.rs")).unwrap();
     // The dependencies have the versions that this test was built with, so cargo has downloaded them.
     if let Err(error) = fs::copy(Path::new(root).join("Cargo.lock"), package.join("Cargo.lock")) {
         skip("the versions of Cargo.lock", &error.to_string());
@@ -42,7 +49,7 @@ fn build() -> (PathBuf, String) {
     let output = cargo.output().unwrap();
     let messages = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{messages}");
-    (package.join("target/debug/libconsumer.so"), messages)
+    (package.join("target/debug"), messages)
 }
 
 /// Calls consumer_count().
@@ -60,7 +67,8 @@ fn count(library: &Path) -> i64 {
 
 #[test]
 fn has_neither_cbindgen_nor_the_c_interface() {
-    let (library, messages) = build();
+    let (directory, messages) = build();
+    let library = directory.join("libconsumer.so");
     assert!(messages.contains("Compiling userns "), "{messages}");
     assert!(!messages.contains("cbindgen"), "{messages}");
     assert!(count(&library) >= 1);
@@ -71,4 +79,51 @@ fn has_neither_cbindgen_nor_the_c_interface() {
     let listing = String::from_utf8(output.stdout).unwrap();
     let symbols: Vec<&str> = listing.lines().filter_map(|line| line.split(' ').next_back()).collect();
     assert_eq!(symbols, ["consumer_count"]);
+}
+
+/// Namespaces side by side and below each other, with one process and with several, of several users.
+const ROOM: &str = r#"
+sleep 100 & sleep 100 &
+unshare -U sleep 100 &
+unshare -Ur sh -c 'sleep 100 & unshare -U sleep 100 & exec sleep 100' &
+count=6
+for uid in 1 12345; do
+    if setpriv --reuid=$uid --clear-groups unshare -U true; then
+        setpriv --reuid=$uid --clear-groups unshare -U sleep 100 &
+        count=$((count + 1))
+    fi
+done 2> /dev/null
+until [ "$(cat /proc/[0-9]*/comm | grep -c '^sleep$')" = $count ]; do :; done
+lsns --list --type user && echo - && "$0" && exit
+"#;
+
+/// A line of lsns with the command name in place of the command line, which is the last column.
+fn with_name(line: &str, command_at: usize) -> String {
+    let (start, command) = line.split_at(command_at);
+    let program = command.split(' ').next().unwrap();
+    format!("{start}{}", program.rsplit('/').next().unwrap())
+}
+
+#[test]
+fn the_example_prints_what_lsns_prints() {
+    let skip = |reason: &str| skip("the_example_prints_what_lsns_prints", reason);
+    if Command::new("lsns").arg("--version").output().is_err() {
+        return skip("there is no lsns");
+    }
+    let program = build().0.join("lsns");
+    let room = |options: &[&str]| {
+        let mut unshare = Command::new("timeout");
+        unshare.args(["60", "unshare"]).args(options).args(["--pid", "--fork", "--mount-proc", "--kill-child"]);
+        unshare.args(["sh", "-c", ROOM]).arg(&program).output().ok()
+    };
+    let rooms = [&[][..], &["-Ur"]].map(room);
+    let Some(output) = rooms.into_iter().flatten().find(|output| output.status.success()) else {
+        return skip("unshare(1) or lsns(8) failed");
+    };
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let (expected, found) = printed.split_once("-\n").unwrap();
+    let command_at = expected.find("COMMAND").unwrap();
+    let expected: String = expected.lines().map(|line| with_name(line, command_at) + "\n").collect();
+    assert_eq!(found, expected);
+    assert!(expected.lines().count() >= 5, "{expected}");
 }
