@@ -226,6 +226,10 @@
  * only if a descendant has a process or, with USERNS_SCAN_PINNED, through a descriptor. Unlike
  * other children, this one has a copy of the caller's memory, as after fork(2). All joins of a scan
  * take two seconds at most.
+ *
+ * With USERNS_SCAN_BPF, the maps come from the kernel's own structures instead, from Linux 5.12
+ * on: also of a namespace without a process if a descendant has one; with USERNS_SCAN_PINNED if a
+ * descriptor keeps it (Linux 6.4); or if the scan opens it by its id (Linux 6.18).
  */
 #define USERNS_SCAN_MAPS UINT64_C(0x20)
 
@@ -247,7 +251,9 @@
 
 /**
  * options->flags: also read the cgroups of processes, see userns_process_cgroup(). This reads
- * /proc/PID/cgroup, which everyone may; with USERNS_SCAN_BPF that of one process in each cgroup.
+ * /proc/PID/cgroup, which everyone may. With USERNS_SCAN_BPF it reads only that of the caller,
+ * and that only once, from Linux 5.12 on (before Linux 6.4 also those of processes in cgroups
+ * with more than 15 ancestors).
  */
 #define USERNS_SCAN_CGROUPS UINT64_C(0x80)
 

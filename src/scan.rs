@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::facts::{Gap, Member, Process, Source};
 use crate::observe::{
-    Context, Leaders, Procfs, caller, cgroups, cgroups_by_bpf, credentials, host, listed, maps, names, pins, processes,
+    Context, Leaders, Procfs, caller, cgroups, credentials, host, listed, maps, maps_by_bpf, names, pins, processes,
     sysctl, visibility, walk_by_bpf,
 };
 use crate::options::{Options, Wanted};
@@ -51,10 +51,13 @@ pub(crate) fn scan_procfs(proc_path: &CStr, wanted: Wanted) -> Result<Snapshot, 
         names::read(&mut context)?;
     }
     if wanted.maps {
+        if context.facts().source != Source::Procfs {
+            maps_by_bpf(&mut context);
+        }
         maps::read(&mut context)?;
     }
     if wanted.cgroups {
-        read_cgroups(&mut context)?;
+        cgroups::read(&mut context)?;
     }
     visibility::record(&mut context, wanted)?;
     // The initial user namespace maps all UIDs, so there the overflow UID is an owner like any other.
@@ -79,17 +82,6 @@ fn find_processes(context: &mut Context, wanted: Wanted) -> Result<Option<Leader
     processes::walk(context, wanted)?;
     // Only BPF programs do not need that.
     if context.users.lacks_parents() { Err(Error::UNSUPPORTED) } else { Ok(None) }
-}
-
-/// Reads cgroups. A process can have moved between the BPF program and the reading of its file, so the program runs again.
-fn read_cgroups(context: &mut Context) -> Result<(), Error> {
-    let read = cgroups::read(context)?;
-    if read.is_empty() {
-        return Ok(());
-    }
-    // Without the program, no process stands for another one.
-    let after = cgroups_by_bpf(context).unwrap_or_default();
-    cgroups::read_again(context, &read, &after)
 }
 
 /// Adds what BPF has not told about processes.

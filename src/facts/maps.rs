@@ -50,15 +50,22 @@ impl Maps {
 /// `is_own`: the reader is in the namespace itself. Then the file shows numbers of the parent in place of the reader's own
 /// (`uid_m_show()` of the kernel), and the reader's own numbers are those inside.
 pub fn add_map(extents: &mut Vec<Extent>, text: &[u8], is_own: bool) -> Result<Option<u32>, TryReserveError> {
-    let start = extents.len();
     let Some(lines) = text.strip_suffix(b"\n") else {
-        return Ok(if text.is_empty() { Some(index(start)?) } else { None });
+        return Ok(if text.is_empty() { Some(index(extents.len())?) } else { None });
     };
-    for line in lines.split(|&byte| byte == b'\n') {
-        let Some(mut extent) = parse_extent(line) else { return Ok(None) };
-        if is_own {
-            extent.outside = extent.inside;
-        }
+    let lines = lines.split(|&byte| byte == b'\n').map(parse_extent);
+    let own = |extent: Extent| Extent { outside: extent.inside, ..extent };
+    add_extents(extents, lines.map(|extent| if is_own { extent.map(own) } else { extent }))
+}
+
+/// Adds the extents of a map, and returns where they end. `None`: one is none, or they are no map; some may have been added.
+pub fn add_extents(
+    extents: &mut Vec<Extent>,
+    more: impl Iterator<Item = Option<Extent>>,
+) -> Result<Option<u32>, TryReserveError> {
+    let start = extents.len();
+    for extent in more {
+        let Some(extent) = extent else { return Ok(None) };
         if extents.len() - start == MOST_EXTENTS || extents[start..].iter().any(|other| extent.overlaps(other)) {
             return Ok(None);
         }
@@ -70,14 +77,19 @@ pub fn add_map(extents: &mut Vec<Extent>, text: &[u8], is_own: bool) -> Result<O
 fn parse_extent(line: &[u8]) -> Option<Extent> {
     let mut numbers = line.split(|&byte| byte == b' ').filter(|number| !number.is_empty());
     let mut next = || u32::try_from(parse::number(numbers.next()?)?).ok();
-    let extent = Extent { inside: next()?, outside: next()?, count: next()? };
-    // The largest number is no id. The kernel shows it in place of one that the reader does not have; but all that a
-    // namespace maps is mapped in each of its ancestors, see `map_write()`.
-    let may_be = |first: u32| extent.count > 0 && u32::MAX - extent.count >= first;
-    (numbers.next().is_none() && may_be(extent.inside) && may_be(extent.outside)).then_some(extent)
+    let extent = Extent::new(next()?, next()?, next()?)?;
+    numbers.next().is_none().then_some(extent)
 }
 
 impl Extent {
+    /// `None`: these are no ids.
+    pub fn new(inside: u32, outside: u32, count: u32) -> Option<Extent> {
+        // The largest number is no id. The kernel shows it in place of one that the reader does not have; but all that a
+        // namespace maps is mapped in each of its ancestors, see `map_write()`.
+        let may_be = |first: u32| count > 0 && u32::MAX - count >= first;
+        (may_be(inside) && may_be(outside)).then_some(Extent { inside, outside, count })
+    }
+
     fn overlaps(&self, other: &Extent) -> bool {
         let meet = |one: u32, two: u32| one - one.min(two) < other.count && two - one.min(two) < self.count;
         meet(self.inside, other.inside) || meet(self.outside, other.outside)

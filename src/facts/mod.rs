@@ -10,7 +10,7 @@ mod text;
 
 pub use gaps::{Gap, Gaps};
 pub use holder::{Hold, Holder, Target};
-pub use maps::{Extent, IdKind, Maps, add_map};
+pub use maps::{Extent, IdKind, Maps, add_extents, add_map};
 pub use namespace::{
     INITIAL_PID_NAMESPACE, INITIAL_USER_NAMESPACE, NamespaceType, Nonuser, UserNamespace, parse_link, parse_socket_link,
 };

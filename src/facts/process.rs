@@ -19,8 +19,6 @@ pub struct Process {
     pub credentials: Option<Credentials>,
     /// The path of its cgroup; empty if that is unknown.
     pub cgroup: TextRef,
-    /// The id of that in this boot; 0 if it was not read.
-    pub cgroup_id: u64,
 }
 
 /// Of the thread-group leader.

@@ -93,6 +93,10 @@ pub const USERNS_SCAN_BPF: u64 = 0x10;
 /// only if a descendant has a process or, with USERNS_SCAN_PINNED, through a descriptor. Unlike
 /// other children, this one has a copy of the caller's memory, as after fork(2). All joins of a scan
 /// take two seconds at most.
+///
+/// With USERNS_SCAN_BPF, the maps come from the kernel's own structures instead, from Linux 5.12
+/// on: also of a namespace without a process if a descendant has one; with USERNS_SCAN_PINNED if a
+/// descriptor keeps it (Linux 6.4); or if the scan opens it by its id (Linux 6.18).
 pub const USERNS_SCAN_MAPS: u64 = 0x20;
 /// options->flags: also read the credentials of processes and their PIDs in nested PID
 /// namespaces, see userns_process_uid() and userns_capable(). This reads /proc/PID/status, which
@@ -108,7 +112,9 @@ pub const USERNS_SCAN_MAPS: u64 = 0x20;
 /// another process if procfs does not show in which it is.
 pub const USERNS_SCAN_CREDENTIALS: u64 = 0x40;
 /// options->flags: also read the cgroups of processes, see userns_process_cgroup(). This reads
-/// /proc/PID/cgroup, which everyone may; with USERNS_SCAN_BPF that of one process in each cgroup.
+/// /proc/PID/cgroup, which everyone may. With USERNS_SCAN_BPF it reads only that of the caller,
+/// and that only once, from Linux 5.12 on (before Linux 6.4 also those of processes in cgroups
+/// with more than 15 ancestors).
 pub const USERNS_SCAN_CGROUPS: u64 = 0x80;
 
 /// The options of a scan. Initialize with USERNS_OPTIONS_INIT, then set fields:

@@ -1,62 +1,58 @@
-//! Source: the cgroups of processes, proc_pid_cgroup(5).
+//! Source: the cgroups of processes, proc_pid_cgroup(5), unless BPF told them.
 
 use super::answer::Answer;
 use super::{Context, lines};
 use crate::error::Error;
 use crate::facts::{Gap, Known, Process, TextRef};
-use crate::util::arrays::{index, push};
-use crate::util::hash::IntMap;
 use crate::util::path::ShortPath;
+use once_cell::race::OnceBool;
 
 /// `PATH_MAX` of the kernel, the size of its buffer. It refuses to tell a longer path, or cuts it off (Linux 6.18).
 const PATH_MAX: usize = 4096;
 
-/// Reads the path of the cgroup of every process: of one for each cgroup, if BPF told which processes share one. Returns the
-/// indices of those that stand for others.
-pub fn read(context: &mut Context) -> Result<Vec<u32>, Error> {
-    let (mut known, mut first, mut read) = (Known::default(), IntMap::default(), Vec::new());
-    for at in 0..index(context.facts().processes.len())? {
-        let Process { pid, cgroup_id, .. } = process(context, at);
-        first.try_reserve(1)?;
-        let cgroup = match first.get(&cgroup_id) {
-            Some(&other) => process(context, other).cgroup,
-            None => read_one(context, pid, &mut known)?,
-        };
-        if cgroup_id != 0 && cgroup != TextRef::default() && first.insert(cgroup_id, at).is_none() {
-            push(&mut read, at)?;
-        }
-        context.facts_mut().processes[at as usize].cgroup = cgroup;
+/// Reads the path of the cgroup of every process of which BPF has not told it.
+pub fn read(context: &mut Context) -> Result<(), Error> {
+    let is_told = |process: &Process| process.cgroup != TextRef::default();
+    if context.facts().processes.iter().any(is_told) && !are_shown(context)? {
+        context.facts_mut().processes.iter_mut().for_each(|process| process.cgroup = TextRef::default());
     }
-    Ok(read)
-}
-
-/// Reads the path of every process in a cgroup for which another process stood that was not there all the time. `stood` is
-/// what [`read`] returned, `after` are all processes after that, ascending by PID.
-pub fn read_again(context: &mut Context, stood: &[u32], after: &[Process]) -> Result<(), Error> {
-    let (mut known, mut moved) = (Known::default(), IntMap::default());
-    for &stood in stood {
-        let Process { pid, cgroup_id, .. } = process(context, stood);
-        let now = after.binary_search_by_key(&pid, |process| process.pid);
-        moved.try_reserve(1)?;
-        if !now.is_ok_and(|now| after[now].cgroup_id == cgroup_id) {
-            moved.insert(cgroup_id, stood);
-        }
-    }
+    let mut known = Known::default();
     for at in 0..context.facts().processes.len() {
-        let Process { pid, cgroup_id, cgroup, .. } = context.facts().processes[at];
-        if moved.contains_key(&cgroup_id) && cgroup != TextRef::default() {
-            context.facts_mut().processes[at].cgroup = read_one(context, pid, &mut known)?;
+        let process = context.facts().processes[at];
+        if !is_told(&process) {
+            context.facts_mut().processes[at].cgroup = read_one(context, process.pid, &mut known)?;
         }
     }
     Ok(())
 }
 
-fn process(context: &Context, index: u32) -> Process {
-    context.facts().processes[index as usize]
+/// Whether procfs shows cgroups of version 2: once they have been mounted somewhere (proc_cgroup_show() of the kernel). BPF tells
+/// the root of them before. Known for good once it is so.
+fn are_shown(context: &mut Context) -> Result<bool, Error> {
+    static ARE_SHOWN: OnceBool = OnceBool::new();
+    if ARE_SHOWN.get() == Some(true) {
+        return Ok(true);
+    }
+    let Some(own) = context.own_pid() else { return Ok(false) };
+    let is_shown = ask(context, own, &mut Known::default())?.is_some_and(|path| path != TextRef::default());
+    if is_shown {
+        // It fails if another thread was first.
+        let _ = ARE_SHOWN.set(true);
+    }
+    Ok(is_shown)
 }
 
 /// The empty string: the process has ended, or is in no cgroup of version 2; or the file could not be read, which is counted.
 fn read_one(context: &mut Context, pid: i32, known: &mut Known) -> Result<TextRef, Error> {
+    let read = ask(context, pid, known)?;
+    if read.is_none() {
+        context.miss(Gap::Cgroups, 1);
+    }
+    Ok(read.unwrap_or_default())
+}
+
+/// The same; `None`: the file could not be read.
+fn ask(context: &mut Context, pid: i32, known: &mut Known) -> Result<Option<TextRef>, Error> {
     let path = ShortPath::new(format_args!("{pid}/cgroup"));
     let procfs = context.procfs;
     let text = &mut context.facts_mut().text;
@@ -73,11 +69,8 @@ fn read_one(context: &mut Context, pid: i32, known: &mut Known) -> Result<TextRe
     let read = Answer::settle(|| lines::each(&procfs.open_file(procfs.root(), path.as_c_str())?, &mut take))?;
     let cgroup = cgroup?;
     match read {
-        Answer::Is(()) if !is_cut_off => Ok(cgroup),
-        Answer::Gone if !context.is_hidden(pid)? => Ok(TextRef::default()),
-        _ => {
-            context.miss(Gap::Cgroups, 1);
-            Ok(TextRef::default())
-        }
+        Answer::Is(()) if !is_cut_off => Ok(Some(cgroup)),
+        Answer::Gone if !context.is_hidden(pid)? => Ok(Some(TextRef::default())),
+        _ => Ok(None),
     }
 }

@@ -4,7 +4,7 @@
 //! user namespace, except for a reader in the namespace itself: he sees numbers of its parent (`uid_m_show()` of the
 //! kernel).
 //!
-//! A namespace without a process is joined by a child process, of which the caller then reads the files. The child itself
+//! BPF tells the maps of all namespaces that it tells. A namespace without a process that it has not told is joined by a child process, of which the caller then reads the files. The child itself
 //! would see numbers of the parent.
 
 use super::answer::Answer;
@@ -19,6 +19,7 @@ use crate::util::arrays::{push, zeros};
 use crate::util::parse;
 use crate::util::path::ShortPath;
 use std::ffi::CStr;
+use std::mem;
 
 /// So many processes of a namespace are read, until one is still in it.
 const MOST_TRIES: u8 = 4;
@@ -28,10 +29,11 @@ const PAGE: usize = 4096;
 /// All joins of namespaces take so many microseconds, at most.
 const MOST_TIME: u64 = 2_000_000;
 
-/// Reads the maps of the caller's own user namespace and of those below it. Others are not visible.
+/// Reads the maps of the caller's own user namespace and of those below it, unless BPF told them. Others are not visible.
 pub fn read(context: &mut Context) -> Result<(), Error> {
     let own = context.own_pid();
-    let mut search = Search { context, members: Vec::new(), own, extents: Vec::new() };
+    let extents = mem::take(&mut context.facts_mut().extents);
+    let mut search = Search { context, members: Vec::new(), own, extents };
     search.read_own()?;
     search.choose_members()?;
     visits::run(&mut search)?;
@@ -106,7 +108,7 @@ impl Search<'_, '_> {
 
     /// Reads the maps of the caller's own namespace, through the calling thread.
     fn read_own(&mut self) -> Result<(), Error> {
-        let Some(own) = self.context.facts().own else { return Ok(()) };
+        let Some(own) = self.context.facts().own.filter(|&own| self.is_wanted(own)) else { return Ok(()) };
         let extents = &mut self.extents;
         let mut read = |procfs: &Procfs| -> Result<Maps, Errno> {
             let directory = procfs.find_directory(procfs.root(), c"thread-self")?;

@@ -35,6 +35,6 @@ pub mod pins;
 pub mod processes;
 pub mod visibility;
 
-pub use bpf::{Leaders, cgroups as cgroups_by_bpf, walk as walk_by_bpf};
+pub use bpf::{Leaders, record_maps as maps_by_bpf, walk as walk_by_bpf};
 pub use context::Context;
 pub use procfs::Procfs;

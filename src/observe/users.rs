@@ -58,6 +58,7 @@ pub struct Observed {
     /// As in `UserNamespace`.
     pub charged: Option<u64>,
     pub limit: Option<u64>,
+    pub maps: Option<Maps>,
 }
 
 /// An entry, and whether its parent is still to be found.
@@ -165,16 +166,16 @@ impl Users {
     }
 
     fn enter_observed(&mut self, seen: &Observed) -> Result<u32, Error> {
-        let Observed { inode, id, owner_uid, charged, limit, .. } = *seen;
+        let Observed { inode, id, owner_uid, charged, limit, maps, .. } = *seen;
         let Some(index) = self.find(inode) else {
             let (device, owner_uid) = (self.device.unwrap_or(0), Some(owner_uid));
-            let new = UserNamespace { device, inode, id, owner_uid, charged, limit, ..UserNamespace::default() };
+            let new = UserNamespace { device, inode, id, owner_uid, charged, limit, maps, ..UserNamespace::default() };
             return self.insert(new);
         };
         let entry = &mut self.entries[index as usize];
         if entry.id != 0 && id != 0 && entry.id != id {
             // Another one had the inode number, and has ended.
-            (entry.id, entry.owner_uid) = (id, Some(owner_uid));
+            (entry.id, entry.owner_uid, entry.maps) = (id, Some(owner_uid), None);
         }
         // Of the caller's own, and of one that was found through procfs, the kernel may have told less.
         entry.owner_uid = entry.owner_uid.or(Some(owner_uid));
@@ -182,6 +183,7 @@ impl Users {
             entry.id = id;
         }
         (entry.charged, entry.limit) = (charged.or(entry.charged), limit.or(entry.limit));
+        entry.maps = maps.or(entry.maps);
         Ok(index)
     }
 

@@ -109,7 +109,7 @@ fn processes_are_found_whether_or_not_they_are_members() {
     let processes = vec![
         Process { pid: 3, credentials: known(65534, 1, 2), ..Process::default() },
         Process { pid: 4, ..Process::default() },
-        Process { pid: 9, credentials: known(7, 0, 0), cgroup, cgroup_id: 0 },
+        Process { pid: 9, credentials: known(7, 0, 0), cgroup },
     ];
     let snapshot = Snapshot::assemble(Facts {
         users: vec![namespace(11, None), namespace(12, Some(0))],

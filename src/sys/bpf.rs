@@ -125,6 +125,11 @@ pub fn load(instructions: &[u64], trigger: Trigger, log: &mut [u8]) -> Result<Fd
 
 /// Runs a program with [`Trigger::Call`] once.
 pub fn run(program: &Fd) -> Result<(), Errno> {
+    run_with(program, 0)
+}
+
+/// The same, with an argument.
+pub fn run_with(program: &Fd, mut argument: u64) -> Result<(), Errno> {
     #[repr(C)]
     struct TestRun {
         prog_fd: u32,
@@ -149,9 +154,9 @@ pub fn run(program: &Fd) -> Result<(), Errno> {
         data_out: 0,
         repeat: 0,
         duration: 0,
-        ctx_size_in: 0,
+        ctx_size_in: size_of::<u64>() as u32,
         ctx_size_out: 0,
-        ctx_in: 0,
+        ctx_in: address(&raw mut argument),
         ctx_out: 0,
     };
     call(BPF_PROG_TEST_RUN, attributes).map(drop)
@@ -186,9 +191,9 @@ pub fn visit(program: &Fd) -> Result<(), Errno> {
 
 /// Calls bpf(2) with the first attributes of this command. The kernel takes the rest for zeros.
 fn call<T>(command: c_long, mut attributes: T) -> Result<usize, Errno> {
-    // SAFETY: `attributes` is exclusively borrowed and has the size that the call passes. Only `load` puts pointers
-    // into it: to slices with the lengths that it passes, and to a C string. The kernel writes only to `log`, which is
-    // `&mut`.
+    // SAFETY: `attributes` is exclusively borrowed and has the size that the call passes. Only `load` and `run_with` put
+    // pointers into it: to slices with the lengths that they pass, to a C string, and to an argument. The kernel writes
+    // only to `log`, which is `&mut`, and to the argument, to which the pointer is `mut`.
     check(unsafe { libc::syscall(libc::SYS_bpf, command, &raw mut attributes, size_of::<T>()) })
 }
 

@@ -1,5 +1,6 @@
 /* Id maps of user namespaces: of processes, without processes, of nested callers. */
 #include "situation.h"
+#include "bpf.h"
 #include "idmaps.h"
 #include "pins.h"
 
@@ -267,7 +268,7 @@ SITUATION(covered, IN_SANDBOX | BY_BPF,
     userns_free(snapshot);
 }
 
-SITUATION(refused_handle, IN_SANDBOX | AS_ROOT | BY_BPF,
+SITUATION(refused_handle, IN_SANDBOX | AS_ROOT,
           "outside the initial PID namespace, what the kernel does not open has not ended")
 {
     pid_t pid = start(go_down, &(int){ 1 });
@@ -281,6 +282,55 @@ SITUATION(refused_handle, IN_SANDBOX | AS_ROOT | BY_BPF,
     snapshot = scan_with(USERNS_SCAN_MAPS);
     check_no_maps(userns_find_pid(snapshot, pid));
     CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_MAPS), 1);
+    userns_free(snapshot);
+}
+
+SITUATION(
+    by_bpf_alone, IN_SANDBOX | AS_ROOT,
+    "BPF tells the maps of processes, ancestors, descriptors and mounts, and nothing else does")
+{
+    static const char *const files[] = { "uid_map", "gid_map", "projid_map", "setgroups" };
+    pid_t pid = start(go_down_unmapped, NULL), first = start(go_down, &(int){ 1 }), child;
+    struct userns_snapshot *snapshot;
+    struct all_maps of_many, of_first;
+    struct id_map map;
+    uint64_t by_mount = 0;
+    char path[64];
+    int fd;
+
+    need_bpf();
+    if (best_source() != USERNS_SOURCE_BPF_PROCESSES)
+        skip("before Linux 5.12 procfs tells maps, before 6.4 also those of descriptors");
+    fill_map(&map, MOST_EXTENTS);
+    CHECK(write_map(pid, "uid_map", &map) && write_map(pid, "projid_map", &map));
+    fill_map(&map, 6);
+    CHECK(write_map(pid, "gid_map", &map));
+    read_maps(pid, &of_many);
+    CHECK_EQ(of_many.uid.count, MOST_EXTENTS);
+    read_maps(first, &of_first);
+    child = start(join_and_go_down, &first);
+    end(first);
+    fd = open_left_user();
+    mount_tmpfs("/mnt");
+    if (id_of(getpid()) != 0)
+        by_mount = mount_left_user("/mnt/ns");
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        const pid_t pids[] = { pid, child, getpid() };
+
+        for (size_t j = 0; j < sizeof pids / sizeof *pids; j++) {
+            snprintf(path, sizeof path, "/proc/%d/%s", (int)pids[j], files[i]);
+            CHECK(mount("/dev/null", path, "none", MS_BIND, NULL) == 0);
+        }
+    }
+    deny_syscall(SYS_setns, ANY_ARGUMENT, 0, EPERM);
+    snapshot = scan_with(USERNS_SCAN_MAPS | USERNS_SCAN_PINNED | USERNS_SCAN_BPF);
+    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_MAPS), 0);
+    check_maps(userns_find_pid(snapshot, pid), &of_many);
+    check_maps(userns_parent(userns_find_pid(snapshot, child)), &of_first);
+    CHECK(has_maps(userns_find_pid(snapshot, child)));
+    CHECK(has_maps(userns_find_inode(snapshot, inode_of_fd(fd))));
+    CHECK(has_maps(userns_self(snapshot)));
+    CHECK(by_mount == 0 || has_maps(userns_find_inode(snapshot, by_mount)));
     userns_free(snapshot);
 }
 

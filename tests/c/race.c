@@ -480,7 +480,7 @@ SITUATION(other_credentials_after_bpf, IN_SANDBOX,
     check_replaced(USERNS_SCAN_CREDENTIALS | USERNS_SCAN_BPF, 0, "status");
 }
 
-/* ---- Between the cgroup of a process and its path ---- */
+/* ---- Before the cgroup of a process is read ---- */
 
 static const char *const groups[] = { "/mnt/userns-race-one", "/mnt/userns-race-other" };
 
@@ -498,12 +498,13 @@ static void move_first(void)
 }
 
 SITUATION(moved_cgroup, AS_ROOT | IN_SANDBOX,
-          "the process that stands for others moves to another cgroup before its path is read")
+          "BPF has not told cgroups: a process moves to another one before its path is read")
 {
     struct userns_snapshot *snapshot;
     pid_t pids[3];
 
     need_bpf();
+    refused_loads = best_source() == USERNS_SOURCE_BPF_PROCESSES ? 2 : 1; /* with cgroups */
     if (mount("none", "/mnt", "cgroup2", 0, NULL) != 0)
         skip("cannot mount cgroup2: %s", strerror(errno));
     for (int i = 0; i < 2; i++)
@@ -581,12 +582,20 @@ static void nest_pids(void *unused UNUSED)
     start(do_nothing, NULL);
 }
 
-SITUATION(calls_for_facts_by_bpf, IN_SANDBOX,
-          "BPF tells credentials and who shares a cgroup without a call per process")
+/* For start(): a namespace in a cgroup. */
+static void go_down_in_cgroup(void *group)
+{
+    join_cgroup_of(getpid(), group);
+    go_down(&(int){ 1 });
+}
+
+SITUATION(calls_for_facts_by_bpf, IN_SANDBOX | AS_ROOT,
+          "BPF tells credentials, cgroups and maps without a call")
 {
     static const uint64_t flags[] = { USERNS_SCAN_BPF, USERNS_SCAN_BPF | USERNS_SCAN_CREDENTIALS,
                                       USERNS_SCAN_BPF | USERNS_SCAN_CREDENTIALS |
-                                          USERNS_SCAN_CGROUPS };
+                                          USERNS_SCAN_CGROUPS | USERNS_SCAN_MAPS };
+    pid_t pids[4];
     int before;
 
     need_bpf();
@@ -599,6 +608,19 @@ SITUATION(calls_for_facts_by_bpf, IN_SANDBOX,
     for (int i = 0; i < 10; i++)
         start(nest_pids, NULL);
     CHECK_EQ(calls_of_a_scan_with(flags[1]), before);
+    if (mount("none", "/mnt", "cgroup2", 0, NULL) != 0)
+        skip("cannot mount cgroup2: %s", strerror(errno));
+    for (int i = 0; i < 2; i++)
+        CHECK(mkdir(groups[i], 0700) == 0 || errno == EEXIST);
+    for (int i = 0; i < 4; i++)
+        pids[i] = start(go_down_in_cgroup, (void *)groups[i % 2]);
+    CHECK_EQ(calls_of_a_scan_with(flags[2]), before);
+    CHECK_EQ(calls_of_a_scan_with(flags[2] | USERNS_SCAN_OWNED),
+             calls_of_a_scan_with(flags[0] | USERNS_SCAN_OWNED));
+    for (int i = 0; i < 4; i++)
+        end(pids[i]);
+    for (int i = 0; i < 2; i++)
+        CHECK(rmdir(groups[i]) == 0);
 }
 
 SITUATION(number_of_calls, IN_SANDBOX,

@@ -10,11 +10,11 @@
 //!     record = append(processes);
 //!     record->pid = number;
 //!     record->details.... = task->...;                    // the fields that tables.rs copies, if wanted
-//!     record->cgroup.id = task->cgroups->dfl_cgrp->kn->id;    // the same
 //!     record_credentials();                               // credentials.rs, if wanted
 //!     link = &record->namespace;
 //!     record_pids();                                      // the same
 //!     record_namespaces(cred->user_ns);
+//!     record_cgroup();                                    // the same: cgroups.rs
 //! }
 //!
 //! void record_namespaces(ns) {
@@ -32,6 +32,7 @@
 //!         record->owner = ns->owner;
 //!         record->charged = ns->ucounts->ucount[UCOUNT_USER_NAMESPACES];      // if pins are wanted
 //!         record->limit = ns->ucount_max[UCOUNT_USER_NAMESPACES] + 1;         // the same
+//!         record_maps();                                  // if wanted: maps.rs
 //!         link = &record->parent;
 //!         ns = ns->parent;
 //!     }
@@ -80,11 +81,12 @@ impl Builder<'_> {
         if self.context.threads != Threads::None {
             self.keep_holder(layout.processes().start + Process::SIZE, layout.process_size(), Details::set);
         }
+        if layout.cgroups > 0 {
+            let field = Cgroup::node.shifted(layout.cgroup_at() as i16);
+            self.keep_cgroup_field(layout.processes().start, layout.process_size(), field);
+        }
         if layout.has_details {
             self.copy_fields(Details::COPIED, TASK, Process::SIZE as i16);
-        }
-        if layout.has_cgroups {
-            self.copy_fields(Cgroup::COPIED, TASK, layout.cgroup_at() as i16);
         }
         if layout.has_credentials {
             self.record_credentials();
@@ -108,16 +110,29 @@ impl Builder<'_> {
     /// The loop is bounded by a register, so the verifier follows each round.
     fn record_namespaces_by_loop(&mut self, next: Label) {
         let [upwards, unknown] = self.labels(["upwards", "unknown_ancestor"]);
+        let has_maps = self.context.layout.extents > 0;
+        // On the stack while maps are recorded, and cleared afterwards: then all rounds of loops around this one look alike.
+        let end = if has_maps { self.labels(["forget_round"])[0] } else { next };
         self.mov(R0, 0);
         self.bind(upwards);
-        self.record_namespace(next);
+        if has_maps {
+            self.stx(FP + stack::ROUND, R0);
+        }
+        self.record_namespace(end);
+        if has_maps {
+            self.ldx(R0, FP + stack::ROUND);
+        }
         self.add(R0, 1);
         self.jlt(R0, self.context.ancestors.count(), upwards);
         self.find_slot(unknown);
-        self.link_to_slot(next);
+        self.link_to_slot(end);
         self.bind(unknown);
         self.mov(R0, 1);
         self.stx(ARRAY + Header::is_cut_off, R0);
+        if has_maps {
+            self.bind(end);
+            self.forget(&[GENERATION, NS], &[stack::ROUND]);
+        }
         self.ja(next);
     }
 
@@ -150,13 +165,14 @@ impl Builder<'_> {
 
     /// Records NS, and sets NS and LINK for its parent. Goes to `end` if there is none, if NS has a record, or if the array
     /// is full.
-    fn record_namespace(&mut self, end: Label) {
+    pub fn record_namespace(&mut self, end: Label) {
         let layout = self.context.layout;
         let [unknown] = self.labels(["unknown"]);
         self.find_slot(unknown);
         self.link_to_slot(end);
         self.bind(unknown);
-        self.append(Header::namespace_count, layout.namespaces().start, Namespace::SIZE, layout.namespaces, end);
+        let start = layout.namespaces().start;
+        self.append(Header::namespace_count, start, layout.namespace_size(), layout.namespaces, end);
         self.stx(LINK + LINKED, INDEX);
         self.stx(SLOT + SLOT_INDEX, INDEX);
         self.stx(SLOT + SLOT_GENERATION, GENERATION);
@@ -168,6 +184,9 @@ impl Builder<'_> {
             self.read(R2, NS, member!(user_namespace.ucount_max));
             self.add(R2, 1);
             self.stx(RECORD + Namespace::limit, R2);
+        }
+        if layout.extents > 0 {
+            self.record_maps();
         }
         self.read(NS, NS, member!(user_namespace.parent));
         self.jeq(NS, 0, end);

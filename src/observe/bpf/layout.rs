@@ -5,7 +5,7 @@
 //! | [`Header`]                     | the counts                                                    |
 //! | [`Slot`]                       | the cache of user namespaces                                  |
 //! | [`Process`], `capacity`        | processes, each followed by what is wanted of it                |
-//! | [`Namespace`], `namespaces`    | user namespaces                                               |
+//! | [`Namespace`], `namespaces`    | user namespaces, each followed by [`Maps`] if these are wanted |
 //! | [`Slot`]                       | the cache of nonuser namespaces                               |
 //! | [`Nonuser`], `nonusers`        | nonuser namespaces                                            |
 //! | [`SetSlot`]                    | the cache of sets                                             |
@@ -17,14 +17,17 @@
 //! | [`Descriptor`], `descriptors`  | descriptors                                                   |
 //! | [`Leader`], `leaders`          | thread-group leaders                                          |
 //! | [`Pid`], `pids`                | PIDs in nested PID namespaces                                 |
+//! | [`Extent`], `extents`          | extents of id maps, and room for the longest map              |
+//! | [`Slot`]                       | the cache of cgroups                                          |
+//! | [`CgroupNode`], `cgroups`      | cgroups, each followed by its name                            |
 //!
 //! A cache has a slot for each record that there is room for, or more: their number is a power of two. Numbers are in the
 //! machine's byte order.
 
 use super::caches::{Link, RootSlot, SetSlot, Slot};
 use super::file_tables::{Descriptor, Leader};
-use super::process_tables::{Cgroup, Credentials, Pid};
-use super::tables::{Details, Header, Namespace, Nonuser, Process, Root, Set, Thread};
+use super::process_tables::{CGROUP_NAME_SIZE, Cgroup, CgroupNode, Credentials, Pid, Root, Set, Thread};
+use super::tables::{Details, Extent, Header, Maps, Namespace, Nonuser, Process};
 use crate::error::Error;
 use std::ops::Range;
 
@@ -44,12 +47,19 @@ pub enum Threads {
 /// The number of namespaces in a set.
 pub const LINKS: u32 = 9;
 
-/// What is recorded of a process besides its namespaces.
+/// No array has room for more cgroups.
+const MOST_CGROUPS: u64 = 1 << 17;
+
+/// `UID_GID_MAP_MAX_EXTENTS` of the kernel.
+pub const MOST_EXTENTS: u32 = 340;
+
+/// What is recorded of a process besides its namespaces, and of a user namespace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OfProcess {
     pub has_names: bool,
     pub has_credentials: bool,
     pub has_cgroups: bool,
+    pub has_maps: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,9 +68,8 @@ pub struct Layout {
     pub capacity: u32,
     /// Whether details follow each process.
     pub has_details: bool,
-    /// Whether credentials, and then a cgroup, follow these.
+    /// Whether credentials follow these.
     pub has_credentials: bool,
-    pub has_cgroups: bool,
     /// The room for user namespaces.
     pub namespaces: u32,
     /// The room for nonuser namespaces, sets of them, threads, root directories, descriptors, thread-group leaders, and
@@ -72,20 +81,41 @@ pub struct Layout {
     pub descriptors: u32,
     pub leaders: u32,
     pub pids: u32,
+    /// The room for extents of id maps; 0: maps are not wanted. The room for cgroups; 0: they are not.
+    pub extents: u32,
+    pub cgroups: u32,
 }
 
 impl Layout {
+    /// No room for anything.
+    pub const EMPTY: Layout = Layout {
+        capacity: 0,
+        has_details: false,
+        has_credentials: false,
+        namespaces: 0,
+        nonusers: 0,
+        sets: 0,
+        threads: 0,
+        roots: 0,
+        descriptors: 0,
+        leaders: 0,
+        pids: 0,
+        extents: 0,
+        cgroups: 0,
+    };
+
     /// A first guess for so many threads on the host. `of` says what is wanted of each process.
     pub fn for_threads(count: u32, wanted: Threads, of: OfProcess) -> Layout {
-        let OfProcess { has_names, has_credentials, has_cgroups } = of;
+        let OfProcess { has_names, has_credentials, has_cgroups, has_maps } = of;
         let few = with_spare(count / 8);
         let plain = Layout {
             capacity: with_spare(count),
             has_details: has_names,
             has_credentials,
-            has_cgroups,
             namespaces: few,
             pids: if has_credentials { few } else { 0 },
+            extents: if has_maps { extents_of(few) } else { 0 },
+            cgroups: if has_cgroups { few.min(MOST_CGROUPS as u32) } else { 0 },
             ..Layout::default()
         };
         match wanted {
@@ -96,7 +126,7 @@ impl Layout {
     }
 
     pub fn size(self) -> usize {
-        self.pids().end
+        self.cgroups().end
     }
 
     pub fn processes(self) -> Range<usize> {
@@ -105,7 +135,7 @@ impl Layout {
 
     /// The distance between processes.
     pub fn process_size(self) -> usize {
-        self.cgroup_at() + if self.has_cgroups { Cgroup::SIZE } else { 0 }
+        self.cgroup_at() + if self.cgroups > 0 { Cgroup::SIZE } else { 0 }
     }
 
     /// Where the cgroup and the credentials of a process are, behind its beginning.
@@ -118,7 +148,12 @@ impl Layout {
     }
 
     pub fn namespaces(self) -> Range<usize> {
-        behind(self.processes().end, self.namespaces, Namespace::SIZE)
+        behind(self.processes().end, self.namespaces, self.namespace_size())
+    }
+
+    /// The distance between user namespaces.
+    pub fn namespace_size(self) -> usize {
+        Namespace::SIZE + if self.extents > 0 { Maps::SIZE } else { 0 }
     }
 
     pub fn nonuser_slots(self) -> Range<usize> {
@@ -166,6 +201,23 @@ impl Layout {
         behind(self.leaders().end, self.pids, Pid::SIZE)
     }
 
+    /// With room for the longest map behind the last one that is recorded.
+    pub fn extents(self) -> Range<usize> {
+        let count = if self.extents > 0 { self.extents + MOST_EXTENTS } else { 0 };
+        behind(self.pids().end, count, Extent::SIZE)
+    }
+
+    pub fn cgroup_slots(self) -> Range<usize> {
+        behind(self.extents().end, slots(self.cgroups) as u32, Slot::SIZE)
+    }
+
+    pub fn cgroups(self) -> Range<usize> {
+        behind(self.cgroup_slots().end, self.cgroups, Layout::CGROUP_SIZE)
+    }
+
+    /// The distance between cgroups.
+    pub const CGROUP_SIZE: usize = CgroupNode::SIZE + CGROUP_NAME_SIZE;
+
     /// The layout for the next attempt, if something did not fit into this one.
     pub fn grown_for(self, header: &Header) -> Result<Option<Layout>, Error> {
         let grown = |room: u32, count: u64| match u32::try_from(count) {
@@ -178,7 +230,6 @@ impl Layout {
             capacity: grown(self.capacity, header.count)?,
             has_details: self.has_details,
             has_credentials: self.has_credentials,
-            has_cgroups: self.has_cgroups,
             namespaces: grown(self.namespaces, header.namespace_count)?,
             nonusers: grown(self.nonusers, header.nonuser_count)?,
             sets: grown(self.sets, header.set_count)?,
@@ -187,6 +238,9 @@ impl Layout {
             descriptors: grown(self.descriptors, header.descriptor_count)?,
             leaders: self.leaders,
             pids: grown(self.pids, header.pid_count)?,
+            extents: grown(self.extents, header.extent_count)?,
+            // Many cgroups below each other can displace each other in the cache. Procfs tells about those that do not fit.
+            cgroups: grown(self.cgroups, header.cgroup_count.min(MOST_CGROUPS))?.min(MOST_CGROUPS as u32),
         };
         Ok((layout != self).then_some(layout))
     }
@@ -201,6 +255,11 @@ pub fn slots(count: u32) -> usize {
 fn behind(end: usize, count: u32, size: usize) -> Range<usize> {
     let begin = end.next_multiple_of(size_of::<u64>());
     begin..begin + count as usize * size
+}
+
+/// Room for the extents of so many user namespaces: most maps have two or fewer.
+pub fn extents_of(namespaces: u32) -> u32 {
+    4 * namespaces + MOST_EXTENTS
 }
 
 /// Room for new ones that come meanwhile.
@@ -227,6 +286,9 @@ mod tests {
         assert_eq!(layout.grown_for(&header(u64::from(MAX_CAPACITY) + 1, 0)), Err(Error::NO_MEMORY));
         let grown = layout.grown_for(&Header { root_count: 1, descriptor_count: 1, ..header(0, 0) }).unwrap().unwrap();
         assert!(grown.roots > 1 && grown.descriptors > 1 && grown.sets == 0);
+        let many = Header { cgroup_count: u64::MAX, ..header(0, 0) };
+        let grown = Layout { cgroups: 300, ..layout }.grown_for(&many).unwrap().unwrap();
+        assert_eq!((grown.cgroups, grown.grown_for(&many)), (MOST_CGROUPS as u32, Ok(None)));
     }
 
     /// The parts are adjacent, and the 64-bit fields are aligned.
@@ -234,13 +296,12 @@ mod tests {
     fn parts_do_not_overlap() {
         for (capacity, namespaces, has_details) in [(1, 1, false), (1000, 100, true), (1001, 77, false), (7, 77, true)]
         {
-            let [nonusers, sets, threads, roots, descriptors, leaders, pids] =
-                [3, 1, 5, 7, 9, 11, 13].map(|room| if has_details { room } else { 0 });
+            let [nonusers, sets, threads, roots, descriptors, leaders, pids, extents, cgroups] =
+                [3, 1, 5, 7, 9, 11, 13, 15, 17].map(|room| if has_details { room } else { 0 });
             let layout = Layout {
                 capacity,
                 has_details,
                 has_credentials: has_details,
-                has_cgroups: capacity % 2 == 1,
                 namespaces,
                 nonusers,
                 sets,
@@ -249,6 +310,8 @@ mod tests {
                 descriptors,
                 leaders,
                 pids,
+                extents,
+                cgroups,
             };
             assert_eq!(layout.processes().len(), capacity as usize * layout.process_size());
             let parts = [
@@ -265,11 +328,14 @@ mod tests {
                 layout.descriptors(),
                 layout.leaders(),
                 layout.pids(),
+                layout.extents(),
+                layout.cgroup_slots(),
+                layout.cgroups(),
             ];
             for pair in parts.windows(2) {
                 assert!(pair[1].start % 8 == 0 && pair[0].end.next_multiple_of(8) == pair[1].start);
             }
-            assert_eq!(layout.pids().end, layout.size());
+            assert_eq!(layout.cgroups().end, layout.size());
         }
     }
 }

@@ -9,7 +9,7 @@ use super::kernel::Kernel;
 use super::layout::{Layout, Threads};
 use super::program::{Ancestors, Target};
 use super::tables::{Function, STRUCTS};
-use super::{btf, candidates, descriptors, leaders, processes, tasks, walk};
+use super::{btf, candidates, descriptors, leaders, opened, processes, tasks, walk};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,12 @@ const UPDATE: &str = "USERNS_UPDATE_LISTINGS";
 const UNRECORDED: &str = "kernel.txt lacks something that the tables declare; run with USERNS_UPDATE_LISTINGS=1";
 
 /// Helper functions that the programs call, by number: linux/bpf.h.
-const HELPERS: [(i32, &str); 2] = [(35, "bpf_get_current_task"), (113, "bpf_probe_read_kernel")];
+const HELPERS: [(i32, &str); 4] = [
+    (35, "bpf_get_current_task"),
+    (113, "bpf_probe_read_kernel"),
+    (115, "bpf_probe_read_kernel_str"),
+    (158, "bpf_get_current_task_btf"),
+];
 
 /// `struct bpf_insn`
 #[derive(Clone, Copy)]
@@ -212,7 +217,8 @@ fn programs_are_as_listed() {
         let target = Target { layout, ..plain };
         let all = Target { ancestors: Ancestors::All, ..target };
         let old = Target { kernel: &old, ..target };
-        let credentials = Layout { has_credentials: true, has_cgroups: true, pids: 200, ..layout };
+        let credentials = Layout { has_credentials: true, pids: 200, ..layout };
+        let facts = Layout { extents: 300, cgroups: 60, ..credentials };
         let many = Layout { nonusers: 50, sets: 40, threads: 30, roots: 20, ..layout };
         let [owned, pinned] =
             [Threads::Leaders, Threads::All].map(|threads| Target { layout: many, threads, ..target });
@@ -222,13 +228,16 @@ fn programs_are_as_listed() {
             ("processes-all-ancestors", processes::program(all)),
             ("processes-owned", processes::program(owned)),
             ("processes-credentials", processes::program(Target { layout: credentials, ..target })),
+            ("processes-facts", processes::program(Target { layout: facts, ..target })),
             ("processes-pinned", processes::program(pinned)),
             ("tasks", tasks::program(target)),
+            ("tasks-facts-old-kernel", tasks::program(Target { layout: facts, ..old })),
             ("tasks-pinned", tasks::program(pinned)),
             ("tasks-old-kernel", tasks::program(old)),
             ("tasks-credentials-old-kernel", tasks::program(Target { layout: credentials, ..old })),
             ("walk", walk::program(Target { layout: of_descriptors, threads: Threads::All, ..all }, true)),
             ("descriptors", descriptors::program(Target { layout: of_descriptors, ..all }, true)),
+            ("opened", opened::program(Target { layout: opened::LAYOUT, ..target })),
             ("leaders", leaders::program(Target { layout: of_leaders, ..target })),
             ("leaders-old-kernel", leaders::program_by_visits(Target { layout: of_leaders, ..old })),
             ("candidates-old-kernel", candidates::program(Target { layout: of_descriptors, ..old }, true)),

@@ -3,13 +3,14 @@
 //!
 //! | file | content |
 //! |------|---------|
-//! | `processes.rs`, `tasks.rs`, `walk.rs`, `descriptors.rs`, `candidates.rs`, `leaders.rs` | the programs |
-//! | `chain.rs`, `namespaces.rs`, `pid.rs`, `credentials.rs`, `threads.rs`, `sets.rs`, `roots.rs`, `program.rs` | parts that programs share |
+//! | `processes.rs`, `tasks.rs`, `walk.rs`, `descriptors.rs`, `candidates.rs`, `leaders.rs`, `opened.rs` | the programs |
+//! | `chain.rs`, `maps.rs`, `namespaces.rs`, `pid.rs`, `credentials.rs`, `cgroups.rs`, `threads.rs`, `sets.rs`, `roots.rs`, `program.rs` | parts that programs share |
 //! | `tables.rs`, `process_tables.rs`, `file_tables.rs` | the kernel members that they read, and the records that they write |
 //! | `caches.rs` | the records that only the programs read |
 //! | `registers.rs`, `assembler.rs`, `schema.rs` | the notation of programs and tables |
 //! | `btf.rs`, `kernel.rs` | the layout of the running kernel's structs |
 //! | `layout.rs`, `records.rs` | the shared array |
+//! | `cgroup_paths.rs` | the paths of cgroups, from records of these |
 //! | `passes.rs` | which programs for descriptors and leaders run |
 //! | `referred.rs` | drops records of namespaces of which no file is recorded |
 //! | `told.rs` | from the records of namespaces, threads and descriptors to facts |
@@ -21,6 +22,8 @@ mod assembler;
 mod btf;
 mod caches;
 mod candidates;
+mod cgroup_paths;
+mod cgroups;
 mod chain;
 mod credentials;
 mod descriptors;
@@ -30,7 +33,9 @@ mod layout;
 mod leaders;
 #[cfg(test)]
 mod listing;
+mod maps;
 mod namespaces;
+mod opened;
 mod passes;
 mod pid;
 mod preflight;
@@ -56,7 +61,7 @@ use super::Context;
 use super::candidate::Candidates;
 use super::nonusers::Nonusers;
 use crate::error::Error;
-use crate::facts::{Process, Source};
+use crate::facts::Source;
 use crate::options::Wanted;
 use crate::sys::bpf::{self, Trigger};
 use crate::sys::file::Fd;
@@ -121,20 +126,24 @@ fn try_walk(context: &mut Context, wanted: Wanted, log: &mut Vec<u8>) -> Result<
         _ => Threads::None,
     };
     let has_names = wanted.names;
-    let mut of = OfProcess { has_names, has_credentials: wanted.credentials, has_cgroups: wanted.cgroups };
+    let plain = OfProcess { has_names, ..OfProcess::default() };
+    // Ids in the kernel are those of the initial user namespace.
+    let has_maps = wanted.maps && context.facts().own.is_some_and(|own| context.users.is_initial(own));
+    let mut of = OfProcess { has_names, has_credentials: wanted.credentials, has_cgroups: wanted.cgroups, has_maps };
     let mut layout = Layout::for_threads(count, threads, of);
     let mut ancestors = Ancestors::Few;
     loop {
         let (array, source) = match scope.walk(layout, threads, ancestors, log) {
             // Without a JIT compiler, or before Linux 6.4. Procfs tells about threads then.
-            Err(error)
-                if (threads != Threads::None || of.has_credentials || of.has_cgroups) && !error.is_exhaustion() =>
-            {
-                // Or without credentials and cgroups, of which procfs tells then.
-                if threads == Threads::None {
-                    of = OfProcess { has_names, ..OfProcess::default() };
+            Err(error) if !error.is_exhaustion() && (threads != Threads::None || of != plain) => {
+                // Or without other facts, of which procfs tells then: first without those that take Linux 5.12.
+                if of.has_cgroups || of.has_maps {
+                    of = OfProcess { has_cgroups: false, has_maps: false, ..of };
+                } else if threads != Threads::None {
+                    threads = Threads::None;
+                } else {
+                    of = plain;
                 }
-                threads = Threads::None;
                 layout = Layout::for_threads(count, threads, of);
                 continue;
             }
@@ -172,27 +181,8 @@ fn record(context: &mut Context, array: &[u8], layout: Layout, threads: Threads)
     }
     let facts = context.facts_mut();
     facts.members = processes.members;
-    (facts.processes, facts.pids) = (processes.facts, processes.pids);
+    (facts.processes, facts.pids, facts.extents) = (processes.facts, processes.pids, processes.extents);
     Ok(())
-}
-
-/// All processes with the ids of their cgroups, ascending by PID. Like [`walk`], which has succeeded before.
-pub fn cgroups(context: &Context) -> Result<Vec<Process>, Error> {
-    let mut scope = Scope::of_caller(context);
-    let of = OfProcess { has_cgroups: true, ..OfProcess::default() };
-    let (threads, ancestors) = (Threads::None, Ancestors::Few);
-    let mut layout = Layout::for_threads(preflight::count_threads(context.procfs), threads, of);
-    loop {
-        let (array, _) = scope.walk(layout, threads, ancestors, &mut Vec::new())?;
-        let header = records::header(array.bytes())?;
-        if scope.correct_level(&header) {
-            continue;
-        }
-        match layout.grown_for(&header)? {
-            None => return records::cgroups(array.bytes(), layout),
-            Some(larger) => layout = larger,
-        }
-    }
 }
 
 /// Records all descriptors of namespaces, and of sockets if `sockets` is set, in the tables of all threads, and what other
@@ -200,9 +190,15 @@ pub fn cgroups(context: &Context) -> Result<Vec<Process>, Error> {
 /// so that all have to be read. `leaders`: what [`walk`] returned.
 pub fn record_descriptors(context: &mut Context, leaders: Leaders, sockets: bool) -> Result<Option<Candidates>, Error> {
     match passes::find_descriptors(context, leaders, sockets) {
-        Ok((found, settled)) => told::descriptors(context, &found, settled).map(Some),
+        Ok((found, settled)) => told::descriptors(context, found, settled).map(Some),
         Err(_) => Ok(None),
     }
+}
+
+/// Records the maps of user namespaces that the other programs have not met, where BPF tells maps. If it fails, procfs tells
+/// the rest.
+pub fn record_maps(context: &mut Context) {
+    let _ = opened::record_maps(context);
 }
 
 /// The processes that the programs see: those of the caller's PID namespace.
@@ -254,7 +250,8 @@ impl Scope {
             Err(Error::NO_BPF) => refusal,
             Err(error) => error,
         };
-        if error == Error::REFUSED_BPF && threads == Threads::None && !layout.has_credentials && !layout.has_cgroups {
+        let is_plain = !layout.has_credentials && layout.cgroups == 0 && layout.extents == 0;
+        if error == Error::REFUSED_BPF && threads == Threads::None && is_plain {
             // Without a log, for which there may be no memory, procfs is read too.
             *log = refusal::explain(target).unwrap_or_default();
         }

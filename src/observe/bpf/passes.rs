@@ -1,6 +1,6 @@
 //! Drives the programs for descriptors, and those for thread-group leaders before and after them.
 
-use super::layout::{Layout, Threads, with_spare};
+use super::layout::{Layout, Threads, extents_of, with_spare};
 use super::program::{Ancestors, Target};
 use super::records::{self, Found};
 use super::schema::member;
@@ -20,8 +20,12 @@ const DEFAULT_DESCRIPTORS: u32 = 16384;
 pub fn find_descriptors(context: &Context, leaders: Leaders, sockets: bool) -> Result<(Found, Vec<i32>), Error> {
     // Most processes have a socket or two.
     let socket_count = if sockets { 2 * context.facts().members.len() as u32 } else { 0 };
+    let namespaces = with_spare(context.users.count() as u32);
+    // The maps, if the first program has told them.
+    let has_maps = context.users.entries().iter().any(|user| user.maps.is_some());
     let mut layout = Layout {
-        namespaces: with_spare(context.users.count() as u32),
+        namespaces,
+        extents: if has_maps { extents_of(namespaces) } else { 0 },
         nonusers: with_spare(context.nonusers.entries().len() as u32),
         descriptors: DEFAULT_DESCRIPTORS + socket_count,
         ..Layout::default()

@@ -7,7 +7,7 @@
 //!     struct { struct task_struct *task; struct pid *pid; const struct cred *cred; } prefetched;
 //!
 //!     keep_own_pid_namespace();                               // pid.rs
-//!     bpf_rcu_read_lock();
+//!     bpf_rcu_read_lock();                                    // and then record_root_cgroup(), if wanted: cgroups.rs
 //!     bpf_iter_task_new(&tasks, NULL, BPF_TASK_ITER_ALL_PROCS);
 //!     prefetch(NULL);
 //!     while ((task = bpf_iter_task_next(&tasks))) {
@@ -22,7 +22,8 @@
 //!             pid = task->thread_pid, cred = task->real_cred; // at level 0 pid = task->tgid
 //!         prefetch(container_of(task->tasks.next, struct task_struct, tasks));
 //!         record_process();                                   // chain.rs
-//!         record_details();                                   // if wanted: threads.rs
+//!         record_cgroup();                                    // if wanted: cgroups.rs
+//!         record_details();                                   // the same: threads.rs
 //!     }
 //!     bpf_iter_task_destroy(&tasks);
 //!     bpf_rcu_read_unlock();
@@ -58,6 +59,9 @@ pub fn program(target: Target) -> Result<Program, Error> {
     code.ld_map_value(ARRAY, target.array);
     code.keep_own_pid_namespace(other_level);
     code.begin_processes();
+    if target.layout.cgroups > 0 {
+        code.record_root_cgroup();
+    }
     code.mov(R0, 0);
     code.prefetch(R0);
 
@@ -83,7 +87,8 @@ pub fn program(target: Target) -> Result<Program, Error> {
     code.prefetch(R0);
     code.mov(PID, NUMBER);
     code.record_process(next);
-    code.record_namespaces(if has_details { details } else { next });
+    let rest = if has_details { details } else { next };
+    code.record_namespaces_and_cgroup(rest);
     if has_threads {
         code.bind(thread);
         code.record_thread(next);

@@ -48,7 +48,9 @@ impl Ancestors {
 
 /// Helper functions: bpf-helpers(7), with the numbers of linux/bpf.h.
 pub const BPF_GET_CURRENT_TASK: i32 = 35;
-const BPF_PROBE_READ_KERNEL: i32 = 113;
+pub const BPF_PROBE_READ_KERNEL: i32 = 113;
+pub const BPF_PROBE_READ_KERNEL_STR: i32 = 115;
+pub const BPF_GET_CURRENT_TASK_BTF: i32 = 158; // Linux 5.11
 
 // Of kernel/bpf/task_iter.c. With the second, each process is followed by its other threads.
 const BPF_TASK_ITER_ALL_PROCS: i32 = 0;

@@ -1,11 +1,12 @@
 //! Reads the records that the programs wrote into the shared array.
 
+use super::cgroup_paths::Paths;
 use super::file_tables::{Descriptor, Leader};
 use super::layout::Layout;
-use super::process_tables::{Cgroup, Credentials, Pid};
-use super::tables::{Details, Header, Namespace, Nonuser, Process, Root, Set, Thread};
+use super::process_tables::{Cgroup, Credentials, Pid, Root, Set, Thread};
+use super::tables::{Details, Extent, Header, Maps, Namespace, Nonuser, Process};
 use crate::error::Error;
-use crate::facts::{self, Member, Text, TextRef};
+use crate::facts::{self, Member, Text, TextRef, add_extents};
 use crate::observe::users::{Observed, Users};
 use crate::sys::pidfd;
 use crate::util::arrays::{index, push, reserved, sort_by_number};
@@ -21,6 +22,8 @@ pub struct Found {
     pub descriptors: Vec<Descriptor>,
     pub users: Vec<Observed>,
     pub nonusers: Vec<Nonuser>,
+    /// Those of the maps of `users`.
+    pub extents: Vec<facts::Extent>,
     /// Whether the generations of the namespaces are ids.
     pub has_ids: bool,
 }
@@ -33,6 +36,8 @@ pub struct Processes {
     /// The PIDs that these refer to.
     pub pids: Vec<i32>,
     pub users: Vec<Option<u32>>,
+    /// The extents that the maps of user namespaces refer to.
+    pub extents: Vec<facts::Extent>,
 }
 
 pub fn descriptors(array: &[u8], layout: Layout, has_ids: bool) -> Result<Found, Error> {
@@ -43,7 +48,9 @@ pub fn descriptors(array: &[u8], layout: Layout, has_ids: bool) -> Result<Found,
     sort_by_number(&mut descriptors, &|descriptor| descriptor.tid as u64)?;
     sort_by_number(&mut descriptors, &|descriptor| descriptor.pid as u64)?;
     let nonusers = nonusers(array, layout, nonuser_count)?;
-    Ok(Found { descriptors, users: users(array, layout, namespace_count, has_ids)?, nonusers, has_ids })
+    let mut extents = Vec::new();
+    let users = users(array, layout, namespace_count, has_ids, &mut extents)?;
+    Ok(Found { descriptors, users, nonusers, extents, has_ids })
 }
 
 pub fn nonusers(array: &[u8], layout: Layout, count: u64) -> Result<Vec<Nonuser>, Error> {
@@ -81,18 +88,69 @@ fn details(layout: Layout, process: &[u8]) -> Option<Details> {
     Details::parse(process.get(Process::SIZE..).filter(|_| layout.has_details)?)
 }
 
-fn users(array: &[u8], layout: Layout, count: u64, has_ids: bool) -> Result<Vec<Observed>, Error> {
+fn users(
+    array: &[u8],
+    layout: Layout,
+    count: u64,
+    has_ids: bool,
+    extents: &mut Vec<facts::Extent>,
+) -> Result<Vec<Observed>, Error> {
     let mut observed = reserved(count as usize)?;
-    observed.extend(records(array, layout.namespaces(), count, Namespace::parse).map(|record| Observed {
-        inode: record.inode.into(),
-        id: if has_ids { record.generation } else { 0 },
-        generation: record.generation,
-        owner_uid: record.owner,
-        parent: record.parent.checked_sub(1),
-        charged: Some(record.charged).filter(|&count| count > 0),
-        limit: record.limit.checked_sub(1),
-    }));
+    for bytes in array[layout.namespaces()].chunks_exact(layout.namespace_size()).take(count as usize) {
+        let record = Namespace::parse(bytes).ok_or(Error::BUG)?;
+        observed.push(Observed {
+            inode: record.inode.into(),
+            id: if has_ids { record.generation } else { 0 },
+            generation: record.generation,
+            owner_uid: record.owner,
+            parent: record.parent.checked_sub(1),
+            charged: Some(record.charged).filter(|&count| count > 0),
+            limit: record.limit.checked_sub(1),
+            maps: maps(array, layout, &bytes[Namespace::SIZE..], extents)?,
+        });
+    }
     Ok(observed)
+}
+
+/// The maps of the only namespace, if it has this id.
+pub fn opened(
+    array: &[u8],
+    layout: Layout,
+    id: u64,
+    extents: &mut Vec<facts::Extent>,
+) -> Result<Option<facts::Maps>, Error> {
+    let record = &array[layout.namespaces()];
+    let is_same = header(array)?.namespace_count == 1
+        && Namespace::parse(record).is_some_and(|namespace| namespace.generation == id);
+    if is_same { maps(array, layout, &record[Namespace::SIZE..], extents) } else { Ok(None) }
+}
+
+/// The maps in the record behind a namespace. `None`: they are not recorded, or are no maps.
+fn maps(
+    array: &[u8],
+    layout: Layout,
+    record: &[u8],
+    extents: &mut Vec<facts::Extent>,
+) -> Result<Option<facts::Maps>, Error> {
+    /// `USERNS_SETGROUPS_ALLOWED` of the kernel.
+    const SETGROUPS_ALLOWED: u64 = 1;
+    let Some(Maps { flags, first, uids, gids, projids }) = Maps::parse(record) else { return Ok(None) };
+    let start = extents.len();
+    let mut bounds = [index(start)?; 4];
+    let mut at = u64::from(first);
+    for (kind, count) in [uids, gids, projids].into_iter().enumerate() {
+        let part = records(array, layout.extents(), at + u64::from(count), Extent::parse).skip(at as usize);
+        let part = part.map(|Extent { first, lower_first, count }| facts::Extent::new(first, lower_first, count));
+        match add_extents(extents, part)? {
+            Some(end) if end - bounds[kind] == count => bounds[kind + 1] = end,
+            _ => {
+                extents.truncate(start);
+                return Ok(None);
+            }
+        }
+        at += u64::from(count);
+    }
+    Ok(Some(facts::Maps { bounds, is_setgroups_denied: flags & SETGROUPS_ALLOWED == 0 }))
 }
 
 /// Records the user namespaces and the names, and returns the processes. Records no namespace if it fails.
@@ -104,11 +162,13 @@ pub fn processes(
     text: &mut Text,
 ) -> Result<Processes, Error> {
     let Header { count, namespace_count, .. } = header(array)?;
-    let observed = self::users(array, layout, namespace_count, has_ids)?;
+    let mut extents = Vec::new();
+    let observed = self::users(array, layout, namespace_count, has_ids, &mut extents)?;
+    let mut paths = Paths::new(array, layout)?;
     // As large as the array, not as the count. From 128 KiB on, glibc then keeps freed memory for the next scan, see
     // mallopt(3).
     let mut members = reserved(layout.capacity as usize)?;
-    let has_facts = layout.has_credentials || layout.has_cgroups;
+    let has_facts = layout.has_credentials || layout.cgroups > 0;
     let mut facts = reserved(if has_facts { layout.capacity as usize } else { 0 })?;
     let mut pids = Vec::new();
     for (process, bytes) in processes_in(array, layout, count) {
@@ -122,8 +182,8 @@ pub fn processes(
         members.push(Member { pid, namespace, name });
         if has_facts {
             let credentials = credentials(array, layout, pid, bytes, &mut pids)?;
-            let cgroup_id = cgroup(layout, bytes);
-            facts.push(facts::Process { pid, credentials, cgroup_id, ..facts::Process::default() });
+            let cgroup = paths.path(cgroup(layout, bytes).node, text)?;
+            facts.push(facts::Process { pid, credentials, cgroup });
         }
     }
     // In the same way, so that they remain in the same order, and the same ones remain of several with one PID.
@@ -146,26 +206,13 @@ pub fn processes(
     });
     // A PID may have been reused meanwhile, or taken over by another thread in execve(2).
     members.dedup_by_key(|member| member.pid);
-    Ok(Processes { members, facts, pids, users: recorded })
+    Ok(Processes { members, facts, pids, users: recorded, extents })
 }
 
-/// 0: it is not recorded.
-fn cgroup(layout: Layout, process: &[u8]) -> u64 {
-    let bytes = process.get(layout.cgroup_at()..).filter(|_| layout.has_cgroups);
-    bytes.and_then(Cgroup::parse).map_or(0, |cgroup| cgroup.id)
-}
-
-/// All processes with the ids of their cgroups, ascending by PID.
-pub fn cgroups(array: &[u8], layout: Layout) -> Result<Vec<facts::Process>, Error> {
-    let count = header(array)?.count;
-    let mut all = reserved(layout.capacity as usize)?;
-    all.extend(processes_in(array, layout, count).map(|(Process { pid, .. }, bytes)| facts::Process {
-        pid: pid as i32,
-        cgroup_id: cgroup(layout, bytes),
-        ..facts::Process::default()
-    }));
-    sort_by_number(&mut all, &|process| process.pid as u64)?;
-    Ok(all)
+/// All zeros: it is not recorded.
+fn cgroup(layout: Layout, process: &[u8]) -> Cgroup {
+    let bytes = process.get(layout.cgroup_at()..).filter(|_| layout.cgroups > 0);
+    bytes.and_then(Cgroup::parse).unwrap_or_default()
 }
 
 /// Adds the PIDs of a process, if it has several. `None`: procfs has to tell.
@@ -243,6 +290,7 @@ fn records<R>(
 mod tests {
     use super::*;
     use crate::observe::bpf::caches::{RootSlot, SetSlot, Slot};
+    use crate::observe::bpf::process_tables::CgroupNode;
 
     /// Processes out of order, one PID twice, one without a namespace; and a namespace that has ended.
     #[test]
@@ -336,9 +384,11 @@ mod tests {
     /// Fields have the same locations on 32-bit machines as in the programs.
     #[test]
     fn records_have_no_hidden_padding() {
-        assert_eq!((Header::SIZE, Slot::SIZE, Leader::SIZE), (152, 16, 24));
+        assert_eq!((Header::SIZE, Slot::SIZE, Leader::SIZE), (184, 16, 24));
         assert_eq!((Process::SIZE, Details::SIZE, Namespace::SIZE), (8, 24, 40));
         assert_eq!((Credentials::SIZE, Pid::SIZE), (24, 4));
+        assert_eq!((Cgroup::SIZE, CgroupNode::SIZE), (8, 24));
+        assert_eq!((Maps::SIZE, Extent::SIZE), (24, 12));
         assert_eq!((Descriptor::SIZE, Thread::SIZE, Set::SIZE), (32, 16, 36));
         assert_eq!((SetSlot::SIZE, Nonuser::SIZE), (80, 24));
         assert_eq!((Root::SIZE, RootSlot::SIZE), (24, 32));

@@ -82,6 +82,7 @@ mod tests {
             // The parent of the first one did not fit.
             users: vec![user(10, None), user(11, None), user(12, Some(3)), user(13, None), user(14, Some(7))],
             nonusers: vec![nonuser(20, 2, 0), nonuser(21, 5, 4), nonuser(22, 2, 0), nonuser(23, 0, 0)],
+            extents: Vec::new(),
             has_ids: false,
         };
         keep_referred(&mut found).unwrap();

@@ -84,7 +84,13 @@ pub mod stack {
     /// Where the generation of each is, from there.
     pub const GENERATIONS: i16 = -72;
 
-    // In the programs for descriptors, at the same place.
+    // In all programs that record user namespaces, behind these.
+
+    /// RECORD, over calls, and the number of namespaces in a row.
+    pub const RECORD: Location = Location::new(-304, Size::DW, "record");
+    pub const ROUND: Location = Location::new(-312, Size::DW, "round");
+
+    // In the programs for descriptors, at the same place as those for processes.
 
     /// The descriptor that the program visits: its number, FILE, and its socket.
     pub const DESCRIPTOR_NUMBER: Location = Location::new(-88, Size::DW, "number");

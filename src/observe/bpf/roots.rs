@@ -21,10 +21,11 @@
 
 use super::assembler::{FP, Label, Location, R1, R2, R8, R9, Register, Size};
 use super::caches::RootSlot;
+use super::process_tables::{Root, Thread};
 use super::program::Builder;
 use super::registers::{ARRAY, INDEX, RECORD, SLOT, TASK, stack};
 use super::schema::{btf_type, member};
-use super::tables::{Header, Root, Thread};
+use super::tables::Header;
 
 /// As the member `root` of a thread, from the member `set`.
 const ROOT: Location = Location::new(Thread::root.offset - Thread::set.offset, Size::W, "holder->root");

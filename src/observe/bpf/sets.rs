@@ -41,10 +41,11 @@ use super::assembler::{FP, Label, Location, R0, R1, R2, R3, Register, Size};
 use super::caches::{Link as Row, SetSlot, Slot};
 use super::kernel::UPID_SIZE;
 use super::layout;
+use super::process_tables::Set;
 use super::program::Builder;
 use super::registers::{ARRAY, GENERATION, INDEX, LINK, NS, RECORD, SLOT, TASK, stack};
 use super::schema::{Step, btf_type, member};
-use super::tables::{Function, Header, Nonuser, Set};
+use super::tables::{Function, Header, Nonuser};
 use crate::facts::NamespaceType;
 
 /// A nonuser namespace of a thread.

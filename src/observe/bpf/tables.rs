@@ -37,12 +37,21 @@ kernel_structs! {
 
     /// include/linux/cgroup-defs.h
     struct cgroup {
+        self.flags: u32,
+        self.parent: *cgroup_subsys_state,
+        level: u32,
         kn: *kernfs_node,
+    }
+
+    /// include/linux/cgroup-defs.h: a part of a cgroup.
+    struct cgroup_subsys_state {
+        cgroup: *cgroup,
     }
 
     /// include/linux/kernfs.h
     struct kernfs_node {
-        id: u64,
+        id: u64, // never reused
+        name: u64, // const char *
     }
 
     /// include/linux/cred.h
@@ -55,6 +64,16 @@ kernel_structs! {
 
     /// include/linux/user_namespace.h
     struct user_namespace {
+        uid_map.nr_extents: u32,
+        uid_map.extent: uid_gid_extent, // an array of 5, if there are no more
+        uid_map.forward: u64, // struct uid_gid_extent *, if there are
+        gid_map.nr_extents: u32,
+        gid_map.extent: uid_gid_extent,
+        gid_map.forward: u64,
+        projid_map.nr_extents: u32,
+        projid_map.extent: uid_gid_extent,
+        projid_map.forward: u64,
+        flags: u64,
         parent: *user_namespace,
         level: u32,
         owner: u32, // kuid_t
@@ -135,6 +154,7 @@ kernel_structs! {
 
     /// include/linux/cgroup_namespace.h, before include/linux/cgroup.h
     struct cgroup_namespace {
+        root_cset: *css_set,
         user_ns: *user_namespace,
         ns: ns_common,
         ns.inum: u32,
@@ -290,6 +310,14 @@ record! {
         word_index: u64,
         /// Not 0: it has passed all of them.
         is_walk_complete: u64,
+        /// The number of extents of id maps, and of cgroups. It counts those that did not fit, too.
+        extent_count: u64,
+        cgroup_count: u64,
+        /// Where the field is that receives the index of the current cgroup, from the beginning of the array.
+        cgroup_field: u64,
+        /// The index of the root of the caller's cgroup namespace, plus 1; 0: it is not recorded.
+        root_cgroup: u32,
+        padding: u32,
     }
 }
 
@@ -314,45 +342,6 @@ record! {
 }
 
 record! {
-    /// A thread that differs from its thread-group leader.
-    pub struct Thread {
-        pid: i32,
-        tid: i32,
-        /// The index of the set of its namespaces, plus 1; 0: none.
-        set: u32,
-        /// The index of its root directory, plus 1; 0: none, or not wanted.
-        root: u32,
-    }
-}
-
-record! {
-    /// The nonuser namespaces of threads: the index of each, plus 1; 0: none. The order is that of `told::Set`.
-    pub struct Set {
-        cgroup: u32,
-        ipc: u32,
-        mnt: u32,
-        net: u32,
-        pid: u32,
-        time: u32,
-        uts: u32,
-        pid_for_children: u32,
-        time_for_children: u32,
-    }
-}
-
-record! {
-    /// A root directory in a mount namespace.
-    pub struct Root {
-        inode: u64,
-        device: u32,
-        mount: u32,
-        /// Whether it is the root of the mount.
-        is_top: u32,
-        padding: u32,
-    }
-}
-
-record! {
     /// A user namespace. A copied field starts at the `user_namespace`.
     pub struct Namespace {
         /// The 64-bit id, which is never reused. A kernel without ids has inode number and level instead: inode numbers
@@ -367,6 +356,29 @@ record! {
         charged: u64,
         /// `max_user_namespaces`, plus 1; 0: not recorded.
         limit: u64,
+    }
+}
+
+record! {
+    /// What follows a user namespace, if it is wanted. A copied field starts at the `user_namespace`.
+    pub struct Maps {
+        flags: u64 = user_namespace.flags,
+        /// The number of records before the first extent of the UIDs.
+        first: u32,
+        /// The number of extents of each kind, one kind behind the other.
+        uids: u32,
+        gids: u32,
+        projids: u32,
+    }
+}
+
+record! {
+    /// An extent: `struct uid_gid_extent` of the kernel.
+    pub struct Extent {
+        first: u32,
+        /// The number in the initial user namespace.
+        lower_first: u32,
+        count: u32,
     }
 }
 

@@ -12,7 +12,8 @@
 //!     pid = task->thread_pid;                     // at level 0 task->tgid
 //!     cred = task->real_cred;
 //!     record_process();                           // chain.rs
-//!     record_details();                           // if wanted: threads.rs
+//!     record_cgroup();                            // if wanted: cgroups.rs, after record_root_cgroup()
+//!     record_details();                           // the same: threads.rs
 //!     return 0;
 //! last:
 //!     array->own_pid_namespace = NULL;
@@ -27,8 +28,9 @@
 use super::assembler::{Assembler, Location, Program, R1, R2, R3, Size};
 use super::layout::Threads;
 use super::program::Target;
-use super::registers::TASK;
+use super::registers::{ARRAY, TASK};
 use super::schema::member;
+use super::tables::Header;
 use crate::error::Error;
 
 /// `struct bpf_iter__task` of kernel/bpf/task_iter.c.
@@ -54,9 +56,17 @@ pub fn program(target: Target) -> Result<Program, Error> {
     }
     code.bind(process);
     code.prologue(next);
+    if target.layout.cgroups > 0 {
+        let [known_root] = code.labels(["known_root"]);
+        code.ldx(R2, ARRAY + Header::root_cgroup);
+        code.jne(R2, 0, known_root);
+        code.record_root_cgroup();
+        code.bind(known_root);
+    }
     code.read_process();
     code.record_process(next);
-    code.record_namespaces(if has_details { details } else { next });
+    let rest = if has_details { details } else { next };
+    code.record_namespaces_and_cgroup(rest);
     if has_details {
         code.bind(details);
         code.record_details(next);

@@ -25,12 +25,13 @@ fn verify(name: &str, program: Result<Program, Error>, trigger: Trigger) {
 #[test]
 fn the_verifier_accepts_all_programs() {
     let [layout, with_credentials] = [false, true].map(|has| {
-        let of = OfProcess { has_names: true, has_credentials: has, has_cgroups: has };
+        let of = OfProcess { has_names: true, has_credentials: has, has_cgroups: has, has_maps: has };
         Layout::for_threads(1000, Threads::All, of)
     });
     let of_descriptors = Layout { namespaces: 100, nonusers: 100, descriptors: 1000, ..Layout::default() };
+    let with_maps = Layout { extents: 1000, ..of_descriptors };
     let of_leaders = Layout { leaders: 1000, ..Layout::default() };
-    let sizes = [with_credentials, of_descriptors, of_leaders].map(Layout::size);
+    let sizes = [with_credentials, with_maps, of_leaders].map(Layout::size);
     let made = bpf::make_array(sizes.into_iter().fold(0, usize::max));
     let ((map, _memory), kernel) = match (made, running_kernel()) {
         (Ok(made), Ok(kernel)) => (made, kernel),
@@ -42,6 +43,7 @@ fn the_verifier_accepts_all_programs() {
     let without_ids = kernel.with_old_structs();
     let mut old = without_ids.clone();
     old.functions[Function::bpf_iter_task_new as usize] = None;
+    let oldest = old.without_functions();
     let variants = || {
         let all = [Threads::None, Threads::Leaders, Threads::All];
         all.into_iter().flat_map(|threads| [layout, with_credentials].map(|layout| (threads, layout)))
@@ -58,11 +60,12 @@ fn the_verifier_accepts_all_programs() {
                 let name = format!("{}, {threads:?}, {}", name("processes"), layout.has_credentials);
                 verify(&name, processes::program(target), Trigger::Call);
             }
+            verify(&name("opened"), opened::program(Target { layout: opened::LAYOUT, ..target }), Trigger::Call);
             let target = Target { layout: of_leaders, ..target };
             verify(&name("leaders"), leaders::program(target), Trigger::Call);
             for kernel in [kernel, &without_ids] {
-                for sockets in [false, true] {
-                    let target = Target { kernel, layout: of_descriptors, ..target };
+                for (sockets, layout) in [(false, of_descriptors), (true, of_descriptors), (true, with_maps)] {
+                    let target = Target { kernel, layout, ..target };
                     verify(&name("tables"), walk::program(target, sockets), Trigger::Call);
                 }
             }
@@ -73,6 +76,8 @@ fn the_verifier_accepts_all_programs() {
             tell("skipped: the programs that visit threads: this kernel has no iterators over them");
             continue;
         };
+        let target = Target { kernel: &oldest, layout: with_credentials, ..target };
+        verify(&name("tasks, without kernel functions"), tasks::program(target), Trigger::Visit(tasks));
         for (kernel, age) in [(kernel, ""), (&old, ", as on older kernels")] {
             let target = Target { kernel, ..target };
             let name = |what: &str| name(what) + age;
@@ -85,8 +90,13 @@ fn the_verifier_accepts_all_programs() {
             verify(&name("leaders by visits"), leaders::program_by_visits(target), Trigger::Visit(tasks));
             let target = Target { layout: of_descriptors, ..target };
             verify(&name("candidates"), candidates::program(target, true), Trigger::Visit(files));
-            for (sockets, what) in [(false, "descriptors"), (true, "descriptors and sockets")] {
+            for (layout, sockets, what) in [
+                (of_descriptors, false, "descriptors"),
+                (of_descriptors, true, "descriptors and sockets"),
+                (with_maps, true, "descriptors and maps"),
+            ] {
                 if kernel.has_number_iterator() {
+                    let target = Target { layout, ..target };
                     verify(&name(what), descriptors::program(target, sockets), Trigger::Visit(files));
                 }
             }

@@ -26,10 +26,11 @@
 
 use super::assembler::{FP, Label, Location, R0, R1, R2, Register};
 use super::layout::{Threads, slots};
+use super::process_tables::Thread;
 use super::program::Builder;
 use super::registers::{ARRAY, GENERATION, INDEX, NS, NUMBER, RECORD, TASK, stack};
 use super::schema::member;
-use super::tables::{Header, Thread};
+use super::tables::Header;
 
 impl Builder<'_> {
     /// Records TASK, which is not the thread-group leader, if it differs from that. Goes to `next` if it does not.

@@ -4,15 +4,15 @@ use super::candidates::Reason;
 use super::file_tables::Descriptor;
 use super::layout::Layout;
 use super::records::{self, Found, Processes};
-use super::tables;
+use super::{process_tables, tables};
 use crate::error::Error;
-use crate::facts::{Holder, Member, NamespaceType, Nonuser, Target};
+use crate::facts::{Holder, Maps, Member, NamespaceType, Nonuser, Target};
 use crate::observe::Context;
 use crate::observe::candidate::{Candidate, Candidates};
 use crate::observe::nonusers::Nonusers;
 use crate::observe::told::{self, Thread, Told};
 use crate::sys::file::{Identity, Place};
-use crate::util::arrays::{push, reserved};
+use crate::util::arrays::{index, push, reserved};
 use crate::util::hash::IntMap;
 
 /// Records the nonuser namespaces, and returns what was told about the threads of these processes.
@@ -46,7 +46,7 @@ pub fn threads(
         let directory = Place { mount: root.mount.into(), identity: Identity { device, inode: root.inode } };
         push(&mut told.roots, told::root(directory, root.is_top != 0))?;
     }
-    for tables::Thread { pid, tid, set, root } in records::threads(array, layout)? {
+    for process_tables::Thread { pid, tid, set, root } in records::threads(array, layout)? {
         // 0: it has no number in the caller's PID namespace.
         if tid != 0 {
             push(&mut told.threads, Thread { pid, tid, set: set.checked_sub(1), root: root.checked_sub(1) })?;
@@ -61,10 +61,31 @@ pub fn threads(
     Ok(told)
 }
 
+/// Adds the extents of namespaces of which no program has told the maps before.
+fn add_extents(context: &mut Context, found: &mut Found) -> Result<(), Error> {
+    for user in &mut found.users {
+        let Some(maps) = user.maps.take() else { continue };
+        let known = context.users.find(user.inode);
+        if known.is_some_and(|known| context.users.entries()[known as usize].maps.is_some()) {
+            continue;
+        }
+        let [start, .., end] = maps.bounds;
+        let told = &found.extents[start as usize..end as usize];
+        let extents = &mut context.facts_mut().extents;
+        let base = index(extents.len())?;
+        index(extents.len() + told.len())?;
+        extents.try_reserve(told.len())?;
+        extents.extend_from_slice(told);
+        user.maps = Some(Maps { bounds: maps.bounds.map(|bound| base + (bound - start)), ..maps });
+    }
+    Ok(())
+}
+
 /// Records namespaces, and the descriptors that keep them. `settled`: the processes that have kept their leader. Those whose tables
 /// have not changed either have shown all of their descriptors. Of others, only what procfs does not show is recorded. Returns the
 /// descriptors that have to be read through procfs.
-pub fn descriptors(context: &mut Context, found: &Found, mut settled: Vec<i32>) -> Result<Candidates, Error> {
+pub fn descriptors(context: &mut Context, mut found: Found, mut settled: Vec<i32>) -> Result<Candidates, Error> {
+    add_extents(context, &mut found)?;
     keep_unchanged(&mut settled, &found.descriptors);
     let users = context.users.record_observed(&found.users)?;
     let nonusers = record_nonusers(&mut context.nonusers, &found.nonusers, found.has_ids, &users)?;

@@ -280,7 +280,7 @@ impl Builder<'_> {
 
     /// `R2 = array[index]`, if R2 is the address of an array of words. The verifier does not know such an array. Any struct with
     /// a number as long as a word lets the program read an element.
-    fn read_element(&mut self, array: Register, index: Register) {
+    pub fn read_element(&mut self, array: Register, index: Register) {
         let number = member!(fdtable.fd);
         self.mul(index, WORD_SIZE);
         self.add(array, index);
