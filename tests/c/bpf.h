@@ -39,11 +39,12 @@ static UNUSED void compare_with(uint64_t flags, uint32_t source)
     userns_free(by_bpf);
 }
 
-/* The same of plain scans, and of those with facts about processes. */
+/* The same of plain scans, and of those with facts about processes and namespaces. */
 static UNUSED void compare(uint32_t source)
 {
     compare_with(0, source);
-    compare_with(USERNS_SCAN_CREDENTIALS | USERNS_SCAN_CGROUPS, source);
+    compare_with(USERNS_SCAN_CREDENTIALS | USERNS_SCAN_CGROUPS | USERNS_SCAN_MAPS, source);
+    compare_with(USERNS_SCAN_MAPS | USERNS_SCAN_PINNED, source);
     compare_with(USERNS_SCAN_CREDENTIALS | USERNS_SCAN_NAMES, source);
 }
 

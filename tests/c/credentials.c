@@ -298,7 +298,7 @@ SITUATION(covered, IN_SANDBOX | BY_BPF, "a FIFO is mounted over the files of a p
     CHECK(userns_find_pid(snapshot, first) == userns_self(snapshot));
     CHECK_EQ(uid_in(snapshot, second), geteuid());
     if (is_by_bpf()) {
-        /* Another process in the same cgroup shows the path, if there is one. */
+        /* BPF tells the path. */
         CHECK(userns_process_cgroup(snapshot, second) == userns_process_cgroup(snapshot, first));
         CHECK_EQ(uid_in(snapshot, first), geteuid());
     } else {
@@ -428,6 +428,66 @@ SITUATION(cgroup_namespace, AS_ROOT | IN_SANDBOX | BY_BPF,
     userns_free(snapshot);
     end(pid);
     remove_cgroup(group);
+}
+
+SITUATION(own_cgroup_covered, AS_ROOT | IN_SANDBOX | BY_BPF,
+          "something is mounted over the caller's own file, which says whether there are cgroups")
+{
+    char *group = make_cgroup("-other"), path[64];
+    pid_t other = start(join_cgroup, group);
+    struct userns_snapshot *snapshot;
+
+    snprintf(path, sizeof path, "/proc/%d/cgroup", (int)getpid());
+    CHECK(mount("/dev/null", path, "none", MS_BIND, NULL) == 0);
+    snapshot = scan_with(USERNS_SCAN_CGROUPS);
+    CHECK(userns_process_cgroup(snapshot, getpid()) == NULL);
+    CHECK(strcmp(userns_process_cgroup(snapshot, other), read_cgroup(other)) == 0);
+    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_CGROUPS), 1);
+    userns_free(snapshot);
+    end(other);
+    remove_cgroup(group);
+}
+
+enum { CGROUPS = 24 };
+
+static struct {
+    char *path;
+    pid_t pid;
+} tree[CGROUPS];
+
+static void scan_tree_from(void *path)
+{
+    struct userns_snapshot *snapshot;
+
+    enter_cgroup_namespace(path);
+    snapshot = scan_with(USERNS_SCAN_CGROUPS);
+    for (int i = 0; i < CGROUPS; i++)
+        CHECK(strcmp(userns_process_cgroup(snapshot, tree[i].pid), read_cgroup(tree[i].pid)) == 0);
+    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_CGROUPS), 0);
+    userns_free(snapshot);
+}
+
+SITUATION(cgroup_tree, AS_ROOT | IN_SANDBOX | BY_BPF,
+          "a random tree of cgroups, seen from the cgroup namespace of each of them")
+{
+    char *group = make_cgroup("-tree");
+
+    srand(5);
+    tree[0].path = strdup(group);
+    for (int i = 0; i < CGROUPS; i++) {
+        if (i > 0) {
+            CHECK(asprintf(&tree[i].path, "%s/%d", tree[rand() % i].path, i) > 0);
+            CHECK(mkdir(tree[i].path, 0700) == 0);
+        }
+        tree[i].pid = start(join_cgroup, tree[i].path);
+    }
+    for (int i = 0; i < CGROUPS; i++)
+        in_child(scan_tree_from, tree[i].path);
+    for (int i = CGROUPS - 1; i >= 0; i--) {
+        end(tree[i].pid);
+        remove_cgroup(tree[i].path);
+        free(tree[i].path);
+    }
 }
 
 enum { LONGEST_PATH = 4094 };

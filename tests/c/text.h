@@ -71,7 +71,28 @@ static UNUSED void print_process(FILE *out, const struct userns_snapshot *snapsh
     fputc('\n', out);
 }
 
-/* Ids, owners, credentials and cgroups, to be released with free(). */
+static UNUSED void print_map(FILE *out, const struct userns_extent *extents, size_t count)
+{
+    fprintf(out, " map");
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, " %u %u %u,", extents[i].inside, extents[i].outside, extents[i].count);
+    fputc('\n', out);
+}
+
+static UNUSED void print_maps(FILE *out, const struct userns_node *node)
+{
+    size_t count;
+    const struct userns_extent *extents = userns_uid_map(node, &count);
+
+    fprintf(out, " flags %x\n", (unsigned)userns_flags(node));
+    print_map(out, extents, count);
+    extents = userns_gid_map(node, &count);
+    print_map(out, extents, count);
+    extents = userns_projid_map(node, &count);
+    print_map(out, extents, count);
+}
+
+/* Ids, owners, maps, credentials and cgroups, to be released with free(). */
 static UNUSED char *facts_of(const struct userns_snapshot *snapshot)
 {
     size_t count, length, processes;
@@ -88,6 +109,7 @@ static UNUSED char *facts_of(const struct userns_snapshot *snapshot)
 
         CHECK(userns_find_id(snapshot, id) == (id == 0 ? NULL : nodes[i]));
         fprintf(out, "id %" PRIu64 " owned %d by %u\n", id, owned, (unsigned)uid);
+        print_maps(out, nodes[i]);
         pids = userns_pids(nodes[i], &processes);
         for (size_t j = 0; j < processes; j++)
             print_process(out, snapshot, pids[j]);
