@@ -139,7 +139,7 @@ fn maps(
     let mut bounds = [index(start)?; 4];
     let mut at = u64::from(first);
     for (kind, count) in [uids, gids, projids].into_iter().enumerate() {
-        let part = records(array, layout.extents(), at + u64::from(count), Extent::parse).skip(at as usize);
+        let part = records(array, from(layout.extents(), at, Extent::SIZE), count.into(), Extent::parse);
         let part = part.map(|Extent { first, lower_first, count }| facts::Extent::new(first, lower_first, count));
         match add_extents(extents, part)? {
             Some(end) if end - bounds[kind] == count => bounds[kind + 1] = end,
@@ -182,7 +182,8 @@ pub fn processes(
         members.push(Member { pid, namespace, name });
         if has_facts {
             let credentials = credentials(array, layout, pid, bytes, &mut pids)?;
-            let cgroup = paths.path(cgroup(layout, bytes).node, text)?;
+            let cgroup = bytes.get(layout.cgroup_at()..).filter(|_| layout.cgroups > 0).and_then(Cgroup::parse);
+            let cgroup = paths.path(cgroup.unwrap_or_default().node, text)?;
             facts.push(facts::Process { pid, credentials, cgroup });
         }
     }
@@ -209,12 +210,6 @@ pub fn processes(
     Ok(Processes { members, facts, pids, users: recorded, extents })
 }
 
-/// All zeros: it is not recorded.
-fn cgroup(layout: Layout, process: &[u8]) -> Cgroup {
-    let bytes = process.get(layout.cgroup_at()..).filter(|_| layout.cgroups > 0);
-    bytes.and_then(Cgroup::parse).unwrap_or_default()
-}
-
 /// Adds the PIDs of a process, if it has several. `None`: procfs has to tell.
 fn credentials(
     array: &[u8],
@@ -231,8 +226,8 @@ fn credentials(
     if pid_count > 1 {
         (known.first_pid, known.pid_count) = (index(pids.len())?, pid_count);
         push(pids, pid)?;
-        let end = u64::from(first_pid) + u64::from(pid_count) - 1;
-        for nested in records(array, layout.pids(), end, Pid::parse).skip(first_pid as usize) {
+        let part = from(layout.pids(), first_pid.into(), Pid::SIZE);
+        for nested in records(array, part, u64::from(pid_count) - 1, Pid::parse) {
             push(pids, nested.number)?;
         }
         if pids.len() - known.first_pid as usize != pid_count as usize {
@@ -284,6 +279,11 @@ fn records<R>(
     parse: impl Fn(&[u8]) -> Option<R>,
 ) -> impl Iterator<Item = R> {
     array[part].chunks_exact(size_of::<R>()).take(count as usize).filter_map(parse)
+}
+
+/// A part of the array without the first records.
+fn from(part: Range<usize>, first: u64, size: usize) -> Range<usize> {
+    part.start.saturating_add((first as usize).saturating_mul(size)).min(part.end)..part.end
 }
 
 #[cfg(test)]
