@@ -20,7 +20,7 @@ mod header {
     use std::{env, fs};
 
     /// The files with the C interface, in the order of the header.
-    const SOURCES: [&str; 13] = [
+    const SOURCES: [&str; 14] = [
         "version.rs",
         "scan.rs",
         "snapshot.rs",
@@ -34,6 +34,7 @@ mod header {
         "pin.rs",
         "changes.rs",
         "open.rs",
+        "saved.rs",
     ];
 
     pub fn generate() {

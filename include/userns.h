@@ -6,7 +6,8 @@
  * functions read that snapshot, except for the actions: userns_open() and
  * userns_nonuser_open() open a namespace of a snapshot if it still exists, userns_describe()
  * describes one namespace without a scan. userns_compare() finds what changed between two
- * snapshots. The concepts are those of user_namespaces(7) and
+ * snapshots. userns_save() writes a snapshot as JSON, and userns_load() reads it. The concepts
+ * are those of user_namespaces(7) and
  * namespaces(7); a user namespace in a snapshot is called a node, a namespace of another
  * type is called a nonuser namespace, as in namespaces(7).
  *
@@ -31,8 +32,8 @@
  *
  * NULL is accepted as a snapshot, node, nonuser namespace, pin or change; the answer is then
  * NULL, 0 (also in *count) or false, unless the function documents another. Other outputs are
- * written only on success; userns_scan() and userns_compare() set their output to NULL on
- * failure.
+ * written only on success; userns_scan(), userns_compare() and userns_load() set their output
+ * to NULL on failure.
  *
  * ERRORS. A function that can fail returns 0 on success and a negative errno value
  * otherwise. Its comment lists the values and their meaning. userns_strerror() returns a
@@ -1883,6 +1884,76 @@ int userns_nonuser_open(const struct userns_nonuser *ns);
 USERNS_NODISCARD
 int userns_describe(int fd,
                     struct userns_info *info);
+
+/* Saved snapshots ---------------------------------------------------------------------- */
+
+/**
+ * Write a snapshot as JSON to a file, pipe or socket: all that it knows, in the format that
+ * userns-json(5) describes. userns_load() reads it, on this or another machine.
+ *
+ * fd: a descriptor that is open for writing. The library writes from its offset on, closes
+ * nothing, and does not call fsync(2).
+ *
+ * The memory that this takes does not depend on the size of the snapshot. If the descriptor is
+ * non-blocking, the library waits until it can write again, as for one that is not. A reader
+ * that has gone is an error, also if SIGPIPE (signal(7)) is not ignored: no signal is sent. A
+ * signal handler does not interrupt the call.
+ *
+ * Returns 0, or a negative errno value: one of these, or another one with which write(2)
+ * failed. What was written until then is not removed.
+ *
+ *     -EINVAL           snapshot is NULL
+ *     -EBADF            fd is not open for writing
+ *     -EPIPE            fd is a pipe or socket that nobody reads any more
+ *     -ENOSPC, -EDQUOT  no space is left on the device, or for the user
+ *     -EFBIG            the file would be larger than RLIMIT_FSIZE (getrlimit(2)) or the
+ *                       file system permits
+ *     -EIO              an error of the device
+ *     -ENOMEM           out of memory
+ *     -ENOTRECOVERABLE  a bug in this library; it wrote a message to standard error
+ *
+ * Since 0.1.
+ */
+USERNS_NODISCARD
+int userns_save(const struct userns_snapshot *snapshot,
+                int fd);
+
+/**
+ * Read a snapshot that userns_save() wrote, on this or another machine, from a file, pipe or
+ * socket. It answers every question as the saved one does. userns_open() and
+ * userns_nonuser_open() open its namespaces if it is of the same boot (userns_boot_id()).
+ *
+ * fd: a descriptor that is open for reading. The library reads from its offset to the end, and
+ * waits for that, also if the descriptor is non-blocking. It closes nothing.
+ * snapshot: receives the result, to be released with userns_free(); NULL if the call fails.
+ *
+ * The file can come from anybody: the library checks it, needs no more memory than some thirty
+ * times its size, and no stack that grows with it. It does not check that a snapshot is true:
+ * userns_open() looks where the file says, and returns the namespace that the file names.
+ *
+ * A file of a later minor version of the format can be loaded; what this version of the library
+ * does not know is ignored.
+ *
+ * Returns 0, or a negative errno value: one of these, or another one with which read(2) failed.
+ *
+ *     -EINVAL           snapshot is NULL
+ *     -EBADMSG          the file is not a saved snapshot: it is cut off, is not JSON or is
+ *                       something else, or its namespaces and processes contradict each other
+ *     -EPROTONOSUPPORT  the file has a later major version of the format
+ *     -EFBIG            the file is larger than 1 GiB, or has more than 4,194,304 user
+ *                       namespaces, nonuser namespaces or processes each, or more than
+ *                       16,777,216 pins or extents of maps each
+ *     -EBADF            fd is not open for reading
+ *     -EISDIR           fd is a directory
+ *     -EIO              an error of the device
+ *     -ENOMEM           out of memory
+ *     -ENOTRECOVERABLE  a bug in this library; it wrote a message to standard error
+ *
+ * Since 0.1.
+ */
+USERNS_NODISCARD
+int userns_load(int fd,
+                struct userns_snapshot **snapshot);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -49,6 +49,12 @@ impl Error {
     pub(crate) const NOT_MAPPED: Error = Error(libc::ENOENT);
     /// The snapshot lacks what the answer depends on.
     pub(crate) const NOT_KNOWN: Error = Error(libc::ENODATA);
+    /// A file is not a saved snapshot.
+    pub(crate) const NOT_SAVED: Error = Error(libc::EBADMSG);
+    /// A file is larger than what this version loads.
+    pub(crate) const TOO_LARGE: Error = Error(libc::EFBIG);
+    /// A file has a later major version of the format.
+    pub(crate) const LATER_FORMAT: Error = Error(libc::EPROTONOSUPPORT);
     /// The library has a bug.
     pub(crate) const BUG: Error = Error(libc::ENOTRECOVERABLE);
 

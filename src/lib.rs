@@ -5,8 +5,9 @@
 //! [pins](Options::pinned), [nonuser namespaces](Options::owned), [names](Options::names), [credentials](Options::credentials),
 //! [cgroups](Options::cgroups), [BPF](Options::bpf).
 //!
-//! [`compare`] finds what changed between two snapshots. [`Node::open`] and [`Nonuser::open`] open a namespace of a snapshot, if it still exists. [`describe`] describes one
-//! namespace without a scan.
+//! [`compare`] finds what changed between two snapshots. [`Node::open`] and [`Nonuser::open`] open a namespace of a snapshot,
+//! if it still exists. [`describe`] describes one namespace without a scan. [`Snapshot::save`] and [`Snapshot::load`] write
+//! and read a snapshot as JSON.
 //!
 //! ```
 //! let snapshot = userns::scan()?;
@@ -39,6 +40,7 @@ mod idmap;
 mod observe;
 mod open;
 mod options;
+mod saved;
 mod scan;
 mod snapshot;
 mod sys;

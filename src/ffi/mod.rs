@@ -5,7 +5,8 @@
 //! functions read that snapshot, except for the actions: userns_open() and
 //! userns_nonuser_open() open a namespace of a snapshot if it still exists, userns_describe()
 //! describes one namespace without a scan. userns_compare() finds what changed between two
-//! snapshots. The concepts are those of user_namespaces(7) and
+//! snapshots. userns_save() writes a snapshot as JSON, and userns_load() reads it. The concepts
+//! are those of user_namespaces(7) and
 //! namespaces(7); a user namespace in a snapshot is called a node, a namespace of another
 //! type is called a nonuser namespace, as in namespaces(7).
 //!
@@ -30,8 +31,8 @@
 //!
 //! NULL is accepted as a snapshot, node, nonuser namespace, pin or change; the answer is then
 //! NULL, 0 (also in *count) or false, unless the function documents another. Other outputs are
-//! written only on success; userns_scan() and userns_compare() set their output to NULL on
-//! failure.
+//! written only on success; userns_scan(), userns_compare() and userns_load() set their output
+//! to NULL on failure.
 //!
 //! ERRORS. A function that can fail returns 0 on success and a negative errno value
 //! otherwise. Its comment lists the values and their meaning. userns_strerror() returns a
@@ -96,6 +97,7 @@ mod nonuser;
 mod open;
 mod pin;
 mod process;
+mod saved;
 mod scan;
 mod snapshot;
 mod version;

@@ -75,4 +75,9 @@ impl<'s> Node<'s> {
         let Snapshot { limit, own, .. } = self.snapshot();
         self.facts().limit.or(limit.filter(|_| *own == Some(self.index())))
     }
+
+    /// How many user namespaces the kernel charges to its owner in its parent, as far as BPF told.
+    pub(crate) fn charged(&self) -> Option<u64> {
+        self.facts().charged
+    }
 }

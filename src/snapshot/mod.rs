@@ -234,6 +234,22 @@ impl Snapshot {
     }
 }
 
+/// For saved snapshots: facts that no answer shows as they are.
+impl Snapshot {
+    pub(crate) fn are_names_known(&self) -> bool {
+        self.named
+    }
+
+    /// Ascending by PID.
+    pub(crate) fn processes(&self) -> &[Process] {
+        &self.processes
+    }
+
+    pub(crate) fn unmapped_uid(&self) -> Option<u32> {
+        self.unmapped_uid
+    }
+}
+
 /// For the C interface, which has an array of pointers for each of these.
 #[cfg(feature = "capi")]
 impl Snapshot {

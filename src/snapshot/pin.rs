@@ -147,10 +147,7 @@ impl Pin<'_> {
             Pin::Owned(_) | Pin::ChildNamespace(_) | Pin::OutOfSight => None,
         }
     }
-}
 
-#[cfg(feature = "capi")]
-impl<'s> Pin<'s> {
     pub(crate) fn tid(self) -> Option<i32> {
         match self {
             Pin::Member { tid, .. } | Pin::ForChildren { tid, .. } => Some(tid),
@@ -161,7 +158,10 @@ impl<'s> Pin<'s> {
     pub(crate) fn descriptor(self) -> Option<i32> {
         self.file().map(|(.., number)| number)
     }
+}
 
+#[cfg(feature = "capi")]
+impl<'s> Pin<'s> {
     pub(crate) fn path(self) -> Option<&'s CStr> {
         match self {
             Pin::Mount { path, .. } => Some(path),

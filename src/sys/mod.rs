@@ -20,6 +20,7 @@ pub mod pidfd;
 pub mod process;
 pub mod signal;
 pub mod statmount;
+pub mod stream;
 pub mod worker;
 
 use std::collections::TryReserveError;

@@ -1,0 +1,108 @@
+//! The caller's files, pipes and sockets: read(2), write(2), ppoll(2), and the signal SIGPIPE.
+
+use super::file::Fd;
+use super::{Errno, check};
+use std::ffi::{c_long, c_short};
+use std::mem::MaybeUninit;
+use std::ptr;
+
+/// Reads up to the size of `buffer`; 0 at the end of the file. Waits for data, also if the descriptor is non-blocking.
+pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
+    wait_for(fd, libc::POLLIN, || {
+        // SAFETY: the kernel writes at most `len` bytes into `buffer`.
+        check(unsafe { libc::syscall(libc::SYS_read, c_long::from(fd.raw()), buffer.as_mut_ptr(), buffer.len()) })
+    })
+}
+
+/// Writes all bytes. Waits for room, also if the descriptor is non-blocking.
+pub fn write_all(fd: &Fd, mut bytes: &[u8]) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        let written = wait_for(fd, libc::POLLOUT, || {
+            // SAFETY: the kernel reads at most `len` bytes from `bytes`.
+            check(unsafe { libc::syscall(libc::SYS_write, c_long::from(fd.raw()), bytes.as_ptr(), bytes.len()) })
+        })?;
+        // A device that takes nothing would do so for ever.
+        bytes = bytes.get(written..).filter(|_| written > 0).ok_or(Errno(libc::EIO))?;
+    }
+    Ok(())
+}
+
+/// Repeats a call until it is neither interrupted by a signal nor refused since it would block.
+fn wait_for(fd: &Fd, event: c_short, mut call: impl FnMut() -> Result<usize, Errno>) -> Result<usize, Errno> {
+    loop {
+        match call() {
+            Err(Errno(libc::EINTR)) => (),
+            Err(Errno(libc::EAGAIN)) => poll(fd, event)?,
+            result => return result,
+        }
+    }
+}
+
+fn poll(fd: &Fd, events: c_short) -> Result<(), Errno> {
+    let mut poll = libc::pollfd { fd: fd.raw(), events, revents: 0 };
+    let none = ptr::null::<u8>();
+    // SAFETY: `poll` is one structure; without a time and a mask the call waits as long as it takes.
+    match check(unsafe { libc::syscall(libc::SYS_ppoll, &raw mut poll, 1 as c_long, none, none, 0 as c_long) }) {
+        Err(Errno(libc::EINTR)) | Ok(_) => Ok(()),
+        // A security policy refuses it.
+        Err(_) => Err(Errno(libc::EAGAIN)),
+    }
+}
+
+/// While it exists, a write of this thread to a pipe or socket without a reader sends no SIGPIPE, which would end the process:
+/// write(2) returns EPIPE.
+pub struct WithoutSigpipe {
+    before: libc::sigset_t,
+    /// A signal that others have sent, which is left alone.
+    was_pending: bool,
+}
+
+/// The size of the kernel's own `sigset_t`, of `_NSIG` bits.
+const SIGSET_SIZE: c_long = if cfg!(any(target_arch = "mips", target_arch = "mips64")) { 16 } else { 8 };
+
+impl WithoutSigpipe {
+    pub fn begin() -> WithoutSigpipe {
+        let mut before = MaybeUninit::uninit();
+        let sigpipe = sigpipe();
+        // SAFETY: the call reads one set and fills the other; it cannot fail with these arguments.
+        let before = unsafe {
+            libc::pthread_sigmask(libc::SIG_BLOCK, &raw const sigpipe, before.as_mut_ptr());
+            before.assume_init()
+        };
+        WithoutSigpipe { before, was_pending: is_pending() }
+    }
+}
+
+impl Drop for WithoutSigpipe {
+    fn drop(&mut self) {
+        if !self.was_pending && is_pending() {
+            let sigpipe = sigpipe();
+            // Zero seconds, as 32 or 64 bits. Not sigtimedwait(3), which is a cancellation point.
+            let now = [0_u64; 2];
+            let none = ptr::null::<u8>();
+            // SAFETY: libc's set begins with the kernel's; the call changes neither set nor time.
+            unsafe {
+                libc::syscall(libc::SYS_rt_sigtimedwait, &raw const sigpipe, none, now.as_ptr(), SIGSET_SIZE);
+            }
+        }
+        // SAFETY: the set is the one that was in force before.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.before, ptr::null_mut()) };
+    }
+}
+
+fn sigpipe() -> libc::sigset_t {
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: the first call fills the set.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        libc::sigaddset(set.as_mut_ptr(), libc::SIGPIPE);
+        set.assume_init()
+    }
+}
+
+fn is_pending() -> bool {
+    const _: () = assert!(size_of::<libc::sigset_t>() >= SIGSET_SIZE as usize);
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: the call fills the set.
+    unsafe { libc::sigpending(set.as_mut_ptr()) == 0 && libc::sigismember(set.as_ptr(), libc::SIGPIPE) == 1 }
+}
