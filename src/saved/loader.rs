@@ -201,7 +201,7 @@ impl Loader {
                 add(&mut facts.members, Member { pid, namespace, ..Member::default() }, MOST_RECORDS)?;
             }
             Place::ExtentNumber => {
-                *maps.numbers.get_mut(maps.number_count).ok_or(Error::NOT_SAVED)? = narrow(value, 0..=ID_LIMIT)? as u32;
+                *maps.numbers.get_mut(maps.number_count).ok_or(Error::NOT_SAVED)? = narrow(value, 0..=u32::MAX.into())? as u32;
                 maps.number_count += 1;
             }
             Place::PinPid => pin.pid = narrow(value, 0..=PID_LIMIT)? as i32,
