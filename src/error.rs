@@ -122,8 +122,20 @@ impl Error {
             libc::ENAMETOOLONG => c"the path of the directory is too long",
             libc::ENOSYS => c"the kernel lacks a system call that a scan needs, or a security policy refuses it",
             libc::ESTALE => c"the namespace has ended; or the directory is on a file system that has lost it",
-            libc::EBADF => c"the descriptor is not open, or was opened with O_PATH",
-            libc::EIO | libc::ENOTCONN => c"the directory cannot be read; its file system may not respond",
+            libc::EBADF => c"the descriptor is not open, or not for this: for writing, for reading, or other than with O_PATH",
+            libc::EIO | libc::ENOTCONN => {
+                c"input or output failed: a device has an error, or the file system of the directory may not respond"
+            }
+            libc::EBADMSG => c"the file is not a saved snapshot: it is cut off, is something else, or contradicts itself",
+            libc::EPROTONOSUPPORT => {
+                c"the saved snapshot has a later format than this version of libuserns loads; a newer version may load it"
+            }
+            libc::EFBIG => {
+                c"the file is too large for libuserns, for the file system or for the limit of the process, RLIMIT_FSIZE"
+            }
+            libc::EPIPE => c"nobody reads the pipe or socket any more",
+            libc::ENOSPC | libc::EDQUOT => c"no space is left on the device, or for the user",
+            libc::EISDIR => c"the descriptor is of a directory; it must be of a file, pipe or socket",
             libc::ENODEV => {
                 c"the directory is not the root directory of a procfs; mount one with: mount -t proc proc DIRECTORY"
             }

@@ -26,8 +26,8 @@ use std::ptr;
 ///     -EBADF            fd is not open for writing
 ///     -EPIPE            fd is a pipe or socket that nobody reads any more
 ///     -ENOSPC, -EDQUOT  no space is left on the device, or for the user
-///     -EFBIG            the file would be larger than RLIMIT_FSIZE (getrlimit(2)) or the
-///                       file system permits
+///     -EFBIG            the file would be larger than the file system permits, or than
+///                       RLIMIT_FSIZE if SIGXFSZ is ignored (getrlimit(2))
 ///     -EIO              an error of the device
 ///     -ENOMEM           out of memory
 ///     -ENOTRECOVERABLE  a bug in this library; it wrote a message to standard error

@@ -129,7 +129,6 @@ impl Loader {
             }
         }
         for (pid, name) in self.names {
-            facts.named = true;
             // A process that is no member has no name.
             if let Ok(at) = facts.members.binary_search_by_key(&pid, |member| member.pid) {
                 facts.members[at].name = name;

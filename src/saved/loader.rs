@@ -229,6 +229,8 @@ impl Loader {
             Place::Source => facts.source = value_of(&words::SOURCES, text).ok_or(Error::NOT_SAVED)?,
             Place::SourceError => facts.source_error = value_of(&words::ERRORS, text).ok_or(Error::NOT_SAVED)?,
             Place::EmptySource => facts.empty_source = value_of(&words::EMPTY_SOURCES, text).ok_or(Error::NOT_SAVED)?,
+            // The others follow from what is there.
+            Place::KnownFlag => facts.named |= text == "names",
             Place::Id => namespace.user.id = digits(text)?,
             Place::Type => {
                 let mut types = NamespaceType::ALL.into_iter();

@@ -24,4 +24,6 @@ const MINOR: u64 = 0;
 const INEXACT: u64 = 1 << 53;
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod tests;

@@ -22,6 +22,8 @@ pub enum Place {
     SourceError,
     SourceLog,
     EmptySource,
+    Known,
+    KnownFlag,
     Gaps,
     Gap(Gap),
     Own,
@@ -117,6 +119,7 @@ impl Place {
     pub fn item(self) -> Option<Place> {
         Some(match self {
             Place::Ignored => Place::Ignored,
+            Place::Known => Place::KnownFlag,
             Place::Nodes => Place::Node,
             Place::Nonusers => Place::Nonuser,
             Place::Processes => Place::Process,
@@ -169,6 +172,7 @@ fn member_of_whole(name: &str) -> Place {
         "source_error" => Place::SourceError,
         "source_log" => Place::SourceLog,
         "empty_source" => Place::EmptySource,
+        "known" => Place::Known,
         "gaps" => Place::Gaps,
         "self" => Place::Own,
         "unmapped_uid" => Place::UnmappedUid,

@@ -7,7 +7,7 @@ use super::record::{NodeRecord, NonuserRecord, ProcessRecord};
 use super::words::{self, word_of};
 use super::{MAJOR, MINOR};
 use crate::error::Error;
-use crate::facts::{EmptySource, Gap, TextRef};
+use crate::facts::{EmptySource, Gap};
 use crate::snapshot::Snapshot;
 use crate::sys::file::{self, Fd};
 use crate::sys::stream::{self, WithoutSigpipe};
@@ -164,7 +164,7 @@ fn known(snapshot: &Snapshot) -> impl Iterator<Item = &'static str> {
         ("names", snapshot.are_names_known()),
         ("maps", snapshot.nodes().any(|node| node.uid_map().is_some())),
         ("credentials", snapshot.processes().iter().any(|process| process.credentials.is_some())),
-        ("cgroups", snapshot.processes().iter().any(|process| process.cgroup != TextRef::default())),
+        ("cgroups", snapshot.processes().iter().any(|process| snapshot.process_cgroup(process.pid).is_some())),
     ];
     words.into_iter().filter_map(|(word, is_known)| is_known.then_some(word))
 }

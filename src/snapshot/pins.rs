@@ -152,9 +152,13 @@ fn starts_of_owned(node_count: u32, nonusers: &[Entry]) -> Result<Vec<u32>, TryR
 #[inline(never)] // It would be inlined several times.
 fn compare(a: &Holder, b: &Holder, text: &Text) -> Ordering {
     match (a, b) {
-        // Paths are long, and each is stored once.
-        (&Holder::Mount { path: p, .. }, &Holder::Mount { path: q, .. }) if p != q => {
-            text.get(p).cmp(text.get(q)).then_with(|| a.cmp(b))
+        (
+            &Holder::Mount { path: p, pid: a, namespace: m, is_overmounted: x },
+            &Holder::Mount { path: q, pid: b, namespace: n, is_overmounted: y },
+        ) => {
+            // Paths are long, and most are stored once.
+            let order = if p == q { Ordering::Equal } else { text.get(p).cmp(text.get(q)) };
+            order.then_with(|| (a, m, x).cmp(&(b, n, y)))
         }
         _ => a.cmp(b),
     }

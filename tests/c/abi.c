@@ -88,7 +88,9 @@
       (const struct userns_changes *, size_t *)) \
     F(enum userns_change_kind, userns_change_kind, (const struct userns_change *)) \
     F(const struct userns_node *, userns_change_node, (const struct userns_change *)) \
-    F(pid_t, userns_change_pid, (const struct userns_change *))
+    F(pid_t, userns_change_pid, (const struct userns_change *)) \
+    F(int, userns_save, (const struct userns_snapshot *, int)) \
+    F(int, userns_load, (int, struct userns_snapshot **))
 
 #define CONSTANTS(C) \
     C(uint64_t, USERNS_SCAN_PINNED, 0x1) \

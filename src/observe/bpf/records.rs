@@ -374,11 +374,11 @@ mod tests {
         let before = [(9, 90, 1), (2, 20, 1), (3, 30, 1), (4, 40, 1), (5, 50, 1)];
         // 3 is another thread, 4 has executed a program, 5 has ended, and 6 has started.
         assert_eq!(settled(&before, &[(2, 20, 1), (9, 90, 1), (3, 31, 1), (4, 40, 2)]), [2, 9]);
-        assert_eq!(settled(&before[..1], &[(6, 60, 1)]), []);
+        assert_eq!(settled(&before[..1], &[(6, 60, 1)]), [0; 0]);
         // Not all records fit.
         assert_eq!(settled(&before, &before), [2, 3, 4, 9]);
-        assert_eq!(settled(&[before, before].concat(), &before), []);
-        assert_eq!(settled(&[], &[]), []);
+        assert_eq!(settled(&[before, before].concat(), &before), [0; 0]);
+        assert_eq!(settled(&[], &[]), [0; 0]);
     }
 
     /// Fields have the same locations on 32-bit machines as in the programs.
