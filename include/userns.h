@@ -1808,7 +1808,8 @@ pid_t userns_change_pid(const struct userns_change *change);
  *     -EINVAL           node is NULL
  *     -ESTALE           the namespace has ended
  *     -EACCES           the namespace may still exist, but the caller cannot open it
- *     -EXDEV            the snapshot is of another boot of the system
+ *     -EXDEV            the snapshot is of another boot of the system, or was loaded and does
+ *                       not say of which (userns_boot_id())
  *     -ENOMEM           out of memory
  *     -EMFILE           the process has too many open descriptors
  *     -ENFILE           the system has too many open files
@@ -1839,7 +1840,8 @@ int userns_open(const struct userns_node *node);
  *     -EINVAL           ns is NULL
  *     -ESTALE           the namespace has ended
  *     -EACCES           the namespace may still exist, but the caller cannot open it
- *     -EXDEV            the snapshot is of another boot of the system
+ *     -EXDEV            the snapshot is of another boot of the system, or was loaded and does
+ *                       not say of which (userns_boot_id())
  *     -ENOMEM           out of memory
  *     -EMFILE           the process has too many open descriptors
  *     -ENFILE           the system has too many open files

@@ -92,9 +92,10 @@ enum Is {
 }
 
 fn open(snapshot: &Snapshot, sought: &Sought, target: Target) -> Result<OwnedFd, Error> {
-    // A snapshot of this process has the boot id that was read then, if any could be.
-    if let Some(boot_id) = snapshot.boot_id() {
-        if sysctl::boot_id(None)? != Some(boot_id.to_bytes()) {
+    // A snapshot of this process has the boot id that was read then, if any could be. One from a file has to say it.
+    if snapshot.is_loaded() || snapshot.boot_id().is_some() {
+        let boot_id = snapshot.boot_id().map(CStr::to_bytes).ok_or(Error::OTHER_BOOT)?;
+        if sysctl::boot_id(None)? != Some(boot_id) {
             return Err(Error::OTHER_BOOT);
         }
     }
@@ -379,5 +380,10 @@ mod tests {
             let snapshot = snapshot_of(now);
             assert_eq!(snapshot.root().unwrap().open().unwrap_err(), Error::OUT_OF_REACH);
         }
+        // It can be of any machine.
+        let initial = UserNamespace { inode: INITIAL_USER_NAMESPACE, ..UserNamespace::default() };
+        let facts = Facts { users: vec![initial], own: Some(0), loaded: true, ..Facts::default() };
+        let loaded = Snapshot::assemble(facts).unwrap();
+        assert_eq!(loaded.root().unwrap().open().unwrap_err(), Error::OTHER_BOOT);
     }
 }

@@ -1,6 +1,7 @@
 //! Real processes in real user namespaces, scanned through the C ABI: the situations of `tests/c`, see `tests/README.md`.
 //!
 //! Each program there lists its situations. Each is a test, `FILE::NAME`, and `FILE_by_bpf::NAME` if it is tagged BY_BPF.
+//! In `FILE_saved::NAME`, all snapshots of a situation are saved and loaded before it checks them.
 
 mod common;
 #[path = "common/harness.rs"]
@@ -18,6 +19,24 @@ const RUN_ELSEWHERE: [&str; 2] = ["bindings", "loader"];
 /// Programs without situations, which other Rust tests use.
 const WITHOUT_SITUATIONS: [&str; 2] = ["abi", "dump"];
 
+/// Programs that count or refuse what a scan does, or take their snapshots without `tests/c/scan.h`, or for long.
+const NOT_SAVED: [&str; 14] = [
+    "arguments",
+    "bpf_refusal",
+    "describe",
+    "errors",
+    "injection",
+    "leaks",
+    "loader",
+    "memory",
+    "paths",
+    "race",
+    "state",
+    "storm",
+    "stress",
+    "threads",
+];
+
 fn main() -> ExitCode {
     harness::main(tests)
 }
@@ -33,7 +52,7 @@ fn files() -> Vec<String> {
 fn tests(options: &Options) -> Vec<Test> {
     let mut files = files();
     let readme = readme_names(files.clone());
-    files.retain(|file| options.may_select_from(file) || options.may_select_from(&by_bpf(file)));
+    files.retain(|file| options.may_select_from(file) || options.may_select_from(&by_bpf(file)) || options.may_select_from(&saved(file)));
     let (waiting, tests) = (Mutex::new(files), Mutex::new(vec![readme]));
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
@@ -63,6 +82,10 @@ fn by_bpf(file: &str) -> String {
     format!("{file}_by_bpf")
 }
 
+fn saved(file: &str) -> String {
+    format!("{file}_saved")
+}
+
 /// The tests of a file. If it cannot be compiled, that is a test that fails.
 fn tests_of(file: &str) -> Vec<Test> {
     let listed = build_situations(file).and_then(|program| Ok((situations_of(&program)?, program)));
@@ -74,20 +97,22 @@ fn tests_of(file: &str) -> Vec<Test> {
         }
     };
     let modes = |situation: Situation| {
-        let bpf = situation.by_bpf.then(|| test(by_bpf(file), &situation.name, &program, true));
-        [test(file.to_string(), &situation.name, &program, false)].into_iter().chain(bpf)
+        let bpf = situation.by_bpf.then(|| test(by_bpf(file), &situation.name, &program, Some("BY_BPF")));
+        let is_saved = !NOT_SAVED.contains(&file);
+        let saved = is_saved.then(|| test(saved(file), &situation.name, &program, Some("SAVED")));
+        [test(file.to_string(), &situation.name, &program, None)].into_iter().chain(bpf).chain(saved)
     };
     situations.into_iter().flat_map(modes).collect()
 }
 
-fn test(module: String, situation: &str, program: &Path, by_bpf: bool) -> Test {
+fn test(module: String, situation: &str, program: &Path, mode: Option<&'static str>) -> Test {
     let (situation, program) = (situation.to_string(), program.to_path_buf());
     let name = format!("{module}::{situation}");
     let run = Box::new(move |captures| {
         let mut command = Command::new(&program);
-        command.arg(&situation).env("USERNS_TREE", userns_tree()).env_remove("BY_BPF");
-        if by_bpf {
-            command.env("BY_BPF", "1");
+        command.arg(&situation).env("USERNS_TREE", userns_tree()).env_remove("BY_BPF").env_remove("SAVED");
+        if let Some(mode) = mode {
+            command.env(mode, "1");
         }
         run(&mut command, captures)
     });

@@ -60,4 +60,6 @@ pub struct Facts {
     pub proc_path: Option<TextRef>,
     /// The inode number of the PID namespace of the procfs, if known.
     pub pid_namespace: Option<u64>,
+    /// Whether they come from a file, and not from a scan of this process.
+    pub loaded: bool,
 }

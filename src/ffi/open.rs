@@ -77,7 +77,8 @@ const _: () = assert!(SIZE == FIRST_SIZE);
 ///     -EINVAL           node is NULL
 ///     -ESTALE           the namespace has ended
 ///     -EACCES           the namespace may still exist, but the caller cannot open it
-///     -EXDEV            the snapshot is of another boot of the system
+///     -EXDEV            the snapshot is of another boot of the system, or was loaded and does
+///                       not say of which (userns_boot_id())
 ///     -ENOMEM           out of memory
 ///     -EMFILE           the process has too many open descriptors
 ///     -ENFILE           the system has too many open files
@@ -111,7 +112,8 @@ pub unsafe extern "C" fn userns_open(node: *const userns_node) -> c_int {
 ///     -EINVAL           ns is NULL
 ///     -ESTALE           the namespace has ended
 ///     -EACCES           the namespace may still exist, but the caller cannot open it
-///     -EXDEV            the snapshot is of another boot of the system
+///     -EXDEV            the snapshot is of another boot of the system, or was loaded and does
+///                       not say of which (userns_boot_id())
 ///     -ENOMEM           out of memory
 ///     -EMFILE           the process has too many open descriptors
 ///     -ENFILE           the system has too many open files

@@ -118,6 +118,7 @@ impl Loader {
         }
         require(self.major == MAJOR)?;
         let facts = &mut self.facts;
+        facts.loaded = true;
         link::resolve(facts, &self.links)?;
         sort_by_number(&mut facts.members, &|member| member.pid as u64)?;
         require(facts.members.is_sorted_by(|one, two| one.pid < two.pid))?;

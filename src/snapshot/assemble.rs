@@ -64,6 +64,7 @@ impl Snapshot {
             boot_id: facts.boot_id,
             proc_path: facts.proc_path,
             pid_namespace: facts.pid_namespace,
+            loaded: facts.loaded,
         })
     }
 }

@@ -72,6 +72,8 @@ pub struct Snapshot {
     boot_id: Option<TextRef>,
     proc_path: Option<TextRef>,
     pid_namespace: Option<u64>,
+    /// It is not of a scan of this process.
+    loaded: bool,
 }
 
 impl Snapshot {
@@ -195,6 +197,11 @@ impl Snapshot {
     /// The path of the scanned procfs.
     pub(crate) fn proc_path(&self) -> &CStr {
         self.proc_path.map_or(c"/proc", |path| self.text.get(path))
+    }
+
+    /// Whether the snapshot comes from a file, which anybody can have written.
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.loaded
     }
 
     pub(crate) fn node(&self, index: u32) -> Node<'_> {

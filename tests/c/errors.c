@@ -17,7 +17,8 @@ SITUATION(errors_are_explained, 0, "userns_strerror() has a different sentence f
         0,       -EINVAL,       -E2BIG,           -ENOENT, -ENOTDIR, -EACCES,
         -ELOOP,  -ENAMETOOLONG, -ENODEV,          -ENOTTY, -ENOMEM,  -EMFILE,
         -ENFILE, -EPERM,        -ENOTRECOVERABLE, -EXDEV,  -ENOEXEC, -EOPNOTSUPP,
-        -ENOSYS, -EIO,          -ESTALE,          -EBADF,  -4096 /* no errno value */
+        -ENOSYS, -EIO,          -ESTALE,          -EBADF,  -EBADMSG, -EPROTONOSUPPORT,
+        -EFBIG,  -EPIPE,        -ENOSPC,          -EISDIR, -4096 /* no errno value */
     };
     size_t count = sizeof errors / sizeof *errors;
 

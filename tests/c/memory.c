@@ -1,4 +1,4 @@
-/* Memory: each allocation of a scan, of actions, or of a comparison fails in turn. */
+/* Memory: each allocation of a scan, action or comparison, or of saving and loading fails in turn. */
 #include "situation.h"
 #include "pins.h"
 #include "seccomp.h"
@@ -173,6 +173,64 @@ static void refuse_each_of_actions(void *pid)
     }
     CHECK_EQ(open_descriptors(), descriptors);
     userns_free(snapshot);
+}
+
+/* Whether saving made that many allocations. */
+static bool saving_is_refused(const struct userns_snapshot *snapshot, long nth)
+{
+    long before = in_use;
+    int fd = memory_file(), error;
+
+    calls = 0;
+    first_refused = nth;
+    error = userns_save(snapshot, fd);
+    first_refused = 0;
+    close(fd);
+    CHECK_EQ(error, calls >= nth ? -ENOMEM : 0);
+    CHECK_EQ(in_use, before);
+    return calls >= nth;
+}
+
+static bool loading_is_refused(int fd, long nth)
+{
+    static char garbage;
+    struct userns_snapshot *snapshot = (void *)&garbage;
+    long before = in_use;
+    int error;
+
+    CHECK(lseek(fd, 0, SEEK_SET) == 0);
+    calls = 0;
+    first_refused = nth;
+    error = userns_load(fd, &snapshot);
+    first_refused = 0;
+    CHECK_EQ(error, calls >= nth ? -ENOMEM : 0);
+    CHECK((snapshot == NULL) == (error != 0));
+    userns_free(snapshot);
+    CHECK_EQ(in_use, before);
+    return calls >= nth;
+}
+
+SITUATION(saved, IN_SANDBOX, "each allocation in turn fails while a snapshot is saved and loaded")
+{
+    pid_t pid = start(go_down, &(int){ 3 });
+    struct userns_snapshot *snapshot;
+    long nth;
+    int fd;
+
+    hold_in_all_ways(pid);
+    snapshot = scan_with(EVERY_FLAG);
+    fd = save(snapshot);
+    for (int i = 0; i < 2; i++) {
+        refuses_on = i == 1;
+        for (nth = 1; saving_is_refused(snapshot, nth); nth++)
+            ;
+        CHECK_EQ(nth, 2); /* the buffer */
+        for (nth = 1; loading_is_refused(fd, nth); nth++)
+            ;
+        CHECK(nth > 20);
+    }
+    userns_free(snapshot);
+    close(fd);
 }
 
 SITUATION(actions, IN_SANDBOX, "each allocation in turn fails while namespaces are opened")

@@ -3,6 +3,7 @@
 #define SCAN_H
 
 #include "check.h"
+#include "saved.h"
 #include <userns.h>
 
 /*
@@ -37,7 +38,7 @@ static UNUSED struct userns_snapshot *scan_with_options(struct userns_options op
         fail("userns_scan: %d: %s", error, userns_strerror(error));
     if (is_by_bpf())
         expect_bpf(snapshot);
-    return snapshot;
+    return is_saved() ? saved_and_loaded(snapshot) : snapshot;
 }
 
 static UNUSED struct userns_snapshot *scan_as(const char *proc_path, uint64_t flags)

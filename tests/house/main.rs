@@ -11,7 +11,7 @@ static SOURCE: LazyLock<Source> = LazyLock::new(Source::read);
 /// The floors, from the top down. A file imports only from its own room and from lower floors.
 const FLOORS: [&[&str]; 7] = [
     &["lib", "ffi"],
-    &["changes", "describe", "open", "scan"],
+    &["changes", "describe", "open", "saved", "scan"],
     &["observe", "snapshot"],
     &["options", "idmap", "capability"],
     &["error"],

@@ -1,0 +1,296 @@
+/* userns_save() and userns_load(): files, pipes and sockets, and files that nobody saved. */
+#include "situation.h"
+#include "pins.h"
+#include "text.h"
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <sys/socket.h>
+
+static char garbage;
+
+static void expect_load_error(int fd, int expected)
+{
+    struct userns_snapshot *snapshot = (void *)&garbage;
+
+    CHECK_EQ(userns_load(fd, &snapshot), expected);
+    CHECK(snapshot == NULL);
+}
+
+static void expect_text_error(const char *text, int expected)
+{
+    int fd = memory_file();
+
+    CHECK(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    CHECK(lseek(fd, 0, SEEK_SET) == 0);
+    expect_load_error(fd, expected);
+    close(fd);
+}
+
+SITUATION(same_answers, IN_SANDBOX | BY_BPF, "a loaded snapshot answers as the saved one")
+{
+    pid_t pid = start(go_down, &(int){ 3 });
+    struct userns_snapshot *snapshot, *loaded;
+    size_t length;
+    char *text;
+    int fd;
+
+    hold_in_all_ways(pid);
+    snapshot = scan_with(EVERY_FLAG);
+    fd = save(snapshot);
+    loaded = load_from(fd);
+    CHECK(same_snapshot(snapshot, loaded));
+    CHECK(same_text(pins_of(snapshot), pins_of(loaded)));
+    CHECK_EQ(userns_time(loaded), userns_time(snapshot));
+    CHECK(strcmp(userns_boot_id(loaded), userns_boot_id(snapshot)) == 0);
+    CHECK_EQ(userns_pid_namespace(loaded), userns_pid_namespace(snapshot));
+    CHECK(userns_empty_source(loaded) == userns_empty_source(snapshot));
+    CHECK(userns_source(loaded) == userns_source(snapshot));
+    text = text_of(fd, &length);
+    CHECK(length > 1000 && text[0] == '{' && strcmp(text + length - 4, "]\n}\n") == 0);
+    free(text);
+    userns_free(snapshot);
+    userns_free(loaded);
+    close(fd);
+}
+
+SITUATION(opened, IN_SANDBOX | BY_BPF, "a loaded snapshot opens namespaces that still exist")
+{
+    pid_t pid = start(go_down, &(int){ 1 }), short_lived = start(go_down, &(int){ 1 });
+    struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_OWNED), *loaded;
+    uint64_t inode = inode_of(pid), other = inode_of(short_lived);
+    struct stat stat;
+    int fd = save(snapshot), opened;
+
+    loaded = load_from(fd);
+    userns_free(snapshot);
+    opened = userns_open(userns_find_inode(loaded, inode));
+    CHECK(opened >= 0 && fstat(opened, &stat) == 0);
+    CHECK_EQ(stat.st_ino, inode);
+    close(opened);
+    end(short_lived);
+    opened = userns_open(userns_find_inode(loaded, other));
+    CHECK(opened == -ESTALE || opened == -EACCES);
+    userns_free(loaded);
+    close(fd);
+}
+
+SITUATION(elsewhere, 0, "a loaded snapshot of another boot, or of no boot, opens nothing")
+{
+    static const char *const files[] = {
+        "{\"format\":{\"major\":1},\"boot_id\":\"00000000-0000-0000-0000-000000000000\","
+        "\"self\":4026531837,\"nodes\":[{\"inode\":4026531837}]}",
+        "{\"format\":{\"major\":1},\"self\":4026531837,\"nodes\":[{\"inode\":4026531837}]}",
+    };
+
+    for (int i = 0; i < 2; i++) {
+        struct userns_snapshot *loaded;
+        int fd = memory_file();
+
+        CHECK(write(fd, files[i], strlen(files[i])) > 0);
+        loaded = load_from(fd);
+        CHECK(userns_inode(userns_self(loaded)) == 4026531837);
+        CHECK_EQ(userns_open(userns_self(loaded)), -EXDEV);
+        userns_free(loaded);
+        close(fd);
+    }
+}
+
+SITUATION(arguments, 0, "NULL, and descriptors that are none, or not open for this")
+{
+    struct userns_snapshot *snapshot = scan();
+    int read_only = open("/dev/null", O_RDONLY), write_only = open("/dev/null", O_WRONLY);
+    int directory = open("/", O_RDONLY), path = open("/dev/null", O_PATH),
+        full = open("/dev/full", O_WRONLY);
+
+    CHECK_EQ(userns_save(NULL, write_only), -EINVAL);
+    CHECK_EQ(userns_load(read_only, NULL), -EINVAL);
+    CHECK_EQ(userns_save(snapshot, write_only), 0);
+    CHECK_EQ(userns_save(snapshot, read_only), -EBADF);
+    CHECK_EQ(userns_save(snapshot, path), -EBADF);
+    CHECK_EQ(userns_save(snapshot, -1), -EBADF);
+    CHECK_EQ(userns_save(snapshot, INT32_MAX), -EBADF);
+    if (full >= 0)
+        CHECK_EQ(userns_save(snapshot, full), -ENOSPC);
+    expect_load_error(write_only, -EBADF);
+    expect_load_error(path, -EBADF);
+    expect_load_error(-1, -EBADF);
+    expect_load_error(directory, -EISDIR);
+    expect_load_error(read_only, -EBADMSG); /* empty */
+    userns_free(snapshot);
+}
+
+SITUATION(what_is_no_snapshot, 0, "files that nobody saved are errors")
+{
+    expect_text_error("", -EBADMSG);
+    expect_text_error("{}", -EBADMSG);
+    expect_text_error("{\"format\":{\"major\":1}", -EBADMSG);
+    expect_text_error("{\"format\":{\"major\":1}}x", -EBADMSG);
+    expect_text_error("{\"format\":{\"major\":1},\"nodes\":[{\"inode\":1},{\"inode\":1}]}",
+                      -EBADMSG);
+    expect_text_error("{\"nodes\":{},\"format\":{\"major\":2}}", -EPROTONOSUPPORT);
+    expect_text_error("{\"format\":{\"major\":1},\"boot_id\":\"\\u0000\"}", -EBADMSG);
+}
+
+SITUATION(offset, 0, "saving and loading begin at the offset, and leave the descriptor open")
+{
+    struct userns_snapshot *snapshot = scan(), *loaded;
+    int fd = memory_file(), descriptors;
+    size_t length;
+    char *text;
+
+    CHECK(write(fd, "before", 6) == 6);
+    descriptors = open_descriptors();
+    CHECK_EQ(userns_save(snapshot, fd), 0);
+    CHECK(lseek(fd, 6, SEEK_SET) == 6);
+    CHECK_EQ(userns_load(fd, &loaded), 0);
+    CHECK_EQ(open_descriptors(), descriptors);
+    text = text_of(fd, &length);
+    CHECK_EQ(lseek(fd, 0, SEEK_CUR), (off_t)length);
+    CHECK(strncmp(text, "before{", 7) == 0);
+    CHECK(same_snapshot(snapshot, loaded));
+    free(text);
+    userns_free(snapshot);
+    userns_free(loaded);
+    close(fd);
+}
+
+/* ---- Pipes ---- */
+
+/* A snapshot that takes many writes. */
+static struct userns_snapshot *large_snapshot(void)
+{
+    struct userns_snapshot *snapshot;
+    int fd = memory_file();
+
+    dprintf(fd, "{\"format\":{\"major\":1},\"nodes\":[{\"inode\":1,\"pids\":[1");
+    for (int pid = 2; pid < 100000; pid++)
+        dprintf(fd, ",%d", pid);
+    dprintf(fd, "]}]}");
+    snapshot = load_from(fd);
+    close(fd);
+    return snapshot;
+}
+
+/* Counts the bytes of a pipe, slowly and with short reads at first. */
+static int count_slowly(int fd)
+{
+    static char buffer[100000];
+    int total = 0;
+    ssize_t got;
+
+    for (int i = 0; (got = read(fd, buffer, i < 100 ? 50 : sizeof buffer)) > 0; i++) {
+        total += got;
+        if (i < 100)
+            usleep(1000);
+    }
+    return total;
+}
+
+static void ignore(int signal)
+{
+    (void)signal;
+}
+
+SITUATION(pipe_that_is_slow, 0, "a non-blocking pipe is waited for, whatever signals come")
+{
+    struct userns_snapshot *snapshot = large_snapshot(), *loaded;
+    struct sigaction action = { .sa_handler = ignore }; /* without SA_RESTART */
+    struct itimerval often = { { 0, 700 }, { 0, 700 } }, never = { { 0, 0 }, { 0, 0 } };
+    int to[2], back[2], fd = save(snapshot), status, total = 0;
+    size_t length;
+    char *text = text_of(fd, &length);
+    pid_t child;
+
+    CHECK(pipe2(to, O_NONBLOCK) == 0 && pipe(back) == 0);
+    fcntl(to[0], F_SETFL, 0);
+    child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        close(to[1]);
+        total = count_slowly(to[0]);
+        _exit(write(back[1], &total, sizeof total) != sizeof total);
+    }
+    close(to[0]);
+    fcntl(to[1], F_SETFL, O_NONBLOCK);
+    CHECK(sigaction(SIGALRM, &action, NULL) == 0 && setitimer(ITIMER_REAL, &often, NULL) == 0);
+    CHECK_EQ(userns_save(snapshot, to[1]), 0);
+    CHECK(setitimer(ITIMER_REAL, &never, NULL) == 0);
+    close(to[1]);
+    CHECK(read(back[0], &total, sizeof total) == sizeof total &&
+          waitpid(child, &status, 0) == child);
+    CHECK_EQ(total, (int)length);
+
+    /* The other way round. */
+    CHECK(pipe2(to, O_NONBLOCK) == 0);
+    child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        close(to[0]);
+        fcntl(to[1], F_SETFL, 0);
+        for (size_t done = 0; done < length;) {
+            size_t part = done < 5000 ? 50 : length - done;
+            ssize_t written = write(to[1], text + done, part);
+
+            done += written > 0 ? (size_t)written : 0;
+            if (part == 50)
+                usleep(1000);
+        }
+        _exit(0);
+    }
+    close(to[1]);
+    CHECK(setitimer(ITIMER_REAL, &often, NULL) == 0);
+    CHECK_EQ(userns_load(to[0], &loaded), 0);
+    CHECK(setitimer(ITIMER_REAL, &never, NULL) == 0);
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK(same_text(shape_of(snapshot), shape_of(loaded)));
+    free(text);
+    userns_free(snapshot);
+    userns_free(loaded);
+}
+
+static bool is_sigpipe_pending(void)
+{
+    sigset_t pending;
+
+    CHECK(sigpending(&pending) == 0);
+    return sigismember(&pending, SIGPIPE);
+}
+
+SITUATION(pipe_without_reader, 0,
+          "without a reader saving fails, and SIGPIPE does not end the process")
+{
+    struct userns_snapshot *snapshot = large_snapshot();
+    sigset_t before, after, all;
+    int ends[2];
+
+    CHECK(signal(SIGPIPE, SIG_DFL) != SIG_ERR && pipe(ends) == 0);
+    close(ends[0]);
+    sigprocmask(SIG_SETMASK, NULL, &before);
+    CHECK_EQ(userns_save(snapshot, ends[1]), -EPIPE);
+    sigprocmask(SIG_SETMASK, NULL, &after);
+    CHECK(sigismember(&before, SIGPIPE) == 0 && sigismember(&after, SIGPIPE) == 0);
+    CHECK(!is_sigpipe_pending());
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+    close(ends[0]);
+    CHECK_EQ(userns_save(snapshot, ends[1]), -EPIPE);
+
+    /* One that was blocked and pending before still is. */
+    sigfillset(&all);
+    CHECK(sigprocmask(SIG_BLOCK, &all, NULL) == 0 && raise(SIGPIPE) == 0);
+    CHECK_EQ(userns_save(snapshot, ends[1]), -EPIPE);
+    CHECK(is_sigpipe_pending());
+    userns_free(snapshot);
+}
+
+SITUATION(limit_of_files, 0, "a file that reaches RLIMIT_FSIZE")
+{
+    struct userns_snapshot *snapshot = large_snapshot();
+    struct rlimit limit = { 30000, 30000 };
+    char path[] = "/tmp/saved.XXXXXX";
+    int fd = mkstemp(path);
+
+    CHECK(fd >= 0 && unlink(path) == 0);
+    CHECK(signal(SIGXFSZ, SIG_IGN) != SIG_ERR && setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    CHECK_EQ(userns_save(snapshot, fd), -EFBIG);
+    userns_free(snapshot);
+}
