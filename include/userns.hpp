@@ -582,7 +582,7 @@ class snapshot
   public:
     /** An empty snapshot, which has no nodes. */
     snapshot() noexcept = default;
-    /** Takes ownership of a result of userns_scan(). */
+    /** Takes ownership of a result of userns_scan() or userns_load(). */
     explicit snapshot(userns_snapshot *scanned) noexcept : owned_(scanned)
     {
     }
@@ -697,6 +697,13 @@ class snapshot
     [[nodiscard]] std::optional<std::uint64_t> pid_namespace() const noexcept
     {
         return detail::nonzero(userns_pid_namespace(get()));
+    }
+
+    /** Writes the snapshot as JSON, see userns-json(5). Throws std::system_error. */
+    void save(int fd) const
+    {
+        if (const int error = userns_save(get(), fd); error < 0)
+            throw std::system_error(-error, category(), "userns_save");
     }
 
     /* A temporary snapshot is destroyed before the result could be used. */
@@ -816,6 +823,16 @@ class changes
 void compare(const snapshot &&, const snapshot &) = delete;
 void compare(const snapshot &, const snapshot &&) = delete;
 void compare(const snapshot &&, const snapshot &&) = delete;
+
+/** Reads a snapshot that was saved. Throws std::system_error. */
+[[nodiscard]] inline snapshot load(int fd)
+{
+    userns_snapshot *loaded;
+
+    if (const int error = userns_load(fd, &loaded); error < 0)
+        throw std::system_error(-error, category(), "userns_load");
+    return snapshot(loaded);
+}
 
 /** Describes the namespace of a descriptor; with -1, the caller's own. Throws std::system_error. */
 [[nodiscard]] inline info describe(int fd = -1)

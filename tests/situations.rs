@@ -19,8 +19,8 @@ const RUN_ELSEWHERE: [&str; 2] = ["bindings", "loader"];
 /// Programs without situations, which other Rust tests use.
 const WITHOUT_SITUATIONS: [&str; 2] = ["abi", "dump"];
 
-/// Programs that count or refuse what a scan does, or take their snapshots without `tests/c/scan.h`, or for long.
-const NOT_SAVED: [&str; 14] = [
+/// Programs that count or refuse what a scan does, take time, or take their snapshots without `tests/c/scan.h`.
+const NOT_SAVED: [&str; 15] = [
     "arguments",
     "bpf_refusal",
     "describe",
@@ -29,6 +29,7 @@ const NOT_SAVED: [&str; 14] = [
     "leaks",
     "loader",
     "memory",
+    "mount_views",
     "paths",
     "race",
     "state",

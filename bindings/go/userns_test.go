@@ -1,6 +1,7 @@
 package userns_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"userns"
@@ -361,6 +363,40 @@ func TestStrings(t *testing.T) {
 		if test.value.String() != test.text {
 			t.Errorf("%q, not %q", test.value, test.text)
 		}
+	}
+}
+
+type failingWriter struct{ err error }
+
+func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
+
+func TestSave(t *testing.T) {
+	snapshot := scan(t, &userns.Options{Flags: userns.ScanOwned | userns.ScanNames})
+	var saved, again bytes.Buffer
+	if err := snapshot.Save(&saved); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := userns.Load(bytes.NewReader(saved.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := loaded.Save(&again); err != nil || !bytes.Equal(saved.Bytes(), again.Bytes()) {
+		t.Errorf("%v: %s\n%s", err, saved.String(), again.String())
+	}
+	if len(loaded.Nodes()) != len(snapshot.Nodes()) || !loaded.Time().Equal(snapshot.Time()) {
+		t.Errorf("%v, not %v", loaded.Time(), snapshot.Time())
+	}
+	failure := errors.New("full")
+	if err := snapshot.Save(failingWriter{failure}); err != failure {
+		t.Error(err)
+	}
+	for _, bad := range []string{"", "{}", saved.String()[:saved.Len()/2], strings.Repeat("[", 1<<20)} {
+		if _, err := userns.Load(strings.NewReader(bad)); !errors.Is(err, syscall.EBADMSG) {
+			t.Errorf("%.9q: %v", bad, err)
+		}
+	}
+	if _, err := userns.Load(iotest.ErrReader(failure)); err != failure {
+		t.Error(err)
 	}
 }
 

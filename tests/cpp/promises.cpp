@@ -1,4 +1,5 @@
 /* What userns.hpp promises besides the answers, which dump.cpp compares. */
+#include <sys/mman.h>
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -172,6 +173,33 @@ static void changes()
     }
 }
 
+static void saved()
+{
+    const userns::snapshot snapshot = userns::scan({nullptr, userns::scan_owned, 0});
+    const int file = memfd_create("snapshot", MFD_CLOEXEC), null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    snapshot.save(file);
+    CHECK(lseek(file, 0, SEEK_SET) == 0);
+    const userns::snapshot loaded = userns::load(file);
+    CHECK(loaded.time() == snapshot.time() && loaded.nodes().size() == snapshot.nodes().size());
+    CHECK(loaded.nonusers().size() == snapshot.nonusers().size());
+    CHECK(loaded.self().inode() == snapshot.self().inode() && loaded.self() != snapshot.self());
+    try {
+        snapshot.save(null);
+        CHECK(false);
+    } catch (const std::system_error &error) {
+        CHECK(error.code() == std::errc::bad_file_descriptor);
+    }
+    try {
+        const userns::snapshot nothing = userns::load(null);
+        CHECK(nothing.get() == nullptr);
+    } catch (const std::system_error &error) {
+        CHECK(error.code() == std::errc::bad_message);
+    }
+    close(file);
+    close(null);
+}
+
 static std::size_t count_own_descriptors(std::uint64_t limit)
 {
     const userns::snapshot snapshot = userns::scan({nullptr, userns::scan_pinned, limit});
@@ -225,6 +253,7 @@ int main()
     errors();
     actions();
     changes();
+    saved();
     limits();
     ranges();
 }

@@ -6,10 +6,12 @@ The environment variable USERNS_H names the header, whose constants are compared
 import copy
 import errno
 import gc
+import io
 import os
 import pickle
 import re
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -138,6 +140,50 @@ class Changes(unittest.TestCase):
             userns.compare(snapshot, closed)
         with self.assertRaises(TypeError):
             userns.compare(snapshot, None)  # type: ignore[arg-type]
+
+
+class Saved(unittest.TestCase):
+    def test_round_trip(self) -> None:
+        snapshot = userns.scan(owned=True, names=True)
+        binary, text = io.BytesIO(), io.StringIO()
+        snapshot.save(binary)
+        snapshot.save(text)
+        self.assertEqual(text.getvalue().encode(), binary.getvalue())
+        with tempfile.TemporaryFile() as file:
+            snapshot.save(file)
+            file.flush()
+            os.lseek(file.fileno(), 0, os.SEEK_SET)
+            saved: List[Any] = [file.fileno(), io.BytesIO(binary.getvalue()), io.StringIO(text.getvalue())]
+            for source in saved:
+                loaded = userns.load(source)
+                self.assertEqual(loaded.to_dict(), snapshot.to_dict())
+                self.assertEqual(loaded.time_ns, snapshot.time_ns)
+                self.assertEqual([node.pids for node in loaded], [node.pids for node in snapshot])
+
+    def test_to_dict(self) -> None:
+        snapshot = userns.scan(names=True)
+        whole = snapshot.to_dict()
+        self.assertEqual(whole["format"]["major"], 1)
+        self.assertEqual([node["inode"] for node in whole["nodes"]], [node.inode for node in snapshot])
+        own = next(process for process in whole["processes"] if process["pid"] == os.getpid())
+        self.assertEqual(own["name"], snapshot.process_name(os.getpid()))
+
+    def test_errors(self) -> None:
+        snapshot = userns.scan()
+        for bad in (io.BytesIO(b"{}"), io.StringIO("")):
+            with self.assertRaises(OSError) as raised:
+                userns.load(bad)
+            self.assertEqual(raised.exception.errno, errno.EBADMSG)
+        with self.assertRaises(OSError) as raised:
+            snapshot.save(-1)
+        self.assertEqual(raised.exception.errno, errno.EBADF)
+        with self.assertRaises(OverflowError):
+            userns.load(1 << 32)
+        read, write = os.pipe()
+        os.close(read)
+        with self.assertRaises(BrokenPipeError):
+            snapshot.save(write)
+        os.close(write)
 
 
 class Values(unittest.TestCase):

@@ -142,6 +142,9 @@ _PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "userns_open": (c_int, _handle),
     "userns_nonuser_open": (c_int, _handle),
     "userns_describe": (c_int, c_int, POINTER(Info)),
+    # Saved snapshots
+    "userns_save": (c_int, _handle, c_int),
+    "userns_load": (c_int, c_int, POINTER(_handle)),
 }
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import io
+import json
 import os
+import tempfile
 from ctypes import byref, c_size_t, c_uint32, c_uint64, c_void_p
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable, Iterator, List, NamedTuple, NoReturn, Optional, Type, TypeVar, Union
+from typing import Any, Callable, Dict, IO, Iterator, List, NamedTuple, NoReturn, Optional, Type, TypeVar, Union, cast
 
 from . import _library
 from ._constants import ChangeKind, EmptySource, Gap, InfoFlag, NodeFlag, PinKind, ScanFlag, Source, Why
@@ -25,6 +28,7 @@ __all__ = [
     "Verdict",
     "compare",
     "describe",
+    "load",
     "scan",
     "version",
     "version_number",
@@ -134,6 +138,19 @@ def _opened(fd: int) -> int:
     if fd < 0:
         raise _error(fd)
     return fd
+
+
+def _number(fd: int) -> int:
+    if not -(1 << 31) <= fd < 1 << 31:
+        raise OverflowError("fd is not a number of 32 bits")
+    return fd
+
+
+def _memory_file() -> IO[bytes]:
+    """A file without a name, in memory; not all builds of Python have that."""
+    if hasattr(os, "memfd_create"):
+        return open(os.memfd_create("snapshot"), "w+b")
+    return tempfile.TemporaryFile()
 
 
 class Extent(NamedTuple):
@@ -611,6 +628,32 @@ class Snapshot:
         """The inode number of the PID namespace that the PIDs belong to; None if unknown."""
         return library.userns_pid_namespace(self._open()) or None
 
+    def save(self, file: Union[int, IO[Any]]) -> None:
+        """Write the snapshot as JSON, see userns-json(5), to a descriptor or a file, of text or bytes.
+
+        Raises OSError for the errors of userns_save(), or what the file raises.
+        """
+        if isinstance(file, int):
+            error = library.userns_save(self._open(), _number(file))
+            if error < 0:
+                raise _error(error)
+            return
+        json_bytes = self._json()
+        if isinstance(file, io.TextIOBase):
+            file.write(json_bytes.decode())
+        else:
+            file.write(json_bytes)
+
+    def to_dict(self) -> Dict[str, Any]:
+        """The snapshot as the objects that json.loads() makes of what save() writes, see userns-json(5)."""
+        return cast(Dict[str, Any], json.loads(self._json()))
+
+    def _json(self) -> bytes:
+        with _memory_file() as file:
+            self.save(file.fileno())
+            file.seek(0)
+            return file.read()
+
 
 def scan(
     proc_path: Union[str, bytes, os.PathLike[Any]] = "/proc",
@@ -698,6 +741,25 @@ def compare(before: Snapshot, after: Snapshot) -> List[Change]:
         library.userns_changes_free(changes)
 
 
+def load(file: Union[int, IO[Any]]) -> Snapshot:
+    """Read a snapshot that save() wrote, from a descriptor or a file, of text or bytes, to its end.
+
+    Raises OSError for the errors of userns_load(): EBADMSG if it is not a saved snapshot.
+    """
+    if not isinstance(file, int):
+        text = file.read()
+        with _memory_file() as copy:
+            copy.write(text.encode() if isinstance(text, str) else text)
+            copy.flush()
+            copy.seek(0)
+            return load(copy.fileno())
+    address = c_void_p()
+    error = library.userns_load(_number(file), byref(address))
+    if error < 0 or address.value is None:
+        raise _error(error)
+    return Snapshot(_Memory(address.value))
+
+
 class Info(NamedTuple):
     """What describe() tells about a namespace. What is hidden or unknown is None."""
 
@@ -736,9 +798,7 @@ def describe(fd: Union[int, Any] = -1) -> Info:
 
     Raises OSError for the errors of userns_describe().
     """
-    number = fd if isinstance(fd, int) else fd.fileno()
-    if not -(1 << 31) <= number < 1 << 31:
-        raise OverflowError("fd is not a number of 32 bits")
+    number = _number(fd if isinstance(fd, int) else fd.fileno())
     info = _library.Info(size=ctypes.sizeof(_library.Info))
     error = library.userns_describe(number, byref(info))
     if error < 0:

@@ -1,0 +1,80 @@
+package userns
+
+// #include <userns.h>
+import "C"
+
+import (
+	"errors"
+	"io"
+	"os"
+	"syscall"
+)
+
+// Save writes the snapshot as JSON, see userns-json(5). An error is that of w, or an *Error.
+func (s *Snapshot) Save(w io.Writer) error {
+	read, write, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	copied := make(chan error)
+	go func() {
+		_, err := io.Copy(w, read)
+		read.Close() // the library then fails, too
+		copied <- err
+	}()
+	saved := s.saveTo(write)
+	write.Close()
+	if err := <-copied; err != nil {
+		return err
+	}
+	return saved
+}
+
+func (s *Snapshot) saveTo(file *os.File) error {
+	s.m.acquire()
+	defer s.m.release()
+	return withDescriptor(file, func(fd C.int) C.int { return C.userns_save(s.m.snapshot, fd) })
+}
+
+// Load reads a snapshot that Save or another program wrote, to the end of r. An error is that of r, or an *Error with
+// EBADMSG if it is not a saved snapshot.
+func Load(r io.Reader) (*Snapshot, error) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	copied := make(chan error)
+	go func() {
+		_, err := io.Copy(write, r)
+		write.Close()
+		copied <- err
+	}()
+	var loaded *C.struct_userns_snapshot
+	failure := withDescriptor(read, func(fd C.int) C.int { return C.userns_load(fd, &loaded) })
+	read.Close() // io.Copy fails if the library has not read all
+	if err := <-copied; failure == nil || err != nil && !errors.Is(err, syscall.EPIPE) {
+		snapshot := &Snapshot{newMemory(loaded)}
+		if err == nil {
+			return snapshot, nil
+		}
+		snapshot.Close()
+		return nil, err
+	}
+	return nil, failure
+}
+
+// withDescriptor calls a function of the library with the descriptor of a file, which stays open meanwhile.
+func withDescriptor(file *os.File, call func(C.int) C.int) error {
+	connection, err := file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var result C.int
+	if err := connection.Control(func(fd uintptr) { result = call(C.int(fd)) }); err != nil {
+		return err
+	}
+	if result < 0 {
+		return &Error{Errno: syscall.Errno(-result)}
+	}
+	return nil
+}
