@@ -53,7 +53,9 @@ fn files() -> Vec<String> {
 fn tests(options: &Options) -> Vec<Test> {
     let mut files = files();
     let readme = readme_names(files.clone());
-    files.retain(|file| options.may_select_from(file) || options.may_select_from(&by_bpf(file)) || options.may_select_from(&saved(file)));
+    files.retain(|file| {
+        options.may_select_from(file) || options.may_select_from(&by_bpf(file)) || options.may_select_from(&saved(file))
+    });
     let (waiting, tests) = (Mutex::new(files), Mutex::new(vec![readme]));
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {

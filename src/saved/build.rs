@@ -1,7 +1,7 @@
 //! From the records of a file to facts. What a file says about facts that follow from others is not read.
 
 use super::link::{From, Link, require};
-use super::loader::{Loader, MOST_PARTS, MOST_RECORDS, MapRecord, Namespace, NO_UID, Pin, ProcessRecord, add};
+use super::loader::{Loader, MOST_PARTS, MOST_RECORDS, MapRecord, NO_UID, Namespace, Pin, ProcessRecord, add};
 use crate::error::Error;
 use crate::facts::{Credentials, Extent, Gap, Hold, Holder, Maps, NamespaceType, Nonuser, Process, Target, add_extents};
 use crate::util::arrays::{index, push};

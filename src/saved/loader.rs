@@ -1,8 +1,8 @@
 //! What the values of a file mean. A file can be anybody's: all of it is checked.
 
+use super::INEXACT;
 use super::link::{From, Link, require};
 use super::place::Place;
-use super::INEXACT;
 use super::words::{self, value_of};
 use crate::error::Error;
 use crate::facts::{Extent, Facts, Known, Member, NamespaceType, Process, TextRef, UserNamespace};
@@ -201,7 +201,8 @@ impl Loader {
                 add(&mut facts.members, Member { pid, namespace, ..Member::default() }, MOST_RECORDS)?;
             }
             Place::ExtentNumber => {
-                *maps.numbers.get_mut(maps.number_count).ok_or(Error::NOT_SAVED)? = narrow(value, 0..=u32::MAX.into())? as u32;
+                *maps.numbers.get_mut(maps.number_count).ok_or(Error::NOT_SAVED)? =
+                    narrow(value, 0..=u32::MAX.into())? as u32;
                 maps.number_count += 1;
             }
             Place::PinPid => pin.pid = narrow(value, 0..=PID_LIMIT)? as i32,

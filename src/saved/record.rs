@@ -67,7 +67,10 @@ impl Record for Maps<'_> {
         let Maps(node) = *self;
         for (name, map) in [("uid", node.uid_map()), ("gid", node.gid_map()), ("projid", node.projid_map())] {
             let extents = map.unwrap_or_default();
-            to.serialize_entry(name, &List(|| extents.iter().map(|&Extent { inside, outside, count }| [inside, outside, count])))?;
+            to.serialize_entry(
+                name,
+                &List(|| extents.iter().map(|&Extent { inside, outside, count }| [inside, outside, count])),
+            )?;
         }
         to.serialize_entry("setgroups", if node.is_setgroups_denied() { "deny" } else { "allow" })
     }

@@ -9,9 +9,9 @@ use super::{MAJOR, MINOR};
 use crate::error::Error;
 use crate::facts::{EmptySource, Gap};
 use crate::snapshot::Snapshot;
+use crate::sys::Errno;
 use crate::sys::file::{self, Fd};
 use crate::sys::stream::{self, WithoutSigpipe};
-use crate::sys::Errno;
 use crate::util::arrays::reserved;
 use serde::ser::{Serialize, SerializeMap};
 use serde_json::Serializer;
@@ -152,7 +152,8 @@ struct Gaps<'s>(&'s Snapshot);
 impl Record for Gaps<'_> {
     fn write<M: SerializeMap>(&self, to: &mut M) -> Result<(), M::Error> {
         let gaps = self.0.gaps();
-        gaps.iter().try_for_each(|gap: Gap| to.serialize_entry(words::GAPS[gap as usize], &Number(gaps.count(gap) as u64)))
+        gaps.iter()
+            .try_for_each(|gap: Gap| to.serialize_entry(words::GAPS[gap as usize], &Number(gaps.count(gap) as u64)))
     }
 }
 

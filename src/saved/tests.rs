@@ -81,9 +81,8 @@ struct Drawn {
 
 fn drawn() -> impl Strategy<Value = Drawn> {
     let large = prop_oneof![0..9_u64, any::<u64>(), Just(1 << 53), Just((1 << 53) - 1)];
-    (any::<[Index; 4]>(), any::<[u32; 4]>(), large, any::<u8>(), strings()).prop_map(
-        |(index, numbers, large, choice, string)| Drawn { index, numbers, large, choice, string },
-    )
+    (any::<[Index; 4]>(), any::<[u32; 4]>(), large, any::<u8>(), strings())
+        .prop_map(|(index, numbers, large, choice, string)| Drawn { index, numbers, large, choice, string })
 }
 
 impl Drawn {
@@ -127,9 +126,8 @@ fn add_nonusers(facts: &mut Facts, drawn: &[Drawn]) {
     for (at, drawn) in drawn.iter().enumerate() {
         let mut types = NamespaceType::ALL.into_iter().filter(|known| *known != NamespaceType::User).cycle();
         let namespace_type = types.nth(drawn.choice.into()).unwrap();
-        let pid_namespaces =
-            (0..at as u32).filter(|&at| facts.nonusers[at as usize].namespace_type == NamespaceType::Pid);
-        let parent = pid_namespaces.last().filter(|_| namespace_type == NamespaceType::Pid && drawn.is(6));
+        let parent = (0..at as u32).rfind(|&at| facts.nonusers[at as usize].namespace_type == NamespaceType::Pid);
+        let parent = parent.filter(|_| namespace_type == NamespaceType::Pid && drawn.is(6));
         facts.nonusers.push(Nonuser {
             namespace_type,
             inode: if drawn.is(7) { 7 } else { drawn.large >> 8 } + at as u64 * 1000 + 1,
@@ -183,7 +181,8 @@ fn add_processes(facts: &mut Facts, drawn: &[Drawn]) {
             let first_pid = facts.pids.len() as u32;
             let pid_count = if drawn.is(2) { 2 + drawn.numbers[0] % 3 } else { 0 };
             facts.pids.extend((0..pid_count as i32).map(|level| pid + 7 * level));
-            let credentials = Credentials { uid: drawn.numbers[1] % 5, capabilities: drawn.large, first_pid, pid_count };
+            let credentials =
+                Credentials { uid: drawn.numbers[1] % 5, capabilities: drawn.large, first_pid, pid_count };
             let cgroup = if drawn.is(4) { facts.text.add(&drawn.string).unwrap() } else { Default::default() };
             facts.processes.push(Process { pid, credentials: drawn.is(3).then_some(credentials), cgroup });
         }
@@ -208,7 +207,8 @@ fn all_facts() -> impl Strategy<Value = Facts> {
             facts.source = [Source::Procfs, Source::BpfProcesses, Source::BpfTasks][rest.index[1].index(3)];
             let errors = [0, libc::EPERM, libc::ENOEXEC, libc::EOPNOTSUPP, libc::EDOM];
             facts.source_error = errors[rest.index[2].index(5)];
-            facts.empty_source = [EmptySource::Ancestors, EmptySource::Pins, EmptySource::Listns][rest.index[3].index(3)];
+            facts.empty_source =
+                [EmptySource::Ancestors, EmptySource::Pins, EmptySource::Listns][rest.index[3].index(3)];
             facts.time = rest.large;
             facts.pid_namespace = rest.is(4).then_some(rest.large);
             facts.source_log = rest.is(5).then(|| facts.text.add(&rest.string).unwrap());

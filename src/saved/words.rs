@@ -24,11 +24,8 @@ pub const GAPS: [&str; Gap::ALL.len()] = [
     "cgroups",
 ];
 
-pub const SOURCES: [(&str, Source); 3] = [
-    ("procfs", Source::Procfs),
-    ("bpf_processes", Source::BpfProcesses),
-    ("bpf_tasks", Source::BpfTasks),
-];
+pub const SOURCES: [(&str, Source); 3] =
+    [("procfs", Source::Procfs), ("bpf_processes", Source::BpfProcesses), ("bpf_tasks", Source::BpfTasks)];
 
 pub const EMPTY_SOURCES: [(&str, EmptySource); 4] = [
     ("ancestors", EmptySource::Ancestors),

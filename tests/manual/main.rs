@@ -206,7 +206,7 @@ first appeared in libuserns 0.2.
 
 /// All pages, by their path from the top directory.
 fn manual() -> BTreeMap<String, String> {
-    let sections = ["man1", "man3", "man7"].map(|section| format!("man/{section}"));
+    let sections = ["man1", "man3", "man5", "man7"].map(|section| format!("man/{section}"));
     let entries = sections.iter().flat_map(|section| fs::read_dir(root().join(section)).unwrap());
     let paths = entries.map(|entry| entry.unwrap().path());
     let read = |path: PathBuf| {
