@@ -1,15 +1,20 @@
 /*
- * scan LIBRARY [names] [owned] [pinned] [sockets] [bpf] [TIMES]: scans TIMES times, as a monitoring
- * agent does. Prints the time of each scan, and what the last one saw.
+ * scan LIBRARY [names] [owned] [pinned] [sockets] [bpf] [save|load] [TIMES]: scans TIMES times, as a
+ * monitoring agent does; or scans once, and saves the snapshot, or loads it, TIMES times. Prints the
+ * time of each, and what the last one saw.
  *
- * It loads the library with dlopen(3), so that it can use that of another build. It calls
- * only functions that have had the same name and meaning in all versions.
+ * It loads the library with dlopen(3), so that it can use that of another build. Without save and
+ * load it calls only functions that have had the same name and meaning in all versions.
  */
+#define _GNU_SOURCE /* memfd_create() */
 #include "timing.h"
 #include <dlfcn.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <userns.h>
 
 #define FUNCTIONS(F) F(scan) F(free) F(nodes) F(pids) F(pins) F(source) F(source_error) F(strerror)
@@ -31,9 +36,12 @@ static void *find(void *handle, const char *name)
     return function;
 }
 
-static void load(const char *path)
+/* The handle of the library, for functions that it may lack. */
+static void *handle;
+
+static void load_library(const char *path)
 {
-    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 
 #define FIND(name) *(void **)&library.name = find(handle, "userns_" #name);
     FUNCTIONS(FIND)
@@ -58,17 +66,50 @@ static void print_seen(const struct userns_snapshot *snapshot)
         printf("no-bpf %s\n", library.strerror(error));
 }
 
+static void check(int error)
+{
+    if (error < 0) {
+        fprintf(stderr, "%s\n", library.strerror(error));
+        exit(EXIT_FAILURE);
+    }
+}
+
+static void save_or_load(struct userns_snapshot **snapshot, bool is_saving, int times)
+{
+    __typeof__(userns_save) *save;
+    __typeof__(userns_load) *load;
+    int fd = memfd_create("snapshot", MFD_CLOEXEC);
+
+    *(void **)&save = find(handle, "userns_save");
+    *(void **)&load = find(handle, "userns_load");
+    check(fd < 0 ? -errno : save(*snapshot, fd));
+    for (int i = 0; i < times; i++) {
+        struct moment start;
+
+        lseek(fd, 0, SEEK_SET);
+        begin(&start);
+        if (!is_saving)
+            library.free(*snapshot);
+        check(is_saving ? save(*snapshot, fd) : load(fd, snapshot));
+        end(&start);
+    }
+    printf("bytes %jd\n", (intmax_t)lseek(fd, 0, SEEK_CUR));
+}
+
 int main(int argc, char *argv[])
 {
+    const char *saved = NULL;
     struct userns_options options = USERNS_OPTIONS_INIT;
     struct userns_snapshot *snapshot = NULL;
     int times = 1;
 
     if (argc < 2) {
-        fprintf(stderr, "Usage: scan LIBRARY [names] [owned] [pinned] [sockets] [bpf] [TIMES]\n");
+        fprintf(stderr,
+                "Usage: scan LIBRARY [names] [owned] [pinned] [sockets] [bpf] [save|load] "
+                "[TIMES]\n");
         return EXIT_FAILURE;
     }
-    load(argv[1]);
+    load_library(argv[1]);
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "names") == 0)
             options.flags |= USERNS_SCAN_NAMES;
@@ -80,10 +121,16 @@ int main(int argc, char *argv[])
             options.flags |= USERNS_SCAN_SOCKETS;
         else if (strcmp(argv[i], "bpf") == 0)
             options.flags |= USERNS_SCAN_BPF;
+        else if (strcmp(argv[i], "save") == 0 || strcmp(argv[i], "load") == 0)
+            saved = argv[i];
         else
             times = atoi(argv[i]);
     }
-    for (int i = 0; i < times; i++) {
+    if (saved) {
+        check(library.scan(&options, &snapshot));
+        save_or_load(&snapshot, strcmp(saved, "save") == 0, times);
+    }
+    for (int i = 0; i < times && !saved; i++) {
         struct moment start;
 
         begin(&start);

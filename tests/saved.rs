@@ -46,7 +46,8 @@ fn read(command: &mut Command) -> Option<String> {
 #[test]
 fn jq() {
     // Whatever jq does with numbers: those that it wrote again are the same.
-    let program = "[.nodes[] | [.inode, .id, .limit]], .time, ([.. | numbers] | map(. == floor and . < 9007199254740992) | all)";
+    let program =
+        "[.nodes[] | [.inode, .id, .limit]], .time, ([.. | numbers] | map(. == floor and . < 9007199254740992) | all)";
     match read(Command::new("jq").args(["-c", program])) {
         None => skip("jq", "there is no jq"),
         Some(text) => {

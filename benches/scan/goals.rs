@@ -6,8 +6,8 @@ use crate::number::{ratio, thousands, time};
 use crate::population::Population;
 use crate::program::Timing::{self, First, Later, Whole};
 use crate::program::{
-    BPF, FULL_BPF, LINKS, LINKS_FD, LINKS_NS, LSNS, NAMES_BPF, OWNED, OWNED_NAMES_BPF, PINNED, PINNED_BPF, PLAIN, TREE,
-    WALK, WALK_FACTS, WALK_FILES,
+    BPF, FULL_BPF, LINKS, LINKS_FD, LINKS_NS, LOAD, LSNS, NAMES_BPF, OWNED, OWNED_NAMES_BPF, PINNED, PINNED_BPF, PLAIN,
+    SAVE, TREE, WALK, WALK_FACTS, WALK_FILES,
 };
 use crate::table::{label, table};
 
@@ -49,6 +49,8 @@ impl All<'_> {
             self.ratio(plain(10_000), (BPF, Whole), (LSNS, Whole), 1.0 / 60.0),
             self.ratio(plain(10_000), (PINNED_BPF, Whole), (LSNS, Whole), 1.0 / 40.0),
             self.ratio(plain(10_000), (PLAIN, Later), (LINKS, Later), 1.35),
+            self.ratio(plain(10_000), (SAVE, Later), (PLAIN, Later), 1.0 / 5.0),
+            self.ratio(plain(10_000), (LOAD, Later), (PLAIN, Later), 1.0 / 3.0),
             self.ratio(plain(10_000), (OWNED, Later), (LINKS_NS, Later), 1.35),
             self.ratio(plain(10_000), (PINNED, Later), (LINKS_FD, Later), 1.35),
             self.ratio(plain(10_000), (BPF, Later), (WALK, Later), 2.0),

@@ -26,6 +26,8 @@ enum Output {
     Tree,
     /// A head, then one line per namespace.
     List,
+    /// A line with an inode number, `"ns": `, for each namespace.
+    Json,
 }
 
 pub const LINKS: &str = "readlinkat loop";
@@ -35,6 +37,11 @@ pub const PLAIN: &str = "plain scan";
 pub const TREE: &str = "userns_tree";
 /// The program with which all others are compared.
 pub const LSNS: &str = "lsns -t user";
+pub const LSNS_JSON: &str = "lsns -t user --json";
+pub const SAVE: &str = "save of a plain scan";
+pub const LOAD: &str = "load of a plain scan";
+pub const SAVE_OWNED: &str = "save of an owned scan with names";
+pub const LOAD_OWNED: &str = "load of an owned scan with names";
 pub const WALK: &str = "BPF walk";
 pub const WALK_FILES: &str = "BPF walk over files";
 pub const WALK_FACTS: &str = "BPF walk over facts";
@@ -79,8 +86,15 @@ pub fn all(lsns: bool) -> Vec<Program> {
         scan.program(PLAIN, &[], 3, &[Later, Whole]),
         lister(TREE, vec![tree.into()], Output::Tree),
     ];
+    let has_lsns = lsns.is_some();
     programs.extend(lsns);
+    let json = ["lsns", "-t", "user", "--json"].map(OsString::from).to_vec();
+    programs.extend(has_lsns.then(|| lister(LSNS_JSON, json, Output::Json)));
     programs.extend([
+        scan.program(SAVE, &["save"], 3, &[Later]),
+        scan.program(LOAD, &["load"], 3, &[Later]),
+        scan.program(SAVE_OWNED, &["names", "owned", "save"], 3, &[Later]),
+        scan.program(LOAD_OWNED, &["names", "owned", "load"], 3, &[Later]),
         reference(LINKS_NS, "benches/links.c", &["ns"], 2, &[Later]),
         scan.program(OWNED, &["owned"], 2, &[Later]),
         reference(LINKS_FD, "benches/links.c", &["fd"], 2, &[Later]),
@@ -188,6 +202,7 @@ impl Program {
             Output::Report => self.check(&printed, population),
             Output::Tree => Ok(Some(printed.lines().filter(|line| line.contains('{')).count())),
             Output::List => Ok(Some(printed.lines().count() - 1)),
+            Output::Json => Ok(Some(printed.lines().filter(|line| line.contains("\"ns\":")).count())),
         }
     }
 
