@@ -196,18 +196,21 @@ static void ignore(int signal)
     (void)signal;
 }
 
-SITUATION(pipe_that_is_slow, 0, "a non-blocking pipe is waited for, whatever signals come")
+/* Signals come all the time, and no call is restarted. */
+static void be_interrupted(bool often)
 {
-    struct userns_snapshot *snapshot = large_snapshot(), *loaded;
-    struct sigaction action = { .sa_handler = ignore }; /* without SA_RESTART */
-    struct itimerval often = { { 0, 700 }, { 0, 700 } }, never = { { 0, 0 }, { 0, 0 } };
-    int to[2], back[2], fd = save(snapshot), status, total = 0;
-    size_t length;
-    char *text = text_of(fd, &length);
+    struct sigaction action = { .sa_handler = ignore };
+    struct itimerval timer = { { 0, often ? 700 : 0 }, { 0, often ? 700 : 0 } };
+
+    CHECK(sigaction(SIGALRM, &action, NULL) == 0 && setitimer(ITIMER_REAL, &timer, NULL) == 0);
+}
+
+static void save_to_slow_reader(const struct userns_snapshot *snapshot, int flags, size_t length)
+{
+    int to[2], back[2], total = 0, status;
     pid_t child;
 
-    CHECK(pipe2(to, O_NONBLOCK) == 0 && pipe(back) == 0);
-    fcntl(to[0], F_SETFL, 0);
+    CHECK(pipe(to) == 0 && pipe(back) == 0 && fcntl(to[1], F_SETFL, flags) == 0);
     child = fork();
     CHECK(child >= 0);
     if (child == 0) {
@@ -216,25 +219,30 @@ SITUATION(pipe_that_is_slow, 0, "a non-blocking pipe is waited for, whatever sig
         _exit(write(back[1], &total, sizeof total) != sizeof total);
     }
     close(to[0]);
-    fcntl(to[1], F_SETFL, O_NONBLOCK);
-    CHECK(sigaction(SIGALRM, &action, NULL) == 0 && setitimer(ITIMER_REAL, &often, NULL) == 0);
+    be_interrupted(true);
     CHECK_EQ(userns_save(snapshot, to[1]), 0);
-    CHECK(setitimer(ITIMER_REAL, &never, NULL) == 0);
+    be_interrupted(false);
     close(to[1]);
-    CHECK(read(back[0], &total, sizeof total) == sizeof total &&
-          waitpid(child, &status, 0) == child);
+    CHECK(read(back[0], &total, sizeof total) == sizeof total);
+    CHECK(waitpid(child, &status, 0) == child);
     CHECK_EQ(total, (int)length);
+}
 
-    /* The other way round. */
-    CHECK(pipe2(to, O_NONBLOCK) == 0);
+static void load_from_slow_writer(const struct userns_snapshot *snapshot, int flags,
+                                  const char *text, size_t length)
+{
+    struct userns_snapshot *loaded;
+    int from[2], status;
+    pid_t child;
+
+    CHECK(pipe(from) == 0 && fcntl(from[0], F_SETFL, flags) == 0);
     child = fork();
     CHECK(child >= 0);
     if (child == 0) {
-        close(to[0]);
-        fcntl(to[1], F_SETFL, 0);
+        close(from[0]);
         for (size_t done = 0; done < length;) {
             size_t part = done < 5000 ? 50 : length - done;
-            ssize_t written = write(to[1], text + done, part);
+            ssize_t written = write(from[1], text + done, part);
 
             done += written > 0 ? (size_t)written : 0;
             if (part == 50)
@@ -242,15 +250,30 @@ SITUATION(pipe_that_is_slow, 0, "a non-blocking pipe is waited for, whatever sig
         }
         _exit(0);
     }
-    close(to[1]);
-    CHECK(setitimer(ITIMER_REAL, &often, NULL) == 0);
-    CHECK_EQ(userns_load(to[0], &loaded), 0);
-    CHECK(setitimer(ITIMER_REAL, &never, NULL) == 0);
+    close(from[1]);
+    be_interrupted(true);
+    CHECK_EQ(userns_load(from[0], &loaded), 0);
+    be_interrupted(false);
+    close(from[0]);
     CHECK(waitpid(child, &status, 0) == child);
     CHECK(same_text(shape_of(snapshot), shape_of(loaded)));
+    userns_free(loaded);
+}
+
+SITUATION(pipe_that_is_slow, 0, "a pipe is waited for, non-blocking or not, whatever signals come")
+{
+    struct userns_snapshot *snapshot = large_snapshot();
+    int fd = save(snapshot);
+    size_t length;
+    char *text = text_of(fd, &length);
+
+    for (int i = 0; i < 2; i++) {
+        save_to_slow_reader(snapshot, i == 0 ? O_NONBLOCK : 0, length);
+        load_from_slow_writer(snapshot, i == 0 ? O_NONBLOCK : 0, text, length);
+    }
     free(text);
     userns_free(snapshot);
-    userns_free(loaded);
+    close(fd);
 }
 
 static bool is_sigpipe_pending(void)
