@@ -3,7 +3,9 @@
 use super::link::{From, Link, require};
 use super::loader::{Loader, MOST_PARTS, MOST_RECORDS, MapRecord, NO_UID, Namespace, Pin, ProcessRecord, add};
 use crate::error::Error;
-use crate::facts::{Credentials, Extent, Gap, Hold, Holder, Maps, NamespaceType, Nonuser, Process, Target, add_extents};
+use crate::facts::{
+    Credentials, Extent, Gap, Hold, Holder, Maps, NamespaceType, Nonuser, Process, Target, add_extents,
+};
 use crate::util::arrays::{index, push};
 
 impl MapRecord {
