@@ -2,7 +2,7 @@
  * Shows the user namespaces to a person at a terminal: the owner, the id maps and the processes of
  * each, the namespaces of other types that it owns and, with --pinned, what keeps each of them
  * alive. It also answers questions: what an id is elsewhere, what a process may do, who uses how
- * much of the limits.
+ * much of the limits; and it writes lists, graphs and numbers for other programs.
  * This file scans and finds; the files in inspect/ read the command line and print.
  */
 #define _GNU_SOURCE /* O_PATH */
@@ -49,19 +49,33 @@ static void report_missing(const struct request *request, struct target target)
         report(NULL, "its own user namespace is unknown");
 }
 
+/* Shows a tree, a list or a graph. */
+static void show_nodes(const struct request *request, const struct userns_node *const *nodes,
+                       size_t count)
+{
+    if (request->action == LIST)
+        print_list(&request->view, &request->columns, nodes, count);
+    else if (request->action == DOT)
+        print_graph(&request->view, nodes, count);
+    else
+        print_trees(&request->view, nodes, count);
+}
+
 static int show(const struct request *request)
 {
     size_t count;
     const struct userns_node *const *roots = userns_roots(request->view.snapshot, &count), *one;
-    const struct userns_nonuser *nonuser = find_nonuser(&request->view, request->target);
+    const struct userns_nonuser *nonuser = NULL;
 
     if (request->target.kind == NONE) {
-        print_trees(&request->view, roots, count);
+        show_nodes(request, roots, count);
         return EXIT_SUCCESS;
     }
     one = find(&request->view, request->target);
+    if (request->action == SHOW)
+        nonuser = find_nonuser(&request->view, request->target);
     if (one != NULL)
-        print_trees(&request->view, &one, 1);
+        show_nodes(request, &one, 1);
     else if (nonuser != NULL)
         print_nonuser(&request->view, nonuser);
     else
@@ -119,6 +133,9 @@ static int answer(const struct request *request)
         return can(request);
     case LIMITS:
         return limits(request);
+    case METRICS:
+        print_metrics(&request->view);
+        return EXIT_SUCCESS;
     default:
         return show(request);
     }

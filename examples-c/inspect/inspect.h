@@ -18,6 +18,8 @@ struct view {
     bool owned; /* only namespaces with this owner: */
     uid_t owner;
     enum order { BY_PID, BY_INODE, BY_PROCESSES, BY_OWNER } order;
+    bool sorted;     /* the order is requested */
+    bool is_foreign; /* the snapshot may be of another host */
 };
 
 /* A namespace as the command line names it. */
@@ -28,11 +30,49 @@ struct target {
 
 enum id_kind { UID, GID, PROJID };
 
+/* The columns of --list. */
+struct columns {
+    bool raw, no_headings;
+    size_t count; /* 0 stands for the default */
+    unsigned char at[64];
+};
+
+/* The options that have no letter, and those of lsns(8), in the order of the list in rules.c. */
+enum option_code {
+    PINNED = 256,
+    SOCKETS,
+    BPF,
+    PROC,
+    NAMESPACE, /* this is the argument that is not an option */
+    PID_OPTION,
+    INODE,
+    EMPTY,
+    USER,
+    SORT,
+    NO_PIDS,
+    ALL,
+    LIST_OPTION,
+    OUTPUT,
+    NO_HEADINGS,
+    RAW,
+    DOT_OPTION,
+    METRICS_OPTION,
+    MAP_OPTION,
+    FROM,
+    TO,
+    GID_OPTION,
+    PROJID_OPTION,
+    CAN_OPTION,
+    LIMITS_OPTION
+};
+
 /* The command line. */
 struct request {
     struct userns_options options;
     struct view view;
-    enum action { SHOW, MAP, CAN, LIMITS } action;
+    struct columns columns; /* for LIST */
+    uint64_t given;         /* a bit for each option */
+    enum action { SHOW, LIST, DOT, METRICS, MAP, CAN, LIMITS } action;
     struct target target;   /* NONE is all */
     struct target from, to; /* for MAP; NONE is that of this program */
     enum id_kind kind;      /* for MAP */
@@ -51,6 +91,34 @@ enum {
 
 /* Reads the command line. Ends the program if it is wrong, or asks for help or the version. */
 void parse(int argc, char *argv[], struct request *request);
+
+/* target.c */
+
+/* Reads a decimal number up to the end of the text. Returns 0 if it is not in 1 ... max. */
+uint64_t number_in(const char *text, const char *end, uint64_t max);
+
+/* The inode number in "4026531837" or "user:[4026531837]"; 0 if it is neither. */
+uint64_t inode_in(const char *text);
+
+/* Reads a PID. Returns 0 for this program. */
+uint64_t parse_pid(const char *option, const char *argument);
+
+/* Select a namespace, which must be the first. */
+void select_one(struct target *target, int kind, uint64_t number, const char *argument);
+void select_pid(struct target *target, const char *argument);
+void select_namespace(struct target *target, const char *argument);
+
+/* rules.c */
+
+/* Notes that an option is given. Ends the program if it may be given only once, and is again. */
+void note_option(struct request *request, int option);
+
+/* Finds out the action, and ends the program if options do not go together. */
+void check_options(struct request *request);
+
+/* usage.c */
+
+void print_help(void);
 
 /* message.c: messages on standard error, which begin with the name of the program. */
 
@@ -105,11 +173,27 @@ void put_named(const char *name, const char *format, ...);
 /* Adds each word of a sentence as an item. */
 void put_words(const char *format, ...);
 
+/* text.c */
+
+/* What text is written into, and so which characters it must not contain. */
+enum syntax {
+    QUOTED,     /* a line: in quotes if it could be read as several words */
+    WORD,       /* without a blank */
+    HTML,       /* a label of Graphviz */
+    LABEL_VALUE /* a label of OpenMetrics, in quotes */
+};
+
 /*
- * Writes a name or path, with escapes \xNN, and in quotes if it could be read as several words.
- * Returns its number of columns. If out is NULL, it only counts.
+ * Writes a name or path, with escapes \xNN. Returns its number of columns. If out is NULL, it only
+ * counts.
  */
-int put_escaped(FILE *out, const char *text);
+int put_text(FILE *out, const char *text, enum syntax syntax);
+
+/* The number of columns of text that has been escaped. */
+int columns_in(const char *text);
+
+/* Whether the locale has UTF-8. */
+bool has_utf8(void);
 
 /* unit.c */
 
@@ -133,6 +217,9 @@ void print_maps(const struct view *view, const struct userns_node *node);
 /* The name of a UID or GID, if this program is in the initial user namespace; or NULL. */
 const char *name_of_id(const struct view *view, enum id_kind kind, uint32_t id);
 
+/* The name of the owner of a namespace; NULL if there is none on this host. */
+const char *name_of_owner(const struct view *view, uid_t uid);
+
 /* translate.c, capability.c and limits.c: questions other than the tree. */
 
 /* Prints what an id of one namespace is in another one. Returns the exit status. */
@@ -150,6 +237,24 @@ int print_verdict(const struct view *view, pid_t pid, int capability,
 void print_limits(const struct view *view, const struct userns_node *top);
 
 /* members.c */
+
+struct member {
+    const char *name;
+    struct unit unit;
+    pid_t pid;
+    bool is_kernel_thread;
+    bool is_zombie;
+};
+
+/* Allocates an array of processes, by unit and name; kernel threads are first. */
+struct member *read_members(const struct view *view, const pid_t *pids, size_t count);
+
+/* The number of kernel threads, which are the first members. */
+size_t count_kernel_threads(const struct member *members, size_t count);
+
+/* The end of the members that belong to the same unit as the first. */
+size_t end_of_unit(const struct member *members, size_t count);
+size_t count_units(const struct member *members, size_t count);
 
 /*
  * Prints the member processes by name and, if they are of several, by container or unit. Of kernel
@@ -172,13 +277,16 @@ void print_pins(const struct view *view, const char *label, int columns,
 /* Adds the holders of pins to a line. Of many processes it names only a few. */
 void put_holders(const struct view *view, const struct userns_pin *const *pins, size_t count);
 
+/* The kind of a pin: the name of its constant in lower case. */
+const char *pin_word(const struct userns_pin *pin);
+
 /* The number of pins of kind USERNS_PIN_MEMBER, which are the first. */
 size_t count_members(const struct userns_pin *const *pins, size_t count);
 
 /* node.c */
 
 /* Adds the heading of a node to a line: inode number, owner, id and properties. */
-void put_heading(const struct userns_node *node);
+void put_heading(const struct view *view, const struct userns_node *node);
 
 /* Prints the members, the pins and the owned namespaces of a node. */
 void print_node(const struct view *view, const struct userns_node *node);
@@ -186,12 +294,87 @@ void print_node(const struct view *view, const struct userns_node *node);
 /* Prints a nonuser namespace with its owner, its members and its other pins. */
 void print_nonuser(const struct view *view, const struct userns_nonuser *nonuser);
 
+/* branch.c */
+
+/* A node with its descendants, as far as they are shown. */
+struct branch {
+    const struct userns_node *node;
+    struct branch *children;
+    size_t child_count;
+    bool matches;     /* if not, it is shown because a descendant matches */
+    pid_t first;      /* the smallest PID in the subtree, or 0 */
+    size_t processes; /* in the subtree */
+};
+
+/* Finds the children of a branch that are shown, from these nodes, and sorts them. */
+void grow_branches(const struct view *view, struct branch *branch,
+                   const struct userns_node *const *children, size_t count);
+
+/* Frees the children of a branch. */
+void cut_branches(struct branch *branch);
+
+void sort_branches(const struct view *view, struct branch *branches, size_t count);
+
 /* tree.c */
 
 /* Prints nodes and their descendants, as far as the view shows them, and a line of totals. */
 void print_trees(const struct view *view, const struct userns_node *const *nodes, size_t count);
 
+/* column.c */
+
+/* Reads the names of columns; "+" at the beginning stands for the default. */
+void parse_columns(const char *argument, struct columns *chosen);
+
+/* What a scan has to find out for these columns. */
+uint64_t flags_of_columns(const struct columns *chosen);
+
+/* Prints the names of all columns, and what they mean. */
+void print_columns(void);
+
+/* Whether the cells of a column are numbers. */
+bool is_number(size_t column);
+
+/* The text of a heading, or of a cell, which the caller frees. */
+char *heading_of(size_t column);
+char *cell_of(const struct view *view, const struct userns_node *node, size_t column,
+              enum syntax syntax);
+
+/* list.c */
+
+/* Prints a line for each of these nodes and their descendants, as far as the view shows them. */
+void print_list(const struct view *view, const struct columns *columns,
+                const struct userns_node *const *nodes, size_t count);
+
+/* dot.c */
+
+/* Prints these nodes and their descendants as a graph for dot(1), as far as the view shows them. */
+void print_graph(const struct view *view, const struct userns_node *const *nodes, size_t count);
+
+/* arrow.c */
+
+/* The user namespaces in a graph, by inode number, in ascending order. */
+struct shown {
+    uint64_t *inodes;
+    size_t count;
+};
+
+/*
+ * Prints arrows to a box from the user namespaces of the processes that pin it. node is the user
+ * namespace of the box, or that which owns it.
+ */
+void print_arrows(const struct view *view, const struct shown *shown, const char *box,
+                  const struct userns_node *node, bool is_owned,
+                  const struct userns_pin *const *pins, size_t count);
+
+/* metrics.c */
+
+/* Prints numbers for Prometheus. */
+void print_metrics(const struct view *view);
+
 /* gaps.c */
+
+/* The name of gap number i: that of its constant in lower case; NULL after the last. */
+const char *gap_name(size_t i, uint32_t *gap);
 
 /* Reports on standard error what the snapshot does not contain. */
 void print_gaps(const struct userns_snapshot *snapshot);

@@ -50,7 +50,7 @@ static size_t print_charges(const struct view *view, const struct userns_node *n
             continue;
         if (shown == 0) {
             begin_heading(false);
-            put_heading(node);
+            put_heading(view, node);
             end_line();
         }
         print_charge(view, node, &charges[i], shown == 0 ? "charged" : "");

@@ -1,14 +1,11 @@
-/* Lines of output: escaped text, wrapped at the width of the terminal. */
-#define _GNU_SOURCE /* wcwidth(3) */
+/* Lines of output, wrapped at the width of the terminal. */
 #include "inspect.h"
-#include <langinfo.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-#include <wchar.h>
 
 enum { RAIL_COLUMNS = 3 };
 
@@ -45,7 +42,7 @@ void begin_output(void)
         width = atoi(columns);
     is_coloured = isatty(STDOUT_FILENO) && (no_colour == NULL || *no_colour == '\0') &&
                   terminal != NULL && *terminal != '\0' && strcmp(terminal, "dumb") != 0;
-    if (strcmp(nl_langinfo(CODESET), "UTF-8") == 0) {
+    if (has_utf8()) {
         rail_texts = drawn_rails;
         glyph_texts = drawn_glyphs;
     }
@@ -54,47 +51,6 @@ void begin_output(void)
 const char *glyph(enum glyph glyph)
 {
     return glyph_texts[glyph];
-}
-
-/*
- * The columns of a character; 0 if it must be escaped. These are: control characters; characters
- * without a width, since some of them change the direction of writing; bytes that are not a
- * character in this locale; and the characters that put_escaped() uses itself.
- */
-static int columns_of(const char *text, size_t left, size_t *length)
-{
-    mbstate_t state;
-    wchar_t character;
-    int columns;
-
-    memset(&state, 0, sizeof state);
-    *length = mbrtowc(&character, text, left, &state);
-    if (*length > left) { /* (size_t)-1 or -2: not a character */
-        *length = 1;
-        return 0;
-    }
-    columns = wcwidth(character);
-    return columns > 0 && character != L'\\' && character != L'"' ? columns : 0;
-}
-
-int put_escaped(FILE *out, const char *text)
-{
-    const char *quote = *text == '\0' || strpbrk(text, " ,") != NULL ? "\"" : "";
-    int columns = 2 * (int)strlen(quote);
-
-    if (out != NULL)
-        fputs(quote, out);
-    for (size_t left = strlen(text), length; left > 0; text += length, left -= length) {
-        int printable = columns_of(text, left, &length);
-        columns += printable > 0 ? printable : 4 * (int)length;
-        if (out != NULL && printable > 0)
-            fwrite(text, 1, length, out);
-        for (size_t i = 0; out != NULL && printable == 0 && i < length; i++)
-            fprintf(out, "\\x%02x", (unsigned char)text[i]);
-    }
-    if (out != NULL)
-        fputs(quote, out);
-    return columns;
 }
 
 void push_rail(enum rail rail)
@@ -148,7 +104,7 @@ void end_line(void)
 void put_named(const char *name, const char *format, ...)
 {
     char text[128];
-    int columns = name != NULL ? put_escaped(NULL, name) : 0;
+    int columns = name != NULL ? put_text(NULL, name, QUOTED) : 0;
     va_list arguments;
 
     va_start(arguments, format);
@@ -163,7 +119,7 @@ void put_named(const char *name, const char *format, ...)
         line.column += printf(" ");
     }
     if (name != NULL)
-        put_escaped(stdout, name);
+        put_text(stdout, name, QUOTED);
     fputs(text, stdout);
     line.column += columns;
     line.is_empty = false;

@@ -6,10 +6,11 @@
 
 enum { FOLDED = 3 }; /* extents that are shown of many */
 
-/* Names belong to ids of the initial user namespace. */
+/* Names belong to ids of the initial user namespace of this host. */
 static bool has_names(const struct view *view)
 {
-    return (userns_flags(userns_self(view->snapshot)) & USERNS_NODE_INITIAL) != 0;
+    return !view->is_foreign &&
+           (userns_flags(userns_self(view->snapshot)) & USERNS_NODE_INITIAL) != 0;
 }
 
 const char *name_of_id(const struct view *view, enum id_kind kind, uint32_t id)
@@ -22,6 +23,13 @@ const char *name_of_id(const struct view *view, enum id_kind kind, uint32_t id)
     if (has_names(view) && kind == GID)
         group = getgrgid(id);
     return user != NULL ? user->pw_name : group != NULL ? group->gr_name : NULL;
+}
+
+const char *name_of_owner(const struct view *view, uid_t uid)
+{
+    const struct passwd *user = view->is_foreign ? NULL : getpwuid(uid);
+
+    return user != NULL ? user->pw_name : NULL;
 }
 
 static bool is_everything(const struct userns_extent *extents, size_t count)

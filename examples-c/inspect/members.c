@@ -10,14 +10,6 @@
 #include <linux/openat2.h>
 #endif
 
-struct member {
-    const char *name;
-    struct unit unit;
-    pid_t pid;
-    bool is_kernel_thread;
-    bool is_zombie;
-};
-
 /* Of more than these, only so many are shown. */
 enum { SHOWN_PIDS = 8, SHOWN_NAMES = 24, SHOWN_UNITS = 24 };
 
@@ -147,8 +139,7 @@ static void put_members(const struct view *view, const struct member *members, s
     }
 }
 
-/* The number of kernel threads, which are the first members. */
-static size_t count_kernel_threads(const struct member *members, size_t count)
+size_t count_kernel_threads(const struct member *members, size_t count)
 {
     size_t threads = 0;
 
@@ -157,8 +148,7 @@ static size_t count_kernel_threads(const struct member *members, size_t count)
     return threads;
 }
 
-/* The end of the members that belong to the same unit as the first. */
-static size_t end_of_unit(const struct member *members, size_t count)
+size_t end_of_unit(const struct member *members, size_t count)
 {
     size_t end = 1;
 
@@ -174,7 +164,7 @@ static void put_unit(const struct unit *unit, const char *colon)
     put_named(unit->name, "%s", colon);
 }
 
-static size_t count_units(const struct member *members, size_t count)
+size_t count_units(const struct member *members, size_t count)
 {
     size_t units = 0;
 
@@ -246,13 +236,10 @@ static void print_sorted(const struct view *view, const struct member *members, 
         print_units(view, members + threads, others);
 }
 
-void print_members(const struct view *view, const pid_t *pids, size_t count)
+struct member *read_members(const struct view *view, const pid_t *pids, size_t count)
 {
-    struct member *members;
+    struct member *members = allocate(count, sizeof *members);
 
-    if (count == 0)
-        return;
-    members = allocate(count, sizeof *members);
     for (size_t i = 0; i < count; i++) {
         members[i].name = name_of(view, pids[i]);
         members[i].pid = pids[i];
@@ -260,6 +247,16 @@ void print_members(const struct view *view, const pid_t *pids, size_t count)
         read_state(view, &members[i]);
     }
     qsort(members, count, sizeof *members, by_unit_and_name);
+    return members;
+}
+
+void print_members(const struct view *view, const pid_t *pids, size_t count)
+{
+    struct member *members;
+
+    if (count == 0)
+        return;
+    members = read_members(view, pids, count);
     print_sorted(view, members, count);
     free(members);
 }

@@ -11,7 +11,7 @@ void report(const char *about, const char *format, ...)
 
     fputs("userns_inspect: ", stderr);
     if (about != NULL) {
-        put_escaped(stderr, about);
+        put_text(stderr, about, QUOTED);
         fputs(": ", stderr);
     }
     va_start(arguments, format);
@@ -23,10 +23,10 @@ void report(const char *about, const char *format, ...)
 void reject(const char *option, const char *argument, const char *problem)
 {
     fputs("userns_inspect: ", stderr);
-    put_escaped(stderr, option);
+    put_text(stderr, option, QUOTED);
     if (argument != NULL) {
         fputc(' ', stderr);
-        put_escaped(stderr, argument);
+        put_text(stderr, argument, QUOTED);
     }
     fprintf(stderr, ": %s\nTry 'userns_inspect --help'.\n", problem);
     exit(2);

@@ -1,8 +1,7 @@
 /* One namespace: its heading, its members, its pins, and what it owns or which node owns it. */
 #include "inspect.h"
-#include <pwd.h>
 
-void put_heading(const struct userns_node *node)
+void put_heading(const struct view *view, const struct userns_node *node)
 {
     static const struct {
         uint32_t flag;
@@ -13,7 +12,7 @@ void put_heading(const struct userns_node *node)
         { USERNS_NODE_EMPTY, "[empty]" },
         { USERNS_NODE_ONLY_PINNED, "[known only through a pin]" },
     };
-    const struct passwd *user;
+    const char *user;
     uid_t uid;
 
     set_style(BOLD);
@@ -21,8 +20,8 @@ void put_heading(const struct userns_node *node)
     set_style(NORMAL);
     if (!userns_owner_uid(node, &uid))
         put("owner unknown");
-    else if ((user = getpwuid(uid)) != NULL)
-        put_named(user->pw_name, " (UID %lu)", (unsigned long)uid);
+    else if ((user = name_of_owner(view, uid)) != NULL)
+        put_named(user, " (UID %lu)", (unsigned long)uid);
     else
         put("UID %lu", (unsigned long)uid);
     if (userns_id(node) != 0)
@@ -90,7 +89,7 @@ void print_nonuser(const struct view *view, const struct userns_nonuser *nonuser
 
     begin_line("owner", LABEL, HANGING);
     if (owner != NULL)
-        put_heading(owner);
+        put_heading(view, owner);
     else
         put("not visible");
     end_line();

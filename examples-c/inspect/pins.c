@@ -14,13 +14,14 @@ static uint64_t own_mount_namespace(void)
 }
 
 /* "mnt 4026532190 (overmounted)": the mount namespace, if it is another one, and the state. */
-static void describe_mount(const struct userns_pin *pin, char *text, size_t size)
+static void describe_mount(const struct view *view, const struct userns_pin *pin, char *text,
+                           size_t size)
 {
     uint64_t inode = userns_nonuser_inode(userns_pin_nonuser(pin));
     const char *state = "";
     char namespace[32] = "";
 
-    if (inode != 0 && inode != own_mount_namespace())
+    if (inode != 0 && (view->is_foreign || inode != own_mount_namespace()))
         snprintf(namespace, sizeof namespace, "mnt %" PRIu64, inode);
     if (userns_pin_is_overmounted(pin) && userns_pin_may_be_locked(pin))
         state = "(overmounted, may be locked)";
@@ -43,7 +44,7 @@ static void put_holder(const struct view *view, const struct userns_pin *pin, co
     if (userns_pin_descriptor(pin) >= 0)
         snprintf(descriptor, sizeof descriptor, " fd %d", userns_pin_descriptor(pin));
     if (userns_pin_kind(pin) == USERNS_PIN_MOUNT)
-        describe_mount(pin, mount, sizeof mount);
+        describe_mount(view, pin, mount, sizeof mount);
     put_named(name_of(view, pid), " %ld%s%s%s", (long)pid, thread, descriptor,
               *mount == '\0' ? comma : "");
     if (*mount != '\0')
@@ -70,6 +71,28 @@ size_t count_members(const struct userns_pin *const *pins, size_t count)
     while (members < count && userns_pin_kind(pins[members]) == USERNS_PIN_MEMBER)
         members++;
     return members;
+}
+
+const char *pin_word(const struct userns_pin *pin)
+{
+    static const char *const words[] = {
+        [USERNS_PIN_MEMBER] = "member",
+        [USERNS_PIN_FOR_CHILDREN] = "for_children",
+        [USERNS_PIN_DESCRIPTOR] = "descriptor",
+        [USERNS_PIN_MOUNT] = "mount",
+        [USERNS_PIN_SOCKET] = "socket",
+        [USERNS_PIN_OWNED] = "owned",
+        [USERNS_PIN_CHILD_NAMESPACE] = "child_namespace",
+        [USERNS_PIN_IO_URING] = "io_uring",
+        [USERNS_PIN_CREDENTIALS] = "credentials",
+        [USERNS_PIN_PEER] = "peer",
+        [USERNS_PIN_FILE_SYSTEM] = "file_system",
+        [USERNS_PIN_PIDFD] = "pidfd",
+        [USERNS_PIN_OUT_OF_SIGHT] = "out_of_sight",
+    };
+    size_t kind = (size_t)userns_pin_kind(pin);
+
+    return kind < sizeof words / sizeof *words && words[kind] != NULL ? words[kind] : "unknown";
 }
 
 /* Whether two pins share a line: they have the same kind and, if they are mounts, path. */

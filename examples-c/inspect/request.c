@@ -1,147 +1,9 @@
 /* The command line. */
-#define _GNU_SOURCE /* O_PATH */
 #include "inspect.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
-#include <unistd.h>
-
-static const char usage[] =
-    "Usage: userns_inspect [OPTION]... [NAMESPACE]\n"
-    "Shows the user namespaces: owner, maps, processes, owned namespaces, pins.\n"
-    "\n"
-    "NAMESPACE selects one namespace; a user namespace is shown with its descendants:\n"
-    "  PID            that of a process; 'self' is userns_inspect itself\n"
-    "  INODE          that with this inode number (above 4194304, the largest PID)\n"
-    "  TYPE:[INODE]   the same, as readlink(1) and lsns(8) print it\n"
-    "  PATH           a file: /proc/PID/ns/TYPE or a bind mount; or /proc/PID\n"
-    "      --pid PID, --inode INODE   the same, for any number\n"
-    "\n"
-    "      --pinned        also find namespaces without processes, and show which\n"
-    "                      descriptors and mounts keep each namespace alive\n"
-    "      --sockets       like --pinned, and show sockets\n"
-    "      --bpf           find processes by BPF, which is faster if there are many\n"
-    "      --proc DIR      read the procfs that is mounted at DIR (default: /proc)\n"
-    "\n"
-    "      --empty         like --pinned, and show only namespaces without processes\n"
-    "      --user USER     show only namespaces whose owner is USER, a name or UID\n"
-    "      --sort ORDER    order siblings by pid (the smallest of each; the default),\n"
-    "                      inode, processes (most first) or owner\n"
-    "      --no-pids       count the processes of each name instead of listing PIDs\n"
-    "      --all           show long lists in full\n"
-    "\n"
-    "Instead of the tree:\n"
-    "      --map ID --from NAMESPACE --to NAMESPACE\n"
-    "                      what a UID is elsewhere; 'self' stands for a missing one\n"
-    "      --gid, --projid ID is a GID or a project id\n"
-    "      --can PID CAP   whether a process has a capability in NAMESPACE, and why\n"
-    "                      (default: its own); CAP is a name or number\n"
-    "      --limits        how many user namespaces are charged to whom\n"
-    "\n"
-    "For --map and --can, the exit status is 3 for no and 4 for not known.\n"
-    "\n"
-    "  -h, --help          show this help\n"
-    "  -V, --version       show the version\n";
-
-enum { LARGEST_PID = 4194304, NSFS = 0x6e736673 };
-
-/* Reads a decimal number up to the end of the text. Returns 0 if it is not in 1 ... max. */
-static uint64_t number_in(const char *text, const char *end, uint64_t max)
-{
-    char *stop;
-    uint64_t number;
-
-    errno = 0;
-    number = strtoull(text, &stop, 10);
-    return *text >= '0' && *text <= '9' && stop == end && errno == 0 && number <= max ? number : 0;
-}
-
-/* The inode number in "4026531837" or "user:[4026531837]"; 0 if it is neither. */
-static uint64_t inode_in(const char *text)
-{
-    const char *end = text + strlen(text);
-    size_t type = strspn(text, "abcdefghijklmnopqrstuvwxyz_");
-
-    if (type > 0 && strncmp(text + type, ":[", 2) == 0 && end[-1] == ']') {
-        text += type + 2;
-        end--;
-    }
-    return number_in(text, end, UINT64_MAX);
-}
-
-/*
- * The inode number of a namespace, by its file or the directory of a process. Returns 0 if it is
- * none, with errno set if that is unknown.
- */
-static uint64_t inode_of_path(int directory, const char *path)
-{
-    int file = openat(directory, path, O_PATH | O_CLOEXEC);
-    struct stat status;
-    struct statfs system;
-    uint64_t inode = 0;
-
-    if (file < 0)
-        return 0;
-    if (fstat(file, &status) == 0 && fstatfs(file, &system) == 0) {
-        if (system.f_type == NSFS)
-            inode = status.st_ino;
-        else if (S_ISDIR(status.st_mode) && directory == AT_FDCWD)
-            inode = inode_of_path(file, "ns/user");
-        if (inode == 0 && errno == ENOENT) /* the path exists, but is no directory of a process */
-            errno = 0;
-    }
-    close(file); /* open, it would be a pin itself */
-    return inode;
-}
-
-static void select_one(struct target *target, int kind, uint64_t number, const char *argument)
-{
-    if (target->kind != NONE)
-        reject(argument, NULL, "only one namespace can be selected");
-    target->kind = kind;
-    target->number = number;
-}
-
-/* Reads a PID. Returns 0 for this program. */
-static uint64_t parse_pid(const char *option, const char *argument)
-{
-    uint64_t pid = number_in(argument, argument + strlen(argument), INT32_MAX);
-
-    if (pid == 0 && strcmp(argument, "self") != 0)
-        reject(option, argument, "not a PID");
-    return pid;
-}
-
-static void select_pid(struct target *target, const char *argument)
-{
-    uint64_t pid = parse_pid("--pid", argument);
-
-    select_one(target, pid == 0 ? SELF : ONE_PID, pid, "--pid");
-}
-
-static void select_namespace(struct target *target, const char *argument)
-{
-    uint64_t inode = inode_in(argument);
-
-    if (strcmp(argument, "self") == 0 || (inode != 0 && inode <= LARGEST_PID && *argument <= '9')) {
-        select_pid(target, argument);
-        return;
-    }
-    if (inode == 0) {
-        errno = 0;
-        inode = inode_of_path(AT_FDCWD, argument);
-        if (inode == 0) {
-            report(argument, "%s", errno != 0 ? strerror(errno) : "this is not a namespace");
-            exit(EXIT_FAILURE);
-        }
-    }
-    select_one(target, ONE_INODE, inode, argument);
-}
 
 static uid_t parse_user(const char *argument)
 {
@@ -188,69 +50,25 @@ static int parse_capability(const char *argument)
     return capability < 0 ? 0 : capability;
 }
 
-enum {
-    PINNED = 256,
-    SOCKETS,
-    BPF,
-    PROC,
-    PID_OPTION,
-    INODE,
-    EMPTY,
-    USER,
-    SORT,
-    NO_PIDS,
-    ALL,
-    MAP_OPTION,
-    FROM,
-    TO,
-    GID_OPTION,
-    PROJID_OPTION,
-    CAN_OPTION,
-    LIMITS_OPTION
-};
-
-/* Selects what to do instead of the tree. */
-static void select_action(struct request *request, enum action action, const char *option)
-{
-    if (request->action != SHOW)
-        reject(option, NULL, "only one of --map, --can and --limits can be used, and once");
-    request->action = action;
-}
-
-/* Options that would have no effect are mistakes. */
-static void check(const struct request *request, bool has_kind, bool has_order)
-{
-    static const char *const names[] = { "", "--map", "--can", "--limits" };
-    const char *action = names[request->action];
-    const struct view *view = &request->view;
-
-    if (request->action != MAP && (request->from.kind != NONE || request->to.kind != NONE))
-        reject("--from and --to", NULL, "they need --map");
-    if (request->action != MAP && has_kind)
-        reject("--gid and --projid", NULL, "they need --map");
-    if (request->action == MAP && request->from.kind == NONE && request->to.kind == NONE)
-        reject("--map", NULL, "--from or --to is missing");
-    if (request->action == MAP && request->target.kind != NONE)
-        reject("--map", NULL, "the namespaces are arguments of --from and --to");
-    if (request->action != SHOW && (view->empty || view->all || !view->pids || has_order))
-        reject(action, NULL, "this cannot be combined with --empty, --sort, --no-pids or --all");
-    if ((request->action == MAP || request->action == CAN) && view->owned)
-        reject(action, NULL, "this cannot be combined with --user");
-}
-
 /* What the scan has to find out besides what is always shown. */
 static uint64_t flags_of(const struct request *request)
 {
+    const uint64_t shown = USERNS_SCAN_NAMES | USERNS_SCAN_OWNED | USERNS_SCAN_CGROUPS;
+
     switch (request->action) {
     case MAP:
         return USERNS_SCAN_MAPS;
     case CAN:
         return USERNS_SCAN_NAMES | USERNS_SCAN_CREDENTIALS;
     case LIMITS:
+    case METRICS:
         return USERNS_SCAN_PINNED;
+    case LIST:
+        return flags_of_columns(&request->columns);
+    case DOT:
+        return shown | USERNS_SCAN_MAPS;
     default:
-        return USERNS_SCAN_NAMES | USERNS_SCAN_OWNED | USERNS_SCAN_CGROUPS |
-               (request->view.empty ? 0 : USERNS_SCAN_MAPS);
+        return shown | (request->view.empty ? 0 : USERNS_SCAN_MAPS);
     }
 }
 
@@ -270,6 +88,79 @@ static void reject_option(int problem, char *argv[])
     reject(option, NULL, "there is no such option, or it is ambiguous");
 }
 
+/* Takes one option. */
+static void take(int option, char *argument, int argc, char *argv[], struct request *request)
+{
+    struct view *view = &request->view;
+
+    switch (option) {
+    case EMPTY:
+    case SOCKETS:
+    case PINNED:
+        request->options.flags |= USERNS_SCAN_PINNED;
+        request->options.flags |= option == SOCKETS ? USERNS_SCAN_SOCKETS : 0;
+        view->pins = true;
+        view->empty |= option == EMPTY;
+        break;
+    case BPF:
+        request->options.flags |= USERNS_SCAN_BPF;
+        break;
+    case PROC:
+        request->options.proc_path = argument;
+        break;
+    case PID_OPTION:
+        select_pid(&request->target, argument);
+        break;
+    case INODE:
+        if (inode_in(argument) == 0)
+            reject("--inode", argument, "not an inode number");
+        select_one(&request->target, ONE_INODE, inode_in(argument), "--inode");
+        break;
+    case USER:
+        view->owner = parse_user(argument);
+        view->owned = true;
+        break;
+    case SORT:
+        view->order = parse_order(argument);
+        view->sorted = true;
+        break;
+    case NO_PIDS:
+        view->pids = false;
+        break;
+    case ALL:
+        view->all = true;
+        break;
+    case OUTPUT:
+        parse_columns(argument, &request->columns);
+        break;
+    case NO_HEADINGS:
+        request->columns.no_headings = true;
+        break;
+    case RAW:
+        request->columns.raw = true;
+        break;
+    case MAP_OPTION:
+        request->id = parse_id(argument);
+        break;
+    case FROM:
+        select_namespace(&request->from, argument);
+        break;
+    case TO:
+        select_namespace(&request->to, argument);
+        break;
+    case GID_OPTION:
+    case PROJID_OPTION:
+        request->kind = option == GID_OPTION ? GID : PROJID;
+        break;
+    case CAN_OPTION:
+        if (optind == argc)
+            reject("--can", argument, "a capability is missing");
+        request->pid = (pid_t)parse_pid("--can", argument);
+        request->capability = parse_capability(argv[optind++]);
+        break;
+    }
+}
+
 void parse(int argc, char *argv[], struct request *request)
 {
     /* clang-format off */
@@ -285,6 +176,12 @@ void parse(int argc, char *argv[], struct request *request)
         { "sort", required_argument, NULL, SORT },
         { "no-pids", no_argument, NULL, NO_PIDS },
         { "all", no_argument, NULL, ALL },
+        { "list", no_argument, NULL, LIST_OPTION },
+        { "output", required_argument, NULL, OUTPUT },
+        { "noheadings", no_argument, NULL, NO_HEADINGS },
+        { "raw", no_argument, NULL, RAW },
+        { "dot", no_argument, NULL, DOT_OPTION },
+        { "openmetrics", no_argument, NULL, METRICS_OPTION },
         { "map", required_argument, NULL, MAP_OPTION },
         { "from", required_argument, NULL, FROM },
         { "to", required_argument, NULL, TO },
@@ -297,87 +194,30 @@ void parse(int argc, char *argv[], struct request *request)
         { NULL, 0, NULL, 0 },
     };
     /* clang-format on */
-    bool has_kind = false, has_order = false;
+    static const char letters[] = "lonr"; /* LIST_OPTION, OUTPUT, NO_HEADINGS, RAW */
+    const char *letter;
     int option;
 
     opterr = 0; /* its own messages do not escape arguments */
-    while ((option = getopt_long(argc, argv, ":hV", options, NULL)) != -1) {
-        switch (option) {
-        case EMPTY:
-        case SOCKETS:
-        case PINNED:
-            request->options.flags |= USERNS_SCAN_PINNED;
-            request->options.flags |= option == SOCKETS ? USERNS_SCAN_SOCKETS : 0;
-            request->view.pins = true;
-            request->view.empty |= option == EMPTY;
-            break;
-        case BPF:
-            request->options.flags |= USERNS_SCAN_BPF;
-            break;
-        case PROC:
-            request->options.proc_path = optarg;
-            break;
-        case PID_OPTION:
-            select_pid(&request->target, optarg);
-            break;
-        case INODE:
-            if (inode_in(optarg) == 0)
-                reject("--inode", optarg, "not an inode number");
-            select_one(&request->target, ONE_INODE, inode_in(optarg), "--inode");
-            break;
-        case USER:
-            request->view.owner = parse_user(optarg);
-            request->view.owned = true;
-            break;
-        case SORT:
-            request->view.order = parse_order(optarg);
-            has_order = true;
-            break;
-        case NO_PIDS:
-            request->view.pids = false;
-            break;
-        case ALL:
-            request->view.all = true;
-            break;
-        case MAP_OPTION:
-            select_action(request, MAP, "--map");
-            request->id = parse_id(optarg);
-            break;
-        case FROM:
-            select_namespace(&request->from, optarg);
-            break;
-        case TO:
-            select_namespace(&request->to, optarg);
-            break;
-        case GID_OPTION:
-        case PROJID_OPTION:
-            if (has_kind)
-                reject("--gid and --projid", NULL, "only one of them can be used");
-            request->kind = option == GID_OPTION ? GID : PROJID;
-            has_kind = true;
-            break;
-        case CAN_OPTION:
-            select_action(request, CAN, "--can");
-            if (optind == argc)
-                reject("--can", optarg, "a capability is missing");
-            request->pid = (pid_t)parse_pid("--can", optarg);
-            request->capability = parse_capability(argv[optind++]);
-            break;
-        case LIMITS_OPTION:
-            select_action(request, LIMITS, "--limits");
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            exit(finish_output());
-        case 'V':
+    while ((option = getopt_long(argc, argv, ":hVlno:r", options, NULL)) != -1) {
+        if (option == 'h')
+            print_help();
+        if (option == 'V')
             printf("userns_inspect %s\n", userns_version());
+        if (option == 'h' || option == 'V')
             exit(finish_output());
-        default:
+        if (option == ':' || option == '?')
             reject_option(option, argv);
-        }
+        letter = option < PINNED ? strchr(letters, option) : NULL;
+        if (letter != NULL) /* the options of lsns(8) have letters */
+            option = LIST_OPTION + (int)(letter - letters);
+        note_option(request, option);
+        take(option, optarg, argc, argv, request);
     }
-    for (; optind < argc; optind++)
+    for (; optind < argc; optind++) {
+        note_option(request, NAMESPACE);
         select_namespace(&request->target, argv[optind]);
-    check(request, has_kind, has_order);
+    }
+    check_options(request);
     request->options.flags |= flags_of(request);
 }

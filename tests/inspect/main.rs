@@ -3,9 +3,12 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod graph;
 mod leaks;
+mod list;
 mod maps;
 mod members;
+mod metrics;
 mod pins;
 mod questions;
 mod request;

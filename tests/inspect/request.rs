@@ -17,7 +17,8 @@ fn help_and_version() {
         assert_eq!((status, errors.as_str()), (Some(0), ""));
         assert!(help.starts_with("Usage: userns_inspect"), "{help}");
         let options = "--pinned,--sockets,--bpf,--proc DIR,--pid PID,--inode INODE,--empty,--user USER,--sort ORDER,--no-pids,\
-                       --all,--map ID --from NAMESPACE --to NAMESPACE,--gid,--projid,--can PID CAP,--limits";
+                       --all,-l, --list,-o, --output COLUMNS,-n, --noheadings,-r, --raw,--dot,--openmetrics,\
+                       --map ID --from NAMESPACE --to NAMESPACE,--gid,--projid,--can PID CAP,--limits";
         for option in options.split(',') {
             assert!(help.contains(option), "{help}");
         }
@@ -32,7 +33,7 @@ fn help_and_version() {
 /// Wrong usage has one line that begins with the option, and a hint.
 #[test]
 fn wrong_usage() {
-    let wrong: [(&[&str], &str); 38] = [
+    let wrong: [(&[&str], &str); 48] = [
         (&["-x"], "-x: there is no such option"),
         (&["--nonsense"], "--nonsense: there is no such option"),
         (&["--pin", "--p"], "--p: there is no such option, or it is ambiguous"),
@@ -57,20 +58,30 @@ fn wrong_usage() {
         (&["--map", "x", "--to", "1"], "--map x: not an id"),
         (&["--map", "4294967295", "--to", "1"], "--map 4294967295: not an id"),
         (&["--map", "0"], "--map: --from or --to is missing"),
-        (&["--map", "0", "--to", "1", "2"], "--map: the namespaces are arguments of --from and --to"),
+        (&["--map", "0", "--to", "1", "2"], "NAMESPACE: this cannot be combined with --map"),
         (&["--map", "0", "--to", "1", "--to", "1"], "--pid: only one namespace can be selected"),
-        (&["--map", "0", "--map", "0"], "--map: only one of --map, --can and --limits can be used, and once"),
-        (&["--map", "0", "--limits"], "--limits: only one of --map, --can and --limits can be used"),
-        (&["--map", "0", "--to", "1", "--user", "0"], "--map: this cannot be combined with --user"),
-        (&["--map", "0", "--to", "1", "--gid", "--projid"], "\"--gid and --projid\": only one of them can be used"),
-        (&["--from", "1"], "\"--from and --to\": they need --map"),
-        (&["--gid"], "\"--gid and --projid\": they need --map"),
+        (&["--map", "0", "--map", "0"], "--map: this can be given only once"),
+        (&["--map", "0", "--limits"], "--limits: this cannot be combined with --map"),
+        (&["--map", "0", "--to", "1", "--user", "0"], "--user: this cannot be combined with --map"),
+        (&["--map", "0", "--to", "1", "--gid", "--projid"], "--projid: this cannot be combined with --gid"),
+        (&["--from", "1"], "--from: this needs --map"),
+        (&["--gid"], "--gid: this needs --map"),
         (&["--can", "1"], "--can 1: a capability is missing"),
         (&["--can", "0", "0"], "--can 0: not a PID"),
         (&["--can", "1", "64"], "--can 64: there is no such capability, see capabilities(7)"),
         (&["--can", "1", "cap_none"], "--can cap_none: there is no such capability, see capabilities(7)"),
-        (&["--can", "1", "0", "--all"], "--can: this cannot be combined with --empty, --sort, --no-pids or --all"),
-        (&["--limits", "--sort=pid"], "--limits: this cannot be combined with --empty, --sort, --no-pids or --all"),
+        (&["--can", "1", "0", "--all"], "--all: this cannot be combined with --can"),
+        (&["--limits", "--sort=pid"], "--sort: this cannot be combined with --limits"),
+        (&["--list", "--dot"], "--dot: this cannot be combined with --list"),
+        (&["--dot", "--no-pids"], "--no-pids: this cannot be combined with --dot"),
+        (&["--openmetrics", "self"], "NAMESPACE: this cannot be combined with --openmetrics"),
+        (&["--raw"], "--raw: this needs --list"),
+        (&["-o", "ns"], "--output: this needs --list"),
+        (&["-lo"], "-o: this option needs an argument"),
+        (&["-l", "--raw=1"], "--raw=1: this option has no argument"),
+        (&["-lo", "ns,x\x1b"], "--output x\\x1b: there is no such column; there are NS ID PNS "),
+        (&["-lo", "ns,,pid"], "--output \"\": there is no such column; there are NS "),
+        (&["-lo", ""], "--output \"\": there is no such column; there are NS "),
     ];
     for (arguments, message) in wrong {
         // The name of the program does not depend on how it was called.

@@ -1,0 +1,105 @@
+/* Which options go together. */
+#include "inspect.h"
+
+/* Sets of actions, and what is not one. */
+enum {
+    TREE_LIKE = 1 << SHOW | 1 << LIST | 1 << DOT,
+    OF_ONE = TREE_LIKE | 1 << CAN | 1 << LIMITS,
+    EACH = OF_ONE | 1 << METRICS | 1 << MAP,
+    NO_ACTION = -1
+};
+
+/* In the order of enum option_code. */
+static const struct rule {
+    const char *name;
+    int actions; /* those for which the option has a meaning */
+    int action;  /* the one that the option itself is */
+    bool once;
+} rules[] = {
+    { "--pinned", EACH, NO_ACTION, false },
+    { "--sockets", EACH, NO_ACTION, false },
+    { "--bpf", EACH, NO_ACTION, false },
+    { "--proc", EACH, NO_ACTION, false },
+    { "NAMESPACE", OF_ONE, NO_ACTION, false },
+    { "--pid", OF_ONE, NO_ACTION, false },
+    { "--inode", OF_ONE, NO_ACTION, false },
+    { "--empty", TREE_LIKE, NO_ACTION, false },
+    { "--user", TREE_LIKE | 1 << LIMITS, NO_ACTION, false },
+    { "--sort", TREE_LIKE, NO_ACTION, false },
+    { "--no-pids", 1 << SHOW, NO_ACTION, false },
+    { "--all", 1 << SHOW, NO_ACTION, false },
+    { "--list", 1 << LIST, LIST, false },
+    { "--output", 1 << LIST, NO_ACTION, false },
+    { "--noheadings", 1 << LIST, NO_ACTION, false },
+    { "--raw", 1 << LIST, NO_ACTION, false },
+    { "--dot", 1 << DOT, DOT, false },
+    { "--openmetrics", 1 << METRICS, METRICS, false },
+    { "--map", 1 << MAP, MAP, true },
+    { "--from", 1 << MAP, NO_ACTION, false },
+    { "--to", 1 << MAP, NO_ACTION, false },
+    { "--gid", 1 << MAP, NO_ACTION, false },
+    { "--projid", 1 << MAP, NO_ACTION, false },
+    { "--can", 1 << CAN, CAN, true },
+    { "--limits", 1 << LIMITS, LIMITS, false },
+};
+
+enum { COUNT = sizeof rules / sizeof *rules };
+
+static bool is_given(const struct request *request, int option)
+{
+    return (request->given >> (option - PINNED) & 1) != 0;
+}
+
+void note_option(struct request *request, int option)
+{
+    const struct rule *rule = &rules[option - PINNED];
+
+    if (is_given(request, option) && rule->once)
+        reject(rule->name, NULL, "this can be given only once");
+    request->given |= UINT64_C(1) << (option - PINNED);
+}
+
+/* Ends the program: an option and an action do not go together. */
+static void reject_pair(const struct rule *rule, const struct rule *action)
+{
+    char problem[80];
+
+    snprintf(problem, sizeof problem, "this cannot be combined with %s", action->name);
+    reject(rule->name, NULL, problem);
+}
+
+/* Ends the program: an option has a meaning only with another one. */
+static void reject_alone(const struct rule *rule)
+{
+    char problem[80];
+
+    for (size_t i = 0; i < COUNT; i++)
+        if (rules[i].action != NO_ACTION && rule->actions == 1 << rules[i].action) {
+            snprintf(problem, sizeof problem, "this needs %s", rules[i].name);
+            reject(rule->name, NULL, problem);
+        }
+}
+
+static void check_action(const struct request *request, const struct rule *action)
+{
+    for (int i = 0; i < COUNT; i++)
+        if (is_given(request, PINNED + i) && (rules[i].actions >> action->action & 1) == 0)
+            reject_pair(&rules[i], action);
+}
+
+void check_options(struct request *request)
+{
+    request->action = SHOW;
+    for (int i = 0; i < COUNT; i++)
+        if (is_given(request, PINNED + i) && rules[i].action != NO_ACTION) {
+            request->action = rules[i].action;
+            check_action(request, &rules[i]);
+        }
+    for (int i = 0; i < COUNT; i++)
+        if (is_given(request, PINNED + i) && (rules[i].actions >> request->action & 1) == 0)
+            reject_alone(&rules[i]);
+    if (is_given(request, GID_OPTION) && is_given(request, PROJID_OPTION))
+        reject_pair(&rules[PROJID_OPTION - PINNED], &rules[GID_OPTION - PINNED]);
+    if (request->action == MAP && !is_given(request, FROM) && !is_given(request, TO))
+        reject("--map", NULL, "--from or --to is missing");
+}
