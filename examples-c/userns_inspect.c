@@ -41,10 +41,10 @@ static void report_missing(const struct request *request, struct target target)
 
     if (target.kind == ONE_INODE)
         report(NULL, "no %snamespace %" PRIu64 " was found%s", type, target.number,
-               is_pinned ? "" : " (--pinned can find more)");
+               is_pinned || request->file != NULL ? "" : " (--pinned can find more)");
     else if (target.kind == ONE_PID)
-        report(request->options.proc_path, "process %" PRIu64 " was not found or not readable",
-               target.number);
+        report(request->file != NULL ? request->file : request->options.proc_path,
+               "process %" PRIu64 " was not found or not readable", target.number);
     else
         report(NULL, "its own user namespace is unknown");
 }
@@ -98,7 +98,7 @@ static int map(const struct request *request)
 static int can(const struct request *request)
 {
     pid_t pid = request->pid == 0 ? getpid() : request->pid;
-    struct target home = { ONE_PID, (uint64_t)pid };
+    struct target home = { .kind = ONE_PID, .number = (uint64_t)pid };
     struct target target = request->target.kind == NONE ? home : request->target;
     const struct userns_node *node = find(&request->view, target);
 
@@ -136,6 +136,8 @@ static int answer(const struct request *request)
     case METRICS:
         print_metrics(&request->view);
         return EXIT_SUCCESS;
+    case SAVE:
+        return print_json(request->view.snapshot);
     default:
         return show(request);
     }
@@ -153,26 +155,23 @@ static const char *end_of_log(const char *log)
     return end;
 }
 
-int main(int argc, char *argv[])
+/* Scans, or loads what was saved. Returns NULL if that fails, after a message. */
+static struct userns_snapshot *observe(struct request *request)
 {
-    struct request request = { .options = USERNS_OPTIONS_INIT, .view.pids = true };
     struct userns_snapshot *snapshot;
-    int error, status;
+    int error;
 
-    setlocale(LC_CTYPE, "");
-    request.options.proc_path = "/proc";
-    parse(argc, argv, &request);
-    error = userns_scan(&request.options, &snapshot);
-    if (error < 0) {
-        report(request.options.proc_path, "%s", userns_strerror(error));
-        return EXIT_FAILURE;
-    }
-    request.view.snapshot = snapshot;
-    request.view.procfs = open(request.options.proc_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    begin_output();
-    status = answer(&request);
-    if (finish_output() != EXIT_SUCCESS)
-        status = EXIT_FAILURE;
+    if (request->file != NULL)
+        return load(request->file, &request->view);
+    error = userns_scan(&request->options, &snapshot);
+    if (error < 0)
+        report(request->options.proc_path, "%s", userns_strerror(error));
+    return snapshot;
+}
+
+/* Says what the snapshot does not show. */
+static void report_rest(const struct userns_snapshot *snapshot)
+{
     if (userns_source_error(snapshot) < 0)
         report(NULL, "processes were found without BPF: %s",
                userns_strerror(userns_source_error(snapshot)));
@@ -180,6 +179,31 @@ int main(int argc, char *argv[])
         report(NULL, "what the kernel says about the BPF program, for the report:\n%s",
                end_of_log(userns_source_log(snapshot)));
     print_gaps(snapshot);
+}
+
+int main(int argc, char *argv[])
+{
+    struct request request = { .options = USERNS_OPTIONS_INIT, .view.pids = true };
+    struct userns_snapshot *snapshot;
+    int status;
+
+    setlocale(LC_CTYPE, "");
+    request.options.proc_path = "/proc";
+    request.view.procfs = -1;
+    parse(argc, argv, &request);
+    if (request.action == WATCH)
+        return watch(&request);
+    snapshot = observe(&request);
+    if (snapshot == NULL)
+        return EXIT_FAILURE;
+    request.view.snapshot = snapshot;
+    if (request.file == NULL)
+        request.view.procfs = open(request.options.proc_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    begin_output();
+    status = answer(&request);
+    if (finish_output() != EXIT_SUCCESS)
+        status = EXIT_FAILURE;
+    report_rest(snapshot);
     userns_free(snapshot);
     return status;
 }

@@ -26,6 +26,7 @@ struct view {
 struct target {
     enum { NONE, SELF, ONE_PID, ONE_INODE } kind;
     uint64_t number; /* for ONE_PID and ONE_INODE */
+    bool is_path;    /* it was found by a path */
 };
 
 enum id_kind { UID, GID, PROJID };
@@ -57,6 +58,9 @@ enum option_code {
     RAW,
     DOT_OPTION,
     METRICS_OPTION,
+    WATCH_OPTION,
+    JSON_OPTION, /* after WATCH_OPTION, with which it goes together */
+    LOAD,
     MAP_OPTION,
     FROM,
     TO,
@@ -72,7 +76,10 @@ struct request {
     struct view view;
     struct columns columns; /* for LIST */
     uint64_t given;         /* a bit for each option */
-    enum action { SHOW, LIST, DOT, METRICS, MAP, CAN, LIMITS } action;
+    enum action { SHOW, LIST, DOT, METRICS, WATCH, SAVE, MAP, CAN, LIMITS } action;
+    const char *file;       /* to load; NULL is to scan */
+    unsigned seconds;       /* for WATCH */
+    bool json;              /* for WATCH */
     struct target target;   /* NONE is all */
     struct target from, to; /* for MAP; NONE is that of this program */
     enum id_kind kind;      /* for MAP */
@@ -370,6 +377,24 @@ void print_arrows(const struct view *view, const struct shown *shown, const char
 
 /* Prints numbers for Prometheus. */
 void print_metrics(const struct view *view);
+
+/* json.c */
+
+/* Prints all that a snapshot knows as JSON. Returns the exit status. */
+int print_json(const struct userns_snapshot *snapshot);
+
+/* Prints a string of bytes, as userns-json(5) describes it. */
+void put_json(const char *text);
+
+/* load.c */
+
+/* Reads a saved snapshot. Returns NULL if that fails, after a message. */
+struct userns_snapshot *load(const char *path, struct view *view);
+
+/* watch.c */
+
+/* Prints changes until it is ended. Returns the exit status. */
+int watch(const struct request *request);
 
 /* gaps.c */
 

@@ -50,6 +50,16 @@ static int parse_capability(const char *argument)
     return capability < 0 ? 0 : capability;
 }
 
+static unsigned parse_seconds(const char *argument)
+{
+    enum { DAY = 86400 };
+    uint64_t seconds = number_in(argument, argument + strlen(argument), DAY);
+
+    if (seconds == 0)
+        reject("--watch", argument, "not a number of seconds from 1 to 86400");
+    return (unsigned)seconds;
+}
+
 /* What the scan has to find out besides what is always shown. */
 static uint64_t flags_of(const struct request *request)
 {
@@ -67,6 +77,10 @@ static uint64_t flags_of(const struct request *request)
         return flags_of_columns(&request->columns);
     case DOT:
         return shown | USERNS_SCAN_MAPS;
+    case SAVE:
+        return shown | USERNS_SCAN_MAPS | USERNS_SCAN_CREDENTIALS;
+    case WATCH:
+        return USERNS_SCAN_NAMES | USERNS_SCAN_MAPS;
     default:
         return shown | (request->view.empty ? 0 : USERNS_SCAN_MAPS);
     }
@@ -139,6 +153,12 @@ static void take(int option, char *argument, int argc, char *argv[], struct requ
     case RAW:
         request->columns.raw = true;
         break;
+    case WATCH_OPTION:
+        request->seconds = parse_seconds(argument);
+        break;
+    case LOAD:
+        request->file = argument;
+        break;
     case MAP_OPTION:
         request->id = parse_id(argument);
         break;
@@ -182,6 +202,9 @@ void parse(int argc, char *argv[], struct request *request)
         { "raw", no_argument, NULL, RAW },
         { "dot", no_argument, NULL, DOT_OPTION },
         { "openmetrics", no_argument, NULL, METRICS_OPTION },
+        { "watch", required_argument, NULL, WATCH_OPTION },
+        { "json", no_argument, NULL, JSON_OPTION },
+        { "load", required_argument, NULL, LOAD },
         { "map", required_argument, NULL, MAP_OPTION },
         { "from", required_argument, NULL, FROM },
         { "to", required_argument, NULL, TO },

@@ -5,7 +5,8 @@
 enum {
     TREE_LIKE = 1 << SHOW | 1 << LIST | 1 << DOT,
     OF_ONE = TREE_LIKE | 1 << CAN | 1 << LIMITS,
-    EACH = OF_ONE | 1 << METRICS | 1 << MAP,
+    ONCE = OF_ONE | 1 << METRICS | 1 << SAVE | 1 << MAP,
+    EACH = ONCE | 1 << WATCH,
     NO_ACTION = -1
 };
 
@@ -26,7 +27,7 @@ static const struct rule {
     { "--empty", TREE_LIKE, NO_ACTION, false },
     { "--user", TREE_LIKE | 1 << LIMITS, NO_ACTION, false },
     { "--sort", TREE_LIKE, NO_ACTION, false },
-    { "--no-pids", 1 << SHOW, NO_ACTION, false },
+    { "--no-pids", 1 << SHOW | 1 << WATCH, NO_ACTION, false },
     { "--all", 1 << SHOW, NO_ACTION, false },
     { "--list", 1 << LIST, LIST, false },
     { "--output", 1 << LIST, NO_ACTION, false },
@@ -34,6 +35,9 @@ static const struct rule {
     { "--raw", 1 << LIST, NO_ACTION, false },
     { "--dot", 1 << DOT, DOT, false },
     { "--openmetrics", 1 << METRICS, METRICS, false },
+    { "--watch", 1 << WATCH, WATCH, false },
+    { "--json", 1 << SAVE | 1 << WATCH, SAVE, false },
+    { "--load", ONCE, NO_ACTION, true },
     { "--map", 1 << MAP, MAP, true },
     { "--from", 1 << MAP, NO_ACTION, false },
     { "--to", 1 << MAP, NO_ACTION, false },
@@ -87,14 +91,34 @@ static void check_action(const struct request *request, const struct rule *actio
             reject_pair(&rules[i], action);
 }
 
+/* A saved snapshot is not scanned, and of another host than the paths here. */
+static void check_load(const struct request *request)
+{
+    const int scanning[] = { SOCKETS, BPF, PROC };
+
+    if (!is_given(request, LOAD))
+        return;
+    for (size_t i = 0; i < sizeof scanning / sizeof *scanning; i++)
+        if (is_given(request, scanning[i]))
+            reject_pair(&rules[LOAD - PINNED], &rules[scanning[i] - PINNED]);
+    if (request->target.is_path || request->from.is_path || request->to.is_path)
+        reject("--load", NULL, "a namespace is a PID or an inode number here, not a path");
+    if (request->action == CAN && request->pid == 0)
+        reject("--load", NULL, "'self' is not a process of a saved snapshot");
+}
+
 void check_options(struct request *request)
 {
     request->action = SHOW;
     for (int i = 0; i < COUNT; i++)
         if (is_given(request, PINNED + i) && rules[i].action != NO_ACTION) {
+            if (request->action == WATCH && rules[i].action == SAVE)
+                continue; /* --watch --json watches */
             request->action = rules[i].action;
             check_action(request, &rules[i]);
         }
+    request->json = is_given(request, JSON_OPTION);
+    check_load(request);
     for (int i = 0; i < COUNT; i++)
         if (is_given(request, PINNED + i) && (rules[i].actions >> request->action & 1) == 0)
             reject_alone(&rules[i]);

@@ -93,6 +93,7 @@ void select_namespace(struct target *target, const char *argument)
     if (inode == 0) {
         errno = 0;
         inode = inode_of_path(AT_FDCWD, argument);
+        target->is_path = true;
         if (inode == 0) {
             report(argument, "%s", errno != 0 ? strerror(errno) : "this is not a namespace");
             exit(EXIT_FAILURE);
