@@ -4,7 +4,7 @@
 # make clean      removes what make built; cargo clean removes what cargo built
 # make help       shows these lines
 #
-# PREFIX and LIBDIR set the directories. DESTDIR is put in front of them, to build a package.
+# PREFIX and LIBDIR set the directories, BASHDIR, ZSHDIR and FISHDIR those for completion in shells. DESTDIR is put in front of them, to build a package.
 # What was built with other compilers or flags (CC, CFLAGS, LDFLAGS, RUSTFLAGS) is built again.
 
 PREFIX     = /usr/local
@@ -12,6 +12,9 @@ BINDIR     = $(PREFIX)/bin
 LIBDIR     = $(PREFIX)/lib
 INCLUDEDIR = $(PREFIX)/include
 MANDIR     = $(PREFIX)/share/man
+BASHDIR    = $(PREFIX)/share/bash-completion/completions
+ZSHDIR     = $(PREFIX)/share/zsh/site-functions
+FISHDIR    = $(PREFIX)/share/fish/vendor_completions.d
 
 CARGO   ?= cargo
 OBJCOPY ?= objcopy
@@ -109,14 +112,19 @@ help:
 SHARED    = libuserns.so.$(VERSION)
 CMAKE     = cmake/userns/userns-config.cmake cmake/userns/userns-config-version.cmake
 TEMPLATES = pkgconfig/userns.pc $(CMAKE)
+COMPLETED = $(BASHDIR) $(ZSHDIR) $(FISHDIR)
 
 install: build
-	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(INCLUDEDIR) \
+	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(INCLUDEDIR) $(COMPLETED:%=$(DESTDIR)%) \
 	    $(sort $(dir $(TEMPLATES:%=$(DESTDIR)$(LIBDIR)/%) $(MANUALS:man/%=$(DESTDIR)$(MANDIR)/%)))
 	$(INSTALL) $(PROGRAMS:%=$(OUT)/%) $(DESTDIR)$(BINDIR)
 	$(INSTALL) -m 644 $(HEADERS:%=include/%) $(DESTDIR)$(INCLUDEDIR)
 	for section in $(notdir $(wildcard man/man[1-9])); do \
 	    $(INSTALL) -m 644 man/$$section/* $(DESTDIR)$(MANDIR)/$$section || exit; done
+	for program in $(PROGRAMS); do \
+	    $(INSTALL) -m 644 packaging/completions/$$program.bash $(DESTDIR)$(BASHDIR)/$$program && \
+	    $(INSTALL) -m 644 packaging/completions/_$$program $(DESTDIR)$(ZSHDIR) && \
+	    $(INSTALL) -m 644 packaging/completions/$$program.fish $(DESTDIR)$(FISHDIR) || exit; done
 	$(INSTALL) -m 644 $(OUT)/libuserns.a $(DESTDIR)$(LIBDIR)
 ifeq ($(LIBRARY),$(OUT)/libuserns.so)
 	$(INSTALL) $(OUT)/libuserns.so $(DESTDIR)$(LIBDIR)/$(SHARED)
@@ -134,7 +142,8 @@ endif
 
 uninstall:
 	rm -f $(PROGRAMS:%=$(DESTDIR)$(BINDIR)/%) $(HEADERS:%=$(DESTDIR)$(INCLUDEDIR)/%) \
-	    $(MANUALS:man/%=$(DESTDIR)$(MANDIR)/%) \
+	    $(MANUALS:man/%=$(DESTDIR)$(MANDIR)/%) $(PROGRAMS:%=$(DESTDIR)$(BASHDIR)/%) \
+	    $(PROGRAMS:%=$(DESTDIR)$(ZSHDIR)/_%) $(PROGRAMS:%=$(DESTDIR)$(FISHDIR)/%.fish) \
 	    $(addprefix $(DESTDIR)$(LIBDIR)/,libuserns.a $(SHARED) $(SONAME) libuserns.so $(TEMPLATES))
 	rm -rf $(DESTDIR)$(LIBDIR)/cmake/userns
 

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod completion;
 mod graph;
 mod leaks;
 mod list;
@@ -12,8 +13,10 @@ mod metrics;
 mod pins;
 mod questions;
 mod request;
+mod saved;
 mod terminal;
 mod tree;
+mod watch;
 
 use common::{skip, userns_inspect};
 use std::ffi::OsStr;

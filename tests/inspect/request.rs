@@ -17,7 +17,8 @@ fn help_and_version() {
         assert_eq!((status, errors.as_str()), (Some(0), ""));
         assert!(help.starts_with("Usage: userns_inspect"), "{help}");
         let options = "--pinned,--sockets,--bpf,--proc DIR,--pid PID,--inode INODE,--empty,--user USER,--sort ORDER,--no-pids,\
-                       --all,-l, --list,-o, --output COLUMNS,-n, --noheadings,-r, --raw,--dot,--openmetrics,\
+                       --all,-l, --list,-o, --output COLUMNS,-n, --noheadings,-r, --raw,--dot,--openmetrics,--json,\
+                       --watch SECONDS,--load FILE,\
                        --map ID --from NAMESPACE --to NAMESPACE,--gid,--projid,--can PID CAP,--limits";
         for option in options.split(',') {
             assert!(help.contains(option), "{help}");
@@ -33,7 +34,7 @@ fn help_and_version() {
 /// Wrong usage has one line that begins with the option, and a hint.
 #[test]
 fn wrong_usage() {
-    let wrong: [(&[&str], &str); 48] = [
+    let wrong: [(&[&str], &str); 62] = [
         (&["-x"], "-x: there is no such option"),
         (&["--nonsense"], "--nonsense: there is no such option"),
         (&["--pin", "--p"], "--p: there is no such option, or it is ambiguous"),
@@ -81,6 +82,20 @@ fn wrong_usage() {
         (&["-l", "--raw=1"], "--raw=1: this option has no argument"),
         (&["-lo", "ns,x\x1b"], "--output x\\x1b: there is no such column; there are NS ID PNS "),
         (&["-lo", "ns,,pid"], "--output \"\": there is no such column; there are NS "),
+        (&["--watch", "0"], "--watch 0: not a number of seconds from 1 to 86400"),
+        (&["--watch", "1x"], "--watch 1x: not a number of seconds from 1 to 86400"),
+        (&["--watch", "1", "--list"], "--watch: this cannot be combined with --list"),
+        (&["--watch", "1", "--user", "0"], "--user: this cannot be combined with --watch"),
+        (&["--watch", "1", "--load", "x"], "--load: this cannot be combined with --watch"),
+        (&["--json", "--dot"], "--json: this cannot be combined with --dot"),
+        (&["--json", "--limits"], "--limits: this cannot be combined with --json"),
+        (&["--json", "self"], "NAMESPACE: this cannot be combined with --json"),
+        (&["--load", "x", "--load", "y"], "--load: this can be given only once"),
+        (&["--load", "x", "--bpf"], "--load: this cannot be combined with --bpf"),
+        (&["--load", "x", "--proc", "/proc"], "--load: this cannot be combined with --proc"),
+        (&["--load", "x", "--sockets"], "--load: this cannot be combined with --sockets"),
+        (&["--load", "x", "/proc/self"], "--load: a namespace is a PID or an inode number here, not a path"),
+        (&["--load", "x", "--can", "self", "0"], "--load: 'self' is not a process of a saved snapshot"),
         (&["-lo", ""], "--output \"\": there is no such column; there are NS "),
     ];
     for (arguments, message) in wrong {
