@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# tree.sh [DIRECTORY]: draws docs/tree.svg on standard output: a scene of real user namespaces, as userns_inspect and
-# userns_tree show it.
+# tree.sh [--graph] [DIRECTORY]: draws docs/tree.svg on standard output: a scene of real user namespaces, as userns_inspect
+# and userns_tree show it. With --graph, draws docs/graph.svg: the same scene as userns_inspect --dot shows it.
 #
-#     make -C examples-c && docs/tree.sh >docs/tree.svg
+#     make -C examples-c && docs/tree.sh >docs/tree.svg && docs/tree.sh --graph >docs/graph.svg
 #
-# DIRECTORY contains both programs; the default is examples-c. Needs root, util-linux and awk. The scene is in a PID and
+# DIRECTORY contains both programs; the default is examples-c. Needs root, util-linux and awk, or Graphviz. The scene is in a PID and
 # a mount namespace of its own and ends with this script. It has a cgroup namespace, so that it does not show the cgroup in
 # which it happens to run.
 set -euo pipefail
@@ -94,10 +94,19 @@ if [ "${1-}" = --scene ]; then
     exit
 fi
 exec 9>&2
+graph=
+if [ "${1-}" = --graph ]; then
+    graph=1
+    shift
+fi
 programs=$(realpath "${1:-$(dirname "$0")/../examples-c}")
 coproc SCENE { exec unshare --pid --fork --kill-child --mount --cgroup --mount-proc "$BASH" "$0" --scene; }
 read -r -u "${SCENE[0]}" ready
 init=$(cat "/proc/$SCENE_PID/task/$SCENE_PID/children")
 init=${init% }
-{ show userns_inspect --pinned; echo; show userns_tree; } | draw
+if [ -n "$graph" ]; then
+    LC_ALL=C.UTF-8 nsenter --target "$init" --pid --mount --cgroup "$programs/userns_inspect" --dot --pinned 2>&9 | dot -Tsvg
+else
+    { show userns_inspect --pinned; echo; show userns_tree; } | draw
+fi
 kill "$SCENE_PID"

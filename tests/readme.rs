@@ -144,25 +144,48 @@ fn without_numbers(text: &str) -> String {
     result.replace(" id 0", "")
 }
 
-/// The picture in the README is what `docs/tree.sh` draws, except for numbers.
-#[test]
-fn picture_is_current() {
+/// Runs `docs/tree.sh`. Returns `None` and reports a skip if it cannot run.
+fn draw(what: &str, options: &[&str]) -> Option<String> {
     let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
     if !is_root || fs::read_link("/proc/self/ns/user").unwrap() != Path::new("user:[4026531837]") {
-        return skip("picture_is_current", "the scene needs root in the initial user namespace");
+        skip(what, "the scene needs root in the initial user namespace");
+        return None;
     }
-    let programs = scratch("readme-programs");
+    let programs = scratch(&format!("readme-{what}"));
     fs::create_dir_all(&programs).unwrap();
     for (name, program) in [("userns_tree", userns_tree()), ("userns_inspect", userns_inspect())] {
         fs::copy(program, programs.join(name)).unwrap();
     }
-    let output = Command::new("bash").arg(root().join("docs/tree.sh")).arg(&programs).output().unwrap();
+    let output = Command::new("bash").arg(root().join("docs/tree.sh")).args(options).arg(&programs).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() && errors.contains("unshare: ") {
-        return skip("picture_is_current", &errors);
+        skip(what, &errors);
+        return None;
     }
     assert!(output.status.success(), "{errors}");
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+/// The picture in the README is what `docs/tree.sh` draws, except for numbers.
+#[test]
+fn picture_is_current() {
+    let Some(drawn) = draw("picture_is_current", &[]) else { return };
     let committed = fs::read_to_string(root().join("docs/tree.svg")).unwrap();
-    let drawn = String::from_utf8(output.stdout).unwrap();
     assert_eq!(without_numbers(&committed), without_numbers(&drawn), "run docs/tree.sh, see there");
+}
+
+/// The words of the graph in the README are those of the scene. Where they are depends on the version of Graphviz and on fonts.
+#[test]
+fn graph_is_current() {
+    if Command::new("dot").arg("-V").output().is_err() {
+        return skip("graph_is_current", "dot(1) of Graphviz is missing");
+    }
+    let Some(drawn) = draw("graph_is_current", &["--graph"]) else { return };
+    let committed = fs::read_to_string(root().join("docs/graph.svg")).unwrap();
+    let words = |picture: &str| -> BTreeSet<String> {
+        let texts = picture.lines().filter(|line| line.starts_with("<text"));
+        texts.map(|line| without_numbers(line.split_once('>').unwrap().1)).collect()
+    };
+    assert_eq!(words(&committed), words(&drawn), "run docs/tree.sh --graph, see there");
+    assert!(words(&committed).len() > 10);
 }

@@ -48,7 +48,7 @@ static void put_title(const struct view *view, const struct userns_node *node)
     uint32_t flags = userns_flags(node);
 
     begin_row("<font point-size=\"13\"><b>");
-    printf("%" PRIu64 "</b></font>&#160; owner ", userns_inode(node));
+    printf("%" PRIu64 "&#160;</b></font>owner ", userns_inode(node));
     put_owner(view, node);
     printf("%s%s%s", (flags & USERNS_NODE_INITIAL) ? " [initial]" : "",
            (flags & USERNS_NODE_PARENT_HIDDEN) ? " [parent hidden]" : "",

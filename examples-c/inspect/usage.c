@@ -33,7 +33,7 @@ static const char usage[] =
     "  -n, --noheadings    a list without headings\n"
     "  -r, --raw           a list without alignment: one blank between columns,\n"
     "                      blanks in names as \\x20\n"
-    "      --dot           a graph for Graphviz: userns_inspect --dot | dot -Tsvg\n"
+    "      --dot           a graph for dot(1) of Graphviz\n"
     "      --openmetrics   numbers for Prometheus, of a scan like --pinned\n"
     "      --json          everything, for other programs and for --load\n"
     "      --watch SECONDS what changes, one line for each change; with --json one\n"
