@@ -57,6 +57,6 @@ static const char usage[] =
 void print_help(void)
 {
     fputs(usage, stdout);
-    puts("\nThe columns of --list:");
+    puts("\nThe columns of the list:");
     print_columns();
 }
