@@ -38,7 +38,7 @@ fn prometheus_accepts_it() {
     // The reference parser of OpenMetrics, from the Python package prometheus-client.
     const PARSE: &str = "import sys\ntry:\n    from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse\n\
                          except ImportError:\n    sys.exit('no parser')\nprint(sum(len(f.samples) for f in parse(sys.stdin.read())))";
-    match filter("openmetrics", Command::new("python3").args(["-c", PARSE]), &metrics) {
+    match filter("openmetrics", Command::new("/usr/bin/python3").args(["-c", PARSE]), &metrics) {
         Some(Err(message)) if message.trim() == "no parser" => skip("openmetrics", "prometheus-client is missing"),
         Some(answer) => {
             let samples = metrics.lines().filter(|line| !line.starts_with('#')).count();
