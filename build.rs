@@ -35,6 +35,7 @@ mod header {
         "changes.rs",
         "open.rs",
         "saved.rs",
+        "probe.rs",
     ];
 
     pub fn generate() {
@@ -132,6 +133,11 @@ mod header {
 #define USERNS_INFO_INIT {{ sizeof(struct userns_info), 0, 0, 0, 0, 0, 0, 0, 0 }}
 
 /**
+ * The initial value of a struct userns_probe_options: all steps, tried by one call.
+ */
+#define USERNS_PROBE_OPTIONS_INIT {{ sizeof(struct userns_probe_options), 0, UINT64_C(0x3f) }}
+
+/**
  * Makes the compiler warn if the result of a function is ignored.
  */
 #if defined(__GNUC__)
@@ -149,7 +155,7 @@ mod header {
         let Some((name, value)) = constant.and_then(|(name, value)| Some((name, value.parse::<u64>().ok()?))) else {
             return line.to_string();
         };
-        match name.starts_with("SCAN_") {
+        match name.starts_with("SCAN_") || name.starts_with("STEP_") {
             true => format!("#define USERNS_{name} UINT64_C({value:#x})"),
             false => format!("#define USERNS_{name} {value:#x}u"),
         }

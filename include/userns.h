@@ -116,6 +116,11 @@
 #define USERNS_INFO_INIT { sizeof(struct userns_info), 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /**
+ * The initial value of a struct userns_probe_options: all steps, tried by one call.
+ */
+#define USERNS_PROBE_OPTIONS_INIT { sizeof(struct userns_probe_options), 0, UINT64_C(0x3f) }
+
+/**
  * Makes the compiler warn if the result of a function is ignored.
  */
 #if defined(__GNUC__)
@@ -428,6 +433,57 @@
 #define USERNS_INFO_OWNER_UID 0x20000u
 
 /**
+ * userns_probe(): try nothing, only read files, and tell the reasons that they show. No step
+ * works or fails then.
+ */
+#define USERNS_PROBE_READ_ONLY 0x1u
+
+/**
+ * userns_probe(): make one namespace after the other by unshare(2), as for example shell scripts
+ * do, instead of all by one call of clone(2). Some security policies answer differently.
+ */
+#define USERNS_PROBE_ONE_BY_ONE 0x2u
+
+/**
+ * userns_probe(): map the subordinate ids of the caller, too, see subuid(5) and subgid(5):
+ * USERNS_STEP_MAP runs newuidmap(1) and newgidmap(1).
+ */
+#define USERNS_PROBE_SUBIDS 0x4u
+
+/**
+ * A step of userns_probe(): make a user namespace. All other steps include this one.
+ */
+#define USERNS_STEP_CREATE UINT64_C(0x1)
+
+/**
+ * A step of userns_probe(): write the maps of the user namespace, for the effective UID and GID
+ * of the caller. All steps that follow include this one, but are tried even if it fails.
+ */
+#define USERNS_STEP_MAP UINT64_C(0x2)
+
+/**
+ * A step of userns_probe(): use a capability, which a security policy can take away: mount a
+ * tmpfs in a new mount namespace.
+ */
+#define USERNS_STEP_CAPABLE UINT64_C(0x4)
+
+/**
+ * A step of userns_probe(): make a network namespace and bring up its loopback interface.
+ */
+#define USERNS_STEP_NET UINT64_C(0x8)
+
+/**
+ * A step of userns_probe(): make a PID namespace and mount its procfs. Includes
+ * USERNS_STEP_CAPABLE, without which it is not tried.
+ */
+#define USERNS_STEP_PID UINT64_C(0x10)
+
+/**
+ * A step of userns_probe(): make one more user namespace inside.
+ */
+#define USERNS_STEP_NESTED UINT64_C(0x20)
+
+/**
  * Where a scan read the processes and the user namespace of each. Later versions can add
  * sources.
  */
@@ -586,6 +642,72 @@ enum userns_change_kind {
      * which it has joined then. See userns_change_pid().
      */
     USERNS_CHANGE_LEFT = 6,
+ * The kinds of reasons why a step of userns_probe() fails. Later versions can add kinds.
+ */
+enum userns_reason_kind {
+    /**
+     * The kernel was built without namespaces of this type.
+     */
+    USERNS_REASON_NOT_BUILT = 1,
+    /**
+     * The root directory of the caller is not that of its mount namespace: chroot(2).
+     */
+    USERNS_REASON_CHROOT = 2,
+    /**
+     * A limit in /proc/sys/user is reached, for example max_user_namespaces, in the caller's own
+     * user namespace or in an ancestor.
+     */
+    USERNS_REASON_LIMIT = 3,
+    /**
+     * The kernel nests at most 33 user namespaces below the initial one.
+     */
+    USERNS_REASON_DEPTH = 4,
+    /**
+     * The effective UID or GID of the caller is not mapped in its own user namespace.
+     */
+    USERNS_REASON_UNMAPPED = 5,
+    /**
+     * /proc/sys/kernel/unprivileged_userns_clone is 0. Kernels of Debian and some others have
+     * it.
+     */
+    USERNS_REASON_SYSCTL = 6,
+    /**
+     * AppArmor restricts unprivileged user namespaces, or a profile of it the caller.
+     */
+    USERNS_REASON_APPARMOR = 7,
+    /**
+     * The policy of SELinux.
+     */
+    USERNS_REASON_SELINUX = 8,
+    /**
+     * A seccomp filter answers a system call, or ends the process that makes it.
+     */
+    USERNS_REASON_SECCOMP = 9,
+    /**
+     * newuidmap(1) or newgidmap(1) is missing, has no privileges, or permits no range.
+     */
+    USERNS_REASON_HELPER = 10,
+    /**
+     * The procfs at /proc is missing, read-only, or partly hidden by other mounts, as the masked
+     * paths of containers.
+     */
+    USERNS_REASON_PROC_MASKED = 11,
+    /**
+     * No process can be created: RLIMIT_NPROC (getrlimit(2)) or pids.max of a cgroup.
+     */
+    USERNS_REASON_PROCESSES = 12,
+    /**
+     * A step took longer than some seconds, and was given up.
+     */
+    USERNS_REASON_TIMEOUT = 13,
+    /**
+     * Another security module.
+     */
+    USERNS_REASON_LSM = 14,
+    /**
+     * None of these was found; the sentence has the errno value.
+     */
+    USERNS_REASON_UNKNOWN = 15,
 };
 
 /**
@@ -643,6 +765,16 @@ struct userns_nonuser;
  * A reason why the kernel keeps a namespace.
  */
 struct userns_pin;
+
+/**
+ * What came of userns_probe(). It never changes.
+ */
+struct userns_probe;
+
+/**
+ * A reason why a step of userns_probe() fails.
+ */
+struct userns_reason;
 
 /**
  * The result of a scan: an immutable tree of user namespaces, or several trees if a common
@@ -771,6 +903,28 @@ struct userns_info {
      * With USERNS_INFO_OWNER_UID: the owner of a user namespace, see userns_owner_uid().
      */
     uint32_t owner_uid;
+};
+
+/**
+ * The options of userns_probe(). Initialize with USERNS_PROBE_OPTIONS_INIT, then set fields.
+ * Later versions add fields at the end. A field that is zero selects the behaviour of earlier
+ * versions.
+ *
+ * Since 0.1.
+ */
+struct userns_probe_options {
+    /**
+     * sizeof(struct userns_probe_options), as the program was compiled.
+     */
+    uint32_t size;
+    /**
+     * USERNS_PROBE_ bits.
+     */
+    uint32_t flags;
+    /**
+     * The steps that are wanted, USERNS_STEP_ bits. 0 means all steps of version 0.1.
+     */
+    uint64_t steps;
 };
 
 #ifdef __cplusplus
@@ -1912,6 +2066,39 @@ int userns_describe(int fd,
  *                       RLIMIT_FSIZE if SIGXFSZ is ignored (getrlimit(2))
  *     -EIO              an error of the device
  *     -ENOMEM           out of memory
+/* Probing ------------------------------------------------------------------------------ */
+
+/**
+ * Find out whether the caller can make a user namespace and use it, and if not, why. The library
+ * tries it in child processes.
+ *
+ * The caller itself makes only the call of clone(2) that fork(2) makes, with CLONE_FILES and
+ * without SIGCHLD: neither wait(2) nor a handler of signals notices the child, except for a thread
+ * that waits for any child with __WALL or __WCLONE, which should not run meanwhile. The child has a
+ * copy of the caller's memory, as after fork(2). It and its own children end with the calling
+ * thread, and before this function returns, with all that they have made. A step that takes too
+ * long is given up after some seconds (-ETIMEDOUT, USERNS_REASON_TIMEOUT); altogether the function
+ * takes ten seconds at most. Mostly it takes a few milliseconds.
+ *
+ * The answer is about the calling thread, with its credentials, namespaces and filters, and about
+ * the program that it executes: AppArmor, for example, has a profile for each program.
+ *
+ * options: what to try; NULL means USERNS_PROBE_OPTIONS_INIT.
+ * probe: receives the result, to be released with userns_probe_free(); NULL if the call fails.
+ *
+ * Returns 0 if the answer is known, whatever it is, or a negative errno value.
+ *
+ *     -EINVAL           probe is NULL; or options->size is smaller than in version 0.1; or
+ *                       options->flags or options->steps has a bit that this version does not
+ *                       know
+ *     -E2BIG            options has a non-zero field that this version does not know; or
+ *                       options->size is 4096 or more
+ *     -EAGAIN           eight children of earlier calls, or of scans, cannot end
+ *     -ECHILD           the caller has called unshare(2) with CLONE_NEWPID and made no process
+ *                       yet: a child would become process 1 of the new PID namespace
+ *     -ENOMEM           out of memory
+ *     -EMFILE           the process has too many open descriptors
+ *     -ENFILE           the system has too many open files
  *     -ENOTRECOVERABLE  a bug in this library; it wrote a message to standard error
  *
  * Since 0.1.
@@ -1956,6 +2143,88 @@ int userns_save(const struct userns_snapshot *snapshot,
 USERNS_NODISCARD
 int userns_load(int fd,
                 struct userns_snapshot **snapshot);
+int userns_probe(const struct userns_probe_options *options,
+                 struct userns_probe **probe);
+
+/**
+ * Release a probe and everything that it returned. NULL is accepted and does nothing.
+ *
+ * Since 0.1.
+ */
+void userns_probe_free(struct userns_probe *probe);
+
+/**
+ * Get the steps that worked.
+ *
+ * Returns USERNS_STEP_ bits; 0 for NULL and with USERNS_PROBE_READ_ONLY.
+ *
+ * Since 0.1.
+ */
+uint64_t userns_probe_worked(const struct userns_probe *probe);
+
+/**
+ * Get the first step that was tried and failed.
+ *
+ * Returns one USERNS_STEP_ bit; 0 if no step failed, and for NULL.
+ *
+ * Since 0.1.
+ */
+uint64_t userns_probe_failed_step(const struct userns_probe *probe);
+
+/**
+ * Get the error of the first step that failed.
+ *
+ * Returns a negative errno value, that of the system call; -EINTR if a signal ended the process
+ * that tried the step, such as SIGSYS of a seccomp filter; -ETIMEDOUT if it took too long; 0 if no
+ * step failed, and for NULL. It is a value of the kernel: userns_strerror() need not know it, but
+ * strerror(3) does.
+ *
+ * Since 0.1.
+ */
+int userns_probe_error(const struct userns_probe *probe);
+
+/**
+ * Get the reasons why steps failed, those that are proved first. A step can have several.
+ *
+ * With USERNS_PROBE_READ_ONLY, the reasons why the steps would fail.
+ *
+ * count: receives the number of reasons; may be NULL.
+ *
+ * Returns an array, which is empty if no step failed.
+ *
+ * Since 0.1.
+ */
+const struct userns_reason *const *userns_probe_reasons(const struct userns_probe *probe,
+                                                        size_t *count);
+
+/**
+ * Get the kind of a reason.
+ *
+ * Returns 0 only for NULL.
+ *
+ * Since 0.1.
+ */
+enum userns_reason_kind userns_reason_kind(const struct userns_reason *reason);
+
+/**
+ * Find out whether a reason is proved: by an experiment, or by a file that decides. Otherwise it is
+ * likely: other reasons are possible, and the sentence says so.
+ *
+ * Returns false also for NULL.
+ *
+ * Since 0.1.
+ */
+bool userns_reason_is_proved(const struct userns_reason *reason);
+
+/**
+ * Get a reason as an English sentence without a final full stop: the file that decides, its value,
+ * and what an administrator can do. The text can change in any version.
+ *
+ * Returns a string; NULL only for NULL.
+ *
+ * Since 0.1.
+ */
+const char *userns_reason_text(const struct userns_reason *reason);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -8,6 +8,8 @@
 //! [`compare`] finds what changed between two snapshots. [`Node::open`] and [`Nonuser::open`] open a namespace of a snapshot,
 //! if it still exists. [`describe`] describes one namespace without a scan. [`Snapshot::save`] and [`Snapshot::load`] write
 //! and read a snapshot as JSON.
+//! if it still exists. [`describe`] describes one namespace without a scan. [`ProbeOptions::probe`] finds out whether a user
+//! namespace can be made here, and if not, why.
 //!
 //! ```
 //! let snapshot = userns::scan()?;
@@ -41,6 +43,7 @@ mod observe;
 mod open;
 mod options;
 mod saved;
+mod probe;
 mod scan;
 mod snapshot;
 mod sys;
@@ -52,6 +55,7 @@ pub use describe::{Info, describe};
 pub use error::Error;
 pub use facts::{EmptySource, Extent, Gap, Gaps, NamespaceType, Source};
 pub use options::Options;
+pub use probe::{Probe, ProbeOptions, ProbeReason, ReasonKind, Step};
 pub use snapshot::{Charge, Node, Nonuser, Pin, Snapshot};
 
 /// Scans the procfs at `/proc` with the default options.

@@ -96,6 +96,7 @@ mod node;
 mod nonuser;
 mod open;
 mod pin;
+mod probe;
 mod process;
 mod saved;
 mod scan;

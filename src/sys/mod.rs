@@ -21,6 +21,7 @@ pub mod process;
 pub mod signal;
 pub mod statmount;
 pub mod stream;
+pub mod trial;
 pub mod worker;
 
 use std::collections::TryReserveError;

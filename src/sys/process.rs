@@ -1,4 +1,4 @@
-//! The calling thread: capget(2), getegid(2), getgroups(2), sched_yield(2).
+//! The calling thread: capget(2), geteuid(2), getegid(2), getgroups(2), sched_yield(2).
 
 use super::file::Status;
 use super::{Errno, check};
@@ -35,6 +35,12 @@ pub fn has(capability: Capability) -> bool {
     // SAFETY: version 3 reads one header and writes two data structures.
     let returned = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, data.as_mut_ptr()) };
     returned == 0 && data[0].effective & (1 << capability as u32) != 0
+}
+
+/// The effective UID and GID of the calling thread.
+pub fn effective_ids() -> (libc::uid_t, libc::gid_t) {
+    // SAFETY: the calls take nothing and cannot fail.
+    unsafe { (libc::geteuid(), libc::getegid()) }
 }
 
 /// Whether a group is the effective or a supplementary group of the calling process.

@@ -1,0 +1,192 @@
+//! An action: finds out whether the caller can make a user namespace, and if not, why.
+
+mod sentence;
+
+use crate::error::Error;
+use crate::sys::process;
+use crate::sys::trial::{self, Outcome, STEPS, Wish};
+use std::ffi::{CStr, CString};
+
+pub use crate::sys::trial::Step;
+
+/// What a probe is asked for. The default tries all steps.
+///
+/// ```
+/// use userns::{ProbeOptions, Step};
+///
+/// let probe = ProbeOptions::new().steps(&[Step::Create, Step::Map]).probe()?;
+/// for reason in probe.reasons() {
+///     println!("{:?}: {}", reason.kind(), reason.text().to_string_lossy());
+/// }
+/// assert_eq!(probe.failed_step().is_none(), probe.worked(Step::Map));
+/// # Ok::<(), userns::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ProbeOptions {
+    steps: [bool; STEPS.len()],
+    read_only: bool,
+    one_by_one: bool,
+    subids: bool,
+}
+
+impl Default for ProbeOptions {
+    fn default() -> ProbeOptions {
+        ProbeOptions { steps: [true; STEPS.len()], read_only: false, one_by_one: false, subids: false }
+    }
+}
+
+impl ProbeOptions {
+    /// All steps, with all namespaces made by one system call.
+    pub fn new() -> ProbeOptions {
+        ProbeOptions::default()
+    }
+
+    /// Tries these steps, and those that they include, see [`Step`].
+    pub fn steps(mut self, steps: &[Step]) -> ProbeOptions {
+        let wants = |wanted: &[Step]| steps.iter().any(|step| wanted.contains(step));
+        self.steps = [
+            true,
+            steps.iter().any(|&step| step != Step::Create),
+            wants(&[Step::Capable, Step::Pid]),
+            wants(&[Step::Net]),
+            wants(&[Step::Pid]),
+            wants(&[Step::Nested]),
+        ];
+        self
+    }
+
+    /// Tries nothing: only reads files, and tells the reasons that they show.
+    pub fn read_only(mut self) -> ProbeOptions {
+        self.read_only = true;
+        self
+    }
+
+    /// Makes one namespace after the other, by unshare(2), instead of all by one call of clone(2). Some security policies
+    /// answer differently.
+    pub fn one_by_one(mut self) -> ProbeOptions {
+        self.one_by_one = true;
+        self
+    }
+
+    /// Maps the subordinate ids of the caller, too, through newuidmap(1) and newgidmap(1).
+    pub fn subids(mut self) -> ProbeOptions {
+        self.subids = true;
+        self
+    }
+
+    /// Tries it, in a child process that leaves nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of `userns_probe()` in the C header. That a step fails is not an error.
+    pub fn probe(&self) -> Result<Probe, Error> {
+        probe(self)
+    }
+}
+
+/// The kind of a reason why a user namespace cannot be made or used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ReasonKind {
+    /// The kernel has no such namespaces.
+    NotBuilt,
+    /// The root directory of the caller is not that of its mount namespace: chroot(2).
+    Chroot,
+    /// A limit such as `max_user_namespaces` is reached, in the caller's own user namespace or in an ancestor.
+    Limit,
+    /// User namespaces are nested too deeply.
+    Depth,
+    /// The user or group id of the caller is not mapped in its own user namespace.
+    Unmapped,
+    /// Debian's `kernel.unprivileged_userns_clone` is 0.
+    Sysctl,
+    /// AppArmor restricts unprivileged user namespaces.
+    AppArmor,
+    /// SELinux.
+    SeLinux,
+    /// A seccomp filter answers a system call, or kills its caller.
+    Seccomp,
+    /// newuidmap(1) or newgidmap(1) cannot map subordinate ids.
+    Helper,
+    /// The procfs at `/proc` is missing, read-only, or partly hidden by other mounts.
+    ProcMasked,
+    /// No process can be created: RLIMIT_NPROC or the pids cgroup.
+    Processes,
+    /// A step took too long.
+    Timeout,
+    /// Another security module.
+    Lsm,
+    /// Something else.
+    Unknown,
+}
+
+/// A reason why a step fails.
+#[derive(Clone, Debug)]
+pub struct ProbeReason {
+    kind: ReasonKind,
+    is_proved: bool,
+    text: CString,
+}
+
+impl ProbeReason {
+    /// The kind of reason.
+    pub fn kind(&self) -> ReasonKind {
+        self.kind
+    }
+
+    /// Whether an experiment or a file proves it. Otherwise it is likely.
+    pub fn is_proved(&self) -> bool {
+        self.is_proved
+    }
+
+    /// A sentence that names the file and its value, and what an administrator can do.
+    pub fn text(&self) -> &CStr {
+        &self.text
+    }
+}
+
+/// What came of a probe.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// The errno value of each step, 0 if it worked; `None` if it was not tried.
+    steps: [Option<i32>; STEPS.len()],
+    reasons: Vec<ProbeReason>,
+}
+
+impl Probe {
+    /// Whether a step was tried and worked.
+    pub fn worked(&self, step: Step) -> bool {
+        self.steps[step as usize] == Some(0)
+    }
+
+    /// The first step that failed.
+    pub fn failed_step(&self) -> Option<Step> {
+        STEPS.into_iter().find(|&step| self.steps[step as usize].is_some_and(|error| error != 0))
+    }
+
+    /// The error of the first step that failed.
+    pub fn error(&self) -> Option<Error> {
+        self.failed_step().and_then(|step| Error::from_errno(self.steps[step as usize]?))
+    }
+
+    /// The reasons, those that are proved first.
+    pub fn reasons(&self) -> &[ProbeReason] {
+        &self.reasons
+    }
+}
+
+fn probe(options: &ProbeOptions) -> Result<Probe, Error> {
+    let (uid, gid) = process::effective_ids();
+    let wish = Wish { steps: options.steps, one_by_one: options.one_by_one, uid, gid, mappers: None };
+    let outcome = if options.read_only { None } else { Some(trial::run(&wish)?) };
+    Ok(Probe { steps: outcome.as_ref().map_or([None; STEPS.len()], steps), reasons: Vec::new() })
+}
+
+fn steps(outcome: &Outcome) -> [Option<i32>; STEPS.len()] {
+    let mut steps = outcome.steps.map(|step| step.map(|(error, _)| error));
+    if let Some((signal, step, _)) = outcome.interruption {
+        let error = if signal.is_some() { libc::EINTR } else { libc::ETIMEDOUT };
+        steps[step as usize].get_or_insert(error);
+    }
+    steps
+}

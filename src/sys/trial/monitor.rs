@@ -1,0 +1,180 @@
+//! The first process of a trial: a child of the caller that makes the process in the new namespaces, waits for it, and finds
+//! out why something failed.
+
+use super::calls;
+use super::record::{CREATED, Call, Experiment, MAPPED, Step};
+use super::steps::{self, ONE_BY_ONE, Task};
+use super::{HELPER_TIME, MOST_TIME, Mapper};
+use crate::sys::clock::Start;
+use crate::sys::{Errno, file};
+use crate::util::path::ShortPath;
+use std::ffi::{c_int, c_void};
+use std::mem::ManuallyDrop;
+use std::ptr;
+use std::sync::atomic::Ordering;
+
+/// The nonuser namespaces of a trial, by the step that needs them.
+const NAMESPACES: [(Step, c_int); 3] =
+    [(Step::Capable, libc::CLONE_NEWNS), (Step::Net, libc::CLONE_NEWNET), (Step::Pid, libc::CLONE_NEWPID)];
+
+pub extern "C" fn enter(task: *mut c_void) -> c_int {
+    // SAFETY: the caller passes its task, of which this process has a copy.
+    let task = unsafe { &*task.cast::<Task>() };
+    calls::end_with_parent();
+    // In a new PID namespace the parent has no number.
+    if calls::parent() != task.caller {
+        return 0;
+    }
+    calls::leave_no_core();
+    if task.shares_descriptors && calls::leave_descriptors().is_err() {
+        return 0;
+    }
+    task.record.is_separate.store(1, Ordering::Release);
+    task.make_trial();
+    task.record.begin(Step::Create, Call::Experiment);
+    task.make_experiments();
+    0
+}
+
+impl Task<'_> {
+    fn make_trial(&self) {
+        let flags = if self.wish.one_by_one { ONE_BY_ONE } else { self.flags() };
+        let call = if self.wish.one_by_one { Call::Fork } else { Call::Clone };
+        let task = Task { made: flags, ..*self };
+        self.record.begin(Step::Create, call);
+        match self.clone(steps::enter, flags, &task) {
+            Ok(child) => self.watch(child),
+            Err(errno) => self.record.fail(Step::Create, call, errno),
+        }
+    }
+
+    fn clone(&self, function: calls::Function, flags: c_int, task: &Task) -> Result<c_int, Errno> {
+        // SAFETY: only the new process uses the second stack.
+        unsafe { calls::clone(function, self.stacks[1], flags, (&raw const *task).cast()) }
+    }
+
+    /// The flags for one call. If the kernel does not make all namespaces at once, those that it makes: the call tells
+    /// nothing about which one it refuses.
+    fn flags(&self) -> c_int {
+        let wanted = NAMESPACES.iter().filter(|(step, _)| self.wish.steps[*step as usize]);
+        let all = wanted.clone().fold(libc::CLONE_NEWUSER, |all, (_, flag)| all | flag);
+        if self.can_make(all).is_ok() || self.can_make(libc::CLONE_NEWUSER).is_err() {
+            return all;
+        }
+        let mut flags = libc::CLONE_NEWUSER;
+        for &(step, flag) in wanted {
+            match self.can_make(flags | flag) {
+                Ok(()) => flags |= flag,
+                Err(errno) => self.record.fail(step, Call::Clone, errno),
+            }
+        }
+        flags
+    }
+
+    fn can_make(&self, flags: c_int) -> Result<(), Errno> {
+        self.record.begin(Step::Create, Call::Clone);
+        self.clone(steps::end, flags, self).map(|child| self.wait_for(child))
+    }
+
+    /// Writes the maps of the process in the namespace, if a program has to, and waits for its end.
+    fn watch(&self, child: c_int) {
+        let start = Start::now();
+        if let Some(mappers) = &self.wish.mappers {
+            while self.record.stage.load(Ordering::Acquire) != CREATED && start.elapsed_microseconds() < MOST_TIME {
+                match calls::status(child) {
+                    Ok(None) => calls::sleep(100),
+                    Ok(Some(status)) => return self.note_end(status),
+                    Err(_) => return,
+                }
+            }
+            let calls = [Call::NewUidMap, Call::NewGidMap];
+            if mappers.iter().zip(calls).all(|(mapper, call)| self.run_mapper(mapper, call, child)) {
+                self.record.succeed(Step::Map);
+            }
+            self.record.stage.store(MAPPED, Ordering::Release);
+        }
+        self.wait_for(child);
+    }
+
+    /// Runs newuidmap(1) or newgidmap(1): it maps 0 to the caller's own id, and a range of further ids.
+    fn run_mapper(&self, mapper: &Mapper, call: Call, child: c_int) -> bool {
+        let (id, start, count) = (mapper.id, mapper.start, mapper.count);
+        let texts = [child as u32, 0, id, 1, 1, start, count].map(|number| ShortPath::new(format_args!("{number}")));
+        let mut arguments = [ptr::null(); 9];
+        arguments[0] = mapper.program.as_ptr();
+        for (argument, text) in arguments[1..].iter_mut().zip(&texts) {
+            *argument = text.as_c_str().as_ptr();
+        }
+        let program = Program { mapper, arguments };
+        // SAFETY: only the new process uses the third stack.
+        let started = unsafe { calls::clone(run_program, self.stacks[2], 0, (&raw const program).cast()) };
+        let status = started.and_then(|program| {
+            calls::wait_for(program, HELPER_TIME).inspect_err(|_| {
+                calls::kill(program);
+                let _ = calls::wait_for(program, HELPER_TIME);
+            })
+        });
+        match status {
+            Ok(0) => return true,
+            Ok(status) => {
+                self.record.helper.store(status, Ordering::Release);
+                self.record.fail(Step::Map, call, Errno(libc::EPERM));
+            }
+            Err(errno) => self.record.fail(Step::Map, call, errno),
+        }
+        false
+    }
+
+    /// Finds out whether something in front of the kernel's own checks has refused a call.
+    fn make_experiments(&self) {
+        let failed = |step| matches!(self.record.error(step), Some(error) if error != 0);
+        let is_of = |step, calls: &[Call]| failed(step) && calls.contains(&self.record.failed_call(step));
+        let creation = [Call::Clone, Call::Unshare];
+        if is_of(Step::Create, &creation) || is_of(Step::Nested, &creation) {
+            self.record.set_experiment(Experiment::User, self.make_impossible(0));
+        }
+        if let Some((_, flag)) = NAMESPACES.iter().find(|(step, _)| is_of(*step, &creation)) {
+            self.record.set_experiment(Experiment::Nonuser, self.make_impossible(*flag));
+        }
+        if is_of(Step::Capable, &[Call::Mount]) || is_of(Step::Pid, &[Call::Mount]) {
+            self.record.set_experiment(Experiment::Mount, calls::mount_nowhere());
+        }
+        if self.record.error(Step::Create) == Some(libc::EPERM) && calls::leave_chroot().is_ok() {
+            let made = self.clone(steps::end, libc::CLONE_NEWUSER, self);
+            let made = made.map(|child| self.wait_for(child));
+            self.record.set_experiment(Experiment::Unchrooted, made.map(|()| 0));
+        }
+    }
+
+    /// Asks for namespaces with a flag that never goes with CLONE_NEWUSER, and so is refused first (EINVAL):
+    /// `copy_process()` and `check_unshare_flags()` of the kernel.
+    fn make_impossible(&self, flag: c_int) -> Result<usize, Errno> {
+        match self.wish.one_by_one {
+            true => calls::unshare(if flag == 0 { libc::CLONE_NEWUSER } else { flag } | NEVER),
+            false => {
+                let made = self.clone(steps::end, flag | libc::CLONE_NEWUSER | libc::CLONE_FS, self);
+                made.map(|child| self.wait_for(child)).map(|()| 0)
+            }
+        }
+    }
+}
+
+/// A bit that unshare(2) does not know: part of `CSIGNAL`.
+const NEVER: c_int = 1;
+
+struct Program<'p> {
+    mapper: &'p Mapper<'p>,
+    arguments: [*const std::ffi::c_char; 9],
+}
+
+extern "C" fn run_program(program: *mut c_void) -> c_int {
+    // SAFETY: the first process passes its program, of which this process has a copy.
+    let program = unsafe { &*program.cast::<Program>() };
+    calls::end_with_parent();
+    // Descriptors 0, 1 and 2, which are free, or the caller's: nobody reads what the program writes.
+    if let Ok(null) = file::open(c"/dev/null", libc::O_RDWR) {
+        calls::redirect(&ManuallyDrop::new(null));
+    }
+    calls::execute(program.mapper.program, &program.arguments);
+    127
+}
