@@ -31,6 +31,8 @@ impl Error {
     pub(crate) const NO_MEMORY: Error = Error(libc::ENOMEM);
     /// The scan did not see the process.
     pub(crate) const NO_PROCESS: Error = Error(libc::ESRCH);
+    /// A child of the caller would be the first process of a PID namespace.
+    pub(crate) const NO_CHILD: Error = Error(libc::ECHILD);
     /// The caller may not use BPF.
     pub(crate) const FORBIDDEN: Error = Error(libc::EPERM);
     /// The procfs does not belong to the caller's PID namespace.
@@ -117,6 +119,10 @@ impl Error {
                 c"the kernel rejects the BPF program of libuserns; unless it is locked down or a security module forbids \
                 the program, please report the kernel version"
             }
+            libc::ECHILD => {
+                c"the caller must make a process first, which becomes process 1 of the PID namespace that it has unshared"
+            }
+            libc::EAGAIN => c"children of earlier calls cannot end, since a file server does not answer them",
             libc::ESRCH => c"the scan did not see a process with this PID",
             libc::ELOOP => c"the path of the directory contains too many symbolic links",
             libc::ENAMETOOLONG => c"the path of the directory is too long",

@@ -10,7 +10,6 @@ mod files;
 mod hidden;
 mod limits;
 mod lines;
-mod mountinfo;
 mod nonusers;
 mod pid_namespace;
 mod procfs;
@@ -20,6 +19,7 @@ mod users;
 
 // For the actions, too.
 pub mod answer;
+pub mod mountinfo;
 pub mod sysctl;
 pub mod visits;
 

@@ -1,11 +1,19 @@
 //! An action: finds out whether the caller can make a user namespace, and if not, why.
 
+mod explain;
+mod host;
+mod limits;
+mod policy;
+mod reasons;
 mod sentence;
+mod subids;
 
 use crate::error::Error;
-use crate::sys::process;
-use crate::sys::trial::{self, Outcome, STEPS, Wish};
+use crate::sys::trial::{self, Call, Mapper, Outcome, STEPS, Wish};
+use host::Caller;
+use reasons::Reasons;
 use std::ffi::{CStr, CString};
+use subids::Source;
 
 pub use crate::sys::trial::Step;
 
@@ -176,17 +184,48 @@ impl Probe {
 }
 
 fn probe(options: &ProbeOptions) -> Result<Probe, Error> {
-    let (uid, gid) = process::effective_ids();
-    let wish = Wish { steps: options.steps, one_by_one: options.one_by_one, uid, gid, mappers: None };
-    let outcome = if options.read_only { None } else { Some(trial::run(&wish)?) };
-    Ok(Probe { steps: outcome.as_ref().map_or([None; STEPS.len()], steps), reasons: Vec::new() })
+    let caller = Caller::find()?;
+    let mut reasons = Reasons { caller: &caller, found: Vec::new() };
+    if options.read_only {
+        reasons.read(options.steps, options.subids)?;
+        return Ok(Probe { steps: [None; STEPS.len()], reasons: reasons.found });
+    }
+    if host::would_child_be_first()? {
+        return Err(Error::NO_CHILD);
+    }
+    let (mappers, missing) = if options.subids { mappers(&caller)? } else { (None, None) };
+    // Without programs that map more, the own ids are mapped, so that the other steps tell something.
+    let wish = Wish { steps: options.steps, one_by_one: options.one_by_one, uid: caller.uid, gid: caller.gid, mappers };
+    let mut outcome = trial::run(&wish)?;
+    let map = &mut outcome.steps[Step::Map as usize];
+    if let (Some(_), Some(call)) = (*map, missing) {
+        *map = Some((libc::ENOENT, call));
+    }
+    reasons.explain(&outcome)?;
+    Ok(Probe { steps: steps(&outcome), reasons: reasons.found })
+}
+
+/// How the programs are called; or the one that is missing, or has no range for the caller.
+fn mappers(caller: &Caller) -> Result<(Option<[Mapper<'static>; 2]>, Option<Call>), Error> {
+    let [uids, gids] = subids::find()?;
+    let mapper = |source: Source, id| {
+        let ((start, count), program) = (source.range?, source.program?);
+        Some(Mapper { program, id, start, count })
+    };
+    Ok(match (mapper(uids, caller.uid), mapper(gids, caller.gid)) {
+        (None, _) => (None, Some(Call::NewUidMap)),
+        (_, None) => (None, Some(Call::NewGidMap)),
+        (Some(uids), Some(gids)) => (Some([uids, gids]), None),
+    })
 }
 
 fn steps(outcome: &Outcome) -> [Option<i32>; STEPS.len()] {
     let mut steps = outcome.steps.map(|step| step.map(|(error, _)| error));
-    if let Some((signal, step, _)) = outcome.interruption {
-        let error = if signal.is_some() { libc::EINTR } else { libc::ETIMEDOUT };
-        steps[step as usize].get_or_insert(error);
+    if let Some((signal, step, call)) = outcome.interruption {
+        if call != Call::Experiment {
+            let error = if signal.is_some() { libc::EINTR } else { libc::ETIMEDOUT };
+            steps[step as usize].get_or_insert(error);
+        }
     }
     steps
 }

@@ -1,4 +1,4 @@
-//! Descriptors: openat(2), openat2(2), close(2), fstat(2), statx(2), fstatfs(2), lseek(2), read(2), readlinkat(2).
+//! Descriptors: openat(2), openat2(2), close(2), fstat(2), statx(2), fstatfs(2), getxattr(2), lseek(2), read(2), readlinkat(2).
 
 use super::{Errno, check, worker};
 use std::ffi::{CStr, c_int, c_long, c_uint};
@@ -355,6 +355,12 @@ impl Place {
     pub fn may_be(&self, other: &Place) -> bool {
         self.identity == other.identity && (self.mount == other.mount || self.mount == 0 || other.mount == 0)
     }
+}
+
+/// Whether a file has capabilities, see capabilities(7).
+pub fn has_capabilities(path: &CStr) -> bool {
+    // SAFETY: both are strings, and a size of 0 asks only for the size of the value.
+    unsafe { libc::getxattr(path.as_ptr(), c"security.capability".as_ptr(), std::ptr::null_mut(), 0) > 0 }
 }
 
 /// The magic number of the file system of a file, see fstatfs(2).

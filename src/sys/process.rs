@@ -1,4 +1,4 @@
-//! The calling thread: capget(2), geteuid(2), getegid(2), getgroups(2), sched_yield(2).
+//! The calling thread: capget(2), getuid(2), getgroups(2), getrlimit(2), prctl(2), sched_yield(2).
 
 use super::file::Status;
 use super::{Errno, check};
@@ -41,6 +41,27 @@ pub fn has(capability: Capability) -> bool {
 pub fn effective_ids() -> (libc::uid_t, libc::gid_t) {
     // SAFETY: the calls take nothing and cannot fail.
     unsafe { (libc::geteuid(), libc::getegid()) }
+}
+
+/// The real UID of the calling thread, of which processes are counted for RLIMIT_NPROC.
+pub fn real_uid() -> libc::uid_t {
+    // SAFETY: the call takes nothing and cannot fail.
+    unsafe { libc::getuid() }
+}
+
+/// The soft limit RLIMIT_NPROC, see getrlimit(2); `None` if it is unlimited.
+pub fn process_limit() -> Option<u64> {
+    let mut limit = libc::rlimit64 { rlim_cur: libc::RLIM64_INFINITY, rlim_max: libc::RLIM64_INFINITY };
+    // SAFETY: the call writes the structure.
+    unsafe { libc::getrlimit64(libc::RLIMIT_NPROC, &raw mut limit) };
+    (limit.rlim_cur != libc::RLIM64_INFINITY).then_some(limit.rlim_cur)
+}
+
+/// An attribute of the calling process or thread, see prctl(2): PR_GET_DUMPABLE, PR_GET_NO_NEW_PRIVS or PR_GET_SECCOMP.
+pub fn attribute(operation: libc::c_int) -> Option<usize> {
+    let none = 0 as c_long;
+    // SAFETY: these operations take no pointer.
+    check(unsafe { libc::syscall(libc::SYS_prctl, c_long::from(operation), none, none, none, none) }).ok()
 }
 
 /// Whether a group is the effective or a supplementary group of the calling process.

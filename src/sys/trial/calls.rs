@@ -16,7 +16,12 @@ pub type Function = extern "C" fn(*mut c_void) -> c_int;
 ///
 /// `top` is the end of memory for a stack, which nothing uses that the child uses. Without CLONE_VM, the child has copies of
 /// it, and of what `argument` points to.
-pub unsafe fn clone(function: Function, top: *mut c_void, flags: c_int, argument: *const c_void) -> Result<c_int, Errno> {
+pub unsafe fn clone(
+    function: Function,
+    top: *mut c_void,
+    flags: c_int,
+    argument: *const c_void,
+) -> Result<c_int, Errno> {
     // SAFETY: as this function's.
     let pid = unsafe { libc::clone(function, top, flags, argument.cast_mut()) };
     check(c_long::from(pid)).map(|pid| pid as c_int)
@@ -121,7 +126,8 @@ pub fn status(pid: c_int) -> Result<Option<c_int>, Errno> {
     let mut status: c_int = 0;
     let flags = c_long::from(libc::__WALL | libc::WNOHANG);
     // SAFETY: `status` may be written.
-    let ended = check(unsafe { libc::syscall(libc::SYS_wait4, c_long::from(pid), &raw mut status, flags, 0 as c_long) })?;
+    let ended =
+        check(unsafe { libc::syscall(libc::SYS_wait4, c_long::from(pid), &raw mut status, flags, 0 as c_long) })?;
     Ok((ended != 0).then_some(status))
 }
 

@@ -83,7 +83,9 @@ impl Outcome {
         }
         Outcome {
             steps: STEPS.map(|step| record.error(step).map(|error| (error, record.failed_call(step)))),
-            interruption: record.interruption().map(|(signal, step, call)| ((signal != LATE).then_some(signal), step, call)),
+            interruption: record
+                .interruption()
+                .map(|(signal, step, call)| ((signal != LATE).then_some(signal), step, call)),
             helper: record.helper.load(Ordering::Acquire),
             label: record.label(),
             experiments: EXPERIMENTS.map(|experiment| record.experiment(experiment)),
@@ -109,7 +111,8 @@ fn attempt(wish: &Wish, shares_descriptors: bool) -> Result<Option<Outcome>, Err
     let record = shared.record();
     let mut stacks: Vec<u128> = Vec::new();
     stacks.try_reserve_exact(3 * STACK_SIZE / size_of::<u128>())?;
-    let top = |number: usize| stacks.as_ptr().cast::<u8>().wrapping_add(number * STACK_SIZE).cast_mut().cast::<c_void>();
+    let top =
+        |number: usize| stacks.as_ptr().cast::<u8>().wrapping_add(number * STACK_SIZE).cast_mut().cast::<c_void>();
     let caller = super::pidfd::own_pid();
     let task = Task { wish, record, caller, shares_descriptors, stacks: [top(1), top(2), top(3)], made: 0 };
     let flags = if shares_descriptors { libc::CLONE_FILES } else { 0 };

@@ -46,6 +46,17 @@ extern "C" fn enter_pid_namespace(task: *mut c_void) -> c_int {
     0
 }
 
+/// The third process, earlier: in one more user namespace.
+extern "C" fn enter_nested(task: *mut c_void) -> c_int {
+    // SAFETY: the second process passes its task, of which this process has a copy.
+    let task = unsafe { &*task.cast::<Task>() };
+    calls::end_with_parent();
+    if task.enter(Step::Nested, libc::CLONE_NEWUSER) {
+        task.record.succeed(Step::Nested);
+    }
+    0
+}
+
 /// A process that ends at once.
 pub extern "C" fn end(_: *mut c_void) -> c_int {
     0
@@ -74,6 +85,11 @@ impl Task<'_> {
         if self.wants(Step::Map) {
             self.map();
         }
+        // Before something is mounted over the root directory: the kernel would take this process for one in a chroot(2), see
+        // `current_chrooted()`.
+        if self.wants(Step::Nested) {
+            self.nest();
+        }
         let can_mount = self.wants(Step::Capable) && self.enter(Step::Capable, libc::CLONE_NEWNS);
         if can_mount && self.try_call(Step::Capable, Call::Mount, || calls::mount(c"tmpfs", 0)) {
             self.record.succeed(Step::Capable);
@@ -86,9 +102,6 @@ impl Task<'_> {
                 ONE_BY_ONE => self.fork_into_pid_namespace(),
                 _ => self.mount_procfs(),
             }
-        }
-        if self.wants(Step::Nested) {
-            self.nest();
         }
         if STEPS.iter().any(|&step| matches!(self.record.error(step), Some(libc::EACCES | libc::EPERM))) {
             self.note_label();
@@ -157,26 +170,22 @@ impl Task<'_> {
         }
     }
 
+    /// In a child, so that this process stays where it is.
     fn nest(&self) {
-        let is_nested = match self.made {
-            ONE_BY_ONE => self.enter(Step::Nested, libc::CLONE_NEWUSER),
-            _ => {
-                self.record.begin(Step::Nested, Call::Clone);
-                // SAFETY: only the new process uses the third stack.
-                match unsafe { calls::clone(end, self.stacks[2], libc::CLONE_NEWUSER, (&raw const *self).cast()) } {
-                    Err(errno) => {
-                        self.fail(Step::Nested, Call::Clone, errno);
-                        false
-                    }
-                    Ok(child) => {
-                        self.wait_for(child);
-                        true
-                    }
+        let (function, flags, call): (calls::Function, _, _) = match self.made {
+            ONE_BY_ONE => (enter_nested, 0, Call::Fork),
+            _ => (end, libc::CLONE_NEWUSER, Call::Clone),
+        };
+        self.record.begin(Step::Nested, call);
+        // SAFETY: only the new process uses the third stack.
+        match unsafe { calls::clone(function, self.stacks[2], flags, (&raw const *self).cast()) } {
+            Err(errno) => self.fail(Step::Nested, call, errno),
+            Ok(child) => {
+                self.wait_for(child);
+                if call == Call::Clone {
+                    self.record.succeed(Step::Nested);
                 }
             }
-        };
-        if is_nested {
-            self.record.succeed(Step::Nested);
         }
     }
 

@@ -1,0 +1,294 @@
+//! Why a step fails: what its error can mean, and what decides between the meanings.
+//!
+//! `create_user_ns()` of the kernel checks in this order: the depth and the limits (ENOSPC), a chroot(2) (EPERM), the ids of
+//! the caller (EPERM), security modules (EPERM or EACCES). Debian's patch comes before (EPERM), and a seccomp filter before all
+//! of them.
+
+use super::host::{self, MountedProc};
+use super::reasons::{Reasons, describe, errno};
+use super::sentence::{Bytes, name};
+use super::{ReasonKind, limits, policy, subids};
+use crate::error::Error;
+use crate::sys::trial::{Call, Experiment, Outcome, STEPS, Step};
+
+impl Reasons<'_> {
+    /// Explains all steps that failed, except for those that fail because another one does.
+    pub fn explain(&mut self, outcome: &Outcome) -> Result<(), Error> {
+        if let Some(interruption) = outcome.interruption {
+            self.explain_interruption(interruption)?;
+        }
+        let failed = |step: Step| outcome.steps[step as usize].is_some_and(|(error, _)| error != 0);
+        for step in STEPS.into_iter().filter(|&step| failed(step)) {
+            // An unmapped user may make no user namespaces.
+            if step == Step::Nested && failed(Step::Map) {
+                continue;
+            }
+            if let Some((error, call)) = outcome.steps[step as usize] {
+                self.explain_step(outcome, step, error, call)?;
+            }
+        }
+        self.found.sort_by_key(|reason| !reason.is_proved);
+        Ok(())
+    }
+
+    fn explain_interruption(&mut self, (signal, step, call): (Option<i32>, Step, Call)) -> Result<(), Error> {
+        let what = describe(step, call);
+        match signal {
+            None => self.proved(
+                ReasonKind::Timeout,
+                format_args!("{what} took more than some seconds; the system is overloaded, or the call is blocked: try again"),
+            ),
+            Some(libc::SIGSYS) => self.proved(
+                ReasonKind::Seccomp,
+                format_args!(
+                    "a seccomp filter ends the process with SIGSYS that calls {what} (\"Seccomp\" in /proc/self/status); the \
+                    sandbox, container or service that has set the filter has to permit the call"
+                ),
+            ),
+            Some(signal) => self.likely(
+                ReasonKind::Unknown,
+                format_args!("signal {signal} ended the process that called {what}; the log of the kernel can tell why"),
+            ),
+        }
+    }
+
+    fn explain_step(&mut self, outcome: &Outcome, step: Step, error: i32, call: Call) -> Result<(), Error> {
+        let from = self.found.len();
+        let (experiment, expected) = match (step, call) {
+            (Step::Create | Step::Nested, Call::Clone | Call::Unshare) => (Some(Experiment::User), libc::EINVAL),
+            (_, Call::Clone | Call::Unshare) => (Some(Experiment::Nonuser), libc::EINVAL),
+            (_, Call::Mount) => (Some(Experiment::Mount), libc::EFAULT),
+            _ => (None, 0),
+        };
+        let answer = experiment.and_then(|experiment| outcome.experiment(experiment));
+        if let Some(answer) = answer.filter(|&answer| answer != expected) {
+            let what = describe(step, call);
+            return self.proved(
+                ReasonKind::Seccomp,
+                format_args!(
+                    "a seccomp filter answers {what} with {} (\"Seccomp\" in /proc/self/status): an impossible call, too, which \
+                    the kernel itself answers with {}; the sandbox, container or service that has set the filter has to permit \
+                    the call",
+                    errno(answer),
+                    errno(expected)
+                ),
+            );
+        }
+        match (call, error) {
+            (Call::Fork | Call::Clone | Call::Unshare, libc::EAGAIN) => limits::explain_processes(self)?,
+            (Call::Clone | Call::Unshare, libc::ENOSPC | libc::EUSERS) => limits::explain(self, step, error)?,
+            (Call::Clone | Call::Unshare, libc::EINVAL) => self.explain_missing(step)?,
+            (Call::Clone | Call::Unshare, _) if step == Step::Create => self.explain_creation(outcome)?,
+            (Call::UidMap | Call::GidMap, _) => self.explain_map(error)?,
+            (Call::NewUidMap | Call::NewGidMap, _) => {
+                self.explain_helper(usize::from(call == Call::NewGidMap), Some((outcome.helper, error)))?;
+            }
+            (Call::Mount, libc::EPERM) if step == Step::Pid => self.explain_procfs(true)?,
+            _ => (),
+        }
+        if !self.has_proof(from) && matches!(error, libc::EPERM | libc::EACCES) {
+            policy::explain(self, outcome, step, error, call)?;
+        }
+        if self.found.len() == from {
+            let what = describe(step, call);
+            self.likely(
+                ReasonKind::Unknown,
+                format_args!(
+                    "{what} failed with {}, and no file tells why; {}",
+                    errno(error),
+                    match (step, error) {
+                        (Step::Create, libc::EPERM) => {
+                            "a chroot(2) to the root of a mount, or a security module, can be the reason: compare with a shell outside"
+                        }
+                        _ => "the log of the kernel can tell more",
+                    }
+                ),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// EPERM or EACCES where a user namespace is made.
+    fn explain_creation(&mut self, outcome: &Outcome) -> Result<(), Error> {
+        if outcome.experiment(Experiment::Unchrooted) == Some(0) {
+            self.proved(
+                ReasonKind::Chroot,
+                format_args!(
+                    "the caller is in a chroot(2), where the kernel makes no user namespaces: from the root directory of the \
+                    mount namespace it works; start the program with pivot_root(2) instead"
+                ),
+            )?;
+        }
+        self.explain_caller()
+    }
+
+    /// What keeps this caller from making any user namespace, as files tell.
+    pub fn explain_caller(&mut self) -> Result<(), Error> {
+        let is_chrooted = self.found.iter().any(|reason| reason.kind == ReasonKind::Chroot);
+        if !is_chrooted && host::is_root_below_mount()? == Some(true) {
+            self.proved(
+                ReasonKind::Chroot,
+                format_args!(
+                    "the caller is in a chroot(2), where the kernel makes no user namespaces: its root directory / is not the \
+                    root of a mount; start the program with pivot_root(2) instead"
+                ),
+            )?;
+        }
+        let (uid, gid) = (self.caller.uid, self.caller.gid);
+        for (what, id, is_mapped) in [("uid", uid, self.caller.is_uid_mapped), ("gid", gid, self.caller.is_gid_mapped)]
+        {
+            if is_mapped == Some(false) {
+                self.proved(
+                    ReasonKind::Unmapped,
+                    format_args!(
+                        "the effective {what} of the caller is not mapped in its user namespace, where it is shown as {id}, so \
+                        it may make none: /proc/self/{what}_map does not have it; write a map that has it when the namespace is made"
+                    ),
+                )?;
+            }
+        }
+        if host::number(c"/proc/sys/kernel/unprivileged_userns_clone")? == Some(0) && self.caller.is_ordinary() {
+            self.proved(
+                ReasonKind::Sysctl,
+                format_args!(
+                    "/proc/sys/kernel/unprivileged_userns_clone is 0, so only root may make user namespaces; an administrator \
+                    permits them with: sysctl -w kernel.unprivileged_userns_clone=1"
+                ),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// EINVAL: the kernel does not know the flag.
+    pub fn explain_missing(&mut self, step: Step) -> Result<(), Error> {
+        let (link, option) = match step {
+            Step::Create | Step::Nested | Step::Map => (c"/proc/self/ns/user", "CONFIG_USER_NS"),
+            Step::Capable => (c"/proc/self/ns/mnt", "CONFIG_NAMESPACES"),
+            Step::Net => (c"/proc/self/ns/net", "CONFIG_NET_NS"),
+            Step::Pid => (c"/proc/self/ns/pid", "CONFIG_PID_NS"),
+        };
+        if host::exists(link)? || !host::exists(c"/proc/self/ns")? {
+            return Ok(());
+        }
+        self.proved(
+            ReasonKind::NotBuilt,
+            format_args!("the kernel is built without {option}: there is no {}; use another kernel", name(link)),
+        )
+    }
+
+    /// The files /proc/self/uid_map and gid_map.
+    fn explain_map(&mut self, error: i32) -> Result<(), Error> {
+        match error {
+            libc::ENOENT | libc::ENOTDIR => self.explain_procfs(false),
+            libc::EROFS => self.proved(
+                ReasonKind::ProcMasked,
+                format_args!("/proc is mounted read-only, so that /proc/self/uid_map cannot be written; remount it read-write"),
+            ),
+            libc::EACCES if !self.caller.is_dumpable => self.proved(
+                ReasonKind::Unknown,
+                format_args!(
+                    "the caller is not dumpable (PR_GET_DUMPABLE in prctl(2)), so /proc/self/uid_map belongs to root, also that of \
+                    its children; a program that is executed is dumpable, or call prctl(PR_SET_DUMPABLE, 1)"
+                ),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// A procfs is missing, or cannot be mounted.
+    pub fn explain_procfs(&mut self, is_mount: bool) -> Result<(), Error> {
+        match host::mounted_proc()? {
+            MountedProc::Nothing => self.proved(
+                ReasonKind::ProcMasked,
+                format_args!(
+                    "no procfs is mounted at /proc, through which id maps are written, and without which none can be mounted in a \
+                    user namespace; mount one with: mount -t proc proc /proc"
+                ),
+            ),
+            MountedProc::Masked(path) if is_mount => self.proved(
+                ReasonKind::ProcMasked,
+                format_args!(
+                    "something is mounted over {} (/proc/self/mountinfo), so the kernel lets no user namespace mount a procfs \
+                    that would show it; unmount it, or run the container without masked paths (Docker: --security-opt \
+                    systempaths=unconfined, Podman: --security-opt unmask=ALL)",
+                    Bytes(&path)
+                ),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// newuidmap(1) or newgidmap(1): its wait status and the errno value if it was started.
+    pub fn explain_helper(&mut self, kind: usize, failure: Option<(i32, i32)>) -> Result<(), Error> {
+        let (helper, ranges) = (subids::NAMES[kind], name(subids::RANGES[kind]));
+        let [uids, gids] = subids::find()?;
+        let source = if kind == 0 { uids } else { gids };
+        let Some(program) = source.program else {
+            return self.proved(
+                ReasonKind::Helper,
+                format_args!("{helper} is not installed: there is no /usr/bin/{helper}; install the package uidmap or shadow-utils"),
+            );
+        };
+        let uid = self.caller.uid;
+        if source.range.is_none() {
+            return self.proved(
+                ReasonKind::Helper,
+                format_args!(
+                    "{ranges} has no line with a range for the user with UID {uid}; add one with: usermod --add-{} 100000-165535 USER",
+                    if kind == 0 { "subuids" } else { "subgids" }
+                ),
+            );
+        }
+        let program = name(program);
+        if self.caller.has_no_new_privs && !self.caller.is_admin {
+            return self.proved(
+                ReasonKind::Helper,
+                format_args!(
+                    "{program} gets no privileges, since no_new_privs is set (\"NoNewPrivs\" in /proc/self/status); start the \
+                    program without it: systemd sets it for NoNewPrivileges=, container engines for no-new-privileges"
+                ),
+            );
+        }
+        if !self.caller.is_admin && !subids::is_privileged(source.program.unwrap_or_default())? {
+            return self.proved(
+                ReasonKind::Helper,
+                format_args!(
+                    "{program} is neither setuid root nor has it capabilities; restore them with: chmod u+s {program}"
+                ),
+            );
+        }
+        match failure {
+            None => Ok(()),
+            Some((_, libc::ETIMEDOUT)) => {
+                self.proved(ReasonKind::Timeout, format_args!("{program} took more than five seconds; it can be waiting for a service of user names"))
+            }
+            Some((status, _)) => self.likely(
+                ReasonKind::Helper,
+                format_args!(
+                    "{program} failed (wait status {status:#x}); try it by hand, and compare the range in {ranges} with the ids that \
+                    /proc/self/uid_map has"
+                ),
+            ),
+        }
+    }
+
+    /// Without a trial: the reasons that files show, for the steps that are wanted.
+    pub fn read(&mut self, steps: [bool; STEPS.len()], subids: bool) -> Result<(), Error> {
+        for step in STEPS.into_iter().filter(|&step| steps[step as usize]) {
+            self.explain_missing(step)?;
+        }
+        self.explain_caller()?;
+        limits::explain_files(self, &steps)?;
+        policy::explain_apparmor(self)?;
+        limits::explain_cgroup(self)?;
+        if steps[Step::Map as usize] {
+            self.explain_procfs(steps[Step::Pid as usize])?;
+        }
+        if subids {
+            self.explain_helper(0, None)?;
+            self.explain_helper(1, None)?;
+        }
+        self.found.sort_by_key(|reason| !reason.is_proved);
+        Ok(())
+    }
+}

@@ -1,0 +1,195 @@
+//! What files tell about the host and the caller. A file that cannot be read tells nothing.
+//!
+//! They are opened in the calling process, without a worker, whose clone3(2) a filter can punish. So a file server that is
+//! mounted over one of them can make the caller wait; nothing else can.
+
+use super::sentence::sentence;
+use crate::error::Error;
+use crate::facts::INITIAL_USER_NAMESPACE;
+use crate::observe::mountinfo;
+use crate::sys::file::{self, Fd};
+use crate::sys::process::{self, Capability};
+use crate::sys::{Errno, if_any};
+use crate::util::parse;
+use std::ffi::{CStr, c_int};
+
+const FLAGS: c_int = libc::O_RDONLY | libc::O_NONBLOCK;
+/// `PROC_SUPER_MAGIC` of linux/magic.h.
+const PROC_SUPER_MAGIC: u32 = 0x9fa0;
+const WORKING_DIRECTORY: c_int = libc::AT_FDCWD;
+
+/// The caller, as it is seen by the checks of the kernel.
+pub struct Caller {
+    pub uid: u32,
+    pub gid: u32,
+    /// `None` if that is unknown.
+    pub is_in_initial: Option<bool>,
+    pub is_uid_mapped: Option<bool>,
+    pub is_gid_mapped: Option<bool>,
+    /// CAP_SYS_ADMIN in the caller's own user namespace.
+    pub is_admin: bool,
+    /// prctl(2) PR_GET_DUMPABLE.
+    pub is_dumpable: bool,
+    pub has_no_new_privs: bool,
+}
+
+impl Caller {
+    pub fn find() -> Result<Caller, Error> {
+        let (uid, gid) = process::effective_ids();
+        let own = file::status_at(&file::borrow(WORKING_DIRECTORY), c"/proc/self/ns/user");
+        Ok(Caller {
+            uid,
+            gid,
+            is_in_initial: if_any(own)?.map(|own| own.inode == INITIAL_USER_NAMESPACE),
+            is_uid_mapped: read(c"/proc/self/uid_map")?.map(|map| covers(&map, uid)),
+            is_gid_mapped: read(c"/proc/self/gid_map")?.map(|map| covers(&map, gid)),
+            is_admin: process::has(Capability::SysAdmin),
+            is_dumpable: process::attribute(libc::PR_GET_DUMPABLE) == Some(1),
+            has_no_new_privs: process::attribute(libc::PR_GET_NO_NEW_PRIVS) == Some(1),
+        })
+    }
+
+    /// Whether the kernel takes the caller for an ordinary user: it lacks CAP_SYS_ADMIN in the initial user namespace.
+    pub fn is_ordinary(&self) -> bool {
+        !self.is_admin || self.is_in_initial == Some(false)
+    }
+}
+
+/// Whether a file such as proc_pid_uid_map(5) maps an id.
+fn covers(map: &[u8], id: u32) -> bool {
+    map.split(|&byte| byte == b'\n').any(|line| {
+        let mut numbers = line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty()).map(parse::number);
+        let (Some(Some(start)), Some(_), Some(Some(count))) = (numbers.next(), numbers.next(), numbers.next()) else {
+            return false;
+        };
+        (start..start.saturating_add(count)).contains(&id.into())
+    })
+}
+
+/// Whether a child of the calling thread would be the first process of a PID namespace, see `Procfs::would_child_be_first()`:
+/// the link for children leads nowhere, but that of the thread itself does.
+pub fn would_child_be_first() -> Result<bool, Error> {
+    let leads = |path| match file::read_link_at(&file::borrow(WORKING_DIRECTORY), path, &mut [0; 32]) {
+        Err(errno) if errno.is_exhaustion() => Err(errno),
+        result => Ok(result.map(drop)),
+    };
+    let gone = Err(Errno(libc::ENOENT));
+    Ok(leads(c"/proc/thread-self/ns/pid_for_children")? == gone
+        && leads(c"/proc/thread-self/ns/pid")?.is_ok()
+        && has_link_for_children()?)
+}
+
+/// Since Linux 4.12.
+fn has_link_for_children() -> Result<bool, Error> {
+    let flags = libc::O_PATH | libc::O_NOFOLLOW;
+    Ok(if_any(file::open(c"/proc/thread-self/ns/pid_for_children", flags))?.is_some())
+}
+
+/// The text of a file, at most its first MiB.
+pub fn read(path: &CStr) -> Result<Option<Vec<u8>>, Error> {
+    const MOST: usize = 1024 * 1024;
+    let Some(file) = if_any(file::open(path, FLAGS))? else { return Ok(None) };
+    let Some(mut text) = if_any(read_some(&file, MOST))? else { return Ok(None) };
+    text.truncate(text.trim_ascii_end().len());
+    Ok(Some(text))
+}
+
+fn read_some(file: &Fd, most: usize) -> Result<Vec<u8>, Errno> {
+    let mut text = Vec::new();
+    let mut filled = 0;
+    while filled < most {
+        text.try_reserve(4096)?;
+        text.resize(filled + 4096, 0);
+        match file::read(file, &mut text[filled..])? {
+            0 => break,
+            length => filled += length,
+        }
+    }
+    text.truncate(filled);
+    Ok(text)
+}
+
+/// The number in a file.
+pub fn number(path: &CStr) -> Result<Option<u64>, Error> {
+    Ok(read(path)?.as_deref().and_then(parse::number))
+}
+
+pub fn exists(path: &CStr) -> Result<bool, Error> {
+    Ok(if_any(file::open(path, libc::O_PATH | libc::O_NOFOLLOW))?.is_some())
+}
+
+/// Whether the root directory of the caller is below that of a mount, which that of a mount namespace never is. `None` if that
+/// is unknown: before Linux 5.8.
+pub fn is_root_below_mount() -> Result<Option<bool>, Error> {
+    let root = if_any(file::status_at(&file::borrow(WORKING_DIRECTORY), c"/"))?;
+    Ok(root.filter(|root| root.mount != 0).map(|root| !root.is_mount_root))
+}
+
+/// What is mounted at /proc.
+pub enum MountedProc {
+    Nothing,
+    /// Something is mounted over a path in it.
+    Masked(Vec<u8>),
+    Whole,
+}
+
+pub fn mounted_proc() -> Result<MountedProc, Error> {
+    let Some(proc) = if_any(file::open(c"/proc", libc::O_PATH))? else { return Ok(MountedProc::Nothing) };
+    if if_any(file::file_system(&proc))? != Some(PROC_SUPER_MAGIC) {
+        return Ok(MountedProc::Nothing);
+    }
+    let id = if_any(file::status(&proc))?.map_or(0, |status| status.mount);
+    let mounts = read(c"/proc/self/mountinfo")?.unwrap_or_default();
+    let masking = mountinfo::mounts(&mounts).find(|mount| {
+        // The kernel has empty directories for these, over which mounts hide nothing.
+        let hides_nothing = [&b"/binfmt_misc"[..], b"/nfsd"].iter().any(|name| mount.path.ends_with(name));
+        mount.parent == id && id != 0 && !hides_nothing
+    });
+    let Some(masking) = masking else { return Ok(MountedProc::Whole) };
+    let mut path = Vec::new();
+    path.try_reserve_exact(masking.path.len())?;
+    path.extend_from_slice(masking.path);
+    Ok(MountedProc::Masked(path))
+}
+
+/// The first cgroup, of the caller or above it, that has as many processes as it may have: the path of the file and its value.
+pub fn full_cgroup() -> Result<Option<(Vec<u8>, u64)>, Error> {
+    let cgroups = read(c"/proc/self/cgroup")?.unwrap_or_default();
+    for line in cgroups.split(|&byte| byte == b'\n') {
+        let mut fields = line.splitn(3, |&byte| byte == b':').skip(1);
+        let (Some(controllers), Some(path)) = (fields.next(), fields.next()) else { continue };
+        let root = match controllers {
+            b"" => "/sys/fs/cgroup",
+            _ if controllers.split(|&byte| byte == b',').any(|name| name == b"pids") => "/sys/fs/cgroup/pids",
+            _ => continue,
+        };
+        let Ok(mut path) = std::str::from_utf8(path) else { continue };
+        while let Some(parent) = path.rfind('/') {
+            let file = |name: &str| sentence(format_args!("{root}{}/{name}", path.trim_end_matches('/')));
+            let (limit, count) = (file("pids.max")?, file("pids.current")?);
+            if let (Some(limit_value), Some(count)) = (number(&limit)?, number(&count)?) {
+                if count >= limit_value {
+                    return Ok(Some((limit.into_bytes(), limit_value)));
+                }
+            }
+            path = &path[..parent];
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_covers_its_ranges() {
+        let map = b"         0       1000          1\n    100000     200000      65536\n";
+        for (id, expected) in
+            [(0, true), (1, false), (99_999, false), (100_000, true), (165_535, true), (165_536, false)]
+        {
+            assert_eq!(covers(map, id), expected, "{id}");
+        }
+        assert!(covers(b"0 0 4294967295", 4_294_967_294) && !covers(b"", 0));
+    }
+}

@@ -1,0 +1,228 @@
+//! Limits: namespaces(7), user_namespaces(7), getrlimit(2), and the pids controller of cgroups(7).
+
+use super::ReasonKind;
+use super::host;
+use super::reasons::Reasons;
+use super::sentence::{Bytes, name};
+use crate::error::Error;
+use crate::options::Options;
+use crate::snapshot::Snapshot;
+use crate::sys::dir::Directory;
+use crate::sys::file;
+use crate::sys::trial::Step;
+use crate::sys::{if_any, process};
+use crate::util::parse;
+use crate::util::path::ShortPath;
+use std::ffi::CStr;
+use std::fmt;
+
+/// ENOSPC or EUSERS where a namespace is made.
+pub fn explain(reasons: &mut Reasons, step: Step, error: i32) -> Result<(), Error> {
+    if error == libc::EUSERS {
+        return reasons.proved(
+            ReasonKind::Depth,
+            format_args!(
+                "the caller is in 32 nested user namespaces, the most that kernels before Linux 4.9 permit; nest fewer"
+            ),
+        );
+    }
+    let file = file_of(step);
+    let limit = host::number(file)?;
+    if explain_zero(reasons, file, limit)? {
+        return Ok(());
+    }
+    match step {
+        Step::Create => explain_users(reasons, file, limit),
+        Step::Nested => {
+            reasons.likely(
+                ReasonKind::Limit,
+                format_args!(
+                    "one more user namespace does not fit into the limit {} of the caller's user namespace or of an ancestor, which \
+                    counts nested ones, too; raise it there",
+                    name(file)
+                ),
+            )?;
+            explain_depth(reasons)
+        }
+        _ => reasons.likely(
+            ReasonKind::Limit,
+            format_args!(
+                "the limit {}{} of the caller's user namespace, or that of an ancestor, is reached; end some containers, or raise it",
+                name(file),
+                Value(limit)
+            ),
+        ),
+    }
+}
+
+fn file_of(step: Step) -> &'static CStr {
+    match step {
+        Step::Create | Step::Map | Step::Nested => c"/proc/sys/user/max_user_namespaces",
+        Step::Capable => c"/proc/sys/user/max_mnt_namespaces",
+        Step::Net => c"/proc/sys/user/max_net_namespaces",
+        Step::Pid => c"/proc/sys/user/max_pid_namespaces",
+    }
+}
+
+/// Whether no namespace at all is permitted, which the file of the caller's own user namespace decides.
+fn explain_zero(reasons: &mut Reasons, file: &CStr, limit: Option<u64>) -> Result<bool, Error> {
+    if limit != Some(0) {
+        return Ok(false);
+    }
+    let file = name(file);
+    reasons.proved(
+        ReasonKind::Limit,
+        format_args!(
+            "{file} is 0 in the caller's own user namespace, so that nobody there may make any; an administrator of it \
+            permits 10000, for example, with: echo 10000 >{file}"
+        ),
+    )?;
+    Ok(true)
+}
+
+/// As files tell, for the steps that are wanted.
+pub fn explain_files(reasons: &mut Reasons, steps: &[bool]) -> Result<(), Error> {
+    for step in [Step::Create, Step::Capable, Step::Net, Step::Pid] {
+        if steps[step as usize] {
+            let file = file_of(step);
+            explain_zero(reasons, file, host::number(file)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// A limit on user namespaces that is not 0: the caller's own, an ancestor's, or that on the depth. A scan tells how many there
+/// are of the caller in its own user namespace, and who is in them.
+fn explain_users(reasons: &mut Reasons, file: &CStr, limit: Option<u64>) -> Result<(), Error> {
+    let uid = reasons.caller.uid;
+    let snapshot = Options::new().owned().names().scan().ok();
+    let own = snapshot.as_ref().and_then(Snapshot::self_node);
+    let charge =
+        own.and_then(|own| own.charges().iter().find(|charge| charge.uid == uid)).map_or(0, |charge| charge.count);
+    let is_initial = reasons.caller.is_in_initial == Some(true);
+    let is_reached = limit.is_some_and(|limit| u64::from(charge) >= limit);
+    if is_initial || is_reached {
+        let users = Users(snapshot.as_ref(), uid);
+        return reasons.proved(
+            ReasonKind::Limit,
+            format_args!(
+                "{}{} is reached by UID {uid} in the caller's own user namespace, and a scan sees {charge} in use{users}; \
+                end them, or raise the limit",
+                name(file),
+                Value(limit)
+            ),
+        );
+    }
+    reasons.likely(
+        ReasonKind::Limit,
+        format_args!(
+            "max_user_namespaces of an ancestor of the caller's user namespace is reached, for the user who owns the namespace \
+            there: that of its own one{} is not, of which a scan sees {charge} in use; raise it outside",
+            Value(limit)
+        ),
+    )?;
+    explain_depth(reasons)
+}
+
+fn explain_depth(reasons: &mut Reasons) -> Result<(), Error> {
+    if reasons.caller.is_in_initial == Some(true) {
+        return Ok(());
+    }
+    reasons.likely(
+        ReasonKind::Depth,
+        format_args!(
+            "user namespaces are nested 33 times, the most that the kernel permits, which no file tells: ENOSPC means this or a limit \
+            of an ancestor; nest fewer"
+        ),
+    )
+}
+
+/// The value of a file, if it is known.
+struct Value(Option<u64>);
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |value| write!(f, " ({value})"))
+    }
+}
+
+/// Some processes in the user namespaces that a user owns.
+struct Users<'s>(Option<&'s Snapshot>, u32);
+
+impl fmt::Display for Users<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST: usize = 3;
+        let Users(Some(snapshot), uid) = *self else { return Ok(()) };
+        let is_below = |node| snapshot.self_node().is_some_and(|own| own.is_ancestor_of(node));
+        let of_user = snapshot.nodes().filter(|&node| node.owner_uid() == Some(uid) && is_below(node));
+        let first = of_user.filter_map(|node| node.pids().first());
+        for (index, &pid) in first.take(MOST).enumerate() {
+            let name = snapshot.process_name(pid).unwrap_or_default();
+            f.write_str(if index == 0 { ", for example of " } else { ", " })?;
+            write!(f, "process {pid} ({})", Bytes(name.to_bytes()))?;
+        }
+        Ok(())
+    }
+}
+
+/// EAGAIN: RLIMIT_NPROC, or a cgroup.
+pub fn explain_processes(reasons: &mut Reasons) -> Result<(), Error> {
+    let from = reasons.found.len();
+    explain_cgroup(reasons)?;
+    if let Some(limit) = process::process_limit() {
+        let uid = process::real_uid();
+        let count = count_threads(uid)?;
+        let is_reached = count >= limit;
+        let text = format_args!(
+            "RLIMIT_NPROC of the caller is {limit} (\"Max processes\" in /proc/self/limits), and UID {uid} has {count} processes and \
+            threads in sight; end some, or raise the limit in limits.conf(5) or by LimitNPROC= of systemd"
+        );
+        match is_reached {
+            true => reasons.proved(ReasonKind::Processes, text)?,
+            false if reasons.found.len() == from => reasons.likely(ReasonKind::Processes, text)?,
+            false => (),
+        }
+    }
+    if reasons.found.len() == from {
+        reasons.likely(
+            ReasonKind::Processes,
+            format_args!(
+                "the system can have no more processes: /proc/sys/kernel/threads-max or /proc/sys/kernel/pid_max; end some, or raise it"
+            ),
+        )?;
+    }
+    Ok(())
+}
+
+pub fn explain_cgroup(reasons: &mut Reasons) -> Result<(), Error> {
+    let Some((path, limit)) = host::full_cgroup()? else { return Ok(()) };
+    reasons.proved(
+        ReasonKind::Processes,
+        format_args!(
+            "{} is {limit}, and the cgroup has as many processes and threads; end some, or raise it: TasksMax= of systemd, \
+            --pids-limit of container engines",
+            Bytes(&path)
+        ),
+    )
+}
+
+/// How many threads a user has, in the procfs at /proc.
+fn count_threads(uid: u32) -> Result<u64, Error> {
+    let mut count = 0u64;
+    let Some(proc) = if_any(file::open(c"/proc", libc::O_RDONLY | libc::O_DIRECTORY))? else { return Ok(0) };
+    let mut buffer = Vec::new();
+    let mut names = Directory::new(&proc, &mut buffer)?;
+    let mut text = [0; 2048];
+    while let Some(Some(name)) = if_any(names.next_name())? {
+        let Some(pid) = parse::number(name) else { continue };
+        let path = ShortPath::new(format_args!("{pid}/status"));
+        let opened = file::open_at(&proc, path.as_c_str(), libc::O_RDONLY);
+        let Some(status) = if_any(opened.and_then(|file| file::read_start(&file, &mut text)))? else { continue };
+        let real = parse::value_of(status, b"Uid").and_then(|ids| ids.split(|&byte| byte == b'\t').next());
+        if real.and_then(parse::number) == Some(uid.into()) {
+            let threads = parse::value_of(status, b"Threads").and_then(parse::number);
+            count = count.saturating_add(threads.unwrap_or(1));
+        }
+    }
+    Ok(count)
+}

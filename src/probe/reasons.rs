@@ -1,0 +1,90 @@
+//! The reasons that are found, and words for their sentences.
+
+use super::host::Caller;
+use super::sentence::sentence;
+use super::{ProbeReason, ReasonKind};
+use crate::error::Error;
+use crate::sys::trial::{Call, Step};
+use crate::util::arrays::push;
+use std::fmt;
+
+/// The reasons found so far.
+pub struct Reasons<'r> {
+    pub caller: &'r Caller,
+    pub found: Vec<ProbeReason>,
+}
+
+impl Reasons<'_> {
+    pub fn proved(&mut self, kind: ReasonKind, text: fmt::Arguments<'_>) -> Result<(), Error> {
+        self.add(kind, true, text)
+    }
+
+    pub fn likely(&mut self, kind: ReasonKind, text: fmt::Arguments<'_>) -> Result<(), Error> {
+        self.add(kind, false, text)
+    }
+
+    fn add(&mut self, kind: ReasonKind, is_proved: bool, text: fmt::Arguments<'_>) -> Result<(), Error> {
+        let text = sentence(text)?;
+        if !self.found.iter().any(|reason| reason.kind == kind && reason.text == text) {
+            push(&mut self.found, ProbeReason { kind, is_proved, text })?;
+        }
+        Ok(())
+    }
+
+    /// Whether a reason was proved since so many were found.
+    pub fn has_proof(&self, from: usize) -> bool {
+        self.found[from..].iter().any(|reason| reason.is_proved)
+    }
+}
+
+/// A call of a step, as a part of a sentence.
+pub fn describe(step: Step, call: Call) -> &'static str {
+    match (call, step) {
+        (Call::Fork, _) => "clone(2) without namespaces",
+        (Call::Clone, Step::Create | Step::Map | Step::Nested) => "clone(2) with CLONE_NEWUSER",
+        (Call::Clone, Step::Capable) => "clone(2) with CLONE_NEWNS",
+        (Call::Clone, Step::Net) => "clone(2) with CLONE_NEWNET",
+        (Call::Clone, Step::Pid) => "clone(2) with CLONE_NEWPID",
+        (Call::Unshare, Step::Create | Step::Map | Step::Nested) => "unshare(2) with CLONE_NEWUSER",
+        (Call::Unshare, Step::Capable) => "unshare(2) with CLONE_NEWNS",
+        (Call::Unshare, Step::Net) => "unshare(2) with CLONE_NEWNET",
+        (Call::Unshare, Step::Pid) => "unshare(2) with CLONE_NEWPID",
+        (Call::UidMap, _) => "write(2) to /proc/self/uid_map",
+        (Call::GidMap, _) => "write(2) to /proc/self/gid_map",
+        (Call::NewUidMap, _) => "newuidmap(1)",
+        (Call::NewGidMap, _) => "newgidmap(1)",
+        (Call::Mount, Step::Pid) => "mount(2) of a procfs",
+        (Call::Mount, _) => "mount(2) of a tmpfs",
+        (Call::Socket, _) => "socket(2)",
+        (Call::Loopback, _) => "ioctl(2) SIOCSIFFLAGS of the loopback interface",
+        (Call::Experiment, _) => "clone(2), unshare(2), mount(2) or setns(2)",
+    }
+}
+
+/// The name of an errno value.
+pub fn errno(error: i32) -> Named {
+    Named(error)
+}
+
+pub struct Named(i32);
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self.0 {
+            0 => "success",
+            libc::EPERM => "EPERM",
+            libc::ENOENT => "ENOENT",
+            libc::EAGAIN => "EAGAIN",
+            libc::ENOMEM => "ENOMEM",
+            libc::EACCES => "EACCES",
+            libc::EFAULT => "EFAULT",
+            libc::EINVAL => "EINVAL",
+            libc::ENOSPC => "ENOSPC",
+            libc::EROFS => "EROFS",
+            libc::ENOSYS => "ENOSYS",
+            libc::EUSERS => "EUSERS",
+            number => return write!(f, "errno {number}"),
+        };
+        f.write_str(name)
+    }
+}

@@ -1,0 +1,91 @@
+//! Subordinate ids: subuid(5), subgid(5), newuidmap(1), newgidmap(1).
+
+use super::host;
+use crate::error::Error;
+use crate::sys::file;
+use crate::sys::{Errno, process};
+use crate::util::parse;
+use std::ffi::CStr;
+
+/// Where the programs are. Not those that PATH names, which anybody can set.
+const PROGRAMS: [[&CStr; 3]; 2] = [
+    [c"/run/wrappers/bin/newuidmap", c"/usr/bin/newuidmap", c"/bin/newuidmap"],
+    [c"/run/wrappers/bin/newgidmap", c"/usr/bin/newgidmap", c"/bin/newgidmap"],
+];
+pub const NAMES: [&str; 2] = ["newuidmap", "newgidmap"];
+pub const RANGES: [&CStr; 2] = [c"/etc/subuid", c"/etc/subgid"];
+/// As many ids as a container needs.
+const MOST_IDS: u32 = 65_536;
+
+/// What there is for user or group ids.
+pub struct Source {
+    pub program: Option<&'static CStr>,
+    /// The start and length of the first range of the caller.
+    pub range: Option<(u32, u32)>,
+}
+
+/// What there is for user ids, and for group ids.
+pub fn find() -> Result<[Source; 2], Error> {
+    let uid = process::real_uid();
+    let accounts = host::read(c"/etc/passwd")?.unwrap_or_default();
+    let name = account(&accounts, uid);
+    let source = |kind: usize| -> Result<Source, Error> {
+        let ranges = host::read(RANGES[kind])?.unwrap_or_default();
+        let mut program = None;
+        for path in PROGRAMS[kind] {
+            if program.is_none() && host::exists(path)? {
+                program = Some(path);
+            }
+        }
+        Ok(Source { program, range: range(&ranges, uid, name) })
+    };
+    Ok([source(0)?, source(1)?])
+}
+
+/// The name of a user, in passwd(5).
+fn account(accounts: &[u8], uid: u32) -> Option<&[u8]> {
+    accounts.split(|&byte| byte == b'\n').find_map(|line| {
+        let mut fields = line.split(|&byte| byte == b':');
+        let name = fields.next()?;
+        (parse::number(fields.nth(1)?)? == u64::from(uid)).then_some(name)
+    })
+}
+
+/// The first range of a user, who is named by name or number.
+fn range(ranges: &[u8], uid: u32, name: Option<&[u8]>) -> Option<(u32, u32)> {
+    ranges.split(|&byte| byte == b'\n').find_map(|line| {
+        let mut fields = line.split(|&byte| byte == b':');
+        let user = fields.next()?;
+        if Some(user) != name && parse::number(user) != Some(uid.into()) {
+            return None;
+        }
+        let mut number = || u32::try_from(parse::number(fields.next()?)?).ok();
+        let (start, count) = (number()?, number()?);
+        (count > 0).then_some((start, count.min(MOST_IDS)))
+    })
+}
+
+/// Whether a program can have privileges of its own: it is setuid root, or a file capability can be set on it, and its mount
+/// permits that.
+pub fn is_privileged(program: &CStr) -> Result<bool, Error> {
+    match file::status_at(&file::borrow(libc::AT_FDCWD), program) {
+        Err(errno) if errno.is_exhaustion() => Err(errno.into()),
+        Err(Errno(_)) => Ok(false),
+        Ok(status) => Ok((status.mode & libc::S_ISUID != 0 && status.uid == 0) || file::has_capabilities(program)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_found_by_name_or_number() {
+        let accounts = b"root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n";
+        assert_eq!((account(accounts, 1000), account(accounts, 7)), (Some(&b"user"[..]), None));
+        let ranges = b"other:100000:65536\nuser:165536:100000\n1001:300000:10\nnone:1:0\n";
+        assert_eq!(range(ranges, 1000, Some(b"user")), Some((165_536, 65_536)));
+        assert_eq!(range(ranges, 1001, None), Some((300_000, 10)));
+        assert_eq!((range(ranges, 1000, None), range(ranges, 7, Some(b"none"))), (None, None));
+    }
+}
