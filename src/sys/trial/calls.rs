@@ -32,11 +32,14 @@ pub fn unshare(flags: c_int) -> Result<usize, Errno> {
     check(unsafe { libc::syscall(libc::SYS_unshare, c_long::from(flags)) })
 }
 
-/// Moves the calling process into its own mount namespace again. Its root directory becomes that of the namespace.
-pub fn leave_chroot() -> Result<usize, Errno> {
-    let own = file::open(c"/proc/self/ns/mnt", libc::O_RDONLY)?;
+/// Moves the calling process into its own mount namespace again. Its root directory becomes that of the namespace; whether
+/// it was another one.
+pub fn leave_chroot() -> Result<bool, Errno> {
+    let root = || file::status_at(&file::borrow(libc::AT_FDCWD), c"/").map(|root| root.place());
+    let (before, own) = (root()?, file::open(c"/proc/self/ns/mnt", libc::O_RDONLY)?);
     // SAFETY: the call takes no pointer.
-    check(unsafe { libc::syscall(libc::SYS_setns, c_long::from(own.raw()), c_long::from(libc::CLONE_NEWNS)) })
+    check(unsafe { libc::syscall(libc::SYS_setns, c_long::from(own.raw()), c_long::from(libc::CLONE_NEWNS)) })?;
+    Ok(root()? != before)
 }
 
 /// Mounts a new file system over the root directory, where it is not in the way: paths still begin below it.
@@ -46,7 +49,7 @@ pub fn mount(file_system: &CStr, flags: libc::c_ulong) -> Result<usize, Errno> {
 
 /// Calls mount(2) with an address that is none. EFAULT, before the kernel or a security module decides about anything.
 pub fn mount_nowhere() -> Result<usize, Errno> {
-    mount_at(ptr::without_provenance(1), c"tmpfs", 0)
+    mount_at(ptr::without_provenance(1), c"tmpfs", libc::MS_RDONLY)
 }
 
 fn mount_at(path: *const c_char, file_system: &CStr, flags: libc::c_ulong) -> Result<usize, Errno> {

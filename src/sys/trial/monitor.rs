@@ -17,6 +17,13 @@ use std::sync::atomic::Ordering;
 const NAMESPACES: [(Step, c_int); 3] =
     [(Step::Capable, libc::CLONE_NEWNS), (Step::Net, libc::CLONE_NEWNET), (Step::Pid, libc::CLONE_NEWPID)];
 
+const fn flag(number: usize) -> c_int {
+    NAMESPACES[number].1
+}
+
+/// Which of them are left if not all can be made, as many as possible first.
+const KEPT: [c_int; 7] = [flag(0) | flag(1), flag(0) | flag(2), flag(1) | flag(2), flag(0), flag(1), flag(2), 0];
+
 pub extern "C" fn enter(task: *mut c_void) -> c_int {
     // SAFETY: the caller passes its task, of which this process has a copy.
     let task = unsafe { &*task.cast::<Task>() };
@@ -38,14 +45,18 @@ pub extern "C" fn enter(task: *mut c_void) -> c_int {
 
 impl Task<'_> {
     fn make_trial(&self) {
-        let flags = if self.wish.one_by_one { ONE_BY_ONE } else { self.flags() };
         let call = if self.wish.one_by_one { Call::Fork } else { Call::Clone };
-        let task = Task { made: flags, ..*self };
         self.record.begin(Step::Create, call);
-        match self.clone(steps::enter, flags, &task) {
+        let made = if self.wish.one_by_one { self.begin(ONE_BY_ONE) } else { self.begin_by_one_call() };
+        match made {
             Ok(child) => self.watch(child),
             Err(errno) => self.record.fail(Step::Create, call, errno),
         }
+    }
+
+    /// Makes the second process, in these namespaces.
+    fn begin(&self, flags: c_int) -> Result<c_int, Errno> {
+        self.clone(steps::enter, flags, &Task { made: flags, ..*self })
     }
 
     fn clone(&self, function: calls::Function, flags: c_int, task: &Task) -> Result<c_int, Errno> {
@@ -53,27 +64,21 @@ impl Task<'_> {
         unsafe { calls::clone(function, self.stacks[1], flags, (&raw const *task).cast()) }
     }
 
-    /// The flags for one call. If the kernel does not make all namespaces at once, those that it makes: the call tells
-    /// nothing about which one it refuses.
-    fn flags(&self) -> c_int {
-        let wanted = NAMESPACES.iter().filter(|(step, _)| self.wish.steps[*step as usize]);
-        let all = wanted.clone().fold(libc::CLONE_NEWUSER, |all, (_, flag)| all | flag);
-        if self.can_make(all).is_ok() || self.can_make(libc::CLONE_NEWUSER).is_err() {
-            return all;
-        }
-        let mut flags = libc::CLONE_NEWUSER;
-        for &(step, flag) in wanted {
-            match self.can_make(flags | flag) {
-                Ok(()) => flags |= flag,
-                Err(errno) => self.record.fail(step, Call::Clone, errno),
+    /// Makes all namespaces at once. The error of that does not tell which one the kernel refuses. So then as many as it
+    /// makes: all but one, but two, or the user namespace only.
+    fn begin_by_one_call(&self) -> Result<c_int, Errno> {
+        let all = NAMESPACES.map(|(step, flag)| if self.wish.steps[step as usize] { flag } else { 0 });
+        let all = all.iter().fold(0, |all, flag| all | flag);
+        let made = self.begin(libc::CLONE_NEWUSER | all);
+        let Err(errno) = made else { return made };
+        for &kept in KEPT.iter().filter(|&&kept| all & !kept != 0 && kept & !all == 0) {
+            let Ok(child) = self.begin(libc::CLONE_NEWUSER | kept) else { continue };
+            for (step, _) in NAMESPACES.iter().filter(|(_, flag)| all & !kept & flag != 0) {
+                self.record.fail(*step, Call::Clone, errno);
             }
+            return Ok(child);
         }
-        flags
-    }
-
-    fn can_make(&self, flags: c_int) -> Result<(), Errno> {
-        self.record.begin(Step::Create, Call::Clone);
-        self.clone(steps::end, flags, self).map(|child| self.wait_for(child))
+        made
     }
 
     /// Writes the maps of the process in the namespace, if a program has to, and waits for its end.
@@ -139,10 +144,14 @@ impl Task<'_> {
         if is_of(Step::Capable, &[Call::Mount]) || is_of(Step::Pid, &[Call::Mount]) {
             self.record.set_experiment(Experiment::Mount, calls::mount_nowhere());
         }
-        if self.record.error(Step::Create) == Some(libc::EPERM) && calls::leave_chroot().is_ok() {
-            let made = self.clone(steps::end, libc::CLONE_NEWUSER, self);
-            let made = made.map(|child| self.wait_for(child));
-            self.record.set_experiment(Experiment::Unchrooted, made.map(|()| 0));
+        if self.record.error(Step::Create) == Some(libc::EPERM) && calls::leave_chroot() == Ok(true) {
+            let made = match self.wish.one_by_one {
+                true => calls::unshare(libc::CLONE_NEWUSER),
+                false => {
+                    self.clone(steps::end, libc::CLONE_NEWUSER, self).map(|child| self.wait_for(child)).map(|()| 0)
+                }
+            };
+            self.record.set_experiment(Experiment::Unchrooted, made);
         }
     }
 

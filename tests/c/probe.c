@@ -1,0 +1,386 @@
+/* userns_probe(): what each state of the host or the caller makes of it. */
+#include "probe.h"
+#include "situation.h"
+
+SITUATION(everything_works, 0, "where nothing forbids it, all steps work in all ways")
+{
+    need_namespaces();
+    check_works(0, ALL_STEPS);
+    check_works(USERNS_PROBE_ONE_BY_ONE, ALL_STEPS);
+    for (int depth = 1; depth < 3; depth++) {
+        new_user_namespace(); /* with one id */
+        check_works(0, ALL_STEPS);
+        check_works(USERNS_PROBE_ONE_BY_ONE, ALL_STEPS);
+    }
+}
+
+SITUATION(steps_include_others, 0, "a step includes those that it needs")
+{
+    static const uint64_t cases[][2] = {
+        { USERNS_STEP_CREATE, 0x1 },
+        { USERNS_STEP_MAP, 0x3 },
+        { USERNS_STEP_CAPABLE, 0x7 },
+        { USERNS_STEP_NET, 0xb },
+        { USERNS_STEP_PID, 0x17 },
+        { USERNS_STEP_NESTED, 0x23 },
+        { 0, ALL_STEPS },
+        { USERNS_STEP_NET | USERNS_STEP_NESTED, 0x2b },
+    };
+
+    need_namespaces();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (uint32_t flags = 0; flags < 4; flags += USERNS_PROBE_ONE_BY_ONE) {
+            struct userns_probe *answer = probe(flags, cases[i][0]);
+
+            CHECK_EQ(userns_probe_worked(answer), cases[i][1]);
+            userns_probe_free(answer);
+        }
+}
+
+SITUATION(arguments, 0, "NULL, sizes, flags and steps that do not exist")
+{
+    struct {
+        struct userns_probe_options options;
+        uint64_t more;
+    } larger = { USERNS_PROBE_OPTIONS_INIT, 0 };
+    struct userns_probe_options options = USERNS_PROBE_OPTIONS_INIT;
+    struct userns_probe *probe = (void *)&options;
+    size_t count = 1;
+
+    CHECK(userns_probe(NULL, NULL) == -EINVAL);
+    options.size--;
+    CHECK(userns_probe(&options, &probe) == -EINVAL && probe == NULL);
+    options.size = 4096;
+    CHECK(userns_probe(&options, &probe) == -E2BIG);
+    options = (struct userns_probe_options)USERNS_PROBE_OPTIONS_INIT;
+    options.flags = 0x8;
+    CHECK(userns_probe(&options, &probe) == -EINVAL);
+    options = (struct userns_probe_options)USERNS_PROBE_OPTIONS_INIT;
+    options.steps = 0x40;
+    CHECK(userns_probe(&options, &probe) == -EINVAL);
+    larger.options.size = sizeof larger;
+    larger.options.flags = USERNS_PROBE_READ_ONLY;
+    CHECK(userns_probe(&larger.options, &probe) == 0);
+    userns_probe_free(probe);
+    larger.more = 1;
+    CHECK(userns_probe(&larger.options, &probe) == -E2BIG && probe == NULL);
+    CHECK(userns_probe(NULL, &probe) == 0);
+    userns_probe_reasons(probe, NULL);
+    userns_probe_free(probe);
+    userns_probe_free(NULL);
+    CHECK(userns_probe_worked(NULL) == 0 && userns_probe_failed_step(NULL) == 0);
+    CHECK(userns_probe_error(NULL) == 0);
+    CHECK(userns_probe_reasons(NULL, &count) == NULL && count == 0);
+    CHECK((int)userns_reason_kind(NULL) == 0 && !userns_reason_is_proved(NULL));
+    CHECK(userns_reason_text(NULL) == NULL);
+}
+
+/* A directory that is or is not the root of a mount. */
+static void enter_chroot(bool is_mount)
+{
+    mount_tmpfs("/mnt");
+    CHECK(mkdir("/mnt/root", 0755) == 0);
+    if (is_mount)
+        mount_tmpfs("/mnt/root");
+    CHECK(mkdir("/mnt/root/proc", 0755) == 0);
+    mount_procfs("/mnt/root/proc", NULL);
+    CHECK(chroot("/mnt/root") == 0 && chdir("/") == 0);
+}
+
+SITUATION(in_chroot, IN_SANDBOX, "the root directory of the caller is not that of its mounts")
+{
+    const struct expected expected = { 0,    USERNS_STEP_CREATE, EPERM, USERNS_REASON_CHROOT,
+                                       true, "in a chroot(2)" };
+
+    enter_chroot(false);
+    check_probe(0, ALL_STEPS, expected);
+    check_probe(USERNS_PROBE_ONE_BY_ONE, ALL_STEPS, expected);
+    check_probe(
+        USERNS_PROBE_READ_ONLY, ALL_STEPS,
+        (struct expected){ 0, 0, 0, USERNS_REASON_CHROOT, true, "is not the root of a mount" });
+}
+
+SITUATION(in_chroot_at_mount, IN_SANDBOX, "the same, and the root directory is that of a mount")
+{
+    enter_chroot(true);
+    check_probe(0, ALL_STEPS,
+                (struct expected){ 0, USERNS_STEP_CREATE, EPERM, USERNS_REASON_CHROOT, true,
+                                   "from the root directory of the mount namespace it works" });
+}
+
+/* For in_child(): as a user who cannot leave it. */
+static void probe_chroot_as_nobody(void *is_mount)
+{
+    struct expected expected = { 0,    USERNS_STEP_CREATE,          EPERM, USERNS_REASON_CHROOT,
+                                 true, "is not the root of a mount" };
+
+    enter_chroot(*(bool *)is_mount);
+    if (*(bool *)is_mount) { /* which no file tells */
+        expected.kind = USERNS_REASON_UNKNOWN;
+        expected.is_proved = false;
+        expected.words = "a chroot(2) to the root of a mount";
+    }
+    become_nobody(0);
+    check_probe(0, ALL_STEPS, expected);
+}
+
+SITUATION(in_chroot_as_nobody, IN_SANDBOX | AS_ROOT, "both, as an ordinary user")
+{
+    in_child(probe_chroot_as_nobody, &(bool){ false });
+    in_child(probe_chroot_as_nobody, &(bool){ true });
+}
+
+static const char *const user_limit = "/proc/sys/user/max_user_namespaces";
+
+/* Sets the limit of the own user namespace, which is to be a new one. */
+static void set_limit(const char *name, int limit)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "/proc/sys/user/max_%s_namespaces", name);
+    if (!write_file(path, "%d", limit))
+        skip("cannot write %s: %s", path, strerror(errno));
+}
+
+SITUATION(no_user_namespaces, 0, "max_user_namespaces is 0")
+{
+    new_user_namespace();
+    set_limit("user", 0);
+    check_probe(0, ALL_STEPS,
+                (struct expected){ 0, USERNS_STEP_CREATE, ENOSPC, USERNS_REASON_LIMIT, true,
+                                   "max_user_namespaces is 0" });
+    check_probe(USERNS_PROBE_READ_ONLY, ALL_STEPS,
+                (struct expected){ 0, 0, 0, USERNS_REASON_LIMIT, true, user_limit });
+}
+
+SITUATION(limit_used_up, IN_SANDBOX, "the caller has as many user namespaces as it may have")
+{
+    char words[64];
+    pid_t user;
+
+    new_user_namespace();
+    set_limit("user", 1);
+    CHECK(prctl(PR_SET_NAME, "limited") == 0);
+    user = start(go_down, &(int){ 1 });
+    snprintf(words, sizeof words, "process %d (limited)", (int)user);
+    check_probe(
+        0, ALL_STEPS,
+        (struct expected){ 0, USERNS_STEP_CREATE, ENOSPC, USERNS_REASON_LIMIT, true, words });
+    end(user);
+}
+
+SITUATION(limit_of_ancestor, IN_SANDBOX,
+          "an ancestor of the caller's user namespace permits no more")
+{
+    new_user_namespace();
+    set_limit("user", 1);
+    new_user_namespace();
+    check_probe(0, ALL_STEPS,
+                (struct expected){ 0, USERNS_STEP_CREATE, ENOSPC, USERNS_REASON_LIMIT, false,
+                                   "of an ancestor" });
+}
+
+SITUATION(limit_when_nested, IN_SANDBOX, "one more inside is too much")
+{
+    new_user_namespace();
+    set_limit("user", 1);
+    check_probe(0, ALL_STEPS,
+                (struct expected){ ALL_STEPS & ~USERNS_STEP_NESTED, USERNS_STEP_NESTED, ENOSPC,
+                                   USERNS_REASON_LIMIT, false, NULL });
+}
+
+SITUATION(limits_of_others, 0, "no nonuser namespaces of one type")
+{
+    static const struct {
+        const char *name;
+        uint64_t failed, worked;
+    } cases[] = {
+        { "mnt", USERNS_STEP_CAPABLE, 0x2b },
+        { "net", USERNS_STEP_NET, 0x37 },
+        { "pid", USERNS_STEP_PID, 0x2f },
+    };
+
+    need_namespaces();
+    new_user_namespace();
+    for (size_t i = 0; i < 3; i++) {
+        set_limit(cases[i].name, 0);
+        for (uint32_t flags = 0; flags < 4; flags += USERNS_PROBE_ONE_BY_ONE)
+            check_probe(flags, ALL_STEPS,
+                        (struct expected){ cases[i].worked, cases[i].failed, ENOSPC,
+                                           USERNS_REASON_LIMIT, true, cases[i].name });
+        set_limit(cases[i].name, 1000);
+    }
+}
+
+SITUATION(thirty_three_levels, 0, "user namespaces are nested as deeply as the kernel permits")
+{
+    new_user_namespace();
+    while (unshare(CLONE_NEWUSER) == 0) {
+        CHECK(write_file("/proc/self/setgroups", "deny"));
+        CHECK(write_file("/proc/self/uid_map", "0 0 1"));
+        CHECK(write_file("/proc/self/gid_map", "0 0 1"));
+    }
+    CHECK(errno == ENOSPC);
+    check_probe(
+        0, ALL_STEPS,
+        (struct expected){ 0, USERNS_STEP_CREATE, ENOSPC, USERNS_REASON_DEPTH, false, "33 times" });
+}
+
+SITUATION(unmapped, 0, "the ids of the caller are not mapped in its user namespace")
+{
+    if (unshare(CLONE_NEWUSER) != 0)
+        skip("cannot make a user namespace: %s", strerror(errno));
+    check_probe(0, ALL_STEPS,
+                (struct expected){ 0, USERNS_STEP_CREATE, EPERM, USERNS_REASON_UNMAPPED, true,
+                                   "/proc/self/uid_map" });
+    check_probe(USERNS_PROBE_READ_ONLY, ALL_STEPS,
+                (struct expected){ 0, 0, 0, USERNS_REASON_UNMAPPED, true, NULL });
+}
+
+SITUATION(masked_proc, IN_SANDBOX, "something is mounted over a path in /proc, as in containers")
+{
+    static const char *const paths[] = { "/proc/driver", "/proc/fs", "/proc/sys" };
+
+    for (size_t i = 0; i < 3; i++) {
+        int flags = i == 2 ? MS_BIND | MS_REC : 0;
+
+        if (mount(i == 2 ? paths[i] : "none", paths[i], "tmpfs", (unsigned)flags, NULL) != 0)
+            fail("cannot mount over %s", paths[i]);
+        for (uint32_t way = 0; way < 4; way += USERNS_PROBE_ONE_BY_ONE)
+            check_probe(way, ALL_STEPS,
+                        (struct expected){ ALL_STEPS & ~USERNS_STEP_PID, USERNS_STEP_PID, EPERM,
+                                           USERNS_REASON_PROC_MASKED, true, paths[i] });
+        check_probe(USERNS_PROBE_READ_ONLY, ALL_STEPS,
+                    (struct expected){ 0, 0, 0, USERNS_REASON_PROC_MASKED, true, paths[i] });
+        CHECK(umount2(paths[i], MNT_DETACH) == 0);
+    }
+}
+
+SITUATION(read_only_sysctls, IN_SANDBOX, "/proc/sys is read-only, as in containers")
+{
+    CHECK(mount("/proc/sys", "/proc/sys", NULL, MS_BIND, NULL) == 0);
+    CHECK(mount(NULL, "/proc/sys", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) == 0);
+    check_works(0, ALL_STEPS & ~USERNS_STEP_PID);
+    check_probe(0, ALL_STEPS,
+                (struct expected){ ALL_STEPS & ~USERNS_STEP_PID, USERNS_STEP_PID, EPERM,
+                                   USERNS_REASON_PROC_MASKED, true, "/proc/sys" });
+}
+
+SITUATION(no_proc, IN_SANDBOX, "no procfs is mounted at /proc")
+{
+    uint64_t worked = USERNS_STEP_CREATE | USERNS_STEP_CAPABLE | USERNS_STEP_NET;
+
+    mount_tmpfs("/proc");
+    for (uint32_t flags = 0; flags < 4; flags += USERNS_PROBE_ONE_BY_ONE)
+        check_probe(flags, ALL_STEPS & ~USERNS_STEP_PID,
+                    (struct expected){ worked, USERNS_STEP_MAP, ENOENT, USERNS_REASON_PROC_MASKED,
+                                       true, "no procfs is mounted" });
+}
+
+SITUATION(read_only_proc, IN_SANDBOX, "the procfs at /proc is read-only")
+{
+    CHECK(mount(NULL, "/proc", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) == 0);
+    check_probe(0, USERNS_STEP_MAP,
+                (struct expected){ USERNS_STEP_CREATE, USERNS_STEP_MAP, EROFS,
+                                   USERNS_REASON_PROC_MASKED, true, "read-only" });
+}
+
+SITUATION(not_dumpable, AS_ROOT,
+          "the caller is not dumpable, and so the maps of its child are root's")
+{
+    become_nobody(0);
+    CHECK(prctl(PR_SET_DUMPABLE, 0) == 0);
+    check_probe(0, USERNS_STEP_MAP,
+                (struct expected){ USERNS_STEP_CREATE, USERNS_STEP_MAP, EACCES,
+                                   USERNS_REASON_UNKNOWN, true, "PR_GET_DUMPABLE" });
+}
+
+SITUATION(no_processes, AS_ROOT, "RLIMIT_NPROC of the caller is reached")
+{
+    become_nobody(0);
+    CHECK(setrlimit(RLIMIT_NPROC, &(struct rlimit){ 1, 1 }) == 0);
+    check_probe(0, ALL_STEPS,
+                (struct expected){ 0, USERNS_STEP_CREATE, EAGAIN, USERNS_REASON_PROCESSES, true,
+                                   "RLIMIT_NPROC of the caller is 1" });
+}
+
+/* Makes a cgroup below that of the tests, with this limit, and enters it. */
+static void enter_cgroup(char *path, size_t size, const char *limit)
+{
+    static const char *const roots[] = { "/sys/fs/cgroup/pids", "/sys/fs/cgroup" };
+    char file[128];
+
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path, size, "%s/userns-probe-%d", roots[i], (int)getpid());
+        snprintf(file, sizeof file, "%s/pids.max", path);
+        if (mkdir(path, 0755) != 0)
+            continue;
+        if (write_file(file, "%s", limit)) {
+            snprintf(file, sizeof file, "%s/cgroup.procs", path);
+            CHECK(write_file(file, "%d", (int)getpid()));
+            return;
+        }
+        rmdir(path);
+    }
+    skip("there is no cgroup with a pids controller");
+}
+
+static void probe_in_cgroup(void *path)
+{
+    enter_cgroup(path, 64, "1");
+    check_probe(0, ALL_STEPS,
+                (struct expected){ 0, USERNS_STEP_CREATE, EAGAIN, USERNS_REASON_PROCESSES, true,
+                                   "pids.max is 1" });
+}
+
+SITUATION(full_cgroup, AS_ROOT, "the cgroup of the caller has as many processes as it may have")
+{
+    char *path = shared(64);
+    pid_t child = fork_child();
+    int status;
+
+    if (child == 0) {
+        probe_in_cgroup(path);
+        exit(0);
+    }
+    CHECK(waitpid(child, &status, 0) == child);
+    for (int i = 0; i < 100 && rmdir(path) != 0; i++)
+        usleep(10000);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+}
+
+static void unshare_and_probe(void *unused UNUSED)
+{
+    struct userns_probe *answer;
+
+    CHECK(unshare(CLONE_NEWPID) == 0);
+    CHECK(userns_probe(NULL, &answer) == -ECHILD && answer == NULL);
+    CHECK(strstr(userns_strerror(-ECHILD), "process 1") != NULL);
+    end(start(do_nothing, NULL)); /* as process 1 */
+}
+
+SITUATION(no_process_yet, IN_SANDBOX, "a child of the caller would be process 1 of a PID namespace")
+{
+    in_child(unshare_and_probe, NULL);
+}
+
+static void count_namespaces(void *unused UNUSED)
+{
+    struct userns_probe *answer = probe(USERNS_PROBE_READ_ONLY, 0);
+
+    CHECK_EQ(userns_probe_worked(answer), 0);
+    CHECK_EQ(userns_probe_failed_step(answer), 0);
+    userns_probe_free(answer);
+}
+
+SITUATION(read_only_makes_no_process, 0,
+          "a probe that only reads calls neither clone(2) nor unshare(2)")
+{
+    deny_syscall(__NR_unshare, ANY_ARGUMENT, 0, ENOSYS);
+    in_child(count_namespaces, NULL);
+    /* From now on nothing can be started. */
+    deny_syscall(__NR_clone, ANY_ARGUMENT, 0, EPERM);
+    deny_syscall(__NR_clone3, ANY_ARGUMENT, 0, EPERM);
+    count_namespaces(NULL);
+}

@@ -1,0 +1,177 @@
+/* userns_probe(): seccomp filters, and what they stand for that cannot be had here. */
+#include "probe.h"
+#include "situation.h"
+
+enum { IS_FATAL = -1 };
+
+/*
+ * From now on a system call fails with an errno value, or ends its process (IS_FATAL), if one of
+ * its arguments has one of these bits; with ANY_ARGUMENT always. Other calls end nothing.
+ */
+static void filter_bits(long number, int argument, uint32_t bits, int error)
+{
+    bool always = argument == ANY_ARGUMENT;
+    size_t low_word = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 0 : 4;
+    size_t offset =
+        offsetof(struct seccomp_data, args) + 8 * (size_t)(always ? 0 : argument) + low_word;
+    uint32_t answer =
+        error == IS_FATAL ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | (unsigned)error;
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (unsigned)offset),
+        BPF_JUMP(BPF_JMP | BPF_K | (always ? BPF_JGE : BPF_JSET), always ? 0 : bits, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, answer),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { sizeof filter / sizeof *filter, filter };
+
+    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+        skip("cannot filter system calls: %s", strerror(errno));
+}
+
+/* A filter, and what it makes of a probe by one call, and of one by one. */
+struct filter {
+    long number;
+    int argument;
+    uint32_t bits;
+    /* What fails, and works: with an errno value, and if the filter is fatal. 0: nothing fails. */
+    uint64_t failed[2], worked[2], worked_if_fatal[2];
+};
+
+static const struct filter filters[] = {
+    { __NR_clone3, ANY_ARGUMENT, 0, { 0, 0 }, { 0, 0 }, { 0, 0 } },
+    { __NR_setns, ANY_ARGUMENT, 0, { 0, 0 }, { 0, 0 }, { 0, 0 } },
+    { __NR_unshare, ANY_ARGUMENT, 0, { 0, USERNS_STEP_CREATE }, { 0, 0 }, { 0, 0 } },
+    { __NR_unshare, 0, CLONE_NEWUSER, { 0, USERNS_STEP_CREATE }, { 0, 0 }, { 0, 0 } },
+    { __NR_unshare, 0, CLONE_NEWNET, { 0, USERNS_STEP_NET }, { 0, 0x37 }, { 0, 0x27 } },
+    { __NR_clone, 0, CLONE_NEWUSER, { USERNS_STEP_CREATE, 0 }, { 0, 0 }, { 0, 0 } },
+    { __NR_clone, 0, CLONE_NEWNET, { USERNS_STEP_NET, 0 }, { 0x37, 0 }, { 0, 0 } },
+    { __NR_mount,
+      ANY_ARGUMENT,
+      0,
+      { USERNS_STEP_CAPABLE, USERNS_STEP_CAPABLE },
+      { 0x2b, 0x2b },
+      { 0x23, 0x23 } },
+};
+
+struct trial {
+    const struct filter *filter;
+    int error, way;
+};
+
+static void probe_filtered(void *argument)
+{
+    const struct trial *trial = argument;
+    const struct filter *filter = trial->filter;
+    uint32_t flags = trial->way == 1 ? USERNS_PROBE_ONE_BY_ONE : 0;
+    uint64_t failed = filter->failed[trial->way];
+    bool is_fatal = trial->error == IS_FATAL;
+
+    filter_bits(filter->number, filter->argument, filter->bits, trial->error);
+    if (failed == 0) {
+        check_works(flags, ALL_STEPS);
+        return;
+    }
+    /* By one call, a fatal filter does not tell which flag it dislikes. */
+    if (is_fatal && filter->number == __NR_clone)
+        failed = USERNS_STEP_CREATE;
+    check_probe(
+        flags, ALL_STEPS,
+        (struct expected){ (is_fatal ? filter->worked_if_fatal : filter->worked)[trial->way],
+                           failed, is_fatal ? EINTR : trial->error, USERNS_REASON_SECCOMP, true,
+                           is_fatal ? "SIGSYS" : "Seccomp" });
+}
+
+SITUATION(filters, 0, "filters answer with errno values, or kill")
+{
+    static const int errors[] = { EPERM, ENOSYS, EACCES, EINVAL + 100, IS_FATAL };
+
+    need_namespaces();
+    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++)
+        for (size_t j = 0; j < sizeof errors / sizeof *errors; j++)
+            for (int way = 0; way < 2; way++) {
+                struct trial trial = { &filters[i], errors[j], way };
+
+                fprintf(stderr, "system call %ld, bits %#x, errno %d, way %d\n", filters[i].number,
+                        filters[i].bits, errors[j], way);
+                in_child(probe_filtered, &trial);
+            }
+}
+
+SITUATION(all_namespaces_denied, 0,
+          "as in a container: no call that makes a namespace, whatever its flags")
+{
+    static const uint32_t all = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID;
+
+    need_namespaces();
+    filter_bits(__NR_clone, 0, all, EPERM);
+    filter_bits(__NR_unshare, ANY_ARGUMENT, 0, EPERM);
+    filter_bits(__NR_setns, ANY_ARGUMENT, 0, EPERM);
+    filter_bits(__NR_clone3, ANY_ARGUMENT, 0, ENOSYS);
+    for (uint32_t flags = 0; flags < 4; flags += USERNS_PROBE_ONE_BY_ONE)
+        check_probe(flags, ALL_STEPS,
+                    (struct expected){ 0, USERNS_STEP_CREATE, EPERM, USERNS_REASON_SECCOMP, true,
+                                       "an impossible call" });
+}
+
+SITUATION(no_new_privileges, 0, "no_new_privs takes nothing away")
+{
+    need_namespaces();
+    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    check_works(0, ALL_STEPS);
+    check_works(USERNS_PROBE_ONE_BY_ONE, ALL_STEPS);
+}
+
+SITUATION(without_close_range, 0, "the kernel has no close_range(2): before Linux 5.9, or a filter")
+{
+    static const int errors[] = { ENOSYS, EPERM, IS_FATAL };
+
+    need_namespaces();
+    for (size_t i = 0; i < 3; i++) {
+        int before = open_descriptors();
+
+        if (fork_child() == 0) {
+            filter_bits(__NR_close_range, ANY_ARGUMENT, 0, errors[i]);
+            check_works(0, ALL_STEPS);
+            CHECK(open_descriptors() == before);
+            exit(0);
+        }
+        {
+            int status;
+
+            CHECK(wait(&status) > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        }
+    }
+}
+
+/*
+ * There is no kernel with AppArmor or SELinux here. A filter that only answers the call of the step
+ * itself, not the impossible one, stands for their hooks: it shows that these errors are not taken
+ * for a filter's, and that nothing is proved without the files of the module.
+ */
+SITUATION(simulated_security_module, 0, "a policy refuses to make a user namespace, or its mounts")
+{
+    static const int errors[] = { EPERM, EACCES };
+
+    need_namespaces();
+    if (access("/sys/kernel/security/lsm", R_OK) == 0 || access("/sys/fs/selinux", F_OK) == 0)
+        skip("this kernel can have a security module itself");
+    for (size_t i = 0; i < 2; i++) {
+        pid_t child = fork_child();
+
+        if (child == 0) {
+            deny_syscall(__NR_unshare, 0, CLONE_NEWUSER, errors[i]);
+            deny_syscall(__NR_mount, 3, 0, errors[i]);
+            check_probe(USERNS_PROBE_ONE_BY_ONE, ALL_STEPS,
+                        (struct expected){ 0, USERNS_STEP_CREATE, errors[i], USERNS_REASON_UNKNOWN,
+                                           false, "unshare(2) with CLONE_NEWUSER" });
+            check_probe(0, ALL_STEPS,
+                        (struct expected){ 0x3b, USERNS_STEP_CAPABLE, errors[i],
+                                           USERNS_REASON_UNKNOWN, false, "mount(2) of a tmpfs" });
+            exit(0);
+        }
+        expect_success(child);
+    }
+}

@@ -1,0 +1,169 @@
+/*
+ * userns_probe(): USERNS_PROBE_SUBIDS. A sandbox of root has files of its own in /etc, and programs
+ * of its own in /usr/bin: shell scripts, which need no setuid bit there.
+ */
+#include "probe.h"
+#include "situation.h"
+#include <time.h>
+
+static void make_file(const char *path, mode_t mode, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+
+    CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    CHECK(fchmod(fd, mode) == 0);
+    close(fd);
+}
+
+/* A copy of the shell, which remains when /usr/bin is another directory. */
+static void keep_shell(void)
+{
+    char buffer[65536];
+    int from = open("/bin/sh", O_RDONLY | O_CLOEXEC), to;
+    ssize_t length;
+
+    mount_tmpfs("/mnt");
+    to = open("/mnt/sh", O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+    CHECK(from >= 0 && to >= 0);
+    while ((length = read(from, buffer, sizeof buffer)) > 0)
+        CHECK(write(to, buffer, (size_t)length) == length);
+    close(from);
+    close(to);
+}
+
+static const char *const accounts = "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n";
+static const char *const ranges = "other:1:1\nroot:200000:65536\nnobody:300000:1000\n";
+
+/* The programs, one for users and one for groups, each with this line behind "#!/mnt/sh". */
+static void have_programs(const char *line, mode_t mode)
+{
+    static const char *const kinds[] = { "uid", "gid" };
+    char path[64], script[256];
+
+    keep_shell();
+    mount_tmpfs("/usr/bin");
+    mount_tmpfs("/etc");
+    make_file("/etc/passwd", 0644, accounts);
+    make_file("/etc/subuid", 0644, ranges);
+    make_file("/etc/subgid", 0644, ranges);
+    for (size_t i = 0; i < 2 && line != NULL; i++) {
+        snprintf(path, sizeof path, "/usr/bin/new%smap", kinds[i]);
+        snprintf(script, sizeof script, "#!/mnt/sh\nkind=%s\n%s\n", kinds[i], line);
+        make_file(path, mode, script);
+    }
+}
+
+/* What the real programs do. */
+static const char *const map_ids =
+    "printf '%s %s %s\\n%s %s %s\\n' $2 $3 $4 $5 $6 $7 >/proc/$1/${kind}_map";
+
+SITUATION(mapped, IN_SANDBOX | AS_ROOT, "newuidmap and newgidmap map a range")
+{
+    have_programs(map_ids, 0755);
+    for (uint32_t flags = 0; flags < 4; flags += USERNS_PROBE_ONE_BY_ONE)
+        check_works(flags | USERNS_PROBE_SUBIDS, ALL_STEPS);
+}
+
+/* The maps of the second process, as a script writes them down. */
+SITUATION(arguments_of_programs, IN_SANDBOX | AS_ROOT, "the arguments of the programs")
+{
+    char text[64] = "";
+    int fd;
+
+    have_programs("echo \"$kind $# $2 $3 $4 $5 $6 $7\" >>/mnt/log", 0755);
+    check_works(USERNS_PROBE_SUBIDS, USERNS_STEP_CREATE | USERNS_STEP_MAP);
+    fd = open("/mnt/log", O_RDONLY | O_CLOEXEC);
+    CHECK(fd >= 0);
+    read_all(fd, text, sizeof text);
+    CHECK(strcmp(text, "uid 7 0 0 1 1 200000 65536\ngid 7 0 0 1 1 200000 65536\n") == 0);
+}
+
+static const struct expected failing = {
+    ALL_STEPS & ~USERNS_STEP_MAP, USERNS_STEP_MAP, ENOENT, USERNS_REASON_HELPER, true, NULL,
+};
+
+static void expect(uint32_t flags, int error, bool is_proved, const char *words)
+{
+    struct expected expected = failing;
+
+    expected.error = error;
+    expected.is_proved = is_proved;
+    expected.words = words;
+    check_probe(flags | USERNS_PROBE_SUBIDS, ALL_STEPS, expected);
+}
+
+SITUATION(missing, IN_SANDBOX | AS_ROOT, "there are no such programs")
+{
+    have_programs(NULL, 0);
+    expect(0, ENOENT, true, "newuidmap is not installed");
+    make_file("/usr/bin/newuidmap", 0755, "");
+    expect(USERNS_PROBE_ONE_BY_ONE, ENOENT, true, "newgidmap is not installed");
+    check_probe(USERNS_PROBE_SUBIDS | USERNS_PROBE_READ_ONLY, ALL_STEPS,
+                (struct expected){ 0, 0, 0, USERNS_REASON_HELPER, true, "newgidmap" });
+}
+
+SITUATION(no_range, IN_SANDBOX | AS_ROOT, "the user has no range of ids")
+{
+    have_programs(map_ids, 0755);
+    make_file("/etc/subgid", 0644, "other:1:1\n");
+    expect(0, ENOENT, true, "/etc/subgid has no line");
+    make_file("/etc/subuid", 0644, "");
+    expect(0, ENOENT, true, "/etc/subuid has no line");
+}
+
+/* The steps that need no other maps go on. */
+static void expect_as_nobody(int error, bool is_proved, const char *words)
+{
+    struct userns_probe *answer;
+    const struct userns_reason *reason;
+
+    answer = probe(USERNS_PROBE_SUBIDS, ALL_STEPS);
+    reason = reason_of(answer, USERNS_REASON_HELPER);
+    if (userns_probe_failed_step(answer) != USERNS_STEP_MAP ||
+        userns_probe_error(answer) != -error || reason == NULL ||
+        userns_reason_is_proved(reason) != is_proved ||
+        strstr(userns_reason_text(reason), words) == NULL) {
+        print_probe(answer);
+        fail("expected: newuidmap fails, '%s'", words);
+    }
+    userns_probe_free(answer);
+}
+
+SITUATION(not_setuid, IN_SANDBOX | AS_ROOT, "the program has no privileges of its own")
+{
+    have_programs("exit 1", 0755);
+    become_nobody(0);
+    expect_as_nobody(EPERM, true, "neither setuid root nor has it capabilities");
+}
+
+SITUATION(no_new_privileges, IN_SANDBOX | AS_ROOT, "no_new_privs keeps it from getting them")
+{
+    have_programs("exit 1", 04755);
+    become_nobody(0);
+    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    expect_as_nobody(EPERM, true, "no_new_privs");
+}
+
+SITUATION(refused, IN_SANDBOX | AS_ROOT, "the program fails for a reason of its own")
+{
+    have_programs("exit 3", 04755);
+    become_nobody(0);
+    expect_as_nobody(EPERM, false, "wait status 0x300");
+}
+
+SITUATION(slow, IN_SANDBOX | AS_ROOT, "the program does not end")
+{
+    struct timespec before, after;
+    struct userns_probe *answer;
+
+    have_programs("while :; do :; done", 0755);
+    CHECK(clock_gettime(CLOCK_MONOTONIC, &before) == 0);
+    answer = probe(USERNS_PROBE_SUBIDS, USERNS_STEP_MAP);
+    CHECK(clock_gettime(CLOCK_MONOTONIC, &after) == 0);
+    CHECK_EQ(userns_probe_failed_step(answer), USERNS_STEP_MAP);
+    CHECK(userns_probe_error(answer) == -ETIMEDOUT);
+    CHECK(reason_of(answer, USERNS_REASON_TIMEOUT) != NULL);
+    userns_probe_free(answer);
+    CHECK(after.tv_sec - before.tv_sec < 11);
+    CHECK(waitpid(-1, NULL, __WALL | WNOHANG) == -1 && errno == ECHILD);
+}
