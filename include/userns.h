@@ -8,6 +8,9 @@
  * describes one namespace without a scan. userns_compare() finds what changed between two
  * snapshots. userns_save() writes a snapshot as JSON, and userns_load() reads it. The concepts
  * are those of user_namespaces(7) and
+ * snapshots. The concepts are those of user_namespaces(7) and
+ * describes one namespace without a scan, userns_probe() finds out whether the caller can make
+ * a user namespace, and if not, why. The concepts are those of user_namespaces(7) and
  * namespaces(7); a user namespace in a snapshot is called a node, a namespace of another
  * type is called a nonuser namespace, as in namespaces(7).
  *
@@ -26,6 +29,8 @@
  * LIFETIME. Every pointer that a snapshot returns is valid until userns_free() releases
  * that snapshot. A snapshot never changes: the same question always has the same answer.
  * Changes are released by userns_changes_free(), and are valid while both snapshots are.
+ * that snapshot. A snapshot never changes: the same question always has the same answer. So it
+ * is with a probe and userns_probe_free().
  *
  * ARRAYS are returned as a pointer to the first element, and their length in *count. count
  * may be NULL. An empty array is NULL with a count of 0. Arrays have no terminator.
@@ -34,6 +39,11 @@
  * NULL, 0 (also in *count) or false, unless the function documents another. Other outputs are
  * written only on success; userns_scan(), userns_compare() and userns_load() set their output
  * to NULL on failure.
+ * written only on success; userns_scan() and userns_compare() set their output to NULL on
+ * failure.
+ * NULL is accepted as a snapshot, node, nonuser namespace, pin, probe or reason; the answer is then NULL, 0
+ * (also in *count) or false, unless the function documents another. Other outputs are written
+ * only on success; userns_scan() and userns_probe() set their output to NULL on failure.
  *
  * ERRORS. A function that can fail returns 0 on success and a negative errno value
  * otherwise. Its comment lists the values and their meaning. userns_strerror() returns a
@@ -71,6 +81,9 @@
  * on the way to proc_path (userns_scan() returns -EIO), or for a descriptor that was
  * duplicated, see USERNS_SCAN_SOCKETS. It keeps neither memory nor descriptors of the caller
  * (before Linux 5.9 it does), and a later scan reaps it. There are at most eight such children.
+ *
+ * userns_probe() makes namespaces, in child processes with a copy of the memory and an empty
+ * descriptor table (before Linux 5.9, a copy of the caller's). They end before it returns.
  *
  * USERNS_SCAN_BPF maps memory and loads a BPF program, which the kernel frees shortly after
  * the scan; if a signal interrupts the load, the scan blocks signals and retries.
@@ -433,53 +446,56 @@
 #define USERNS_INFO_OWNER_UID 0x20000u
 
 /**
- * userns_probe(): try nothing, only read files, and tell the reasons that they show. No step
- * works or fails then.
+ * userns_probe(), options->flags: try nothing, only read files, and tell the reasons that
+ * they show. No step works or fails then.
  */
 #define USERNS_PROBE_READ_ONLY 0x1u
 
 /**
- * userns_probe(): make one namespace after the other by unshare(2), as for example shell scripts
- * do, instead of all by one call of clone(2). Some security policies answer differently.
+ * userns_probe(), options->flags: make one namespace after the other by unshare(2), as for
+ * example shell scripts do, instead of all by one call of clone(2). Some security policies
+ * answer differently.
  */
 #define USERNS_PROBE_ONE_BY_ONE 0x2u
 
 /**
- * userns_probe(): map the subordinate ids of the caller, too, see subuid(5) and subgid(5):
- * USERNS_STEP_MAP runs newuidmap(1) and newgidmap(1).
+ * userns_probe(), options->flags: map the subordinate ids of the caller, too, see
+ * subuid(5) and subgid(5): USERNS_STEP_MAP runs newuidmap(1) and newgidmap(1).
  */
 #define USERNS_PROBE_SUBIDS 0x4u
 
 /**
- * A step of userns_probe(): make a user namespace. All other steps include this one.
+ * userns_probe(), options->steps: make a user namespace. All other steps include this one.
  */
 #define USERNS_STEP_CREATE UINT64_C(0x1)
 
 /**
- * A step of userns_probe(): write the maps of the user namespace, for the effective UID and GID
- * of the caller. All steps that follow include this one, but are tried even if it fails.
+ * userns_probe(), options->steps: write the maps of the user namespace, for the effective
+ * UID and GID of the caller. All steps that follow include this one, but are tried even if
+ * it fails.
  */
 #define USERNS_STEP_MAP UINT64_C(0x2)
 
 /**
- * A step of userns_probe(): use a capability, which a security policy can take away: mount a
- * tmpfs in a new mount namespace.
+ * userns_probe(), options->steps: use a capability, which a security policy can take away:
+ * mount a tmpfs in a new mount namespace.
  */
 #define USERNS_STEP_CAPABLE UINT64_C(0x4)
 
 /**
- * A step of userns_probe(): make a network namespace and bring up its loopback interface.
+ * userns_probe(), options->steps: make a network namespace and bring up its loopback
+ * interface.
  */
 #define USERNS_STEP_NET UINT64_C(0x8)
 
 /**
- * A step of userns_probe(): make a PID namespace and mount its procfs. Includes
- * USERNS_STEP_CAPABLE, without which it is not tried.
+ * userns_probe(), options->steps: make a PID namespace and mount its procfs. Includes
+ * USERNS_STEP_CAPABLE; without its mount namespace the step is not tried.
  */
 #define USERNS_STEP_PID UINT64_C(0x10)
 
 /**
- * A step of userns_probe(): make one more user namespace inside.
+ * userns_probe(), options->steps: make one more user namespace inside.
  */
 #define USERNS_STEP_NESTED UINT64_C(0x20)
 
@@ -2069,8 +2085,8 @@ int userns_describe(int fd,
 /* Probing ------------------------------------------------------------------------------ */
 
 /**
- * Find out whether the caller can make a user namespace and use it, and if not, why. The library
- * tries it in child processes.
+ * Find out whether the caller can make a user namespace, and why not. The library tries it in
+ * child processes.
  *
  * The caller itself makes only the call of clone(2) that fork(2) makes, with CLONE_FILES and
  * without SIGCHLD: neither wait(2) nor a handler of signals notices the child, except for a thread

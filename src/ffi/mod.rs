@@ -8,6 +8,9 @@
 //! snapshots. userns_save() writes a snapshot as JSON, and userns_load() reads it. The concepts
 //! are those of user_namespaces(7) and
 //! namespaces(7); a user namespace in a snapshot is called a node, a namespace of another
+//! describes one namespace without a scan, userns_probe() finds out whether the caller can make
+//! a user namespace, and if not, why. userns_compare() finds what changed between two snapshots.
+//! The concepts are those of user_namespaces(7) and namespaces(7); a user namespace in a snapshot is called a node, a namespace of another
 //! type is called a nonuser namespace, as in namespaces(7).
 //!
 //!     struct userns_snapshot *snapshot;
@@ -25,6 +28,8 @@
 //! LIFETIME. Every pointer that a snapshot returns is valid until userns_free() releases
 //! that snapshot. A snapshot never changes: the same question always has the same answer.
 //! Changes are released by userns_changes_free(), and are valid while both snapshots are.
+//! that snapshot. A snapshot never changes: the same question always has the same answer. So it
+//! is with a probe and userns_probe_free().
 //!
 //! ARRAYS are returned as a pointer to the first element, and their length in *count. count
 //! may be NULL. An empty array is NULL with a count of 0. Arrays have no terminator.
@@ -33,6 +38,10 @@
 //! NULL, 0 (also in *count) or false, unless the function documents another. Other outputs are
 //! written only on success; userns_scan(), userns_compare() and userns_load() set their output
 //! to NULL on failure.
+//! NULL is accepted as a snapshot, node, nonuser namespace, pin, change, probe or reason; the
+//! answer is then NULL, 0 (also in *count) or false, unless the function documents another. Other
+//! outputs are written only on success; userns_scan(), userns_compare() and userns_probe() set
+//! their output to NULL on failure.
 //!
 //! ERRORS. A function that can fail returns 0 on success and a negative errno value
 //! otherwise. Its comment lists the values and their meaning. userns_strerror() returns a
@@ -70,6 +79,9 @@
 //! on the way to proc_path (userns_scan() returns -EIO), or for a descriptor that was
 //! duplicated, see USERNS_SCAN_SOCKETS. It keeps neither memory nor descriptors of the caller
 //! (before Linux 5.9 it does), and a later scan reaps it. There are at most eight such children.
+//!
+//! userns_probe() makes namespaces, in child processes with a copy of the memory and an empty
+//! descriptor table (before Linux 5.9, a copy of the caller's). They end before it returns.
 //!
 //! USERNS_SCAN_BPF maps memory and loads a BPF program, which the kernel frees shortly after
 //! the scan; if a signal interrupts the load, the scan blocks signals and retries.

@@ -8,30 +8,33 @@ use std::ffi::{CStr, c_char, c_int};
 use std::mem::MaybeUninit;
 use std::ptr;
 
-/// userns_probe(): try nothing, only read files, and tell the reasons that they show. No step
-/// works or fails then.
+/// userns_probe(), options->flags: try nothing, only read files, and tell the reasons that
+/// they show. No step works or fails then.
 pub const USERNS_PROBE_READ_ONLY: u32 = 0x1;
-/// userns_probe(): make one namespace after the other by unshare(2), as for example shell scripts
-/// do, instead of all by one call of clone(2). Some security policies answer differently.
+/// userns_probe(), options->flags: make one namespace after the other by unshare(2), as for
+/// example shell scripts do, instead of all by one call of clone(2). Some security policies
+/// answer differently.
 pub const USERNS_PROBE_ONE_BY_ONE: u32 = 0x2;
-/// userns_probe(): map the subordinate ids of the caller, too, see subuid(5) and subgid(5):
-/// USERNS_STEP_MAP runs newuidmap(1) and newgidmap(1).
+/// userns_probe(), options->flags: map the subordinate ids of the caller, too, see
+/// subuid(5) and subgid(5): USERNS_STEP_MAP runs newuidmap(1) and newgidmap(1).
 pub const USERNS_PROBE_SUBIDS: u32 = 0x4;
 
-/// A step of userns_probe(): make a user namespace. All other steps include this one.
+/// userns_probe(), options->steps: make a user namespace. All other steps include this one.
 pub const USERNS_STEP_CREATE: u64 = 0x1;
-/// A step of userns_probe(): write the maps of the user namespace, for the effective UID and GID
-/// of the caller. All steps that follow include this one, but are tried even if it fails.
+/// userns_probe(), options->steps: write the maps of the user namespace, for the effective
+/// UID and GID of the caller. All steps that follow include this one, but are tried even if
+/// it fails.
 pub const USERNS_STEP_MAP: u64 = 0x2;
-/// A step of userns_probe(): use a capability, which a security policy can take away: mount a
-/// tmpfs in a new mount namespace.
+/// userns_probe(), options->steps: use a capability, which a security policy can take away:
+/// mount a tmpfs in a new mount namespace.
 pub const USERNS_STEP_CAPABLE: u64 = 0x4;
-/// A step of userns_probe(): make a network namespace and bring up its loopback interface.
+/// userns_probe(), options->steps: make a network namespace and bring up its loopback
+/// interface.
 pub const USERNS_STEP_NET: u64 = 0x8;
-/// A step of userns_probe(): make a PID namespace and mount its procfs. Includes
-/// USERNS_STEP_CAPABLE, without which it is not tried.
+/// userns_probe(), options->steps: make a PID namespace and mount its procfs. Includes
+/// USERNS_STEP_CAPABLE; without its mount namespace the step is not tried.
 pub const USERNS_STEP_PID: u64 = 0x10;
-/// A step of userns_probe(): make one more user namespace inside.
+/// userns_probe(), options->steps: make one more user namespace inside.
 pub const USERNS_STEP_NESTED: u64 = 0x20;
 
 const STEPS: [(u64, Step); 6] = [
@@ -124,8 +127,8 @@ impl userns_reason {
 
 /// == Probing ==
 ///
-/// Find out whether the caller can make a user namespace and use it, and if not, why. The library
-/// tries it in child processes.
+/// Find out whether the caller can make a user namespace, and why not. The library tries it in
+/// child processes.
 ///
 /// The caller itself makes only the call of clone(2) that fork(2) makes, with CLONE_FILES and
 /// without SIGCHLD: neither wait(2) nor a handler of signals notices the child, except for a thread

@@ -91,6 +91,16 @@
     F(pid_t, userns_change_pid, (const struct userns_change *)) \
     F(int, userns_save, (const struct userns_snapshot *, int)) \
     F(int, userns_load, (int, struct userns_snapshot **))
+    F(int, userns_probe, (const struct userns_probe_options *, struct userns_probe **)) \
+    F(void, userns_probe_free, (struct userns_probe *)) \
+    F(uint64_t, userns_probe_worked, (const struct userns_probe *)) \
+    F(uint64_t, userns_probe_failed_step, (const struct userns_probe *)) \
+    F(int, userns_probe_error, (const struct userns_probe *)) \
+    F(const struct userns_reason *const *, userns_probe_reasons, \
+      (const struct userns_probe *, size_t *)) \
+    F(enum userns_reason_kind, userns_reason_kind, (const struct userns_reason *)) \
+    F(bool, userns_reason_is_proved, (const struct userns_reason *)) \
+    F(const char *, userns_reason_text, (const struct userns_reason *))
 
 #define CONSTANTS(C) \
     C(uint64_t, USERNS_SCAN_PINNED, 0x1) \
@@ -156,7 +166,31 @@
     C(int, USERNS_CHANGE_EMPTIED, 3) \
     C(int, USERNS_CHANGE_MAPPED, 4) \
     C(int, USERNS_CHANGE_JOINED, 5) \
-    C(int, USERNS_CHANGE_LEFT, 6)
+    C(int, USERNS_CHANGE_LEFT, 6) \
+    C(unsigned int, USERNS_PROBE_READ_ONLY, 0x1) \
+    C(unsigned int, USERNS_PROBE_ONE_BY_ONE, 0x2) \
+    C(unsigned int, USERNS_PROBE_SUBIDS, 0x4) \
+    C(uint64_t, USERNS_STEP_CREATE, 0x1) \
+    C(uint64_t, USERNS_STEP_MAP, 0x2) \
+    C(uint64_t, USERNS_STEP_CAPABLE, 0x4) \
+    C(uint64_t, USERNS_STEP_NET, 0x8) \
+    C(uint64_t, USERNS_STEP_PID, 0x10) \
+    C(uint64_t, USERNS_STEP_NESTED, 0x20) \
+    C(int, USERNS_REASON_NOT_BUILT, 1) \
+    C(int, USERNS_REASON_CHROOT, 2) \
+    C(int, USERNS_REASON_LIMIT, 3) \
+    C(int, USERNS_REASON_DEPTH, 4) \
+    C(int, USERNS_REASON_UNMAPPED, 5) \
+    C(int, USERNS_REASON_SYSCTL, 6) \
+    C(int, USERNS_REASON_APPARMOR, 7) \
+    C(int, USERNS_REASON_SELINUX, 8) \
+    C(int, USERNS_REASON_SECCOMP, 9) \
+    C(int, USERNS_REASON_HELPER, 10) \
+    C(int, USERNS_REASON_PROC_MASKED, 11) \
+    C(int, USERNS_REASON_PROCESSES, 12) \
+    C(int, USERNS_REASON_TIMEOUT, 13) \
+    C(int, USERNS_REASON_LSM, 14) \
+    C(int, USERNS_REASON_UNKNOWN, 15)
 
 /* The enums, each of which is an unsigned integer of 32 bits. */
 #define ENUMS(E) \
@@ -164,7 +198,8 @@
     E(enum userns_empty_source) \
     E(enum userns_pin_kind) \
     E(enum userns_why) \
-    E(enum userns_change_kind)
+    E(enum userns_change_kind) \
+    E(enum userns_reason_kind)
 
 /* The fields of each struct in its first version. Fields may be added behind them. */
 #define FIELDS(F) \
@@ -181,6 +216,9 @@
     F(struct userns_info, uint64_t, owner, 40) \
     F(struct userns_info, uint32_t, type, 48) \
     F(struct userns_info, uint32_t, owner_uid, 52) \
+    F(struct userns_probe_options, uint32_t, size, 0) \
+    F(struct userns_probe_options, uint32_t, flags, 4) \
+    F(struct userns_probe_options, uint64_t, steps, 8) \
     F(struct userns_extent, uint32_t, inside, 0) \
     F(struct userns_extent, uint32_t, outside, 4) \
     F(struct userns_extent, uint32_t, count, 8) \
@@ -217,10 +255,12 @@ int main(void)
 {
     static const struct userns_options options = USERNS_OPTIONS_INIT;
     static const struct userns_info info = USERNS_INFO_INIT;
+    static const struct userns_probe_options probe = USERNS_PROBE_OPTIONS_INIT;
 
     for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
         if (functions[i] == NULL)
             return 1;
     return options.size != sizeof(options) || options.proc_path != NULL || options.flags != 0 ||
-           options.limit != 0 || info.size != sizeof(info) || info.flags != 0 || info.inode != 0;
+           options.limit != 0 || info.size != sizeof(info) || info.flags != 0 || info.inode != 0 ||
+           probe.size != sizeof(probe) || probe.flags != 0 || probe.steps != 0x3f;
 }

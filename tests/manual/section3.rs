@@ -63,6 +63,7 @@ fn described_with(item: &Item, functions: &[Function]) -> Option<String> {
     match item.name() {
         "userns_options" | "USERNS_OPTIONS_INIT" => Some("userns_scan".to_string()),
         "userns_info" | "USERNS_INFO_INIT" => Some("userns_describe".to_string()),
+        "userns_probe_options" | "USERNS_PROBE_OPTIONS_INIT" => Some("userns_probe".to_string()),
         "userns_charge" => Some("userns_charges".to_string()),
         "USERNS_VERSION_NUMBER" => Some("userns_version_number".to_string()),
         name if item.is_enum() => {
@@ -187,7 +188,8 @@ impl<'a> Function<'a> {
         page.line(".Fc\n.Sh DESCRIPTION");
         write_blocks(&mut page, &self.description);
 
-        let is_returned = |item: &&Item| item.is_enum() || item.comment[0].starts_with(&format!("{}()", self.name));
+        let is_about = |item: &&Item, what: &str| item.comment[0].starts_with(&format!("{}(){what}", self.name));
+        let is_returned = |item: &&Item| item.is_enum() || (is_about(item, "") && !is_about(item, ", options->"));
         let (returned, passed): (Vec<&Item>, Vec<&Item>) = related.iter().copied().partition(is_returned);
         write_passed(&mut page, &passed);
         if !self.returns.is_empty() {
