@@ -20,6 +20,11 @@ pub fn update_growth(table: &str) {
     println!("Updated {PAGE}");
 }
 
+pub fn update_probe(table: &str) {
+    replace("cargo bench -- probe --update", table);
+    println!("Updated {PAGE}");
+}
+
 /// Replaces the part of the page that a command generates.
 fn replace(command: &str, text: &str) {
     let (begin, end) =

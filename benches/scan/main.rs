@@ -13,6 +13,7 @@ mod machine;
 mod number;
 mod plot;
 mod population;
+mod probes;
 mod program;
 mod report;
 mod sandbox;
@@ -26,8 +27,10 @@ use std::{env, fs, process};
 const USAGE: &str = "\
 Usage: cargo bench -- [--update | --baseline LIBRARY] [100 | 200 | 1000 | ... | threads | descriptors]...
        cargo bench -- growth [--update]
+       cargo bench -- probe [--update]
 Measures among so many processes, or among 1,000 with many threads or descriptors each. The default is all of them.
 With growth, measures how the time grows with the number of threads, descriptors, mounts and others.
+With probe, measures how long it takes to find out whether a user namespace can be made.
 
   --update            write the figures to docs/performance.md and the plot to docs/scan.svg; always measures all
   --baseline LIBRARY  compare with another build of libuserns.so: run the same scans with both, in turn";
@@ -38,6 +41,8 @@ enum Task {
     Compare(PathBuf),
     Growth,
     UpdateGrowth,
+    Probe,
+    UpdateProbe,
 }
 
 fn main() {
@@ -47,6 +52,12 @@ fn main() {
         eprintln!("{error}\n{USAGE}");
         process::exit(2);
     });
+    // Not in a sandbox: that of a user can keep others from making namespaces.
+    match task {
+        Task::Probe => return drop(probes::measure()),
+        Task::UpdateProbe => return document::update_probe(&probes::measure()),
+        _ => (),
+    }
     let mut populations = population::all();
     populations.retain(|(name, _)| chosen.is_empty() || chosen.contains(name));
     let populations: Vec<_> = populations.into_iter().map(|(_, population)| population).collect();
@@ -57,6 +68,7 @@ fn main() {
         Task::Update => document::update(&report::measure(sandbox, &populations)),
         Task::Growth => drop(growth::measure(sandbox)),
         Task::UpdateGrowth => document::update_growth(&growth::measure(sandbox)),
+        Task::Probe | Task::UpdateProbe => unreachable!("measured above"),
         Task::Compare(baseline) => compare::measure(sandbox, &populations, &baseline),
     });
 }
@@ -68,7 +80,14 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<(Task, Vec<String>),
     while let Some(word) = words.next() {
         match word.as_str() {
             "growth" => task = if matches!(task, Task::Update) { Task::UpdateGrowth } else { Task::Growth },
-            "--update" => task = if matches!(task, Task::Growth) { Task::UpdateGrowth } else { Task::Update },
+            "probe" => task = if matches!(task, Task::Update) { Task::UpdateProbe } else { Task::Probe },
+            "--update" => {
+                task = match task {
+                    Task::Growth => Task::UpdateGrowth,
+                    Task::Probe => Task::UpdateProbe,
+                    _ => Task::Update,
+                }
+            }
             "--baseline" => {
                 let path = words.next().ok_or("--baseline needs a path")?;
                 // Absolute: dlopen(3) searches for a name without a slash.
@@ -81,6 +100,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<(Task, Vec<String>),
     match task {
         Task::Update if !chosen.is_empty() => Err("--update measures all populations".to_string()),
         Task::Growth | Task::UpdateGrowth if !chosen.is_empty() => Err("growth has populations of its own".to_string()),
+        Task::Probe | Task::UpdateProbe if !chosen.is_empty() => Err("probe has no populations".to_string()),
         task => Ok((task, chosen)),
     }
 }

@@ -143,7 +143,7 @@ fn this_library() -> PathBuf {
 }
 
 /// A program of benches/ that does not load the library.
-fn compile(source: &str) -> PathBuf {
+pub fn compile(source: &str) -> PathBuf {
     common::compile(&common::root().join(source), &["-std=gnu11", "-O2", "-Wl,--as-needed"])
 }
 

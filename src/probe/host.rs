@@ -3,7 +3,7 @@
 //! They are opened in the calling process, without a worker, whose clone3(2) a filter can punish. So a file server that is
 //! mounted over one of them can make the caller wait; nothing else can.
 
-use super::sentence::sentence;
+use super::sentence::{Sentence, sentence};
 use crate::error::Error;
 use crate::facts::INITIAL_USER_NAMESPACE;
 use crate::observe::mountinfo;
@@ -153,7 +153,7 @@ pub fn mounted_proc() -> Result<MountedProc, Error> {
 }
 
 /// The first cgroup, of the caller or above it, that has as many processes as it may have: the path of the file and its value.
-pub fn full_cgroup() -> Result<Option<(Vec<u8>, u64)>, Error> {
+pub fn full_cgroup() -> Result<Option<(Sentence, u64)>, Error> {
     let cgroups = read(c"/proc/self/cgroup")?.unwrap_or_default();
     for line in cgroups.split(|&byte| byte == b'\n') {
         let mut fields = line.splitn(3, |&byte| byte == b':').skip(1);
@@ -167,9 +167,9 @@ pub fn full_cgroup() -> Result<Option<(Vec<u8>, u64)>, Error> {
         while let Some(parent) = path.rfind('/') {
             let file = |name: &str| sentence(format_args!("{root}{}/{name}", path.trim_end_matches('/')));
             let (limit, count) = (file("pids.max")?, file("pids.current")?);
-            if let (Some(limit_value), Some(count)) = (number(&limit)?, number(&count)?) {
+            if let (Some(limit_value), Some(count)) = (number(limit.as_c_str())?, number(count.as_c_str())?) {
                 if count >= limit_value {
-                    return Ok(Some((limit.into_bytes(), limit_value)));
+                    return Ok(Some((limit, limit_value)));
                 }
             }
             path = &path[..parent];

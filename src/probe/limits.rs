@@ -95,7 +95,10 @@ pub fn explain_files(reasons: &mut Reasons, steps: &[bool]) -> Result<(), Error>
 /// are of the caller in its own user namespace, and who is in them.
 fn explain_users(reasons: &mut Reasons, file: &CStr, limit: Option<u64>) -> Result<(), Error> {
     let uid = reasons.caller.uid;
-    let snapshot = Options::new().owned().names().scan().ok();
+    let snapshot = match Options::new().owned().names().scan() {
+        Err(error) if error.is_exhaustion() => return Err(error),
+        scanned => scanned.ok(),
+    };
     let own = snapshot.as_ref().and_then(Snapshot::self_node);
     let charge =
         own.and_then(|own| own.charges().iter().find(|charge| charge.uid == uid)).map_or(0, |charge| charge.count);
@@ -201,7 +204,7 @@ pub fn explain_cgroup(reasons: &mut Reasons) -> Result<(), Error> {
         format_args!(
             "{} is {limit}, and the cgroup has as many processes and threads; end some, or raise it: TasksMax= of systemd, \
             --pids-limit of container engines",
-            Bytes(&path)
+            name(path.as_c_str())
         ),
     )
 }

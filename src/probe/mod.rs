@@ -12,7 +12,8 @@ use crate::error::Error;
 use crate::sys::trial::{self, Call, Mapper, Outcome, STEPS, Wish};
 use host::Caller;
 use reasons::Reasons;
-use std::ffi::{CStr, CString};
+use sentence::Sentence;
+use std::ffi::CStr;
 use subids::Source;
 
 pub use crate::sys::trial::Step;
@@ -133,7 +134,7 @@ pub enum ReasonKind {
 pub struct ProbeReason {
     kind: ReasonKind,
     is_proved: bool,
-    text: CString,
+    text: Sentence,
 }
 
 impl ProbeReason {
@@ -149,7 +150,7 @@ impl ProbeReason {
 
     /// A sentence that names the file and its value, and what an administrator can do.
     pub fn text(&self) -> &CStr {
-        &self.text
+        self.text.as_c_str()
     }
 }
 

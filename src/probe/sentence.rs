@@ -1,16 +1,23 @@
 //! Sentences, for which there may be no memory.
 
 use crate::error::Error;
-use std::ffi::{CStr, CString};
+use crate::util::arrays::push;
+use std::ffi::CStr;
 use std::fmt::{self, Write};
 
-/// A text that is written by [`write!`].
-#[derive(Default)]
-struct Sentence(Vec<u8>);
+/// A string that ends with a NUL byte. Not `CString`, which cannot be made without an allocation that can abort.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sentence(Vec<u8>);
+
+impl Sentence {
+    pub fn as_c_str(&self) -> &CStr {
+        CStr::from_bytes_until_nul(&self.0).unwrap_or_default()
+    }
+}
 
 impl Write for Sentence {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.try_reserve(text.len() + 1).map_err(|_| fmt::Error)?;
+        self.0.try_reserve(text.len()).map_err(|_| fmt::Error)?;
         // The text can come from a file.
         self.0.extend(text.bytes().map(|byte| if byte < b' ' { b' ' } else { byte }));
         Ok(())
@@ -18,13 +25,11 @@ impl Write for Sentence {
 }
 
 /// Formats a sentence. Memory is the only thing that can be missing.
-pub fn sentence(text: fmt::Arguments<'_>) -> Result<CString, Error> {
+pub fn sentence(text: fmt::Arguments<'_>) -> Result<Sentence, Error> {
     let mut sentence = Sentence::default();
     sentence.write_fmt(text).map_err(|_| Error::NO_MEMORY)?;
-    sentence.0.try_reserve_exact(1)?;
-    sentence.0.push(0);
-    sentence.0.shrink_to_fit();
-    CString::from_vec_with_nul(sentence.0).map_err(|_| Error::BUG)
+    push(&mut sentence.0, 0)?;
+    Ok(sentence)
 }
 
 /// Bytes of a file as a part of a sentence, up to a NUL byte or the end of the line. What is not UTF-8 is shown as `?`.

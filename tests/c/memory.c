@@ -1,4 +1,5 @@
 /* Memory: each allocation of a scan, action or comparison, or of saving and loading fails in turn. */
+/* Memory: each allocation of a scan, of actions, of a comparison, or of a probe fails in turn. */
 #include "situation.h"
 #include "pins.h"
 #include "seccomp.h"
@@ -284,6 +285,55 @@ SITUATION(comparison, IN_SANDBOX, "each allocation in turn fails while snapshots
     }
     userns_free(before);
     userns_free(after);
+}
+
+/* Whether a probe made that many allocations. */
+static bool probe_is_refused(uint32_t flags, long nth)
+{
+    struct userns_probe_options options = USERNS_PROBE_OPTIONS_INIT;
+    struct userns_probe *probe;
+    long before = in_use;
+    int error;
+
+    options.flags = flags;
+    calls = 0;
+    first_refused = nth;
+    error = userns_probe(&options, &probe);
+    first_refused = 0;
+    CHECK(error == 0 || (calls >= nth && error == -ENOMEM && probe == NULL));
+    userns_probe_free(probe);
+    CHECK_EQ(in_use, before);
+    return calls >= nth;
+}
+
+static void refuse_each_of_probe(uint32_t flags, long least)
+{
+    int descriptors = open_descriptors();
+
+    for (int i = 0; i < 2; i++) {
+        long nth = 1;
+
+        refuses_on = i == 1;
+        while (probe_is_refused(flags, nth))
+            nth++;
+        CHECK(nth > least);
+    }
+    CHECK_EQ(open_descriptors(), descriptors);
+}
+
+SITUATION(probe, IN_SANDBOX, "each allocation in turn fails while a probe finds reasons")
+{
+    pid_t pid;
+
+    userns_free(scan()); /* which keeps the boot id */
+    new_user_namespace();
+    refuse_each_of_probe(0, 1);
+    refuse_each_of_probe(USERNS_PROBE_SUBIDS, 2);
+    refuse_each_of_probe(USERNS_PROBE_READ_ONLY, 2);
+    pid = start(go_down, &(int){ 1 });
+    CHECK(write_file("/proc/sys/user/max_user_namespaces", "1"));
+    refuse_each_of_probe(0, 10); /* it scans */
+    end(pid);
 }
 
 SITUATION(out_of_memory, IN_SANDBOX, "each allocation in turn fails")

@@ -124,7 +124,7 @@ pub fn kill(pid: c_int) {
     unsafe { libc::syscall(libc::SYS_kill, c_long::from(pid), c_long::from(libc::SIGKILL)) };
 }
 
-/// The status of a child if it has ended, see wait(2). ECHILD: another thread of the caller has reaped it.
+/// The status of a child if it has ended, see wait(2).
 pub fn status(pid: c_int) -> Result<Option<c_int>, Errno> {
     let mut status: c_int = 0;
     let flags = c_long::from(libc::__WALL | libc::WNOHANG);
@@ -134,13 +134,16 @@ pub fn status(pid: c_int) -> Result<Option<c_int>, Errno> {
     Ok((ended != 0).then_some(status))
 }
 
-/// Waits until a child has ended, for so many microseconds. ETIMEDOUT: it has not.
+/// Waits until a child has ended, for so many microseconds. ETIMEDOUT: it has not. ECHILD: it has, and another thread of the
+/// caller has reaped it.
 pub fn wait_for(pid: c_int, patience: u64) -> Result<c_int, Errno> {
     let start = Start::now();
     let mut pause = 50;
     loop {
-        if let Some(status) = status(pid)? {
-            return Ok(status);
+        match status(pid) {
+            Ok(Some(status)) => return Ok(status),
+            Err(Errno(libc::ECHILD)) => return Err(Errno(libc::ECHILD)),
+            _ => (), // or a filter refuses to say
         }
         if start.elapsed_microseconds() > patience {
             return Err(Errno(libc::ETIMEDOUT));

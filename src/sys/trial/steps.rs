@@ -193,6 +193,7 @@ impl Task<'_> {
     pub fn wait_for(&self, child: c_int) {
         match calls::wait_for(child, MOST_TIME) {
             Ok(status) => self.note_end(status),
+            Err(Errno(libc::ECHILD)) => (),
             Err(_) => {
                 self.record.interrupt(LATE);
                 calls::kill(child);
