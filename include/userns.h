@@ -2112,6 +2112,7 @@ int userns_describe(int fd,
  *     -EAGAIN           eight children of earlier calls, or of scans, cannot end
  *     -ECHILD           the caller has called unshare(2) with CLONE_NEWPID and made no process
  *                       yet: a child would become process 1 of the new PID namespace
+ *     -ENOSYS           the program runs under valgrind, which does not support such children
  *     -ENOMEM           out of memory
  *     -EMFILE           the process has too many open descriptors
  *     -ENFILE           the system has too many open files

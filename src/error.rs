@@ -126,7 +126,7 @@ impl Error {
             libc::ESRCH => c"the scan did not see a process with this PID",
             libc::ELOOP => c"the path of the directory contains too many symbolic links",
             libc::ENAMETOOLONG => c"the path of the directory is too long",
-            libc::ENOSYS => c"the kernel lacks a system call that a scan needs, or a security policy refuses it",
+            libc::ENOSYS => c"the kernel, or valgrind, lacks a system call that is needed, or a security policy refuses it",
             libc::ESTALE => c"the namespace has ended; or the directory is on a file system that has lost it",
             libc::EBADF => c"the descriptor is not open, or not for this: for writing, for reading, or other than with O_PATH",
             libc::EIO | libc::ENOTCONN => {

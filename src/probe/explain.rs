@@ -5,9 +5,10 @@
 //! of them.
 
 use super::host::{self, MountedProc};
+use super::policy::Modules;
 use super::reasons::{Reasons, describe, errno};
 use super::sentence::{Bytes, name};
-use super::{ReasonKind, limits, policy, subids};
+use super::{ReasonKind, limits, subids};
 use crate::error::Error;
 use crate::sys::trial::{Call, Experiment, Outcome, STEPS, Step};
 
@@ -87,7 +88,8 @@ impl Reasons<'_> {
             _ => (),
         }
         if !self.has_proof(from) && matches!(error, libc::EPERM | libc::EACCES) {
-            policy::explain(self, outcome, step, error, call)?;
+            let label = outcome.label.split(|&byte| byte == b'\0').next().unwrap_or_default();
+            Modules::read()?.explain(self, label, (step, call), error)?;
         }
         if self.found.len() == from {
             let what = describe(step, call);
@@ -147,7 +149,7 @@ impl Reasons<'_> {
                 )?;
             }
         }
-        if host::number(c"/proc/sys/kernel/unprivileged_userns_clone")? == Some(0) && self.caller.is_ordinary() {
+        if self.caller.clone_sysctl == Some(0) && self.caller.is_ordinary() {
             self.proved(
                 ReasonKind::Sysctl,
                 format_args!(
@@ -279,7 +281,7 @@ impl Reasons<'_> {
         }
         self.explain_caller()?;
         limits::explain_files(self, &steps)?;
-        policy::explain_apparmor(self)?;
+        Modules::read()?.explain_restriction(self)?;
         limits::explain_cgroup(self)?;
         if steps[Step::Map as usize] {
             self.explain_procfs(steps[Step::Pid as usize])?;
@@ -290,5 +292,32 @@ impl Reasons<'_> {
         }
         self.found.sort_by_key(|reason| !reason.is_proved);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::host::Caller;
+
+    /// The kinds of what keeps a caller from making user namespaces; not whether the tests run in a chroot.
+    fn kinds(caller: &Caller) -> Vec<ReasonKind> {
+        let mut reasons = Reasons { caller, found: Vec::new() };
+        reasons.explain_caller().unwrap();
+        assert!(reasons.found.iter().all(|reason| reason.is_proved()));
+        reasons.found.iter().map(|reason| reason.kind()).filter(|&kind| kind != ReasonKind::Chroot).collect()
+    }
+
+    #[test]
+    fn files_prove_what_concerns_the_caller() {
+        let caller = Caller::made_up;
+        assert_eq!(kinds(&caller(false)), []);
+        assert_eq!(kinds(&Caller { clone_sysctl: Some(1), ..caller(false) }), []);
+        assert_eq!(kinds(&Caller { clone_sysctl: Some(0), ..caller(false) }), [ReasonKind::Sysctl]);
+        assert_eq!(kinds(&Caller { clone_sysctl: Some(0), ..caller(true) }), []);
+        let nested = Caller { clone_sysctl: Some(0), is_in_initial: Some(false), ..caller(true) };
+        assert_eq!(kinds(&nested), [ReasonKind::Sysctl]);
+        assert_eq!(kinds(&Caller { is_gid_mapped: Some(false), ..caller(true) }), [ReasonKind::Unmapped]);
+        assert_eq!(kinds(&Caller { is_uid_mapped: None, ..caller(true) }), []);
     }
 }

@@ -31,6 +31,8 @@ pub struct Caller {
     /// prctl(2) PR_GET_DUMPABLE.
     pub is_dumpable: bool,
     pub has_no_new_privs: bool,
+    /// Debian's sysctl `kernel.unprivileged_userns_clone`.
+    pub clone_sysctl: Option<u64>,
 }
 
 impl Caller {
@@ -46,7 +48,24 @@ impl Caller {
             is_admin: process::has(Capability::SysAdmin),
             is_dumpable: process::attribute(libc::PR_GET_DUMPABLE) == Some(1),
             has_no_new_privs: process::attribute(libc::PR_GET_NO_NEW_PRIVS) == Some(1),
+            clone_sysctl: number(c"/proc/sys/kernel/unprivileged_userns_clone")?,
         })
+    }
+
+    /// One in the initial user namespace, with or without CAP_SYS_ADMIN.
+    #[cfg(test)]
+    pub fn made_up(is_admin: bool) -> Caller {
+        Caller {
+            uid: 1000,
+            gid: 1000,
+            is_in_initial: Some(true),
+            is_uid_mapped: Some(true),
+            is_gid_mapped: Some(true),
+            is_admin,
+            is_dumpable: true,
+            has_no_new_privs: false,
+            clone_sysctl: None,
+        }
     }
 
     /// Whether the kernel takes the caller for an ordinary user: it lacks CAP_SYS_ADMIN in the initial user namespace.

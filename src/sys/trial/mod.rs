@@ -14,7 +14,7 @@ mod steps;
 
 pub use record::{Call, Experiment, LABEL, STEPS, Step};
 
-use super::{Errno, left, signal};
+use super::{Errno, left, signal, worker};
 use record::{EXPERIMENTS, LATE, Record, Shared};
 use std::ffi::{CStr, c_int, c_void};
 use std::sync::atomic::Ordering;
@@ -93,8 +93,19 @@ impl Outcome {
     }
 }
 
-/// Makes a trial. EAGAIN: too many processes of the caller are left behind, see `left.rs`.
+/// Whether the program runs under valgrind, which ends it if it calls clone(2) in another way than libc. Valgrind hides the vDSO,
+/// see vdso(7), and does not know clone3(2). Only without a vDSO clone3(2) is called, for which a filter can end the caller.
+fn is_under_valgrind() -> bool {
+    // SAFETY: the call takes no pointer.
+    let has_vdso = unsafe { libc::getauxval(libc::AT_SYSINFO_EHDR) } != 0;
+    !has_vdso && !worker::is_available()
+}
+
+/// Makes a trial. ENOSYS: the program runs under valgrind. EAGAIN: too many processes of the caller are left behind, see `left.rs`.
 pub fn run(wish: &Wish) -> Result<Outcome, Errno> {
+    if is_under_valgrind() {
+        return Err(Errno(libc::ENOSYS));
+    }
     if !left::has_room() {
         return Err(Errno(libc::EAGAIN));
     }
