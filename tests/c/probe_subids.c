@@ -4,6 +4,8 @@
  */
 #include "probe.h"
 #include "situation.h"
+#include <poll.h>
+#include <pthread.h>
 #include <time.h>
 
 static void make_file(const char *path, mode_t mode, const char *text)
@@ -166,4 +168,86 @@ SITUATION(slow, IN_SANDBOX | AS_ROOT, "the program does not end")
     userns_probe_free(answer);
     CHECK(after.tv_sec - before.tv_sec < 11);
     CHECK(waitpid(-1, NULL, __WALL | WNOHANG) == -1 && errno == ECHILD);
+}
+
+/* ---- While a program runs, the child of the caller waits ---- */
+
+/* Whether the sandbox has at most so many processes, after a moment. */
+static bool has_only(int processes)
+{
+    int count = 0;
+
+    for (int i = 0; i < 200; i++) {
+        DIR *directory = opendir("/proc");
+
+        CHECK(directory != NULL);
+        count = 0;
+        for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
+            count += entry->d_name[0] >= '1' && entry->d_name[0] <= '9';
+        closedir(directory);
+        waitpid(-1, NULL, __WALL | WNOHANG); /* orphans become children of process 1 */
+        if (count <= processes)
+            return true;
+        usleep(10000);
+    }
+    fprintf(stderr, "%d processes, not %d\n", count, processes);
+    return false;
+}
+
+static void probe_slowly(void *unused UNUSED)
+{
+    userns_probe_free(probe(USERNS_PROBE_SUBIDS, USERNS_STEP_MAP));
+}
+
+SITUATION(ends_with_caller, IN_SANDBOX | AS_ROOT, "the caller is killed while a program runs")
+{
+    pid_t caller;
+
+    have_programs("echo begun >>/mnt/log; while :; do :; done", 0755);
+    caller = fork_child();
+    if (caller == 0) {
+        probe_slowly(NULL);
+        exit(0);
+    }
+    for (int i = 0; i < 500 && access("/mnt/log", F_OK) != 0; i++)
+        usleep(10000);
+    CHECK(access("/mnt/log", F_OK) == 0);
+    CHECK(kill(caller, SIGKILL) == 0);
+    CHECK(waitpid(caller, NULL, 0) == caller);
+    CHECK(has_only(1));
+}
+
+static _Atomic int *handled;
+
+static void count_signal(int number UNUSED)
+{
+    ++*handled;
+}
+
+static void *probe_in_thread(void *unused)
+{
+    probe_slowly(unused);
+    return NULL;
+}
+
+/* The child neither keeps descriptors of the caller open nor runs handlers of it. */
+SITUATION(undisturbed, IN_SANDBOX | AS_ROOT, "descriptors are closed and signals come meanwhile")
+{
+    struct sigaction action = { .sa_handler = count_signal };
+    pthread_t thread;
+    int ends[2];
+
+    have_programs("echo begun >>/mnt/log; i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done", 0755);
+    handled = shared(sizeof *handled);
+    CHECK(setpgid(0, 0) == 0 && sigaction(SIGUSR1, &action, NULL) == 0);
+    CHECK(pipe2(ends, O_CLOEXEC) == 0);
+    CHECK(pthread_create(&thread, NULL, probe_in_thread, NULL) == 0);
+    for (int i = 0; i < 500 && access("/mnt/log", F_OK) != 0; i++)
+        usleep(10000);
+    CHECK(access("/mnt/log", F_OK) == 0);
+    close(ends[1]);
+    CHECK(poll(&(struct pollfd){ ends[0], POLLIN, 0 }, 1, 50) == 1);
+    CHECK(kill(0, SIGUSR1) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+    CHECK_EQ(*handled, 1);
 }
