@@ -2093,8 +2093,8 @@ int userns_describe(int fd,
  * that waits for any child with __WALL or __WCLONE, which should not run meanwhile. The child has a
  * copy of the caller's memory, as after fork(2). It and its own children end with the calling
  * thread, and before this function returns, with all that they have made. A step that takes too
- * long is given up after some seconds (-ETIMEDOUT, USERNS_REASON_TIMEOUT); altogether the function
- * takes ten seconds at most. Mostly it takes a few milliseconds.
+ * long is given up after some seconds (-ETIMEDOUT, USERNS_REASON_TIMEOUT). Mostly the function takes
+ * a few milliseconds, about ten seconds at most.
  *
  * The answer is about the calling thread, with its credentials, namespaces and filters, and about
  * the program that it executes: AppArmor, for example, has a profile for each program.

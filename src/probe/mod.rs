@@ -197,13 +197,46 @@ fn probe(options: &ProbeOptions) -> Result<Probe, Error> {
     let (mappers, missing) = if options.subids { mappers(&caller)? } else { (None, None) };
     // Without programs that map more, the own ids are mapped, so that the other steps tell something.
     let wish = Wish { steps: options.steps, one_by_one: options.one_by_one, uid: caller.uid, gid: caller.gid, mappers };
-    let mut outcome = trial::run(&wish)?;
+    let mut outcome = try_all(&wish)?;
     let map = &mut outcome.steps[Step::Map as usize];
     if let (Some(_), Some(call)) = (*map, missing) {
         *map = Some((libc::ENOENT, call));
     }
     reasons.explain(&outcome)?;
     Ok(Probe { steps: steps(&outcome), reasons: reasons.found })
+}
+
+/// Makes a trial. If a filter kills the process that makes all namespaces by one call, that does not tell which one it
+/// dislikes: then more trials, with one namespace more each.
+fn try_all(wish: &Wish) -> Result<Outcome, Error> {
+    const MORE: [Step; 3] = [Step::Capable, Step::Net, Step::Pid];
+    let is_killed = |outcome: &Outcome| matches!(outcome.interruption, Some((Some(_), Step::Create, Call::Clone)));
+    let all = trial::run(wish)?;
+    if wish.one_by_one || !is_killed(&all) {
+        return Ok(all);
+    }
+    let mut fewer = *wish;
+    MORE.iter().for_each(|&step| fewer.steps[step as usize] = false);
+    let mut best = trial::run(&fewer)?;
+    if is_killed(&best) {
+        return Ok(all);
+    }
+    let mut killed = None;
+    for step in MORE.into_iter().filter(|&step| wish.steps[step as usize]) {
+        let mut more = fewer;
+        more.steps[step as usize] = true;
+        // A procfs is only mounted in a mount namespace.
+        if step == Step::Pid && !more.steps[Step::Capable as usize] {
+            continue;
+        }
+        let outcome = trial::run(&more)?;
+        match is_killed(&outcome) {
+            true => killed = killed.or(all.interruption.map(|(signal, _, call)| (signal, step, call))),
+            false => (fewer, best) = (more, outcome),
+        }
+    }
+    best.interruption = killed.or(best.interruption);
+    Ok(best)
 }
 
 /// How the programs are called; or the one that is missing, or has no range for the caller.

@@ -47,7 +47,9 @@ static const struct filter filters[] = {
     { __NR_unshare, 0, CLONE_NEWUSER, { 0, USERNS_STEP_CREATE }, { 0, 0 }, { 0, 0 } },
     { __NR_unshare, 0, CLONE_NEWNET, { 0, USERNS_STEP_NET }, { 0, 0x37 }, { 0, 0x27 } },
     { __NR_clone, 0, CLONE_NEWUSER, { USERNS_STEP_CREATE, 0 }, { 0, 0 }, { 0, 0 } },
-    { __NR_clone, 0, CLONE_NEWNET, { USERNS_STEP_NET, 0 }, { 0x37, 0 }, { 0, 0 } },
+    { __NR_clone, 0, CLONE_NEWNET, { USERNS_STEP_NET, 0 }, { 0x37, 0 }, { 0x37, 0 } },
+    { __NR_clone, 0, CLONE_NEWNS, { USERNS_STEP_CAPABLE, 0 }, { 0x2b, 0 }, { 0x2b, 0 } },
+    { __NR_clone, 0, CLONE_NEWPID, { USERNS_STEP_PID, 0 }, { 0x2f, 0 }, { 0x2f, 0 } },
     { __NR_mount,
       ANY_ARGUMENT,
       0,
@@ -74,9 +76,6 @@ static void probe_filtered(void *argument)
         check_works(flags, ALL_STEPS);
         return;
     }
-    /* By one call, a fatal filter does not tell which flag it dislikes. */
-    if (is_fatal && filter->number == __NR_clone)
-        failed = USERNS_STEP_CREATE;
     check_probe(
         flags, ALL_STEPS,
         (struct expected){ (is_fatal ? filter->worked_if_fatal : filter->worked)[trial->way],
