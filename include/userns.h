@@ -10,8 +10,8 @@
  * are those of user_namespaces(7) and
  * snapshots. The concepts are those of user_namespaces(7) and
  * describes one namespace without a scan, userns_probe() finds out whether the caller can make
- * a user namespace, and if not, why. The concepts are those of user_namespaces(7) and
- * namespaces(7); a user namespace in a snapshot is called a node, a namespace of another
+ * a user namespace, and if not, why. userns_compare() finds what changed between two snapshots.
+ * The concepts are those of user_namespaces(7) and namespaces(7); a user namespace in a snapshot is called a node, a namespace of another
  * type is called a nonuser namespace, as in namespaces(7).
  *
  *     struct userns_snapshot *snapshot;
@@ -44,6 +44,10 @@
  * NULL is accepted as a snapshot, node, nonuser namespace, pin, probe or reason; the answer is then NULL, 0
  * (also in *count) or false, unless the function documents another. Other outputs are written
  * only on success; userns_scan() and userns_probe() set their output to NULL on failure.
+ * NULL is accepted as a snapshot, node, nonuser namespace, pin, change, probe or reason; the
+ * answer is then NULL, 0 (also in *count) or false, unless the function documents another. Other
+ * outputs are written only on success; userns_scan(), userns_compare() and userns_probe() set
+ * their output to NULL on failure.
  *
  * ERRORS. A function that can fail returns 0 on success and a negative errno value
  * otherwise. Its comment lists the values and their meaning. userns_strerror() returns a
@@ -658,6 +662,9 @@ enum userns_change_kind {
      * which it has joined then. See userns_change_pid().
      */
     USERNS_CHANGE_LEFT = 6,
+};
+
+/**
  * The kinds of reasons why a step of userns_probe() fails. Later versions can add kinds.
  */
 enum userns_reason_kind {
@@ -2094,7 +2101,8 @@ int userns_describe(int fd,
  * copy of the caller's memory, as after fork(2). It and its own children end with the calling
  * thread, and before this function returns, with all that they have made. A step that takes too
  * long is given up after some seconds (-ETIMEDOUT, USERNS_REASON_TIMEOUT). Mostly the function takes
- * a few milliseconds, about ten seconds at most.
+ * a few milliseconds, longer if the caller has much memory, as fork(2) does, and about ten seconds at
+ * most.
  *
  * The answer is about the calling thread, with its credentials, namespaces and filters, and about
  * the program that it executes: AppArmor, for example, has a profile for each program.

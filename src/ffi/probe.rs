@@ -136,7 +136,8 @@ impl userns_reason {
 /// copy of the caller's memory, as after fork(2). It and its own children end with the calling
 /// thread, and before this function returns, with all that they have made. A step that takes too
 /// long is given up after some seconds (-ETIMEDOUT, USERNS_REASON_TIMEOUT). Mostly the function takes
-/// a few milliseconds, about ten seconds at most.
+/// a few milliseconds, longer if the caller has much memory, as fork(2) does, and about ten seconds at
+/// most.
 ///
 /// The answer is about the calling thread, with its credentials, namespaces and filters, and about
 /// the program that it executes: AppArmor, for example, has a profile for each program.
