@@ -20,7 +20,7 @@ mod header {
     use std::{env, fs};
 
     /// The files with the C interface, in the order of the header.
-    const SOURCES: [&str; 14] = [
+    const SOURCES: [&str; 15] = [
         "version.rs",
         "scan.rs",
         "snapshot.rs",

@@ -5,14 +5,11 @@
  * exist, how they nest, which processes live in each, and who created them. All other
  * functions read that snapshot, except for the actions: userns_open() and
  * userns_nonuser_open() open a namespace of a snapshot if it still exists, userns_describe()
- * describes one namespace without a scan. userns_compare() finds what changed between two
- * snapshots. userns_save() writes a snapshot as JSON, and userns_load() reads it. The concepts
- * are those of user_namespaces(7) and
- * snapshots. The concepts are those of user_namespaces(7) and
  * describes one namespace without a scan, userns_probe() finds out whether the caller can make
  * a user namespace, and if not, why. userns_compare() finds what changed between two snapshots.
- * The concepts are those of user_namespaces(7) and namespaces(7); a user namespace in a snapshot is called a node, a namespace of another
- * type is called a nonuser namespace, as in namespaces(7).
+ * userns_save() writes a snapshot as JSON, and userns_load() reads it. The concepts are those of
+ * user_namespaces(7) and namespaces(7); a user namespace in a snapshot is called a node, a
+ * namespace of another type is called a nonuser namespace, as in namespaces(7).
  *
  *     struct userns_snapshot *snapshot;
  *     int error = userns_scan(NULL, &snapshot);
@@ -35,19 +32,10 @@
  * ARRAYS are returned as a pointer to the first element, and their length in *count. count
  * may be NULL. An empty array is NULL with a count of 0. Arrays have no terminator.
  *
- * NULL is accepted as a snapshot, node, nonuser namespace, pin or change; the answer is then
- * NULL, 0 (also in *count) or false, unless the function documents another. Other outputs are
- * written only on success; userns_scan(), userns_compare() and userns_load() set their output
- * to NULL on failure.
- * written only on success; userns_scan() and userns_compare() set their output to NULL on
- * failure.
- * NULL is accepted as a snapshot, node, nonuser namespace, pin, probe or reason; the answer is then NULL, 0
- * (also in *count) or false, unless the function documents another. Other outputs are written
- * only on success; userns_scan() and userns_probe() set their output to NULL on failure.
  * NULL is accepted as a snapshot, node, nonuser namespace, pin, change, probe or reason; the
  * answer is then NULL, 0 (also in *count) or false, unless the function documents another. Other
- * outputs are written only on success; userns_scan(), userns_compare() and userns_probe() set
- * their output to NULL on failure.
+ * outputs are written only on success; userns_scan(), userns_compare(), userns_load() and
+ * userns_probe() set their output to NULL on failure.
  *
  * ERRORS. A function that can fail returns 0 on success and a negative errno value
  * otherwise. Its comment lists the values and their meaning. userns_strerror() returns a
@@ -2089,41 +2077,6 @@ int userns_describe(int fd,
  *                       RLIMIT_FSIZE if SIGXFSZ is ignored (getrlimit(2))
  *     -EIO              an error of the device
  *     -ENOMEM           out of memory
-/* Probing ------------------------------------------------------------------------------ */
-
-/**
- * Find out whether the caller can make a user namespace, and why not. The library tries it in
- * child processes.
- *
- * The caller itself makes only the call of clone(2) that fork(2) makes, with CLONE_FILES and
- * without SIGCHLD: neither wait(2) nor a handler of signals notices the child, except for a thread
- * that waits for any child with __WALL or __WCLONE, which should not run meanwhile. The child has a
- * copy of the caller's memory, as after fork(2). It and its own children end with the calling
- * thread, and before this function returns, with all that they have made. A step that takes too
- * long is given up after some seconds (-ETIMEDOUT, USERNS_REASON_TIMEOUT). Mostly the function takes
- * a few milliseconds, longer if the caller has much memory, as fork(2) does, and about ten seconds at
- * most.
- *
- * The answer is about the calling thread, with its credentials, namespaces and filters, and about
- * the program that it executes: AppArmor, for example, has a profile for each program.
- *
- * options: what to try; NULL means USERNS_PROBE_OPTIONS_INIT.
- * probe: receives the result, to be released with userns_probe_free(); NULL if the call fails.
- *
- * Returns 0 if the answer is known, whatever it is, or a negative errno value.
- *
- *     -EINVAL           probe is NULL; or options->size is smaller than in version 0.1; or
- *                       options->flags or options->steps has a bit that this version does not
- *                       know
- *     -E2BIG            options has a non-zero field that this version does not know; or
- *                       options->size is 4096 or more
- *     -EAGAIN           eight children of earlier calls, or of scans, cannot end
- *     -ECHILD           the caller has called unshare(2) with CLONE_NEWPID and made no process
- *                       yet: a child would become process 1 of the new PID namespace
- *     -ENOSYS           the program runs under valgrind, which does not support such children
- *     -ENOMEM           out of memory
- *     -EMFILE           the process has too many open descriptors
- *     -ENFILE           the system has too many open files
  *     -ENOTRECOVERABLE  a bug in this library; it wrote a message to standard error
  *
  * Since 0.1.
@@ -2168,6 +2121,47 @@ int userns_save(const struct userns_snapshot *snapshot,
 USERNS_NODISCARD
 int userns_load(int fd,
                 struct userns_snapshot **snapshot);
+
+/* Probing ------------------------------------------------------------------------------ */
+
+/**
+ * Find out whether the caller can make a user namespace, and why not. The library tries it in
+ * child processes.
+ *
+ * The caller itself makes only the call of clone(2) that fork(2) makes, with CLONE_FILES and
+ * without SIGCHLD: neither wait(2) nor a handler of signals notices the child, except for a thread
+ * that waits for any child with __WALL or __WCLONE, which should not run meanwhile. The child has a
+ * copy of the caller's memory, as after fork(2). It and its own children end with the calling
+ * thread, and before this function returns, with all that they have made. A step that takes too
+ * long is given up after some seconds (-ETIMEDOUT, USERNS_REASON_TIMEOUT). Mostly the function takes
+ * a few milliseconds, longer if the caller has much memory, as fork(2) does, and about ten seconds at
+ * most.
+ *
+ * The answer is about the calling thread, with its credentials, namespaces and filters, and about
+ * the program that it executes: AppArmor, for example, has a profile for each program.
+ *
+ * options: what to try; NULL means USERNS_PROBE_OPTIONS_INIT.
+ * probe: receives the result, to be released with userns_probe_free(); NULL if the call fails.
+ *
+ * Returns 0 if the answer is known, whatever it is, or a negative errno value.
+ *
+ *     -EINVAL           probe is NULL; or options->size is smaller than in version 0.1; or
+ *                       options->flags or options->steps has a bit that this version does not
+ *                       know
+ *     -E2BIG            options has a non-zero field that this version does not know; or
+ *                       options->size is 4096 or more
+ *     -EAGAIN           eight children of earlier calls, or of scans, cannot end
+ *     -ECHILD           the caller has called unshare(2) with CLONE_NEWPID and made no process
+ *                       yet: a child would become process 1 of the new PID namespace
+ *     -ENOSYS           the program runs under valgrind, which does not support such children
+ *     -ENOMEM           out of memory
+ *     -EMFILE           the process has too many open descriptors
+ *     -ENFILE           the system has too many open files
+ *     -ENOTRECOVERABLE  a bug in this library; it wrote a message to standard error
+ *
+ * Since 0.1.
+ */
+USERNS_NODISCARD
 int userns_probe(const struct userns_probe_options *options,
                  struct userns_probe **probe);
 

@@ -7,9 +7,7 @@
 //!
 //! [`compare`] finds what changed between two snapshots. [`Node::open`] and [`Nonuser::open`] open a namespace of a snapshot,
 //! if it still exists. [`describe`] describes one namespace without a scan. [`Snapshot::save`] and [`Snapshot::load`] write
-//! and read a snapshot as JSON.
-//! if it still exists. [`describe`] describes one namespace without a scan. [`ProbeOptions::probe`] finds out whether a user
-//! namespace can be made here, and if not, why.
+//! and read a snapshot as JSON. [`ProbeOptions::probe`] finds out whether a user namespace can be made here, and if not, why.
 //!
 //! ```
 //! let snapshot = userns::scan()?;
@@ -42,8 +40,8 @@ mod idmap;
 mod observe;
 mod open;
 mod options;
-mod saved;
 mod probe;
+mod saved;
 mod scan;
 mod snapshot;
 mod sys;

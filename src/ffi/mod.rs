@@ -4,14 +4,11 @@
 //! exist, how they nest, which processes live in each, and who created them. All other
 //! functions read that snapshot, except for the actions: userns_open() and
 //! userns_nonuser_open() open a namespace of a snapshot if it still exists, userns_describe()
-//! describes one namespace without a scan. userns_compare() finds what changed between two
-//! snapshots. userns_save() writes a snapshot as JSON, and userns_load() reads it. The concepts
-//! are those of user_namespaces(7) and
-//! namespaces(7); a user namespace in a snapshot is called a node, a namespace of another
 //! describes one namespace without a scan, userns_probe() finds out whether the caller can make
 //! a user namespace, and if not, why. userns_compare() finds what changed between two snapshots.
-//! The concepts are those of user_namespaces(7) and namespaces(7); a user namespace in a snapshot is called a node, a namespace of another
-//! type is called a nonuser namespace, as in namespaces(7).
+//! userns_save() writes a snapshot as JSON, and userns_load() reads it. The concepts are those of
+//! user_namespaces(7) and namespaces(7); a user namespace in a snapshot is called a node, a
+//! namespace of another type is called a nonuser namespace, as in namespaces(7).
 //!
 //!     struct userns_snapshot *snapshot;
 //!     int error = userns_scan(NULL, &snapshot);
@@ -34,14 +31,10 @@
 //! ARRAYS are returned as a pointer to the first element, and their length in *count. count
 //! may be NULL. An empty array is NULL with a count of 0. Arrays have no terminator.
 //!
-//! NULL is accepted as a snapshot, node, nonuser namespace, pin or change; the answer is then
-//! NULL, 0 (also in *count) or false, unless the function documents another. Other outputs are
-//! written only on success; userns_scan(), userns_compare() and userns_load() set their output
-//! to NULL on failure.
 //! NULL is accepted as a snapshot, node, nonuser namespace, pin, change, probe or reason; the
 //! answer is then NULL, 0 (also in *count) or false, unless the function documents another. Other
-//! outputs are written only on success; userns_scan(), userns_compare() and userns_probe() set
-//! their output to NULL on failure.
+//! outputs are written only on success; userns_scan(), userns_compare(), userns_load() and
+//! userns_probe() set their output to NULL on failure.
 //!
 //! ERRORS. A function that can fail returns 0 on success and a negative errno value
 //! otherwise. Its comment lists the values and their meaning. userns_strerror() returns a

@@ -90,7 +90,7 @@
     F(const struct userns_node *, userns_change_node, (const struct userns_change *)) \
     F(pid_t, userns_change_pid, (const struct userns_change *)) \
     F(int, userns_save, (const struct userns_snapshot *, int)) \
-    F(int, userns_load, (int, struct userns_snapshot **))
+    F(int, userns_load, (int, struct userns_snapshot **)) \
     F(int, userns_probe, (const struct userns_probe_options *, struct userns_probe **)) \
     F(void, userns_probe_free, (struct userns_probe *)) \
     F(uint64_t, userns_probe_worked, (const struct userns_probe *)) \

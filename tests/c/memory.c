@@ -1,5 +1,4 @@
-/* Memory: each allocation of a scan, action or comparison, or of saving and loading fails in turn. */
-/* Memory: each allocation of a scan, of actions, of a comparison, or of a probe fails in turn. */
+/* Memory: each allocation of a scan, action, comparison or probe, or of saving and loading fails in turn. */
 #include "situation.h"
 #include "pins.h"
 #include "seccomp.h"

@@ -11,9 +11,8 @@ static SOURCE: LazyLock<Source> = LazyLock::new(Source::read);
 /// The floors, from the top down. A file imports only from its own room and from lower floors.
 const FLOORS: [&[&str]; 8] = [
     &["lib", "ffi"],
-    &["changes", "describe", "open", "saved", "scan"],
     &["probe"],
-    &["changes", "describe", "open", "scan"],
+    &["changes", "describe", "open", "saved", "scan"],
     &["observe", "snapshot"],
     &["options", "idmap", "capability"],
     &["error"],
