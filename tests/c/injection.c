@@ -454,7 +454,7 @@ static bool scan_with_fault(const struct fault *fault)
         struct pollfd polled[] = { { .fd = listener, .events = POLLIN },
                                    { .fd = process, .events = POLLIN } };
 
-        if (poll(polled, 2, SECONDS * 1000) == 0)
+        if (poll(polled, 2, (int)stretched(SECONDS) * 1000) == 0)
             break;
         if (polled[0].revents & POLLIN)
             answer_call(listener, process, pid, fault);
@@ -736,7 +736,7 @@ static void inject_all(void *argument)
 
 static void inject_into(uint64_t flags)
 {
-    alarm(getenv("INJECT_ALL") != NULL ? 0 : PATIENCE);
+    alarm(getenv("INJECT_ALL") != NULL ? 0 : stretched(PATIENCE));
     in_sandbox(inject_all, &(struct subject){ flags, false });
 }
 
@@ -772,7 +772,7 @@ SITUATION(maps, 0, "faults in a scan with maps")
 
 SITUATION(actions, 0, "faults while namespaces are opened and described")
 {
-    alarm(getenv("INJECT_ALL") != NULL ? 0 : PATIENCE);
+    alarm(getenv("INJECT_ALL") != NULL ? 0 : stretched(PATIENCE));
     in_sandbox(inject_all, &(struct subject){ USERNS_SCAN_OWNED, true });
 }
 

@@ -13,6 +13,19 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+/* ---- Limits on the time ---- */
+
+/*
+ * So many seconds, times the environment variable TIME_FACTOR: on an emulated machine everything
+ * takes longer.
+ */
+static UNUSED unsigned stretched(unsigned seconds)
+{
+    const char *factor = getenv("TIME_FACTOR");
+
+    return seconds * (factor != NULL ? (unsigned)atoi(factor) : 1);
+}
+
 /* ---- Start and end ---- */
 
 /* Forks; the child ends when its parent does. */
@@ -66,7 +79,7 @@ static UNUSED void before_deadline(void (*act)(void *), void *argument)
         act(argument);
         exit(0);
     }
-    for (int i = 0; i < DEADLINE * 100 && info.si_pid == 0; i++) {
+    for (unsigned i = 0; i < stretched(DEADLINE) * 100 && info.si_pid == 0; i++) {
         CHECK(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | WNOHANG) == 0);
         usleep(info.si_pid == 0 ? 10000 : 0);
     }
@@ -131,12 +144,12 @@ static UNUSED int run_alone(void (*act)(void *), void *argument)
     fflush(NULL);
     pid = fork_child();
     if (pid == 0) {
-        alarm(is_long_run() ? 0 : PATIENCE); /* ends this process, and so its children */
+        alarm(is_long_run() ? 0 : stretched(PATIENCE)); /* ends this process, and so its children */
         act(argument);
         exit(0);
     }
     CHECK(waitpid(pid, &status, 0) == pid);
-    alarm(PATIENCE);
+    alarm(stretched(PATIENCE));
     while (wait(NULL) > 0)
         ;
     if (!WIFEXITED(status)) {

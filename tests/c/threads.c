@@ -174,7 +174,7 @@ static void scan_and_find_self(void)
 
 static _Noreturn void scan_in_fork(void)
 {
-    alarm(60); /* ends a process that is stuck */
+    alarm(stretched(60)); /* ends a process that is stuck */
     scan_and_find_self();
     (void)unshare(CLONE_NEWUSER); /* where allowed: the scan must notice it */
     unsetenv("BY_BPF");           /* needs privileges in the initial user namespace */
