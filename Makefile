@@ -1,5 +1,6 @@
 # make            builds the library and the programs as they are installed
 # make check      runs the tests
+# make check-kernels  runs the situations on kernels of Debian, in emulated machines
 # make install    installs them; make uninstall removes them
 # make clean      removes what make built; cargo clean removes what cargo built
 # make help       shows these lines
@@ -102,6 +103,10 @@ $(OUT)/%: examples-c/%.c $(LIBRARY)
 check:
 	$(CARGO) test
 
+# Takes long. With the release library, which is faster.
+check-kernels:
+	$(CARGO) test --release --locked --test kernels -- --update
+
 clean:
 	rm -rf $(OUT)
 	$(MAKE) -C examples-c clean
@@ -147,5 +152,5 @@ uninstall:
 	    $(addprefix $(DESTDIR)$(LIBDIR)/,libuserns.a $(SHARED) $(SONAME) libuserns.so $(TEMPLATES))
 	rm -rf $(DESTDIR)$(LIBDIR)/cmake/userns
 
-.PHONY: build check clean help install uninstall always
+.PHONY: build check check-kernels clean help install uninstall always
 .DELETE_ON_ERROR:

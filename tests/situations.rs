@@ -7,17 +7,12 @@ mod common;
 #[path = "common/harness.rs"]
 mod harness;
 
-use common::{SKIPPED, Situation, build_situations, root, situations_of, userns_tree};
+use common::{SKIPPED, Situation, build_situations, root, situation_files, situations_of, userns_tree};
 use harness::{Options, Outcome, Test};
 use std::path::Path;
 use std::process::{Command, ExitCode, Output};
 use std::sync::Mutex;
 use std::{fs, thread};
-
-/// Programs that need what other Rust tests build, and that these run.
-const RUN_ELSEWHERE: [&str; 2] = ["bindings", "loader"];
-/// Programs without situations, which other Rust tests use.
-const WITHOUT_SITUATIONS: [&str; 2] = ["abi", "dump"];
 
 /// Programs that count or refuse what a scan does, take time, or take their snapshots without `tests/c/scan.h`.
 const NOT_SAVED: [&str; 15] = [
@@ -42,16 +37,8 @@ fn main() -> ExitCode {
     harness::main(tests)
 }
 
-/// The files of `tests/c` that have situations: `tree` for `tests/c/tree.c`.
-fn files() -> Vec<String> {
-    let paths = fs::read_dir(root().join("tests/c")).unwrap().map(|entry| entry.unwrap().path());
-    let sources = paths.filter(|path| path.extension().is_some_and(|extension| extension == "c"));
-    let names = sources.map(|path| path.file_stem().unwrap().to_str().unwrap().to_string());
-    names.filter(|name| ![&RUN_ELSEWHERE[..], &WITHOUT_SITUATIONS].concat().contains(&&**name)).collect()
-}
-
 fn tests(options: &Options) -> Vec<Test> {
-    let mut files = files();
+    let mut files = situation_files();
     let readme = readme_names(files.clone());
     files.retain(|file| {
         options.may_select_from(file) || options.may_select_from(&by_bpf(file)) || options.may_select_from(&saved(file))

@@ -129,6 +129,19 @@ pub fn userns_inspect() -> PathBuf {
     compile(&root().join("examples-c/userns_inspect.c"), &flags)
 }
 
+/// Programs that need what other Rust tests build, and that these run.
+const RUN_ELSEWHERE: [&str; 2] = ["bindings", "loader"];
+/// Programs without situations, which other Rust tests use.
+const WITHOUT_SITUATIONS: [&str; 2] = ["abi", "dump"];
+
+/// The files of `tests/c` that have situations: `tree` for `tests/c/tree.c`.
+pub fn situation_files() -> Vec<String> {
+    let paths = fs::read_dir(root().join("tests/c")).unwrap().map(|entry| entry.unwrap().path());
+    let sources = paths.filter(|path| path.extension().is_some_and(|extension| extension == "c"));
+    let names = sources.map(|path| path.file_stem().unwrap().to_str().unwrap().to_string());
+    names.filter(|name| ![&RUN_ELSEWHERE[..], &WITHOUT_SITUATIONS].concat().contains(&&**name)).collect()
+}
+
 /// Builds a program of situations, `tests/c/FILE.c`.
 pub fn build_situations(file: &str) -> Result<PathBuf, String> {
     compile_and_link(&root().join(format!("tests/c/{file}.c")), &["-std=gnu11"])

@@ -1,0 +1,185 @@
+//! The kernels that Debian has: all suites of the mirror that this machine's apt uses. apt checks what it downloads.
+
+use crate::output;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Old and new suites. Backports keep many versions.
+const SUITES: [&str; 7] =
+    ["bullseye", "bookworm", "bookworm-backports", "trixie", "trixie-backports", "sid", "experimental"];
+const SECURITY_SUITES: [&str; 2] = ["bullseye-security", "bookworm-security"];
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+/// The smallest kernels of Debian, for virtual machines.
+const FLAVOUR: &str = "-cloud-amd64";
+/// Modules that situations need, where they are not built in.
+const MODULES: [&str; 2] = ["fuse", "tun"];
+
+/// `7.3~rc7` is `(7, 3, -1, 7)`.
+type Version = (u32, u32, i32, u32);
+
+pub struct Pool {
+    pub mirrors: Vec<String>,
+    directory: PathBuf,
+    /// Oldest first: version, release (the name of the package has it), version of the package.
+    releases: Vec<(Version, String, String)>,
+    /// Names of packages.
+    packages: Vec<String>,
+}
+
+/// A kernel that has been unpacked.
+pub struct Kernel {
+    pub version: String,
+    pub image: PathBuf,
+    pub modules: Vec<PathBuf>,
+}
+
+impl Pool {
+    /// Reads the lists of packages into `directory`. The lists of this machine stay as they are.
+    pub fn read(directory: &Path) -> Result<Self, String> {
+        let mirrors = mirrors()?;
+        let mut pool = Pool { mirrors, directory: directory.to_path_buf(), releases: Vec::new(), packages: Vec::new() };
+        pool.configure()?;
+        // A suite can be missing, or the network, after an earlier run.
+        if let Err(message) = output(pool.apt("apt-get").args(["update", "-qq"])) {
+            println!("{}", message.trim());
+        }
+        let names = output(pool.apt("apt-cache").args(["pkgnames", "linux-"]))?;
+        pool.packages = names.lines().filter(|name| name.ends_with(FLAVOUR)).map(String::from).collect();
+        let images = pool.packages.iter().filter(|name| release(name).is_some());
+        let lines = output(pool.apt("apt-cache").arg("madison").args(images))?;
+        let mut versions = BTreeMap::new();
+        for line in lines.lines() {
+            let mut columns = line.split('|').map(str::trim);
+            if let (Some(release), Some(package_version)) = (columns.next().and_then(release), columns.next()) {
+                if let Some(version) = parse(package_version) {
+                    versions.insert((version, release.to_string()), package_version.to_string());
+                }
+            }
+        }
+        pool.releases = versions.into_iter().map(|((version, release), package)| (version, release, package)).collect();
+        Ok(pool)
+    }
+
+    fn configure(&self) -> Result<(), String> {
+        let path = |name: &str| self.directory.join(name);
+        fs::create_dir_all(path("lists/partial")).map_err(|error| error.to_string())?;
+        fs::create_dir_all(path("cache/archives/partial")).map_err(|error| error.to_string())?;
+        let mut sources = String::new();
+        for mirror in &self.mirrors {
+            let suites = if mirror.contains("security") { &SECURITY_SUITES[..] } else { &SUITES };
+            for suite in suites {
+                sources += &format!("deb [arch=amd64 signed-by={KEYRING}] {mirror} {suite} main\n");
+            }
+        }
+        let directory = self.directory.display();
+        let configuration = format!(
+            "Dir::State \"{directory}\"; Dir::State::Lists \"{directory}/lists\"; Dir::Cache \"{directory}/cache\";\n\
+             Dir::Etc::SourceList \"{directory}/sources.list\"; Dir::Etc::SourceParts \"/dev/null\";\n\
+             Dir::Etc::Preferences \"/dev/null\"; Dir::Etc::PreferencesParts \"/dev/null\";\n\
+             Acquire::Languages \"none\"; Acquire::IndexTargets::deb::DEP-11::DefaultEnabled \"false\";\n\
+             APT::Sandbox::User \"root\"; APT::Architecture \"amd64\";\n"
+        );
+        let write = |name, text| fs::write(path(name), text).map_err(|error| error.to_string());
+        write("sources.list", sources)?;
+        write("apt.conf", configuration)
+    }
+
+    fn apt(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env("APT_CONFIG", self.directory.join("apt.conf"));
+        command
+    }
+
+    /// The newest kernel between two versions, unpacked.
+    pub fn newest(&self, (first, last): ((u32, u32), (u32, u32))) -> Option<Kernel> {
+        let is_between = |version: &Version| (first..=last).contains(&(version.0, version.1));
+        let releases = self.releases.iter().rev().filter(|(version, ..)| is_between(version));
+        // Some are names for other packages, without a kernel. The others go on to an older build.
+        releases.take(5).find_map(|(_, release, version)| match self.unpack(release, version) {
+            Ok(kernel) => kernel,
+            Err(message) => {
+                println!("kernel {release}: {}", message.trim());
+                None
+            }
+        })
+    }
+
+    fn unpack(&self, release: &str, version: &str) -> Result<Option<Kernel>, String> {
+        let directory = self.directory.join(format!("{release}_{version}"));
+        if !directory.exists() {
+            let aside = self.directory.join("unpacking");
+            let _ = fs::remove_dir_all(&aside);
+            fs::create_dir_all(&aside).map_err(|error| error.to_string())?;
+            // Since Linux 6.19 the kernel, since 7.2 the modules are in packages of their own.
+            for kind in ["image", "binary", "modules"] {
+                let package = format!("linux-{kind}-{release}{FLAVOUR}");
+                if self.packages.contains(&package) {
+                    output(self.apt("apt-get").current_dir(&aside).args([
+                        "download",
+                        "-qq",
+                        &format!("{package}={version}"),
+                    ]))?;
+                }
+            }
+            output(Command::new("sh").current_dir(&aside).args(["-ec", UNPACK, &MODULES.join(" ")]))?;
+            fs::rename(aside, &directory).map_err(|error| error.to_string())?;
+        }
+        let image = directory.join("vmlinuz");
+        if !image.exists() {
+            return Ok(None);
+        }
+        let modules = MODULES.iter().map(|name| directory.join(format!("{name}.ko")));
+        Ok(Some(Kernel {
+            version: version.split('-').next().unwrap_or(version).to_string(),
+            image,
+            modules: modules.filter(|path| path.exists()).collect(),
+        }))
+    }
+}
+
+/// Keeps the kernel and the modules that are named in $0.
+const UNPACK: &str = "
+    for package in *.deb; do
+        dpkg-deb -x $package files
+    done
+    rm *.deb
+    find files -type f -name 'vmlinuz*' -exec mv {} vmlinuz ';'
+    for module in $0; do
+        find files -type f -name $module.ko -exec mv {} . ';'
+        find files -type f -name $module.ko.xz -exec sh -c 'xz -dc $1 >$0' $module.ko {} ';'
+    done
+    rm -r files";
+
+/// The mirrors of Debian that apt uses here: the archive, and that of security updates.
+fn mirrors() -> Result<Vec<String>, String> {
+    let targets =
+        output(Command::new("apt-get").args(["indextargets", "--format", "$(SITE)", "Created-By: Packages"]))?;
+    let find = |end: &str| targets.lines().map(|site| site.trim_end_matches('/')).find(|site| site.ends_with(end));
+    let mirrors = [find("/debian"), find("/debian-security")];
+    match mirrors[0] {
+        Some(_) => Ok(mirrors.into_iter().flatten().map(String::from).collect()),
+        None => Err("apt has no mirror of Debian (…/debian) in its sources".into()),
+    }
+}
+
+/// `6.18.15+deb13` for the package that has this kernel, or depends on the one that has it.
+fn release(package: &str) -> Option<&str> {
+    let release = package.strip_prefix("linux-image-")?.strip_suffix(FLAVOUR)?;
+    release.starts_with(|first: char| first.is_ascii_digit()).then_some(release)
+}
+
+fn parse(package_version: &str) -> Option<Version> {
+    let upstream = package_version.split('-').next()?;
+    let (upstream, candidate) = match upstream.split_once("~rc") {
+        Some((upstream, candidate)) => (upstream, Some(candidate)),
+        None => (upstream, None),
+    };
+    let mut numbers = upstream.split('.').map(|number| number.parse::<u32>().ok());
+    let (major, minor, patch) = (numbers.next()??, numbers.next()??, numbers.next().flatten().unwrap_or(0));
+    Some(match candidate {
+        Some(candidate) => (major, minor, -1, candidate.parse().ok()?),
+        None => (major, minor, patch as i32, 0),
+    })
+}

@@ -1,0 +1,165 @@
+//! Boots kernels of Debian under QEMU and runs the situations of `tests/c` on each: `make check-kernels`.
+//!
+//! The programs are those of `cargo test`. They are not linked statically, because some of them replace functions of libc
+//! that the library calls. So the file system of the emulated machine has them, the library and libc at the same paths as
+//! this machine. `init.c` runs them there.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod debian;
+mod emulator;
+mod report;
+
+use debian::{Kernel, Pool};
+use emulator::{Outcome, Run};
+use std::process::{Command, ExitCode};
+use std::{env, fs};
+
+const USAGE: &str = "\
+Usage: cargo test --test kernels -- [--update] [--only TEXT]... [--skip TEXT]... [5.10 | 6.1 | ... | newest]...
+Runs the situations whose names contain a text (--only), or none (--skip), on these kernels. The default is everything.
+With --update, writes the table into docs/kernels.md; needs a run of everything.";
+
+/// Kernels of which the newest build is taken.
+struct Band {
+    name: &'static str,
+    /// The first and the last version, as `(major, minor)`.
+    versions: ((u32, u32), (u32, u32)),
+    /// Whether the check fails if there is none. The kernels with listns(2) count together.
+    required: bool,
+}
+
+const BANDS: [Band; 7] = [
+    Band { name: "5.10", versions: ((5, 10), (5, 10)), required: true },
+    Band { name: "6.1", versions: ((6, 1), (6, 1)), required: false },
+    Band { name: "6.12", versions: ((6, 12), (6, 12)), required: false },
+    Band { name: "6.18", versions: ((6, 16), (6, 18)), required: false },
+    Band { name: "6.19", versions: ((6, 19), (6, 19)), required: false },
+    Band { name: "7.0", versions: ((7, 0), (7, 0)), required: false },
+    Band { name: "newest", versions: ((7, 0), (u32::MAX, 0)), required: true },
+];
+
+/// Programs that this needs, and the packages of Debian that have them.
+const TOOLS: [(&str, &str); 5] = [
+    ("qemu-system-x86_64", "qemu-system-x86"),
+    ("cpio", "cpio"),
+    ("xz", "xz-utils"),
+    ("apt-get", "apt"),
+    ("dpkg-deb", "dpkg"),
+];
+
+/// Which situations run: those whose names contain one of the texts (or all), but none of the others.
+#[derive(Default)]
+struct Selection {
+    only: Vec<String>,
+    skip: Vec<String>,
+}
+
+impl Selection {
+    fn has(&self, name: &str) -> bool {
+        let is_in = |texts: &[String]| texts.iter().any(|text| name.contains(&**text));
+        (self.only.is_empty() || is_in(&self.only)) && !is_in(&self.skip)
+    }
+}
+
+#[derive(Default)]
+struct Request {
+    update: bool,
+    selection: Selection,
+    bands: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let request = match parse(env::args().skip(1)) {
+        Ok(request) => request,
+        Err(message) => {
+            eprintln!("{message}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match check(&request) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Request, String> {
+    let mut request = Request::default();
+    while let Some(argument) = arguments.next() {
+        match &*argument {
+            "--update" => request.update = true,
+            "--only" => request.selection.only.push(arguments.next().ok_or("--only needs a text")?),
+            "--skip" => request.selection.skip.push(arguments.next().ok_or("--skip needs a text")?),
+            name if BANDS.iter().any(|band| band.name == name) => request.bands.push(argument),
+            other => return Err(format!("unknown argument {other}")),
+        }
+    }
+    let Selection { only, skip } = &request.selection;
+    match request.update && !(only.is_empty() && skip.is_empty() && request.bands.is_empty()) {
+        true => Err("--update needs a run of everything".into()),
+        false => Ok(request),
+    }
+}
+
+/// False if a test failed, or a kernel that is needed cannot be had.
+fn check(request: &Request) -> Result<bool, String> {
+    let missing: Vec<&str> =
+        TOOLS.iter().filter(|(tool, _)| !is_installed(tool)).map(|(_, package)| *package).collect();
+    if !missing.is_empty() {
+        return Err(format!("apt-get install {}", missing.join(" ")));
+    }
+    let directory = common::scratch("debian");
+    fs::create_dir_all(&directory).map_err(|error| error.to_string())?;
+    let pool = Pool::read(&directory)?;
+    let image = emulator::build_image(&directory, &request.selection)?;
+    let (mut runs, mut complete) = (Vec::new(), true);
+    for band in
+        BANDS.iter().filter(|band| request.bands.is_empty() || request.bands.iter().any(|name| name == band.name))
+    {
+        match pool.newest(band.versions) {
+            Some(kernel) => runs.push(run_on(&kernel, &image)),
+            None => {
+                println!("kernel {}: cannot be had from {}", band.name, pool.mirrors.join(" or "));
+                complete &= !band.required;
+            }
+        }
+    }
+    let listns = runs.iter().any(|run| run.has("listns"));
+    if request.bands.is_empty() && !listns {
+        println!("no kernel with listns(2) could be tested");
+        complete = false;
+    }
+    println!("\n{}", report::text(&runs));
+    if request.update && complete {
+        report::update(&runs);
+    }
+    let failed: usize = runs.iter().map(|run| run.count(Outcome::Failed)).sum();
+    Ok(complete && failed == 0 && runs.iter().all(|run| run.is_complete))
+}
+
+fn run_on(kernel: &Kernel, image: &emulator::Image) -> Run {
+    println!("kernel {}: {} situations", kernel.version, image.tests);
+    let run = emulator::run(kernel, image);
+    for failure in run.results.iter().filter(|result| result.outcome == Outcome::Failed) {
+        println!("kernel {}: {} FAILED\n{}", kernel.version, failure.name, failure.output);
+    }
+    run
+}
+
+fn is_installed(tool: &str) -> bool {
+    Command::new("sh").args(["-c", "command -v \"$0\" >/dev/null", tool]).status().is_ok_and(|status| status.success())
+}
+
+/// Runs a command to its end; its output, or its messages.
+fn output(command: &mut Command) -> Result<String, String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().map_err(|error| format!("{name}: {error}"))?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        false => Err(format!("{name}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr))),
+    }
+}
