@@ -1,6 +1,7 @@
 //! The program for kernels whose programs cannot follow `inode->i_private` (before Linux 6.2) or a long chain of namespaces
-//! (before Linux 6.4). The kernel starts it for each descriptor (`iter/task_file`, Linux 5.8), and once more without one at
-//! the end. It selects what procfs has to tell. It skips threads that share the table of their thread-group leader.
+//! (before Linux 6.4). The kernel starts it for each descriptor (`iter/task_file`), and once more without one at the end. It
+//! selects what procfs has to tell. It skips threads that share the table of their thread-group leader. Before Linux 5.11
+//! procfs tells about all descriptors, see `passes.rs`.
 //!
 //! ```c
 //! SEC("iter/task_file") int candidates(struct bpf_iter__task_file *ctx)

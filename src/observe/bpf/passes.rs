@@ -71,6 +71,12 @@ impl Scope {
             let is_complete = records::header(array.bytes())?.is_walk_complete != 0;
             return if is_complete { Ok(array) } else { Err(Error::NO_BPF) };
         }
+        // Before Linux 5.11, the iterator stays in the table that a thread had when it came to that. If the thread has a copy
+        // by then, another one can clear the original: task_file_seq_get_next() of kernel/bpf/task_iter.c. Procfs asks the
+        // thread for each descriptor.
+        if kernel.has(member!(bpf_iter_seq_task_file_info.files)) {
+            return Err(Error::NO_BPF);
+        }
         let iterator = Function::bpf_iter_task_file;
         let told = visit(target, iterator, |target| match target.kernel.has_number_iterator() {
             true => descriptors::program(target, sockets),

@@ -221,6 +221,11 @@ kernel_structs! {
         fdt: *fdtable,
     }
 
+    /// kernel/bpf/task_iter.c: what the iterator over descriptors is at.
+    struct bpf_iter_seq_task_file_info {
+        files: *files_struct, // before Linux 5.11
+    }
+
     /// include/linux/fdtable.h: its present memory.
     struct fdtable {
         max_fds: u32,
