@@ -59,6 +59,9 @@ impl Pool {
             }
         }
         pool.releases = versions.into_iter().map(|((version, release), package)| (version, release, package)).collect();
+        if pool.releases.is_empty() {
+            return Err(format!("{} has no kernels", pool.mirrors.join(" or ")));
+        }
         Ok(pool)
     }
 
