@@ -27,7 +27,7 @@ const _: () = assert!(offset_of!(userns_charge, count) == offset_of!(Charge, cou
 /// children to their owners, and each other one to the owner of the child of the node that is its
 /// ancestor. User namespaces above the node have limits of their own.
 ///
-/// With USERNS_SCAN_BPF and USERNS_SCAN_PINNED (from about Linux 6.0 on) a count is the kernel's own
+/// With USERNS_SCAN_BPF and USERNS_SCAN_PINNED (from Linux 6.4 on) a count is the kernel's own
 /// number. It counts each user namespace until the kernel has freed it. Two kinds of counts are as
 /// without BPF: of a user of whom BPF has seen no child of the node, and of users whose UID is
 /// unknown. A user who only has children that no scan finds is missing.
@@ -54,7 +54,7 @@ pub unsafe extern "C" fn userns_charges(node: *const userns_node, count: *mut us
 /// Get the limit of user namespaces for each user in this one (USERNS_SCAN_PINNED): the value of
 /// /proc/sys/user/max_user_namespaces, see namespaces(7). Compare it with userns_charges(). The
 /// file shows only that of the caller's own user namespace; USERNS_SCAN_BPF tells that of others,
-/// too (from about Linux 6.0 on).
+/// too (from Linux 6.4 on).
 ///
 /// limit: receives the limit; may be NULL.
 ///

@@ -85,13 +85,14 @@ static void scan_inside(void *descriptor)
     userns_free(snapshot);
 }
 
-/* Whether a scan by BPF tells charges and limits: on kernels with 64-bit counts. */
+/* Whether a scan by BPF tells charges and limits: from Linux 6.4 on, where it visits threads. */
 static bool is_told(void)
 {
     struct utsname name;
+    int major, minor;
 
-    CHECK(uname(&name) == 0);
-    return is_by_bpf() && atoi(name.release) >= 6 && strncmp(name.release, "6.0.", 4) != 0;
+    CHECK(uname(&name) == 0 && sscanf(name.release, "%d.%d", &major, &minor) == 2);
+    return is_by_bpf() && (major > 6 || (major == 6 && minor >= 4));
 }
 
 SITUATION(two_users, AS_ROOT | IN_SANDBOX | BY_BPF,
