@@ -4,7 +4,6 @@
 #include "bpf.h"
 #include "pins.h"
 #include <sys/socket.h>
-#include <sys/utsname.h>
 
 #define LIMIT_FILE "/proc/sys/user/max_user_namespaces"
 enum { LIMIT = 6, MOST = 64 };
@@ -88,11 +87,7 @@ static void scan_inside(void *descriptor)
 /* Whether a scan by BPF tells charges and limits: from Linux 6.4 on, where it visits threads. */
 static bool is_told(void)
 {
-    struct utsname name;
-    int major, minor;
-
-    CHECK(uname(&name) == 0 && sscanf(name.release, "%d.%d", &major, &minor) == 2);
-    return is_by_bpf() && (major > 6 || (major == 6 && minor >= 4));
+    return is_by_bpf() && !is_before(6, 4);
 }
 
 SITUATION(two_users, AS_ROOT | IN_SANDBOX | BY_BPF,

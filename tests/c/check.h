@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 /* The exit status of a situation that cannot run here. */
@@ -54,6 +55,17 @@ static UNUSED void check_eq(uint64_t actual, uint64_t expected, const char *what
 {
     if (actual != expected)
         fail("%s:%d: %s is %" PRIu64 ", not %" PRIu64, file, line, what, actual, expected);
+}
+
+/* Whether the kernel is older than this. Only for what a situation cannot find out otherwise. */
+static UNUSED bool is_before(int major, int minor)
+{
+    struct utsname name;
+    int own_major = 0, own_minor = 0;
+
+    uname(&name);
+    sscanf(name.release, "%d.%d", &own_major, &own_minor);
+    return own_major < major || (own_major == major && own_minor < minor);
 }
 
 /* Whether someone runs a situation by hand, with the number of its scans in the variable SCANS. */
