@@ -1,7 +1,7 @@
 //! What the runs have shown, as Markdown for docs/kernels.md.
 
-use crate::common;
 use crate::emulator::{Outcome, Run};
+use crate::{Selection, common};
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -10,9 +10,18 @@ const BEGIN: &str = "<!-- begin: written by make check-kernels -->\n";
 const END: &str = "<!-- end: written by make check-kernels -->\n";
 
 /// A row for each kernel, and the reasons why situations were skipped.
-pub fn text(runs: &[Run]) -> String {
-    let mut text =
-        String::from("| kernel | run | passed | failed | skipped | features found |\n|:--|--:|--:|--:|--:|:--|\n");
+pub fn text(runs: &[Run], missing: &[&str], selection: &Selection) -> String {
+    let mut text = String::new();
+    if !missing.is_empty() {
+        text += &format!("These kernels could not be had: {}.\n\n", missing.join(", "));
+    }
+    if !selection.only.is_empty() {
+        text += &format!("Only situations whose names contain one of these: {}.\n\n", selection.only.join(", "));
+    }
+    if !selection.skip.is_empty() {
+        text += &format!("Without situations whose names contain one of these: {}.\n\n", selection.skip.join(", "));
+    }
+    text += "| kernel | run | passed | failed | skipped | features found |\n|:--|--:|--:|--:|--:|:--|\n";
     for run in runs {
         let count = |outcome| run.count(outcome);
         text += &format!(
@@ -45,11 +54,11 @@ fn reasons(runs: &[Run]) -> String {
 }
 
 /// Writes it into the page.
-pub fn update(runs: &[Run]) {
+pub fn update(text: &str) {
     let path = common::root().join(PAGE);
     let page = fs::read_to_string(&path).unwrap();
     let parts = page.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
     let (before, after) = parts.unwrap_or_else(|| panic!("{PAGE} lacks the lines\n{BEGIN}{END}"));
-    fs::write(path, format!("{before}{BEGIN}\n{}\n{END}{after}", text(runs))).unwrap();
+    fs::write(path, format!("{before}{BEGIN}\n{text}\n{END}{after}")).unwrap();
     println!("Updated {PAGE}");
 }
