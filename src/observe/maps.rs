@@ -205,7 +205,11 @@ impl Joiner {
             0 => find(context, index)?,
             id => match nsfs::open(id, libc::CLONE_NEWUSER, user.inode) {
                 Err(Errno(libc::ESTALE)) if self.may_open_all && has_member(context, index) => return Ok(Answer::Gone),
-                opened => if_any(opened)?,
+                // From Linux 6.19.14 on, the kernel refuses this outside the initial PID namespace.
+                opened => match if_any(opened)? {
+                    None => find(context, index)?,
+                    opened => opened,
+                },
             },
         };
         let Some(namespace) = opened else { return refused };
@@ -226,7 +230,7 @@ fn has_member(context: &Context, index: u32) -> bool {
     context.facts().members.iter().any(|member| member.namespace == index)
 }
 
-/// Opens a namespace without a 64-bit id (before Linux 6.18) through what refers to it. In a worker, since a process can
+/// Opens a namespace that cannot be opened by its id (before Linux 6.18) through what refers to it. In a worker, since a process can
 /// block its readers.
 fn find(context: &Context, index: u32) -> Result<Option<Fd>, Error> {
     struct Task<'t, 'p> {
@@ -241,7 +245,13 @@ fn find(context: &Context, index: u32) -> Result<Option<Fd>, Error> {
 }
 
 fn search(context: &Context, index: u32) -> Result<Option<Fd>, Errno> {
-    let Some(wanted) = context.identity(context.users.entries()[index as usize].inode) else { return Ok(None) };
+    let user = context.users.entries()[index as usize];
+    let Some(wanted) = context.identity(user.inode) else { return Ok(None) };
+    // Another one can have the inode number by now.
+    let checked = |found: Fd| match user.id == 0 || nsfs::id(&found)? == user.id {
+        true => Ok(found),
+        false => Err(Errno(libc::ESTALE)),
+    };
     let (procfs, facts) = (context.procfs, context.facts());
     let descriptors = facts.holds.iter().filter_map(|hold| match hold.holder {
         Holder::Descriptor { pid, tid, number } if hold.target == Target::User(index) => Some((pid, tid, number)),
@@ -254,7 +264,7 @@ fn search(context: &Context, index: u32) -> Result<Option<Fd>, Errno> {
             let table = procfs.open_directory(procfs.root(), path.as_c_str())?;
             procfs.reopen(&procfs.find_target(&table, name.as_c_str())?, wanted)
         };
-        if let Some(found) = if_any(open())? {
+        if let Some(found) = if_any(open().and_then(checked))? {
             return Ok(Some(found));
         }
     }
@@ -268,7 +278,7 @@ fn search(context: &Context, index: u32) -> Result<Option<Fd>, Errno> {
             }
             Ok(at)
         };
-        if let Some(found) = if_any(open())? {
+        if let Some(found) = if_any(open().and_then(checked))? {
             return Ok(Some(found));
         }
     }
