@@ -221,9 +221,8 @@ kernel_structs! {
         fdt: *fdtable,
     }
 
-    /// kernel/bpf/task_iter.c: what the iterator over descriptors is at.
     struct bpf_iter_seq_task_file_info {
-        files: *files_struct, // before Linux 5.11
+        files: *files_struct, // kernel/bpf/task_iter.c, before Linux 5.11
     }
 
     /// include/linux/fdtable.h: its present memory.
@@ -283,18 +282,16 @@ kernel_functions! {
 record! {
     /// The beginning of the shared array.
     pub struct Header {
-        /// The number of processes. It counts those that did not fit, too.
+        /// The numbers of processes and of user namespaces. They count those that did not fit, too.
         count: u64,
-        /// The number of user namespaces. It counts those that did not fit, too.
         namespace_count: u64,
-        /// The same of nonuser namespaces, sets of them, threads, root directories, descriptors and thread-group leaders.
+        /// The same of nonuser namespaces, sets, threads, root directories, descriptors, leaders, PIDs in nested namespaces.
         nonuser_count: u64,
         set_count: u64,
         thread_count: u64,
         root_count: u64,
         descriptor_count: u64,
         leader_count: u64,
-        /// The same of PIDs in nested PID namespaces.
         pid_count: u64,
         /// A pointer that becomes a number, while the program runs.
         scratch: u64,
