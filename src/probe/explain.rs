@@ -24,6 +24,10 @@ impl Reasons<'_> {
             if step == Step::Nested && failed(Step::Map) {
                 continue;
             }
+            // Where a procfs is missing or read-only, none can be mounted.
+            if step == Step::Pid && self.found.iter().any(|reason| reason.kind == ReasonKind::ProcMasked) {
+                continue;
+            }
             if let Some((error, call)) = outcome.steps[step as usize] {
                 self.explain_step(outcome, step, error, call)?;
             }
