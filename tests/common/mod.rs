@@ -5,11 +5,13 @@
 pub mod header;
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::sync::{Mutex, OnceLock};
-use std::{env, fs};
+use std::{env, fs, ptr};
 
 /// The exit status of a program that cannot test here; its output says why.
 pub const SKIPPED: i32 = 77;
@@ -120,13 +122,23 @@ pub fn userns_tree() -> PathBuf {
     compile(&root().join("examples-c/userns_tree.c"), &["-std=c99", "-D_POSIX_C_SOURCE=200809L"])
 }
 
-/// The program `userns_inspect`, which has several source files.
+/// The program `userns_inspect`.
 pub fn userns_inspect() -> PathBuf {
-    let parts = fs::read_dir(root().join("examples-c/inspect")).unwrap().map(|entry| entry.unwrap().path());
+    userns_program("inspect")
+}
+
+/// The program `userns_check`.
+pub fn userns_check() -> PathBuf {
+    userns_program("check")
+}
+
+/// A program that has several source files: `userns_NAME.c`, and those in the directory `NAME`.
+fn userns_program(name: &str) -> PathBuf {
+    let parts = fs::read_dir(root().join("examples-c").join(name)).unwrap().map(|entry| entry.unwrap().path());
     let parts: Vec<PathBuf> = parts.filter(|path| path.extension().is_some_and(|name| name == "c")).collect();
     let mut flags = vec!["-std=c99", "-D_POSIX_C_SOURCE=200809L"];
     flags.extend(parts.iter().map(|part| part.to_str().unwrap()));
-    compile(&root().join("examples-c/userns_inspect.c"), &flags)
+    compile(&root().join(format!("examples-c/userns_{name}.c")), &flags)
 }
 
 /// Programs that need what other Rust tests build, and that these run.
@@ -186,4 +198,32 @@ pub fn expect_success(what: &str, program: &mut Command) {
         Some(SKIPPED) => skip(what, &output),
         _ => panic!("{what}: {status}\n{output}"),
     }
+}
+
+/// Whether there is the locale C.UTF-8.
+pub fn has_utf8() -> bool {
+    // SAFETY: the name is a C string, and NULL means that there is no base locale.
+    let locale = unsafe { libc::newlocale(libc::LC_CTYPE_MASK, c"C.UTF-8".as_ptr(), ptr::null_mut()) };
+    if !locale.is_null() {
+        // SAFETY: newlocale() returned it, and nothing uses it.
+        unsafe { libc::freelocale(locale) };
+    }
+    !locale.is_null()
+}
+
+/// Runs a program on a terminal. Returns its output without the carriage returns that the terminal adds.
+pub fn on_terminal(command: &mut Command, columns: u16) -> (ExitStatus, String) {
+    let (mut master, mut slave) = (-1, -1);
+    let size = libc::winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: all pointers are valid, or NULL where openpty() permits it.
+    let status = unsafe { libc::openpty(&mut master, &mut slave, ptr::null_mut(), ptr::null(), &size) };
+    assert_eq!(status, 0, "{}", io::Error::last_os_error());
+    // SAFETY: openpty() opened them, and nothing else owns them.
+    let (master, slave) = unsafe { (File::from_raw_fd(master), OwnedFd::from_raw_fd(slave)) };
+    let mut child = command.stdout(Stdio::from(slave)).stderr(Stdio::null()).spawn().unwrap();
+    // The command keeps its end of the terminal open until its standard output is replaced. Reading ends with an error.
+    command.stdout(Stdio::null());
+    let mut bytes = Vec::new();
+    let _ = (&master).read_to_end(&mut bytes);
+    (child.wait().unwrap(), String::from_utf8(bytes).unwrap().replace('\r', ""))
 }

@@ -18,14 +18,14 @@ mod terminal;
 mod tree;
 mod watch;
 
-use common::{skip, userns_inspect};
+use common::{has_utf8, skip, userns_inspect};
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::io;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Output, Stdio};
-use std::{io, ptr};
 
 fn inspect(arguments: &[&str]) -> Command {
     let mut command = Command::new(userns_inspect());
@@ -140,17 +140,6 @@ fn widest(text: &str) -> usize {
 /// Whether a number or name occurs as a whole word.
 fn has_word(text: &str, word: &str) -> bool {
     text.split(|c: char| !c.is_alphanumeric()).any(|other| other == word)
-}
-
-/// Whether there is a UTF-8 locale.
-fn has_utf8() -> bool {
-    // SAFETY: the name is a C string, and NULL means that there is no base locale.
-    let locale = unsafe { libc::newlocale(libc::LC_CTYPE_MASK, c"C.UTF-8".as_ptr(), ptr::null_mut()) };
-    if !locale.is_null() {
-        // SAFETY: newlocale() returned it, and nothing uses it.
-        unsafe { libc::freelocale(locale) };
-    }
-    !locale.is_null()
 }
 
 /// A process with two child namespaces.

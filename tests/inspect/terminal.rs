@@ -1,13 +1,10 @@
 //! Width, colours and lines, which depend on the terminal and the locale.
 
-use crate::{FAMILY, MANY, has_utf8, inspect, lines, result, script, shown, skip, waiting, widest};
+use crate::{FAMILY, MANY, common, has_utf8, inspect, lines, result, script, shown, skip, waiting, widest};
 use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::io::{self, Read};
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::process::{Command, Stdio};
-use std::ptr;
+use std::process::Command;
 
 /// The lines of the tree depend on the locale.
 #[test]
@@ -66,22 +63,11 @@ fn width() {
     assert!(narrowest.lines().count() > 61 && widest(&narrowest) < 50, "{narrowest}");
 }
 
-/// The output of a program on a terminal of 50 columns, without the carriage returns that the terminal adds.
+/// The output of a program on a terminal of 50 columns.
 fn on_terminal(command: &mut Command) -> String {
-    let (mut master, mut slave) = (-1, -1);
-    let size = libc::winsize { ws_row: 24, ws_col: 50, ws_xpixel: 0, ws_ypixel: 0 };
-    // SAFETY: all pointers are valid, or NULL where openpty() permits it.
-    let status = unsafe { libc::openpty(&mut master, &mut slave, ptr::null_mut(), ptr::null(), &size) };
-    assert_eq!(status, 0, "{}", io::Error::last_os_error());
-    // SAFETY: openpty() opened them, and nothing else owns them.
-    let (master, slave) = unsafe { (File::from_raw_fd(master), OwnedFd::from_raw_fd(slave)) };
-    let mut child = command.stdout(Stdio::from(slave)).stderr(Stdio::null()).spawn().unwrap();
-    // The command keeps its end of the terminal open until its standard output is replaced. Reading ends with an error.
-    command.stdout(Stdio::null());
-    let mut bytes = Vec::new();
-    let _ = (&master).read_to_end(&mut bytes);
-    assert!(child.wait().unwrap().success());
-    String::from_utf8(bytes).unwrap().replace('\r', "")
+    let (status, output) = common::on_terminal(command, 50);
+    assert!(status.success());
+    output
 }
 
 fn without_colours(text: &str) -> String {
