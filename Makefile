@@ -27,7 +27,7 @@ VERSION := $(shell sed -n '/^version/{s/.*"\(.*\)"/\1/p;q}' Cargo.toml)
 # The number in the SONAME is that of the ABI, not the major version.
 SONAME  := libuserns.so.$(shell sed -n 's/^const ABI: u32 = \([0-9]*\);$$/\1/p' build.rs)
 
-PROGRAMS = userns_tree userns_inspect
+PROGRAMS = userns_tree userns_inspect userns_check
 HEADERS  = userns.h userns.hpp
 MANUALS := $(wildcard man/man[1-9]/*)
 SOURCES := Cargo.toml $(wildcard Cargo.lock) build.rs $(shell find src -name '*.rs')
@@ -93,8 +93,9 @@ $(OUT)/libuserns.so: $(OUT)/userns.o include/libuserns.map
 	    -Wl,--as-needed -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
 	ln -sf libuserns.so $(OUT)/$(SONAME)
 
-# userns_inspect has more source files than the one with its name.
+# These have more source files than the one with their name.
 $(OUT)/userns_inspect: $(wildcard examples-c/inspect/*)
+$(OUT)/userns_check: $(wildcard examples-c/check/*)
 
 $(OUT)/%: examples-c/%.c $(LIBRARY)
 	$(CC) -std=c99 -D_POSIX_C_SOURCE=200809L $(CPPFLAGS) $(CFLAGS) -Iinclude -o $@ \

@@ -85,6 +85,7 @@ fn all_files_are_installed_and_uninstalled() {
     let arguments = [&destination, "PREFIX=/usr", "LIBDIR=/usr/lib/abi"];
     output("install", make(&["install"]).args(arguments));
     let expected = [
+        "usr/bin/userns_check".to_string(),
         "usr/bin/userns_inspect".to_string(),
         "usr/bin/userns_tree".to_string(),
         "usr/include/userns.h".to_string(),
@@ -143,7 +144,7 @@ fn other_flags_build_again() {
     for (flags, expected) in [(&[home][..], true), (&[], false), (&[home], true)] {
         let log = build(flags);
         assert!(log.contains("-o"), "nothing was built with {flags:?}: {log}");
-        for file in ["libuserns.so", "userns_tree", "userns_inspect"] {
+        for file in ["libuserns.so", "userns_tree", "userns_inspect", "userns_check"] {
             let Some(found) = runpath(file) else { return };
             assert_eq!(found, expected, "RUNPATH of {file} with {flags:?}");
         }
