@@ -23,7 +23,10 @@
 #ifndef USERNS_HPP
 #define USERNS_HPP
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow" /* as stat(2), userns_probe() has the name of a struct */
 #include "userns.h"
+#pragma GCC diagnostic pop
 
 #include <chrono>
 #include <cstddef>
@@ -35,6 +38,7 @@
 #include <type_traits>
 #include <utility>
 #include <unistd.h>
+#include <vector>
 #if __cplusplus >= 202002L
 #include <span>
 #endif
@@ -145,6 +149,42 @@ enum class change_kind : std::uint32_t {
     mapped = USERNS_CHANGE_MAPPED,
     joined = USERNS_CHANGE_JOINED,
     left = USERNS_CHANGE_LEFT,
+};
+
+/** Bits of probe_options::flags. */
+enum probe_flag : std::uint32_t {
+    probe_read_only = USERNS_PROBE_READ_ONLY,
+    probe_one_by_one = USERNS_PROBE_ONE_BY_ONE,
+    probe_subids = USERNS_PROBE_SUBIDS,
+};
+
+/** The steps of a probe, bits of probe_options::steps. */
+enum step : std::uint64_t {
+    step_create = USERNS_STEP_CREATE,
+    step_map = USERNS_STEP_MAP,
+    step_capable = USERNS_STEP_CAPABLE,
+    step_net = USERNS_STEP_NET,
+    step_pid = USERNS_STEP_PID,
+    step_nested = USERNS_STEP_NESTED,
+};
+
+/** Why a step of a probe fails. A newer library can return other values. */
+enum class reason_kind : std::uint32_t {
+    not_built = USERNS_REASON_NOT_BUILT,
+    chroot = USERNS_REASON_CHROOT,
+    limit = USERNS_REASON_LIMIT,
+    depth = USERNS_REASON_DEPTH,
+    unmapped = USERNS_REASON_UNMAPPED,
+    sysctl = USERNS_REASON_SYSCTL,
+    apparmor = USERNS_REASON_APPARMOR,
+    selinux = USERNS_REASON_SELINUX,
+    seccomp = USERNS_REASON_SECCOMP,
+    helper = USERNS_REASON_HELPER,
+    proc_masked = USERNS_REASON_PROC_MASKED,
+    processes = USERNS_REASON_PROCESSES,
+    timeout = USERNS_REASON_TIMEOUT,
+    lsm = USERNS_REASON_LSM,
+    unknown = USERNS_REASON_UNKNOWN,
 };
 
 /* ---- Types ---- */
@@ -296,6 +336,27 @@ struct info {
     {
         return flags & info_own;
     }
+};
+
+/** The options of a probe: the fields of struct userns_probe_options. */
+struct probe_options {
+    std::uint32_t flags = 0; /**< bits of probe_flag */
+    std::uint64_t steps = 0; /**< bits of step; 0 means all */
+};
+
+/** A reason why a step of a probe fails. */
+struct reason {
+    reason_kind kind;
+    bool is_proved;   /**< otherwise it is likely */
+    std::string text; /**< a sentence without a final full stop */
+};
+
+/** What came of a probe. It owns its memory. */
+struct probe_result {
+    std::uint64_t worked;                    /**< bits of step */
+    std::optional<userns::step> failed_step; /**< the first step that failed */
+    std::error_code error;                   /**< of that step, an errno value of the kernel */
+    std::vector<reason> reasons;             /**< those that are proved first */
 };
 
 /** The base of node, nonuser, pin and change: a pointer of the C interface. */
@@ -850,6 +911,32 @@ void compare(const snapshot &&, const snapshot &&) = delete;
              detail::nonzero(told.owner),
              static_cast<int>(told.type),
              is_owned ? std::optional<uid_t>(told.owner_uid) : std::nullopt };
+}
+
+/** Finds out whether the caller can make a user namespace, and why not. Throws std::system_error. */
+[[nodiscard]] inline probe_result probe(const probe_options &wanted = {})
+{
+    userns_probe_options c_options = USERNS_PROBE_OPTIONS_INIT;
+    struct userns_probe *probed;
+    std::size_t count;
+
+    c_options.flags = wanted.flags;
+    c_options.steps = wanted.steps;
+    if (const int error = ::userns_probe(&c_options, &probed); error < 0)
+        throw std::system_error(-error, category(), "userns_probe");
+    const std::unique_ptr<struct userns_probe, decltype(&userns_probe_free)> owned(
+        probed, userns_probe_free);
+    probe_result result = { userns_probe_worked(probed),
+                            std::nullopt,
+                            { -userns_probe_error(probed), std::generic_category() },
+                            {} };
+    if (const std::uint64_t failed = userns_probe_failed_step(probed); failed != 0)
+        result.failed_step = static_cast<step>(failed);
+    const userns_reason *const *first = userns_probe_reasons(probed, &count);
+    for (const userns_reason *each : range<const userns_reason *>(first, count))
+        result.reasons.push_back({ static_cast<reason_kind>(userns_reason_kind(each)),
+                                   userns_reason_is_proved(each), userns_reason_text(each) });
+    return result;
 }
 
 /** The version of the library in use. */

@@ -53,7 +53,8 @@ fn each_has_every_function() {
     assert_has_all("bindings/go", &go_code(), &functions, "C.", "");
     let python = "bindings/python/src/userns";
     assert_has_all("_library.py", &code_of([format!("{python}/_library.py")]), &functions, "\"", "\": ");
-    assert_has_all("_snapshot.py", &code_of([format!("{python}/_snapshot.py")]), &functions, "library.", "");
+    let modules = ["_snapshot", "_probe"].map(|module| format!("{python}/{module}.py"));
+    assert_has_all("_snapshot.py and _probe.py", &code_of(modules), &functions, "library.", "");
 }
 
 /// Python has numbers instead, which its own test compares with the header.
@@ -72,11 +73,13 @@ fn each_has_every_constant() {
     assert_has_all("bindings/go", &go_code(), &constants, "C.", "");
 }
 
-/// The example in a README of a binding: its first block of code in a language.
-fn readme_example(binding: &str, language: &str) -> String {
+/// The examples in a README of a binding: its blocks of code in a language, one after the other.
+fn readme_examples(binding: &str, language: &str) -> String {
     let readme = fs::read_to_string(root().join(format!("bindings/{binding}/README.md"))).unwrap();
-    let block = readme.split_once(&format!("```{language}\n")).and_then(|(_, rest)| rest.split_once("```"));
-    block.expect("an example").0.to_string()
+    let from = format!("```{language}\n");
+    let blocks: Vec<&str> = readme.split(&from).skip(1).filter_map(|rest| Some(rest.split_once("```")?.0)).collect();
+    assert!(blocks.len() > 1, "{binding}: {blocks:?}");
+    blocks.concat()
 }
 
 /// The programs that each language has, like `userns_tree` and `tests/c/dump.c`.
@@ -107,7 +110,7 @@ fn no_situation_is_left_out() {
     let program = common::compile(&root().join("tests/c/bindings.c"), &["-std=gnu11"]);
     let mut names: Vec<String> = situations_of(&program).unwrap().into_iter().map(|situation| situation.name).collect();
     names.sort();
-    assert_eq!(names, ["dump", "failure", "tree"]);
+    assert_eq!(names, ["dump", "failure", "probe", "tree"]);
 }
 
 /// The tests that all languages have, given the function that makes the programs.
@@ -128,6 +131,11 @@ macro_rules! prints_what_c_prints {
         #[test]
         fn dump() {
             programs("dump").inspect(|programs| programs.compare("dump"));
+        }
+
+        #[test]
+        fn probe() {
+            programs("probe").inspect(|programs| programs.compare("probe"));
         }
 
         #[test]
@@ -425,10 +433,10 @@ mod python {
     }
 
     #[test]
-    fn example_of_the_readme() {
-        if has_python("example_of_the_readme") {
+    fn examples_of_the_readme() {
+        if has_python("examples_of_the_readme") {
             let source = scratch("readme.py");
-            fs::write(&source, readme_example("python", "python")).unwrap();
+            fs::write(&source, readme_examples("python", "python")).unwrap();
             let output = expect_success(&mut in_sandbox(&wrap(&source)));
             assert!(!output.stdout.is_empty());
         }
@@ -611,14 +619,14 @@ mod go {
 
     /// In a module of its own, which refers to the checkout as the README says.
     #[test]
-    fn example_of_the_readme() {
-        if !exists("example_of_the_readme", "go", "version") {
+    fn examples_of_the_readme() {
+        if !exists("examples_of_the_readme", "go", "version") {
             return;
         }
         let directory = scratch("readme-go");
         let _ = fs::remove_dir_all(&directory);
         fs::create_dir_all(&directory).unwrap();
-        let example = readme_example("go", "go").replace('\n', "\n\t");
+        let example = readme_examples("go", "go").replace('\n', "\n\t");
         let imports = "import (\n\t\"fmt\"\n\t\"log\"\n\t\"strings\"\n\n\t\"userns\"\n)";
         let source = format!("package main\n\n{imports}\n\nfunc main() {{\n\t{}\n}}\n", example.trim_end());
         fs::write(directory.join("main.go"), source).unwrap();

@@ -272,6 +272,103 @@ func (k ChangeKind) String() string {
 	return fmt.Sprintf("change kind %d", uint32(k))
 }
 
+// ProbeFlags select how a probe tries the steps, combined with |.
+type ProbeFlags uint32
+
+// The bits USERNS_PROBE_ of userns.h.
+const (
+	ProbeReadOnly ProbeFlags = C.USERNS_PROBE_READ_ONLY
+	ProbeOneByOne ProbeFlags = C.USERNS_PROBE_ONE_BY_ONE
+	ProbeSubids   ProbeFlags = C.USERNS_PROBE_SUBIDS
+)
+
+// Steps are the steps of a probe, combined with |.
+type Steps uint64
+
+// The bits USERNS_STEP_ of userns.h.
+const (
+	StepCreate  Steps = C.USERNS_STEP_CREATE
+	StepMap     Steps = C.USERNS_STEP_MAP
+	StepCapable Steps = C.USERNS_STEP_CAPABLE
+	StepNet     Steps = C.USERNS_STEP_NET
+	StepPID     Steps = C.USERNS_STEP_PID
+	StepNested  Steps = C.USERNS_STEP_NESTED
+)
+
+// Has reports whether all bits of steps are set.
+func (s Steps) Has(steps Steps) bool { return s&steps == steps }
+
+// String returns the names of the bits: "create|map", for example.
+func (s Steps) String() string {
+	return bitNames(uint32(s), []bitName{
+		{uint32(StepCreate), "create"},
+		{uint32(StepMap), "map"},
+		{uint32(StepCapable), "capable"},
+		{uint32(StepNet), "net"},
+		{uint32(StepPID), "pid"},
+		{uint32(StepNested), "nested"},
+	})
+}
+
+// ReasonKind is the kind of a reason. A newer library can return other values.
+type ReasonKind uint32
+
+// The values of enum userns_reason_kind.
+const (
+	ReasonNotBuilt   ReasonKind = C.USERNS_REASON_NOT_BUILT
+	ReasonChroot     ReasonKind = C.USERNS_REASON_CHROOT
+	ReasonLimit      ReasonKind = C.USERNS_REASON_LIMIT
+	ReasonDepth      ReasonKind = C.USERNS_REASON_DEPTH
+	ReasonUnmapped   ReasonKind = C.USERNS_REASON_UNMAPPED
+	ReasonSysctl     ReasonKind = C.USERNS_REASON_SYSCTL
+	ReasonAppArmor   ReasonKind = C.USERNS_REASON_APPARMOR
+	ReasonSELinux    ReasonKind = C.USERNS_REASON_SELINUX
+	ReasonSeccomp    ReasonKind = C.USERNS_REASON_SECCOMP
+	ReasonHelper     ReasonKind = C.USERNS_REASON_HELPER
+	ReasonProcMasked ReasonKind = C.USERNS_REASON_PROC_MASKED
+	ReasonProcesses  ReasonKind = C.USERNS_REASON_PROCESSES
+	ReasonTimeout    ReasonKind = C.USERNS_REASON_TIMEOUT
+	ReasonLSM        ReasonKind = C.USERNS_REASON_LSM
+	ReasonUnknown    ReasonKind = C.USERNS_REASON_UNKNOWN
+)
+
+// String returns the name of the kind, as userns_check(1) prints it.
+func (k ReasonKind) String() string {
+	switch k {
+	case ReasonNotBuilt:
+		return "not built"
+	case ReasonChroot:
+		return "chroot"
+	case ReasonLimit:
+		return "limit"
+	case ReasonDepth:
+		return "depth"
+	case ReasonUnmapped:
+		return "unmapped"
+	case ReasonSysctl:
+		return "sysctl"
+	case ReasonAppArmor:
+		return "apparmor"
+	case ReasonSELinux:
+		return "selinux"
+	case ReasonSeccomp:
+		return "seccomp"
+	case ReasonHelper:
+		return "helper"
+	case ReasonProcMasked:
+		return "proc masked"
+	case ReasonProcesses:
+		return "processes"
+	case ReasonTimeout:
+		return "timeout"
+	case ReasonLSM:
+		return "lsm"
+	case ReasonUnknown:
+		return "unknown"
+	}
+	return fmt.Sprintf("reason kind %d", uint32(k))
+}
+
 type bitName struct {
 	bit  uint32
 	name string

@@ -153,6 +153,26 @@ func TestCompareWhileClosing(t *testing.T) {
 	}
 }
 
+func TestProbe(t *testing.T) {
+	result, err := userns.Probe(&userns.ProbeOptions{Steps: userns.StepMap})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result.FailedStep == 0 {
+		if result.Worked != userns.StepCreate|userns.StepMap || result.Errno != 0 || len(result.Reasons) != 0 {
+			t.Errorf("%+v", result)
+		}
+	} else if result.Worked.Has(result.FailedStep) || result.Errno == 0 || len(result.Reasons) == 0 {
+		t.Errorf("%+v", result)
+	}
+	if _, err := userns.Probe(&userns.ProbeOptions{Steps: 1 << 63}); !errors.Is(err, syscall.EINVAL) {
+		t.Error(err)
+	}
+	if _, err := userns.Probe(&userns.ProbeOptions{Flags: 1 << 31}); !errors.Is(err, syscall.EINVAL) {
+		t.Error(err)
+	}
+}
+
 func TestNumbersAreNotTruncated(t *testing.T) {
 	snapshot := scan(t, nil)
 	pid := int64(os.Getpid()) + 1<<32
@@ -359,6 +379,9 @@ func TestStrings(t *testing.T) {
 		{userns.PinKind(99), "pin kind 99"},
 		{userns.ChangeEmptied, "emptied"},
 		{userns.ChangeKind(99), "change kind 99"},
+		{userns.StepCreate | userns.StepPID, "create|pid"},
+		{userns.ReasonProcMasked, "proc masked"},
+		{userns.ReasonKind(99), "reason kind 99"},
 	} {
 		if test.value.String() != test.text {
 			t.Errorf("%q, not %q", test.value, test.text)

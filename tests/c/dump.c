@@ -1,7 +1,7 @@
 /*
- * Prints everything that the library answers about a procfs: dump DIRECTORY. The programs of the same
- * name in tests/cpp and bindings do so in their languages, and must print the same. NULL and unknown
- * values are printed as -1.
+ * Prints everything that the library answers about a procfs, dump DIRECTORY, or about making user
+ * namespaces, dump probe. The programs of the same name in tests/cpp and bindings do so in their
+ * languages, and must print the same. NULL and unknown values are printed as -1.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -282,6 +282,41 @@ static int scan_and_dump(const char *proc_path, uint64_t flags)
     return 0;
 }
 
+static int probe_and_dump(uint32_t flags, uint64_t steps)
+{
+    struct userns_probe_options options = USERNS_PROBE_OPTIONS_INIT;
+    const struct userns_reason *const *reasons;
+    struct userns_probe *probe;
+    size_t count;
+    int error;
+
+    options.flags = flags;
+    options.steps = steps;
+    error = userns_probe(&options, &probe);
+    if (error < 0) {
+        printf("error %d %s\n", -error, userns_strerror(error));
+        return 1;
+    }
+    reasons = userns_probe_reasons(probe, &count);
+    printf("probe: worked %" PRIu64 " failed %" PRIu64 " error %d reasons %zu\n",
+           userns_probe_worked(probe), userns_probe_failed_step(probe), -userns_probe_error(probe),
+           count);
+    for (size_t i = 0; i < count; i++)
+        printf("  kind %d proved %d text %s\n", (int)userns_reason_kind(reasons[i]),
+               userns_reason_is_proved(reasons[i]), userns_reason_text(reasons[i]));
+    userns_probe_free(probe);
+    return 0;
+}
+
+static int dump_probes(void)
+{
+    probe_and_dump(0, 0);
+    probe_and_dump(USERNS_PROBE_READ_ONLY, 0);
+    probe_and_dump(USERNS_PROBE_ONE_BY_ONE | USERNS_PROBE_SUBIDS,
+                   USERNS_STEP_NET | USERNS_STEP_NESTED);
+    return probe_and_dump(0, UINT64_C(1) << 40);
+}
+
 int main(int argc, char *argv[])
 {
     const uint64_t all_flags = USERNS_SCAN_PINNED | USERNS_SCAN_SOCKETS | USERNS_SCAN_OWNED |
@@ -290,6 +325,8 @@ int main(int argc, char *argv[])
 
     if (argc != 2)
         return 2;
+    if (strcmp(argv[1], "probe") == 0)
+        return dump_probes();
     printf("version: %s %" PRIu32 "\n", userns_version(), userns_version_number());
     if (scan_and_dump(argv[1], all_flags) != 0)
         return 1;

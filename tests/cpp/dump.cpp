@@ -187,10 +187,35 @@ static void scan_and_dump(const char *proc_path, std::uint64_t flags)
     dump(snapshot);
 }
 
+static void probe_and_dump(std::uint32_t flags, std::uint64_t steps)
+{
+    const userns::probe_result result = userns::probe({ flags, steps });
+
+    std::cout << "probe: worked " << result.worked << " failed "
+              << static_cast<std::uint64_t>(result.failed_step.value_or(userns::step{}))
+              << " error " << result.error.value() << " reasons " << result.reasons.size() << '\n';
+    for (const userns::reason &reason : result.reasons)
+        std::cout << "  kind " << static_cast<unsigned>(reason.kind) << " proved "
+                  << reason.is_proved << " text " << reason.text << '\n';
+}
+
+static void dump_probes()
+{
+    probe_and_dump(0, 0);
+    probe_and_dump(userns::probe_read_only, 0);
+    probe_and_dump(userns::probe_one_by_one | userns::probe_subids,
+                   userns::step_net | userns::step_nested);
+    probe_and_dump(0, std::uint64_t(1) << 40);
+}
+
 int main(int argc, char *argv[])
 try {
     if (argc != 2)
         return 2;
+    if (argv[1] == std::string("probe")) {
+        dump_probes();
+        return 0;
+    }
     std::cout << "version: " << userns::version() << ' ' << userns::version_number() << '\n';
     scan_and_dump(argv[1], userns::scan_pinned | userns::scan_sockets | userns::scan_owned |
                                userns::scan_names | userns::scan_bpf | userns::scan_maps |

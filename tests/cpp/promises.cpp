@@ -200,6 +200,21 @@ static void saved()
     close(null);
 }
 
+static void probes()
+{
+    const userns::probe_result result = userns::probe({0, userns::step_map});
+
+    CHECK(!result.failed_step == !result.error && !result.failed_step == result.reasons.empty());
+    CHECK(result.failed_step || result.worked == (userns::step_create | userns::step_map));
+    try {
+        (void)userns::probe({0, std::uint64_t{1} << 63});
+        CHECK(false);
+    } catch (const std::system_error &error) {
+        CHECK(error.code() == std::errc::invalid_argument);
+        CHECK(error.code().category() == userns::category());
+    }
+}
+
 static std::size_t count_own_descriptors(std::uint64_t limit)
 {
     const userns::snapshot snapshot = userns::scan({nullptr, userns::scan_pinned, limit});
@@ -254,6 +269,7 @@ int main()
     actions();
     changes();
     saved();
+    probes();
     limits();
     ranges();
 }

@@ -152,9 +152,29 @@ def scan_and_dump(proc_path: str, all_flags: bool) -> None:
     dump(snapshot)
 
 
+def probe_and_dump(steps: userns.Step = userns.Step(0), **flags: bool) -> None:
+    probe = userns.probe(steps, **flags)
+    error = probe.error.errno if probe.error else 0
+    put(
+        *("probe: worked", int(probe.worked), "failed", int(probe.failed_step or 0)),
+        *("error", error, "reasons", len(probe.reasons)),
+    )
+    for kind, is_proved, words in probe.reasons:
+        put("  kind", int(kind), "proved", int(is_proved), "text", words)
+
+
+def dump_probes() -> None:
+    probe_and_dump()
+    probe_and_dump(read_only=True)
+    probe_and_dump(userns.Step.NET | userns.Step.NESTED, one_by_one=True, subids=True)
+    probe_and_dump(userns.Step(1 << 40))
+
+
 def main() -> None:
-    put("version:", userns.version(), userns.version_number())
     try:
+        if sys.argv[1] == "probe":
+            return dump_probes()
+        put("version:", userns.version(), userns.version_number())
         scan_and_dump(sys.argv[1], True)
         scan_and_dump(sys.argv[1], False)
     except OSError as error:

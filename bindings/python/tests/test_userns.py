@@ -186,6 +186,32 @@ class Saved(unittest.TestCase):
         os.close(write)
 
 
+class Probe(unittest.TestCase):
+    def test_it_tells_what_works(self) -> None:
+        probe = userns.probe(userns.Step.MAP)
+        if probe.failed_step is None:
+            self.assertEqual((probe.worked, probe.error), (userns.Step.CREATE | userns.Step.MAP, None))
+            self.assertEqual(probe.reasons, [])
+        else:
+            self.assertIsInstance(probe.error, OSError)
+            self.assertTrue(probe.reasons and all(reason.text for reason in probe.reasons))
+
+    def test_it_changes_nothing(self) -> None:
+        own, descriptors = userns.describe(), os.listdir("/proc/self/fd")
+        userns.probe()
+        self.assertEqual((userns.describe(), os.listdir("/proc/self/fd")), (own, descriptors))
+        with self.assertRaises(ChildProcessError):
+            os.waitpid(-1, os.WNOHANG)
+
+    def test_errors(self) -> None:
+        with self.assertRaises(OSError) as caught:
+            userns.probe(userns.Step(1 << 63))
+        self.assertEqual(caught.exception.errno, errno.EINVAL)
+        for steps in (-1, 2**64):
+            with self.assertRaises(ValueError):
+                userns.probe(steps)  # type: ignore[arg-type]
+
+
 class Values(unittest.TestCase):
     def test_time(self) -> None:
         before = time.time_ns()
@@ -378,8 +404,8 @@ class Header(unittest.TestCase):
     def test_constants(self) -> None:
         header = Path(os.environ["USERNS_H"]).read_text(encoding="utf-8")
         number = r"(?:UINT64_C\()?(0x[0-9a-f]+|\d+)"
-        bits = re.findall(rf"^#define USERNS_(SCAN|GAP|NODE)_(\w+) {number}", header, re.MULTILINE)
-        values = re.findall(rf"^    USERNS_(PIN|SOURCE)_(\w+) = {number},", header, re.MULTILINE)
+        bits = re.findall(rf"^#define USERNS_(SCAN|GAP|NODE|PROBE|STEP)_(\w+) {number}", header, re.MULTILINE)
+        values = re.findall(rf"^    USERNS_(PIN|SOURCE|REASON)_(\w+) = {number},", header, re.MULTILINE)
         expected: Dict[str, Dict[str, int]] = {}
         for kind, name, value in bits + values:
             expected.setdefault(kind, {})[name] = int(value, 0)
@@ -387,13 +413,16 @@ class Header(unittest.TestCase):
             "SCAN": _constants.ScanFlag,
             "GAP": userns.Gap,
             "NODE": userns.NodeFlag,
+            "PROBE": _constants.ProbeFlag,
+            "STEP": userns.Step,
             "PIN": userns.PinKind,
             "SOURCE": userns.Source,
+            "REASON": userns.ReasonKind,
         }
         found = {kind: {each.name: int(each) for each in members} for kind, members in kinds.items()}
         self.assertEqual(found, expected)
         for kind, members in kinds.items():
-            self.assertEqual(issubclass(members, IntFlag), kind in ("SCAN", "GAP", "NODE"))
+            self.assertEqual(issubclass(members, IntFlag), kind in ("SCAN", "GAP", "NODE", "PROBE", "STEP"))
 
     def test_values_of_a_newer_library(self) -> None:
         source = userns.Source(99)

@@ -236,7 +236,43 @@ func scanAndDump(path string, flags userns.ScanFlags) error {
 	return nil
 }
 
+func probeAndDump(options *userns.ProbeOptions) error {
+	result, err := userns.Probe(options)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("probe: worked %d failed %d error %d reasons %d\n", result.Worked, result.FailedStep, result.Errno,
+		len(result.Reasons))
+	for _, reason := range result.Reasons {
+		proved := 0
+		if reason.IsProved {
+			proved = 1
+		}
+		fmt.Println("  kind", uint32(reason.Kind), "proved", proved, "text", reason.Text)
+	}
+	return nil
+}
+
+func dumpProbes() {
+	for _, options := range []*userns.ProbeOptions{
+		nil,
+		{Flags: userns.ProbeReadOnly},
+		{Flags: userns.ProbeOneByOne | userns.ProbeSubids, Steps: userns.StepNet | userns.StepNested},
+		{Steps: 1 << 40},
+	} {
+		var failure *userns.Error
+		if err := probeAndDump(options); errors.As(err, &failure) {
+			fmt.Println("error", int(failure.Errno), failure)
+			os.Exit(1)
+		}
+	}
+}
+
 func main() {
+	if os.Args[1] == "probe" {
+		dumpProbes()
+		return
+	}
 	fmt.Println("version:", userns.Version(), userns.VersionNumber())
 	all := userns.ScanPinned | userns.ScanSockets | userns.ScanOwned | userns.ScanNames | userns.ScanBPF |
 		userns.ScanMaps | userns.ScanCredentials | userns.ScanCgroups

@@ -11,7 +11,19 @@ number of threads can scan, and can read the same snapshot.
 """
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
-from ._constants import ChangeKind, EmptySource, Gap, InfoFlag, NodeFlag, PinKind, Source, Why
+from ._constants import (
+    ChangeKind,
+    EmptySource,
+    Gap,
+    InfoFlag,
+    NodeFlag,
+    PinKind,
+    ReasonKind,
+    Source,
+    Step,
+    Why,
+)
+from ._probe import Probe, Reason, probe
 from ._snapshot import (
     Change,
     Charge,
@@ -44,13 +56,18 @@ __all__ = [
     "Nonuser",
     "Pin",
     "PinKind",
+    "Probe",
+    "Reason",
+    "ReasonKind",
     "Snapshot",
     "Source",
+    "Step",
     "Verdict",
     "Why",
     "compare",
     "describe",
     "load",
+    "probe",
     "scan",
     "version",
     "version_number",

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from enum import IntEnum, IntFlag
 
-__all__ = ["ChangeKind", "EmptySource", "Gap", "InfoFlag", "NodeFlag", "PinKind", "ScanFlag", "Source", "Why"]
+__all__ = [
+    "ChangeKind",
+    "EmptySource",
+    "Gap",
+    "InfoFlag",
+    "NodeFlag",
+    "PinKind",
+    "ProbeFlag",
+    "ReasonKind",
+    "ScanFlag",
+    "Source",
+    "Step",
+    "Why",
+]
 
 
 class ScanFlag(IntFlag):
@@ -58,6 +71,25 @@ class InfoFlag(IntFlag):
 
     OWN = 0x10000
     OWNER_UID = 0x20000
+
+
+class ProbeFlag(IntFlag):
+    """USERNS_PROBE_: the keywords of probe()."""
+
+    READ_ONLY = 0x1
+    ONE_BY_ONE = 0x2
+    SUBIDS = 0x4
+
+
+class Step(IntFlag):
+    """USERNS_STEP_: the steps of a probe."""
+
+    CREATE = 0x1
+    MAP = 0x2
+    CAPABLE = 0x4
+    NET = 0x8
+    PID = 0x10
+    NESTED = 0x20
 
 
 class _OpenEnum(IntEnum):
@@ -127,3 +159,23 @@ class ChangeKind(_OpenEnum):
     MAPPED = 4
     JOINED = 5
     LEFT = 6
+
+
+class ReasonKind(_OpenEnum):
+    """enum userns_reason_kind: why a step of a probe fails."""
+
+    NOT_BUILT = 1
+    CHROOT = 2
+    LIMIT = 3
+    DEPTH = 4
+    UNMAPPED = 5
+    SYSCTL = 6
+    APPARMOR = 7
+    SELINUX = 8
+    SECCOMP = 9
+    HELPER = 10
+    PROC_MASKED = 11
+    PROCESSES = 12
+    TIMEOUT = 13
+    LSM = 14
+    UNKNOWN = 15

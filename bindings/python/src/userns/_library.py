@@ -37,6 +37,12 @@ class Info(ctypes.Structure):
     ]
 
 
+class ProbeOptions(ctypes.Structure):
+    """struct userns_probe_options"""
+
+    _fields_ = [("size", c_uint32), ("flags", c_uint32), ("steps", c_uint64)]
+
+
 class Extent(ctypes.Structure):
     """struct userns_extent"""
 
@@ -55,7 +61,7 @@ _enum = c_uint32
 _pid = c_int32
 _string = c_char_p
 _id = c_uint32  # a UID, GID or project id
-_handle = c_void_p  # a snapshot, node, nonuser namespace, pin, change, or the changes
+_handle = c_void_p  # an object: a snapshot, node, nonuser namespace, pin, change, probe, reason
 _handles = POINTER(c_void_p)
 _pids = POINTER(_pid)
 _extents = POINTER(Extent)
@@ -142,6 +148,15 @@ _PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "userns_open": (c_int, _handle),
     "userns_nonuser_open": (c_int, _handle),
     "userns_describe": (c_int, c_int, POINTER(Info)),
+    "userns_probe": (c_int, POINTER(ProbeOptions), POINTER(_handle)),
+    "userns_probe_free": (None, _handle),
+    "userns_probe_worked": (c_uint64, _handle),
+    "userns_probe_failed_step": (c_uint64, _handle),
+    "userns_probe_error": (c_int, _handle),
+    "userns_probe_reasons": (_handles, _handle, _count),
+    "userns_reason_kind": (_enum, _handle),
+    "userns_reason_is_proved": (_bool, _handle),
+    "userns_reason_text": (_string, _handle),
     # Saved snapshots
     "userns_save": (c_int, _handle, c_int),
     "userns_load": (c_int, c_int, POINTER(_handle)),
