@@ -97,10 +97,13 @@ fn all_files_are_installed_and_uninstalled() {
         format!("usr/lib/abi/libuserns.so.0 -> libuserns.so.{VERSION}"),
         format!("usr/lib/abi/libuserns.so.{VERSION}"),
         "usr/lib/abi/pkgconfig/userns.pc".to_string(),
+        "usr/share/bash-completion/completions/userns_check".to_string(),
         "usr/share/bash-completion/completions/userns_inspect".to_string(),
         "usr/share/bash-completion/completions/userns_tree".to_string(),
+        "usr/share/fish/vendor_completions.d/userns_check.fish".to_string(),
         "usr/share/fish/vendor_completions.d/userns_inspect.fish".to_string(),
         "usr/share/fish/vendor_completions.d/userns_tree.fish".to_string(),
+        "usr/share/zsh/site-functions/_userns_check".to_string(),
         "usr/share/zsh/site-functions/_userns_inspect".to_string(),
         "usr/share/zsh/site-functions/_userns_tree".to_string(),
     ];

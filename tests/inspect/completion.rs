@@ -1,12 +1,12 @@
 //! Completion in shells: it offers exactly the options of `--help`.
 
-use crate::common::{root, skip, userns_inspect, userns_tree};
+use crate::common::{root, skip, userns_check, userns_inspect, userns_tree};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-fn programs() -> [(&'static str, PathBuf); 2] {
-    [("userns_inspect", userns_inspect()), ("userns_tree", userns_tree())]
+fn programs() -> [(&'static str, PathBuf); 3] {
+    [("userns_inspect", userns_inspect()), ("userns_tree", userns_tree()), ("userns_check", userns_check())]
 }
 
 fn completions(file: &str) -> PathBuf {
