@@ -85,7 +85,7 @@ mod header {
         lift_headings(&permit_names(&String::from_utf8(header).unwrap()).replace("\n\n\n", "\n\n"))
     }
 
-    /// Lets functions have the name of a struct, of which g++ -Wshadow warns: `userns_changes`.
+    /// Lets functions have the name of a struct, of which g++ -Wshadow warns: `userns_changes`, `userns_probe`.
     fn permit_names(header: &str) -> String {
         let before =
             "#pragma GCC diagnostic push\n#pragma GCC diagnostic ignored \"-Wshadow\" // a struct and a function";

@@ -23,10 +23,7 @@
 #ifndef USERNS_HPP
 #define USERNS_HPP
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wshadow" /* as stat(2), userns_probe() has the name of a struct */
 #include "userns.h"
-#pragma GCC diagnostic pop
 
 #include <chrono>
 #include <cstddef>
