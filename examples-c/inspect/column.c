@@ -168,16 +168,12 @@ static void put_unit(const struct cell *cell)
     put_of_process(cell, path != NULL ? text : NULL);
 }
 
-/* "0:100000:65536", as podman(1) and docker(1) write it: inside, outside, count. */
 static void put_map(const struct cell *cell, const struct userns_extent *extents, size_t count)
 {
-    const char *before = "";
-
-    if (count == 0)
-        fputs((userns_flags(cell->node) & USERNS_NODE_MAPS) ? "-" : "?", cell->out);
-    for (size_t i = 0; i < count; i++, before = ",")
-        fprintf(cell->out, "%s%" PRIu32 ":%" PRIu32 ":%" PRIu32, before, extents[i].inside,
-                extents[i].outside, extents[i].count);
+    if (userns_flags(cell->node) & USERNS_NODE_MAPS)
+        put_extents(cell->out, extents, count);
+    else
+        fputs("?", cell->out);
 }
 
 static void put_uid_map(const struct cell *cell)

@@ -66,13 +66,7 @@ static void put_groups(const struct member *members, size_t count, bool by_unit)
             printf("and %zu more", count - i);
             return;
         }
-        for (end = i + 1; end < count && !by_unit;)
-            if (strcmp(members[end].name, members[i].name) != 0)
-                break;
-            else
-                end++;
-        if (by_unit)
-            end = i + end_of_unit(members + i, count - i);
+        end = i + (by_unit ? end_of_unit : end_of_name)(members + i, count - i);
         if (by_unit && *unit->engine != '\0')
             printf("%s ", unit->engine);
         put_text(stdout, by_unit ? unit->name : members[i].name, HTML);
@@ -104,28 +98,19 @@ static void put_processes(const struct view *view, const struct userns_node *nod
     free(members);
 }
 
-static void put_range(uint32_t first, uint32_t count)
-{
-    printf("%" PRIu32, first);
-    if (count > 1)
-        printf("%s%" PRIu32, glyph(DASH), first + count - 1);
-}
-
 /* "uid 0–65535 → 100000–165535": the first of the extents, unless all ids are unchanged. */
 static void put_map(const struct userns_node *node)
 {
     size_t count;
     const struct userns_extent *extents = userns_uid_map(node, &count);
+    char inside[40], outside[40];
 
-    if (count == 0 || (extents->count == UINT32_MAX && extents->outside == 0))
+    if (count == 0 || is_everything(extents, count))
         return;
     begin_row(DIM_ROW "uid ");
-    put_range(extents->inside, extents->count);
-    if (has_utf8())
-        printf(" %s ", glyph(ARROW));
-    else
-        printf(" -&gt; ");
-    put_range(extents->outside, extents->count);
+    printf("%s ", range(inside, extents->inside, extents->count));
+    put_text(stdout, glyph(ARROW), HTML);
+    printf(" %s", range(outside, extents->outside, extents->count));
     if (count > 1)
         printf(" and %zu more", count - 1);
     end_row("</font>");

@@ -221,6 +221,15 @@ void find_unit(const char *path, bool all, struct unit *unit);
 /* Prints the id maps of a namespace. */
 void print_maps(const struct view *view, const struct userns_node *node);
 
+/* "0:100000:65536", as podman(1) and docker(1) write it: inside, outside, count; "-" for none. */
+void put_extents(FILE *out, const struct userns_extent *extents, size_t count);
+
+/* Whether a map leaves all ids as they are. */
+bool is_everything(const struct userns_extent *extents, size_t count);
+
+/* "0", or "0-65535" with the dash of the locale. */
+const char *range(char text[40], uint32_t first, uint32_t count);
+
 /* The name of a UID or GID, if this program is in the initial user namespace; or NULL. */
 const char *name_of_id(const struct view *view, enum id_kind kind, uint32_t id);
 
@@ -259,7 +268,8 @@ struct member *read_members(const struct view *view, const pid_t *pids, size_t c
 /* The number of kernel threads, which are the first members. */
 size_t count_kernel_threads(const struct member *members, size_t count);
 
-/* The end of the members that belong to the same unit as the first. */
+/* The end of the members that have the same name as the first, or belong to the same unit. */
+size_t end_of_name(const struct member *members, size_t count);
 size_t end_of_unit(const struct member *members, size_t count);
 size_t count_units(const struct member *members, size_t count);
 

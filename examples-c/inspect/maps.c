@@ -32,14 +32,22 @@ const char *name_of_owner(const struct view *view, uid_t uid)
     return user != NULL ? user->pw_name : NULL;
 }
 
-static bool is_everything(const struct userns_extent *extents, size_t count)
+void put_extents(FILE *out, const struct userns_extent *extents, size_t count)
+{
+    if (count == 0)
+        fputs("-", out);
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, "%s%" PRIu32 ":%" PRIu32 ":%" PRIu32, i == 0 ? "" : ",", extents[i].inside,
+                extents[i].outside, extents[i].count);
+}
+
+bool is_everything(const struct userns_extent *extents, size_t count)
 {
     return count == 1 && extents[0].inside == 0 && extents[0].outside == 0 &&
            extents[0].count == UINT32_MAX;
 }
 
-/* "0", or "0-65535" with the dash of the locale. */
-static const char *range(char text[40], uint32_t first, uint32_t count)
+const char *range(char text[40], uint32_t first, uint32_t count)
 {
     int length = snprintf(text, 40, "%" PRIu32, first);
 

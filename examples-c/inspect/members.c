@@ -115,6 +115,15 @@ static void put_pids(const struct view *view, const struct member *members, size
             comma);
 }
 
+size_t end_of_name(const struct member *members, size_t count)
+{
+    size_t end = 1;
+
+    while (end < count && strcmp(members[end].name, members->name) == 0)
+        end++;
+    return end;
+}
+
 /* "bash 12 45 99, sleep 7 (zombie)", or only the numbers: "bash (3, 1 zombie)". */
 static void put_members(const struct view *view, const struct member *members, size_t count)
 {
@@ -128,8 +137,7 @@ static void put_members(const struct view *view, const struct member *members, s
             put("and %zu other%s", count - i, count - i == 1 ? "" : "s");
             return;
         }
-        for (end = i + 1; end < count && strcmp(members[end].name, members[i].name) == 0;)
-            end++;
+        end = i + end_of_name(members + i, count - i);
         comma = end < count ? "," : "";
         if (view->pids)
             put_pids(view, members + i, end - i, comma);

@@ -60,15 +60,6 @@ static const char *word_of(const struct userns_change *change)
     return words[kind < sizeof words / sizeof *words ? kind : 0];
 }
 
-/* "0:100000:65536", as --list writes it. */
-static void put_extents(const char *label, const struct userns_extent *extents, size_t count)
-{
-    fputs(label, stdout);
-    for (size_t i = 0; i < count; i++)
-        printf("%s%" PRIu32 ":%" PRIu32 ":%" PRIu32, i == 0 ? "" : ",", extents[i].inside,
-               extents[i].outside, extents[i].count);
-}
-
 /* "2026-11-26T16:22:25Z joined   4026532180 web 12" */
 static void put_line(const struct view *view, const struct userns_change *change, uint64_t when)
 {
@@ -89,9 +80,11 @@ static void put_line(const struct view *view, const struct userns_change *change
         printf(" %ld", (long)pid);
     } else if (userns_change_kind(change) == USERNS_CHANGE_MAPPED) {
         const struct userns_extent *extents = userns_uid_map(node, &count);
-        put_extents(" uid ", extents, count);
+        fputs(" uid ", stdout);
+        put_extents(stdout, extents, count);
         extents = userns_gid_map(node, &count);
-        put_extents(" gid ", extents, count);
+        fputs(" gid ", stdout);
+        put_extents(stdout, extents, count);
     } else {
         if (userns_parent(node) != NULL)
             printf(" in %" PRIu64, userns_inode(userns_parent(node)));

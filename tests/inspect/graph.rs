@@ -1,8 +1,7 @@
 //! `--dot`: graphs that Graphviz accepts.
 
 use crate::common::{scratch, skip};
-use crate::list::named;
-use crate::{FAMILY, inspect, result, script, shown, waiting};
+use crate::{FAMILY, inspect, named, result, script, shown, waiting};
 use std::ffi::OsStr;
 use std::fs;
 use std::process::Command;

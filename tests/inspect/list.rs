@@ -1,11 +1,10 @@
 //! `--list`: columns, alignment, order, names that could break a table.
 
-use crate::common::{scratch, skip};
-use crate::{FAMILY, Waiting, inspect, result, run, script, shown, unshare, waiting, waiting_as};
+use crate::common::skip;
+use crate::{FAMILY, Waiting, inspect, named, result, run, script, shown, unshare, waiting};
 use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
@@ -112,17 +111,6 @@ fn hostile_names() {
         assert_eq!(row("command", &child.pid()), [raw]);
         assert_eq!(shown(&["-ln", "-o", "command", &child.pid()]), format!("{aligned}\n"));
     }
-}
-
-/// Starts a process with any command name, by means of a symbolic link.
-pub fn named(test: &str, name: &[u8]) -> Option<Waiting> {
-    let directory = scratch("hostile");
-    fs::create_dir_all(&directory).unwrap();
-    let program = directory.join(OsStr::from_bytes(name));
-    let cat = ["/bin/cat", "/usr/bin/cat"].into_iter().find(|path| fs::exists(path).unwrap()).unwrap();
-    let _ = fs::remove_file(&program);
-    symlink(cat, &program).unwrap();
-    waiting_as(test, program.as_os_str(), libc::CLONE_NEWUSER)
 }
 
 /// Rows are in the order of the tree; with `--sort`, by their own values.

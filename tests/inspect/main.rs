@@ -18,12 +18,12 @@ mod terminal;
 mod tree;
 mod watch;
 
-use common::{has_utf8, skip, userns_inspect};
+use common::{has_utf8, scratch, skip, userns_inspect};
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io;
-use std::io::{BufRead, BufReader};
-use std::os::unix::fs::MetadataExt;
+use std::io::{self, BufRead, BufReader};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -110,6 +110,17 @@ fn waiting_as(test: &str, program: &OsStr, flags: libc::c_int) -> Option<Waiting
 
 fn waiting(test: &str, flags: libc::c_int) -> Option<Waiting> {
     waiting_as(test, OsStr::new("cat"), flags)
+}
+
+/// Starts a process with any command name, by means of a symbolic link.
+fn named(test: &str, name: &[u8]) -> Option<Waiting> {
+    let directory = scratch("hostile");
+    fs::create_dir_all(&directory).unwrap();
+    let program = directory.join(OsStr::from_bytes(name));
+    let cat = ["/bin/cat", "/usr/bin/cat"].into_iter().find(|path| fs::exists(path).unwrap()).unwrap();
+    let _ = fs::remove_file(&program);
+    symlink(cat, &program).unwrap();
+    waiting_as(test, program.as_os_str(), libc::CLONE_NEWUSER)
 }
 
 /// Starts a shell script with unshare(1). Returns it and its first line of output.

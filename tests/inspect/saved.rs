@@ -1,8 +1,7 @@
 //! `--json` and `--load`: a saved snapshot answers as the host did.
 
 use crate::common::{scratch, skip, userns_inspect};
-use crate::list::named;
-use crate::{FAMILY, inspect, lines, result, run, script, shown, waiting};
+use crate::{FAMILY, inspect, lines, named, result, run, script, shown, waiting};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::PathBuf;

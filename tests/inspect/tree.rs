@@ -2,12 +2,11 @@
 
 use crate::common::{scratch, userns_inspect};
 use crate::{
-    FAMILY, Waiting, has_utf8, has_word, inspect, lines, result, script, shown, skip, unshare, waiting, waiting_as,
+    FAMILY, Waiting, has_utf8, has_word, inspect, lines, named, result, script, shown, skip, unshare, waiting,
 };
 use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
@@ -30,17 +29,6 @@ fn only_names() {
     let output = shown(&["--no-pids", "--pid", &pid]);
     assert!(output.contains("members  1: cat (1)\n") && !has_word(&output, &pid), "{output}");
     assert!(has_word(&shown(&["--pid", &pid]), &pid));
-}
-
-/// Starts a process with any command name, by means of a symbolic link.
-fn named(test: &str, name: &[u8]) -> Option<Waiting> {
-    let directory = scratch("hostile");
-    fs::create_dir_all(&directory).unwrap();
-    let program = directory.join(OsStr::from_bytes(name));
-    let cat = ["/bin/cat", "/usr/bin/cat"].into_iter().find(|path| fs::exists(path).unwrap()).unwrap();
-    let _ = fs::remove_file(&program);
-    symlink(cat, &program).unwrap();
-    waiting_as(test, program.as_os_str(), libc::CLONE_NEWUSER)
 }
 
 #[test]
