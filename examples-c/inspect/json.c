@@ -58,11 +58,11 @@ static size_t valid_length(const char *text)
 
 static void put_valid(const char *text, size_t length)
 {
-    uint32_t code;
+    uint32_t code = 0;
 
     putchar('"');
-    for (size_t i = 0; i < length; i += decode(text + i, length - i, &code)) {
-        decode(text + i, length - i, &code);
+    for (size_t i = 0; i < length;) {
+        i += decode(text + i, length - i, &code);
         if (code == '"' || code == '\\')
             putchar('\\');
         put_code(code);

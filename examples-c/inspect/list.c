@@ -1,8 +1,6 @@
 /* --list: a line for each namespace. */
 #include "inspect.h"
 #include <stdlib.h>
-#include <string.h>
-#include <strings.h>
 
 /* Prints the lines: with alignment, once the widths of all cells are known. */
 static void print_cells(const struct columns *columns, char *const *cells, size_t rows)
@@ -24,8 +22,7 @@ static void print_cells(const struct columns *columns, char *const *cells, size_
 }
 
 /* The branches that match, without the others in between. */
-static size_t flatten(const struct view *view, const struct branch *trunk, struct branch *rows,
-                      size_t count)
+static size_t flatten(const struct branch *trunk, struct branch *rows, size_t count)
 {
     for (size_t i = 0; i < trunk->child_count; i++) {
         struct branch *row = &rows[count];
@@ -36,7 +33,7 @@ static size_t flatten(const struct view *view, const struct branch *trunk, struc
             row->first = row->processes > 0 ? pids[0] : 0;
             count++;
         }
-        count = flatten(view, &trunk->children[i], rows, count);
+        count = flatten(&trunk->children[i], rows, count);
     }
     return count;
 }
@@ -73,7 +70,7 @@ void print_list(const struct view *view, const struct columns *columns,
     rows = allocate(all, sizeof *rows);
     cells = allocate((all + 1) * shown.count, sizeof *cells);
     grow_branches(view, &trunk, nodes, count);
-    count = flatten(view, &trunk, rows, 0);
+    count = flatten(&trunk, rows, 0);
     cut_branches(&trunk);
     if (view->sorted)
         sort_branches(view, rows, count);
