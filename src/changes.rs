@@ -97,7 +97,7 @@ struct Comparison<'s> {
     before: &'s Snapshot,
     after: &'s Snapshot,
     pairs: Pairs,
-    /// By node of `before`: whether it had a process that `after` could not read.
+    /// By node of `before`: whether it had a process whose user namespace `after` could not read.
     has_unread: Vec<bool>,
     changes: Vec<Change<'s>>,
 }
@@ -131,14 +131,14 @@ impl<'s> Comparison<'s> {
     fn add_moves(&mut self) -> Result<(), Error> {
         let (before, after) = (self.before.members(), self.after.members());
         let by_pid = |members: &'s [Member]| (0..).zip(members).map(|(index, member)| (member.pid as u64, index));
-        let mut others = self.after.other_pids().peekable();
+        let mut processes = self.after.processes().iter().map(|process| process.pid).peekable();
         merge(&mut by_pid(before), &mut by_pid(after), &mut |old, new| {
             let old = old.map(|index| before[index as usize]);
             let new = new.map(|index| after[index as usize]);
             let pid = old.or(new).map_or(0, |member| member.pid);
-            while others.next_if(|&other| other < pid).is_some() {}
-            // Of a process without a user namespace, that could not be read.
-            let is_unread = new.is_none() && others.peek() == Some(&pid);
+            while processes.next_if(|&other| other < pid).is_some() {}
+            // The scan has seen the process, but not its user namespace.
+            let is_unread = new.is_none() && processes.peek() == Some(&pid);
             self.add_move(old, new, is_unread)
         })
     }

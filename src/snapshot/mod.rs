@@ -235,9 +235,10 @@ impl Snapshot {
         &self.by_pid
     }
 
-    /// The PIDs of processes of which more is known, and of those whose user namespace could not be read; ascending.
-    pub(crate) fn other_pids(&self) -> impl Iterator<Item = i32> {
-        self.processes.iter().map(|process| process.pid)
+    /// The processes of which more is known than their user namespace, and those whose user namespace could not be read;
+    /// ascending by PID.
+    pub(crate) fn processes(&self) -> &[Process] {
+        &self.processes
     }
 }
 
@@ -245,11 +246,6 @@ impl Snapshot {
 impl Snapshot {
     pub(crate) fn are_names_known(&self) -> bool {
         self.named
-    }
-
-    /// Ascending by PID.
-    pub(crate) fn processes(&self) -> &[Process] {
-        &self.processes
     }
 
     pub(crate) fn unmapped_uid(&self) -> Option<u32> {
