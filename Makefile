@@ -5,7 +5,8 @@
 # make clean      removes what make built; cargo clean removes what cargo built
 # make help       shows these lines
 #
-# PREFIX and LIBDIR set the directories, BASHDIR, ZSHDIR and FISHDIR those for completion in shells. DESTDIR is put in front of them, to build a package.
+# PREFIX and LIBDIR set the directories, BASHDIR, ZSHDIR and FISHDIR those for completion in
+# shells. DESTDIR is put in front of them, to build a package.
 # What was built with other compilers or flags (CC, CFLAGS, LDFLAGS, RUSTFLAGS) is built again.
 
 PREFIX     = /usr/local
