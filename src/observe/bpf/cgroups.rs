@@ -46,7 +46,7 @@ use super::process_tables::{CGROUP_NAME_SIZE, CgroupNode};
 use super::program::{BPF_GET_CURRENT_TASK_BTF, BPF_PROBE_READ_KERNEL_STR, Builder};
 use super::registers::{ARRAY, GENERATION, INDEX, RECORD, SLOT, TASK, stack};
 use super::schema::{btf_type, member};
-use super::tables::{Function, Header};
+use super::tables::Header;
 
 /// A path of more cgroups is longer than `PATH_MAX`, the longest that the kernel shows.
 const MOST_LEVELS: i32 = 2048;
@@ -99,20 +99,14 @@ impl Builder<'_> {
         self.link_to_cgroup(next);
         self.bind(unknown);
         if self.kernel().has_number_iterator() {
-            self.lea(R1, FP + stack::NUMBERS);
-            self.mov(R2, 0);
-            self.mov(R3, MOST_LEVELS);
-            self.call(Function::bpf_iter_num_new);
+            self.begin_numbers(stack::NUMBERS, MOST_LEVELS);
             self.bind(upwards);
             self.forget(&[GENERATION], &[]);
-            self.lea(R1, FP + stack::NUMBERS);
-            self.call(Function::bpf_iter_num_next);
-            self.jeq(R0, 0, end);
+            self.next_number(stack::NUMBERS, end);
             self.record_one_cgroup(end);
             self.ja(upwards);
             self.bind(end);
-            self.lea(R1, FP + stack::NUMBERS);
-            self.call(Function::bpf_iter_num_destroy);
+            self.end_numbers(stack::NUMBERS);
         } else {
             self.mov(R1, 0);
             self.bind(upwards);
@@ -132,7 +126,6 @@ impl Builder<'_> {
     /// Records CGROUP, and sets CGROUP and the field for its parent. Goes to `end` if there is none, if CGROUP has a record, or
     /// if the array is full.
     fn record_one_cgroup(&mut self, end: Label) {
-        const NAME: i16 = CgroupNode::SIZE as i16;
         let layout = self.context.layout;
         let [unknown] = self.labels(["unknown_ancestor_cgroup"]);
         self.find_slot_of_cgroup(unknown);
@@ -146,7 +139,7 @@ impl Builder<'_> {
         self.keep_cgroup_field(layout.cgroups().start, Layout::CGROUP_SIZE, CgroupNode::parent);
         self.copy_fields(CgroupNode::COPIED, CGROUP, 0);
         self.mov(R1, RECORD);
-        self.add(R1, i32::from(NAME));
+        self.add(R1, CgroupNode::SIZE as i32); // the name
         self.mov(R2, CGROUP_NAME_SIZE as i32);
         self.read(R3, CGROUP, member!(cgroup.kn -> kernfs_node.name));
         self.call_helper(BPF_PROBE_READ_KERNEL_STR);

@@ -45,14 +45,14 @@
 //! }
 //! ```
 
-use super::assembler::{FP, Label, Location, R0, R1, R2, R3, Size};
+use super::assembler::{FP, Label, Location, R0, R1, R2, Size};
 use super::caches::Slot;
 use super::layout::{Threads, slots};
 use super::process_tables::Cgroup;
 use super::program::{Ancestors, Builder};
 use super::registers::{ARRAY, CRED, GENERATION, INDEX, LINK, NS, NUMBER, RECORD, SLOT, TASK, stack};
 use super::schema::member;
-use super::tables::{Details, Function, Header, Namespace, Process};
+use super::tables::{Details, Header, Namespace, Process};
 
 /// The field that LINK points to.
 const LINKED: Location = Location::new(0, Size::W, "*link");
@@ -136,30 +136,23 @@ impl Builder<'_> {
         self.ja(next);
     }
 
-    /// The same, for many ancestors. The loop is an open-coded iterator over numbers, of which the verifier follows only
-    /// two or three rounds: process_iter_next_call() of kernel/bpf/verifier.c.
+    /// The same, for many ancestors.
     pub fn record_namespaces_by_iterator(&mut self, next: Label) {
         let [unknown, upwards, end] = self.labels(["unknown_namespace", "upwards", "destroy_numbers"]);
         self.find_slot(unknown);
         self.link_to_slot(next);
         self.bind(unknown);
         self.stx(FP + stack::LINK, LINK);
-        self.lea(R1, FP + stack::NUMBERS);
-        self.mov(R2, 0);
-        self.mov(R3, self.context.ancestors.count());
-        self.call(Function::bpf_iter_num_new);
+        self.begin_numbers(stack::NUMBERS, self.context.ancestors.count());
         self.bind(upwards);
         self.forget(&[GENERATION], &[]);
-        self.lea(R1, FP + stack::NUMBERS);
-        self.call(Function::bpf_iter_num_next);
-        self.jeq(R0, 0, end);
+        self.next_number(stack::NUMBERS, end);
         self.ldx(LINK, FP + stack::LINK);
         self.record_namespace(end);
         self.stx(FP + stack::LINK, LINK);
         self.ja(upwards);
         self.bind(end);
-        self.lea(R1, FP + stack::NUMBERS);
-        self.call(Function::bpf_iter_num_destroy);
+        self.end_numbers(stack::NUMBERS);
         self.ja(next);
     }
 

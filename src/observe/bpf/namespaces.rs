@@ -49,13 +49,13 @@
 //! The slot is taken before the parents are recorded. So that nothing is missing if the array is full, the reader then has
 //! the program run again.
 
-use super::assembler::{FP, Label, Location, R0, R1, R2, R3, Register, Size};
+use super::assembler::{FP, Label, Location, R0, R1, R2, Register, Size};
 use super::caches::Slot;
 use super::file_tables::Descriptor;
 use super::program::Builder;
 use super::registers::{DESCRIPTOR, GENERATION, INDEX, LINK, NS, REASON, RECORD, SLOT, stack};
 use super::schema::{Step, btf_type, member};
-use super::tables::{Function, Header, Nonuser};
+use super::tables::{Header, Nonuser};
 use crate::facts::NamespaceType;
 
 /// A type of nonuser namespace: the position of its struct in the tables, and the members that are read.
@@ -121,15 +121,10 @@ impl Builder<'_> {
         self.find_nonuser_slot(first);
         self.link_to_nonuser(done);
         self.bind(first);
-        self.lea(R1, FP + stack::NONUSER_NUMBERS);
-        self.mov(R2, 0);
-        self.mov(R3, self.context.ancestors.count());
-        self.call(Function::bpf_iter_num_new);
+        self.begin_numbers(stack::NONUSER_NUMBERS, self.context.ancestors.count());
         self.bind(upwards);
         self.forget(&[GENERATION, NS], &[stack::LINK, stack::PARENT]);
-        self.lea(R1, FP + stack::NONUSER_NUMBERS);
-        self.call(Function::bpf_iter_num_next);
-        self.jeq(R0, 0, end);
+        self.next_number(stack::NONUSER_NUMBERS, end);
         self.find_nonuser_slot(unknown);
         self.link_to_nonuser(end);
         self.bind(unknown);
@@ -142,8 +137,7 @@ impl Builder<'_> {
         self.stx(FP + stack::TARGET, R1);
         self.ja(upwards);
         self.bind(end);
-        self.lea(R1, FP + stack::NONUSER_NUMBERS);
-        self.call(Function::bpf_iter_num_destroy);
+        self.end_numbers(stack::NONUSER_NUMBERS);
         self.ja(done);
     }
 

@@ -179,9 +179,30 @@ impl<'k> Builder<'k> {
         self.call(Function::bpf_rcu_read_unlock);
     }
 
-    /// Clears these registers, those that calls destroy, and these variables. In a loop over an iterator the verifier follows what comes after a
-    /// join once for each different state there, also if they differ only in what is not used any more: is_state_visited() of
-    /// kernel/bpf/verifier.c.
+    /// Begins a loop of up to `most` rounds, with an open-coded iterator over numbers: the verifier follows only two or three
+    /// rounds, and not each, as with a counter: process_iter_next_call() of kernel/bpf/verifier.c.
+    pub fn begin_numbers(&mut self, numbers: Location, most: i32) {
+        self.lea(R1, FP + numbers);
+        self.mov(R2, 0);
+        self.mov(R3, most);
+        self.call(Function::bpf_iter_num_new);
+    }
+
+    /// Begins a round, or goes to `end` after the last one.
+    pub fn next_number(&mut self, numbers: Location, end: Label) {
+        self.lea(R1, FP + numbers);
+        self.call(Function::bpf_iter_num_next);
+        self.jeq(R0, 0, end);
+    }
+
+    pub fn end_numbers(&mut self, numbers: Location) {
+        self.lea(R1, FP + numbers);
+        self.call(Function::bpf_iter_num_destroy);
+    }
+
+    /// Clears these registers, those that calls destroy, and these variables. In a loop over an iterator the verifier follows
+    /// what comes after a join once for each different state there, also if they differ only in what is not used any more:
+    /// is_state_visited() of kernel/bpf/verifier.c.
     pub fn forget(&mut self, registers: &[Register], variables: &[Location]) {
         for &register in [R0, R1, R2, R3, R4, R5].iter().chain(registers) {
             self.mov(register, 0);

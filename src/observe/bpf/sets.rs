@@ -37,7 +37,7 @@
 //! }
 //! ```
 
-use super::assembler::{FP, Label, Location, R0, R1, R2, R3, Register, Size};
+use super::assembler::{FP, Label, Location, R0, R1, R2, Register, Size};
 use super::caches::{Link as Row, SetSlot, Slot};
 use super::kernel::UPID_SIZE;
 use super::layout;
@@ -45,7 +45,7 @@ use super::process_tables::Set;
 use super::program::Builder;
 use super::registers::{ARRAY, GENERATION, INDEX, LINK, NS, RECORD, SLOT, TASK, stack};
 use super::schema::{Step, btf_type, member};
-use super::tables::{Function, Header, Nonuser};
+use super::tables::{Header, Nonuser};
 use crate::facts::NamespaceType;
 
 /// A nonuser namespace of a thread.
@@ -239,26 +239,19 @@ impl Builder<'_> {
         }
     }
 
-    /// Records these namespaces in the current set, and the unknown ancestors of PID namespaces. The loop is an open-coded
-    /// iterator, of which the verifier follows only two or three rounds.
+    /// Records these namespaces in the current set, and the unknown ancestors of PID namespaces.
     fn record_links(&mut self, done: Label) {
         let [next, end] = self.labels(["next_link", "destroy_links"]);
         self.mov(R1, 0);
         self.stx(ARRAY + Header::link, R1);
-        self.lea(R1, FP + stack::LINKS);
-        self.mov(R2, 0);
-        self.mov(R3, MOST_LINKS);
-        self.call(Function::bpf_iter_num_new);
+        self.begin_numbers(stack::LINKS, MOST_LINKS);
         self.bind(next);
-        self.lea(R1, FP + stack::LINKS);
-        self.call(Function::bpf_iter_num_next);
-        self.jeq(R0, 0, end);
+        self.next_number(stack::LINKS, end);
         self.ldx(R1, ARRAY + Header::link);
         self.jge(R1, LINKS.len() as i32, end);
         self.record_link(next);
         self.bind(end);
-        self.lea(R1, FP + stack::LINKS);
-        self.call(Function::bpf_iter_num_destroy);
+        self.end_numbers(stack::LINKS);
         self.ja(done);
     }
 

@@ -87,12 +87,12 @@
 //! has to tell. A lasting descriptor cannot change. Records of namespaces are not taken back, but without a descriptor that
 //! refers to them the reader ignores them.
 
-use super::assembler::{Assembler, FP, Label, Location, Program, R0, R1, R2, R3, Register};
+use super::assembler::{Assembler, FP, Label, Location, Program, R1, R2, R3, Register};
 use super::candidates::Reason;
 use super::program::{Builder, Target};
 use super::registers::{ARRAY, FILE, INODE, TASK, stack};
 use super::schema::{btf_type, member};
-use super::tables::{Function, Header};
+use super::tables::Header;
 use crate::error::Error;
 
 /// The program looks at no more bits and words of bitmaps, since it keeps the processor while it runs: about 0.2 s.
@@ -129,7 +129,7 @@ pub fn program(target: Target, sockets: bool) -> Result<Program, Error> {
 
     code.bind(next_visit);
     code.forget_file();
-    code.next_visit(end);
+    code.next_number(stack::VISITS, end);
     code.ldx(R1, ARRAY + Header::word);
     code.jne(R1, 0, bit);
     code.take_word(end_table);
@@ -156,23 +156,12 @@ pub fn program(target: Target, sockets: bool) -> Result<Program, Error> {
 impl Builder<'_> {
     fn begin_walk(&mut self) {
         self.begin_processes();
-        self.lea(R1, FP + stack::VISITS);
-        self.mov(R2, 0);
-        self.mov(R3, MOST_VISITS);
-        self.call(Function::bpf_iter_num_new);
+        self.begin_numbers(stack::VISITS, MOST_VISITS);
     }
 
     fn end_walk(&mut self) {
-        self.lea(R1, FP + stack::VISITS);
-        self.call(Function::bpf_iter_num_destroy);
+        self.end_numbers(stack::VISITS);
         self.end_processes();
-    }
-
-    /// Goes to `end` if there were too many visits.
-    fn next_visit(&mut self, end: Label) {
-        self.lea(R1, FP + stack::VISITS);
-        self.call(Function::bpf_iter_num_next);
-        self.jeq(R0, 0, end);
     }
 
     /// Begins with the descriptor table of TASK. Goes to `next` if it has none, if its leader has the same one, or if it has
