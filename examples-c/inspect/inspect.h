@@ -2,6 +2,7 @@
 #ifndef INSPECT_H
 #define INSPECT_H
 
+#include <getopt.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -70,6 +71,8 @@ enum option_code {
     LIMITS_OPTION
 };
 
+enum { OPTION_COUNT = LIMITS_OPTION - PINNED }; /* without NAMESPACE */
+
 /* The command line. */
 struct request {
     struct userns_options options;
@@ -116,6 +119,9 @@ void select_pid(struct target *target, const char *argument);
 void select_namespace(struct target *target, const char *argument);
 
 /* rules.c */
+
+/* Lists the options for getopt_long(3). Returns their number, OPTION_COUNT. */
+size_t list_options(struct option *options);
 
 /* Notes that an option is given. Ends the program if it may be given only once, and is again. */
 void note_option(struct request *request, int option);

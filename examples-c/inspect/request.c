@@ -1,6 +1,5 @@
 /* The command line. */
 #include "inspect.h"
-#include <getopt.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,44 +182,17 @@ static void take(int option, char *argument, int argc, char *argv[], struct requ
 
 void parse(int argc, char *argv[], struct request *request)
 {
-    /* clang-format off */
-    static const struct option options[] = {
-        { "pinned", no_argument, NULL, PINNED },
-        { "sockets", no_argument, NULL, SOCKETS },
-        { "bpf", no_argument, NULL, BPF },
-        { "proc", required_argument, NULL, PROC },
-        { "pid", required_argument, NULL, PID_OPTION },
-        { "inode", required_argument, NULL, INODE },
-        { "empty", no_argument, NULL, EMPTY },
-        { "user", required_argument, NULL, USER },
-        { "sort", required_argument, NULL, SORT },
-        { "no-pids", no_argument, NULL, NO_PIDS },
-        { "all", no_argument, NULL, ALL },
-        { "list", no_argument, NULL, LIST_OPTION },
-        { "output", required_argument, NULL, OUTPUT },
-        { "noheadings", no_argument, NULL, NO_HEADINGS },
-        { "raw", no_argument, NULL, RAW },
-        { "dot", no_argument, NULL, DOT_OPTION },
-        { "openmetrics", no_argument, NULL, METRICS_OPTION },
-        { "watch", required_argument, NULL, WATCH_OPTION },
-        { "json", no_argument, NULL, JSON_OPTION },
-        { "load", required_argument, NULL, LOAD },
-        { "map", required_argument, NULL, MAP_OPTION },
-        { "from", required_argument, NULL, FROM },
-        { "to", required_argument, NULL, TO },
-        { "gid", no_argument, NULL, GID_OPTION },
-        { "projid", no_argument, NULL, PROJID_OPTION },
-        { "can", required_argument, NULL, CAN_OPTION },
-        { "limits", no_argument, NULL, LIMITS_OPTION },
+    static const struct option general[] = {
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'V' },
         { NULL, 0, NULL, 0 },
     };
-    /* clang-format on */
+    struct option options[OPTION_COUNT + sizeof general / sizeof *general];
     static const char letters[] = "lonr"; /* LIST_OPTION, OUTPUT, NO_HEADINGS, RAW */
     const char *letter;
     int option;
 
+    memcpy(options + list_options(options), general, sizeof general);
     opterr = 0; /* its own messages do not escape arguments */
     while ((option = getopt_long(argc, argv, ":hVlno:r", options, NULL)) != -1) {
         if (option == 'h')

@@ -1,5 +1,6 @@
-/* Which options go together. */
+/* The options, and which go together. */
 #include "inspect.h"
+#include <string.h>
 
 /* Sets of actions, and what is not one. */
 enum {
@@ -13,41 +14,56 @@ enum {
 /* In the order of enum option_code. */
 static const struct rule {
     const char *name;
+    bool has_argument;
     int actions; /* those for which the option has a meaning */
     int action;  /* the one that the option itself is */
     bool once;
 } rules[] = {
-    { "--pinned", EACH, NO_ACTION, false },
-    { "--sockets", EACH, NO_ACTION, false },
-    { "--bpf", EACH, NO_ACTION, false },
-    { "--proc", EACH, NO_ACTION, false },
-    { "NAMESPACE", OF_ONE, NO_ACTION, false },
-    { "--pid", OF_ONE, NO_ACTION, false },
-    { "--inode", OF_ONE, NO_ACTION, false },
-    { "--empty", TREE_LIKE, NO_ACTION, false },
-    { "--user", TREE_LIKE | 1 << LIMITS, NO_ACTION, false },
-    { "--sort", TREE_LIKE, NO_ACTION, false },
-    { "--no-pids", 1 << SHOW | 1 << WATCH, NO_ACTION, false },
-    { "--all", 1 << SHOW, NO_ACTION, false },
-    { "--list", 1 << LIST, LIST, false },
-    { "--output", 1 << LIST, NO_ACTION, false },
-    { "--noheadings", 1 << LIST, NO_ACTION, false },
-    { "--raw", 1 << LIST, NO_ACTION, false },
-    { "--dot", 1 << DOT, DOT, false },
-    { "--openmetrics", 1 << METRICS, METRICS, false },
-    { "--watch", 1 << WATCH, WATCH, false },
-    { "--json", 1 << SAVE | 1 << WATCH, SAVE, false },
-    { "--load", ONCE, NO_ACTION, true },
-    { "--map", 1 << MAP, MAP, true },
-    { "--from", 1 << MAP, NO_ACTION, false },
-    { "--to", 1 << MAP, NO_ACTION, false },
-    { "--gid", 1 << MAP, NO_ACTION, false },
-    { "--projid", 1 << MAP, NO_ACTION, false },
-    { "--can", 1 << CAN, CAN, true },
-    { "--limits", 1 << LIMITS, LIMITS, false },
+    { "--pinned", false, EACH, NO_ACTION, false },
+    { "--sockets", false, EACH, NO_ACTION, false },
+    { "--bpf", false, EACH, NO_ACTION, false },
+    { "--proc", true, EACH, NO_ACTION, false },
+    { "NAMESPACE", false, OF_ONE, NO_ACTION, false },
+    { "--pid", true, OF_ONE, NO_ACTION, false },
+    { "--inode", true, OF_ONE, NO_ACTION, false },
+    { "--empty", false, TREE_LIKE, NO_ACTION, false },
+    { "--user", true, TREE_LIKE | 1 << LIMITS, NO_ACTION, false },
+    { "--sort", true, TREE_LIKE, NO_ACTION, false },
+    { "--no-pids", false, 1 << SHOW | 1 << WATCH, NO_ACTION, false },
+    { "--all", false, 1 << SHOW, NO_ACTION, false },
+    { "--list", false, 1 << LIST, LIST, false },
+    { "--output", true, 1 << LIST, NO_ACTION, false },
+    { "--noheadings", false, 1 << LIST, NO_ACTION, false },
+    { "--raw", false, 1 << LIST, NO_ACTION, false },
+    { "--dot", false, 1 << DOT, DOT, false },
+    { "--openmetrics", false, 1 << METRICS, METRICS, false },
+    { "--watch", true, 1 << WATCH, WATCH, false },
+    { "--json", false, 1 << SAVE | 1 << WATCH, SAVE, false },
+    { "--load", true, ONCE, NO_ACTION, true },
+    { "--map", true, 1 << MAP, MAP, true },
+    { "--from", true, 1 << MAP, NO_ACTION, false },
+    { "--to", true, 1 << MAP, NO_ACTION, false },
+    { "--gid", false, 1 << MAP, NO_ACTION, false },
+    { "--projid", false, 1 << MAP, NO_ACTION, false },
+    { "--can", true, 1 << CAN, CAN, true },
+    { "--limits", false, 1 << LIMITS, LIMITS, false },
 };
 
 enum { COUNT = sizeof rules / sizeof *rules };
+
+size_t list_options(struct option *options)
+{
+    size_t count = 0;
+
+    for (int i = 0; i < COUNT; i++) {
+        int argument = rules[i].has_argument ? required_argument : no_argument;
+        struct option option = { rules[i].name + strlen("--"), argument, NULL, PINNED + i };
+
+        if (PINNED + i != NAMESPACE)
+            options[count++] = option;
+    }
+    return count;
+}
 
 static bool is_given(const struct request *request, int option)
 {
