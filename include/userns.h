@@ -716,7 +716,7 @@ enum userns_reason_kind {
      */
     USERNS_REASON_LSM = 14,
     /**
-     * None of these was found; the sentence has the errno value.
+     * None of these; the sentence has what is known.
      */
     USERNS_REASON_UNKNOWN = 15,
 };
