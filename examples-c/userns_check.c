@@ -163,6 +163,18 @@ static int finish_output(void)
 enum format { REPORT, JSON, QUIET };
 enum { STEPS = 256, SUBIDS, ONE_BY_ONE, READ_ONLY, AS_JSON, QUIETLY };
 
+/* The option that getopt_long() did not accept is optopt, or the last argument that it read. */
+static void reject_option(int problem, const char *last)
+{
+    const char letter[] = { '-', (char)optopt, '\0' };
+
+    if (problem == ':')
+        reject(last, NULL, "this option needs an argument");
+    if (optopt >= STEPS)
+        reject(last, NULL, "this option has no argument");
+    reject(optopt == 0 ? last : letter, NULL, "there is no such option, or it is ambiguous");
+}
+
 static enum format parse(int argc, char *argv[], struct userns_probe_options *options)
 {
     /* clang-format off */
@@ -184,9 +196,6 @@ static enum format parse(int argc, char *argv[], struct userns_probe_options *op
 
     opterr = 0; /* its own messages do not escape arguments */
     while ((option = getopt_long(argc, argv, ":hV", long_options, NULL)) != -1) {
-        const char letter[] = { '-', (char)optopt, '\0' };
-        bool is_long = optopt == 0 || optopt >= STEPS;
-
         switch (option) {
         case STEPS:
             wanted |= parse_steps(optarg);
@@ -212,14 +221,8 @@ static enum format parse(int argc, char *argv[], struct userns_probe_options *op
         case 'V':
             printf("userns_check %s\n", userns_version());
             exit(finish_output());
-        case ':':
-            reject(argv[optind - 1], NULL, "this option needs an argument");
-            break;
         default:
-            if (optopt >= STEPS)
-                reject(argv[optind - 1], NULL, "this option has no argument");
-            reject(is_long ? argv[optind - 1] : letter, NULL,
-                   "there is no such option, or it is ambiguous");
+            reject_option(option, argv[optind - 1]);
         }
     }
     if (optind < argc)

@@ -34,8 +34,8 @@ static void put_string(const char *text)
     uint32_t character;
 
     putchar('"');
-    for (; *text != '\0'; text += decode(text, &character)) {
-        decode(text, &character);
+    while (*text != '\0') {
+        text += decode(text, &character);
         if (character >= 0x10000)
             printf("\\u%04" PRIx32 "\\u%04" PRIx32, 0xd800 + ((character - 0x10000) >> 10),
                    0xdc00 + (character & 0x3ff));
