@@ -4,8 +4,8 @@
 //! user namespace, except for a reader in the namespace itself: he sees numbers of its parent (`uid_m_show()` of the
 //! kernel).
 //!
-//! BPF tells the maps of all namespaces that it tells. A namespace without a process that it has not told is joined by a child process, of which the caller then reads the files. The child itself
-//! would see numbers of the parent.
+//! BPF tells the maps of the namespaces that it finds. Another one without a process is joined by a child process, of which
+//! the caller then reads the files. The child itself would see numbers of the parent.
 
 use super::answer::Answer;
 use super::visits::{self, Visits};
@@ -230,8 +230,8 @@ fn has_member(context: &Context, index: u32) -> bool {
     context.facts().members.iter().any(|member| member.namespace == index)
 }
 
-/// Opens a namespace that cannot be opened by its id (before Linux 6.18) through what refers to it. In a worker, since a process can
-/// block its readers.
+/// Opens a namespace that the kernel does not open by its id, through what refers to it. In a worker, since a process can block
+/// its readers.
 fn find(context: &Context, index: u32) -> Result<Option<Fd>, Error> {
     struct Task<'t, 'p> {
         context: &'t Context<'p>,
