@@ -49,6 +49,15 @@ static void put_string(const char *text)
     putchar('"');
 }
 
+/* A name in words as one word, as userns-json(5) writes it: "not built" is not_built. */
+static void put_word(const char *name)
+{
+    putchar('"');
+    for (; *name != '\0'; name++)
+        putchar(*name == ' ' ? '_' : *name);
+    putchar('"');
+}
+
 static void put_flag(const char *name, bool is_set)
 {
     printf(",\"%s\":%s", name, is_set ? "true" : "false");
@@ -56,7 +65,7 @@ static void put_flag(const char *name, bool is_set)
 
 static void put_step(const struct check *check, const struct step *step)
 {
-    static const char *const results[] = { "works", "fails", "not tried" };
+    static const char *const results[] = { "works", "fails", "not_tried" };
     int error = userns_probe_error(check->probe);
 
     printf("{\"step\":\"%s\",\"result\":\"%s\"", step->name, results[result_of(check, step->bit)]);
@@ -89,7 +98,8 @@ static void put_reasons(const struct check *check)
 
     fputs(",\"reasons\":[", stdout);
     for (size_t i = 0; i < count; i++) {
-        printf("%s{\"kind\":\"%s\"", i > 0 ? "," : "", kind_name(userns_reason_kind(reasons[i])));
+        printf("%s{\"kind\":", i > 0 ? "," : "");
+        put_word(kind_name(userns_reason_kind(reasons[i])));
         put_flag("proved", userns_reason_is_proved(reasons[i]));
         fputs(",\"text\":", stdout);
         put_string(userns_reason_text(reasons[i]));

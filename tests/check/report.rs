@@ -119,7 +119,7 @@ fn json() {
 
     let all = ["--json", "--steps=create", "--read-only", "--one-by-one", "--subids"];
     let flags = none.replace("false", "true");
-    let steps = r#"{"step":"create","result":"not tried"}"#;
+    let steps = r#"{"step":"create","result":"not_tried"}"#;
     let expected = format!("{}\"works\":null,\"steps\":[{steps}],\"reasons\":[]}}\n", head(&flags));
     assert_eq!(shown(&[], &all), (Some(0), expected));
     let (status, output) = shown(&[("KIND", "3"), ("PROVED", "1"), ("TEXT", "so")], &all);
@@ -171,6 +171,8 @@ fn kinds_have_names() {
             [("KIND", kind.as_str()), ("PROVED", "1"), ("TEXT", "so it is"), ("FAILED", "1"), ("ERROR", "-1")];
         let output = shown(&answers, &[]).1;
         assert!(output.contains(&format!("\nReason ({name}): so it is.\n")), "{output}");
+        let json = shown(&answers, &["--json"]).1;
+        assert!(json.contains(&format!("{{\"kind\":\"{}\",", name.replace(' ', "_"))), "{json}");
         assert_eq!(output.contains("decides for each program"), name == "apparmor" || name == "selinux");
     }
     let header = fs::read_to_string(root().join("include/userns.h")).unwrap();

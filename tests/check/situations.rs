@@ -50,6 +50,7 @@ fn fails(test: &str, options: &[&str], preparation: &str, step: &str, reason: &s
             && json.contains(&format!("\"step\":\"{step}\",\"result\":\"fails\",\"errno\":")),
         "{json}"
     );
+    let kind = kind.replace(' ', "_");
     assert!(json.contains(&format!("{{\"kind\":\"{kind}\",\"proved\":{is_proved},\"text\":\"")), "{json}");
     let Some(quiet) = run(&["--quiet"]) else { return };
     assert_eq!(quiet, (Some(1), String::new(), String::new()));
@@ -89,7 +90,7 @@ fn read_only() {
     let Some((status, output, _)) = run(&["--read-only", "--json"]) else { return };
     assert!(
         status == Some(1)
-            && output.contains("\"works\":false,\"steps\":[{\"step\":\"create\",\"result\":\"not tried\"}"),
+            && output.contains("\"works\":false,\"steps\":[{\"step\":\"create\",\"result\":\"not_tried\"}"),
         "{output}"
     );
     let within = |arguments: &[&str]| within("read_only", &["-Ur"], ":", arguments).map(result);
