@@ -12,14 +12,14 @@ use crate::util::hash::IntMap;
 #[derive(Default)]
 pub struct Nonusers {
     entries: Vec<Nonuser>,
-    by_inode: IntMap<u64, u32>,
+    /// Of each type: a number can be reused by a namespace of another type, and then again by one of the first.
+    by_inode: [IntMap<u64, u32>; NamespaceType::ALL.len()],
 }
 
 impl Nonusers {
     /// The index of the namespace with this type and inode number.
     pub fn find(&self, namespace_type: NamespaceType, inode: u64) -> Option<u32> {
-        let index = *self.by_inode.get(&inode)?;
-        (self.entries[index as usize].namespace_type == namespace_type).then_some(index)
+        self.by_inode[namespace_type as usize].get(&inode).copied()
     }
 
     /// Records a namespace with its owner, and the ancestors of a PID namespace. `None`: the file is not a namespace, or
@@ -135,9 +135,10 @@ impl Nonusers {
 
     fn push(&mut self, nonuser: Nonuser) -> Result<u32, Error> {
         let index = index(self.entries.len())?;
-        self.by_inode.try_reserve(1)?;
+        let by_inode = &mut self.by_inode[nonuser.namespace_type as usize];
+        by_inode.try_reserve(1)?;
         push(&mut self.entries, nonuser)?;
-        self.by_inode.insert(nonuser.inode, index);
+        by_inode.insert(nonuser.inode, index);
         Ok(index)
     }
 
@@ -174,5 +175,17 @@ mod tests {
         nonusers.record_observed(pid_namespace(7, 71, None)).unwrap();
         assert_eq!(nonusers.entries()[mounted as usize], pid_namespace(7, 71, None));
         assert_eq!(nonusers.entries().len(), 2);
+    }
+
+    /// The kernel reuses the lowest numbers at once, for all types.
+    #[test]
+    fn a_number_is_reused_by_another_type_and_then_by_the_first() {
+        let mut nonusers = Nonusers::default();
+        let of = |namespace_type, id| Nonuser { namespace_type, ..pid_namespace(7, id, None) };
+        let first = nonusers.record_observed(of(NamespaceType::Mnt, 70)).unwrap();
+        let other = nonusers.record_observed(of(NamespaceType::Uts, 71)).unwrap();
+        assert_eq!(nonusers.record_observed(of(NamespaceType::Mnt, 72)), Ok(first));
+        assert_eq!(nonusers.record_unopened(NamespaceType::Uts, 7), Ok(other));
+        assert_eq!(nonusers.entries(), [of(NamespaceType::Mnt, 72), of(NamespaceType::Uts, 71)]);
     }
 }
