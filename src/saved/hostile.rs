@@ -130,6 +130,11 @@ fn values_out_of_range() {
     assert_bad([with("\"processes\":[{\"pid\":5,\"cgroup\":\"").as_bytes(), b"\xff\"}]}"].concat());
     // Too many bytes for any path.
     assert_bad(with(&format!("\"processes\":[{{\"pid\":5,\"cgroup\":\"{}\"}}]", "\\n".repeat(40_000))));
+    // Neither in parts: it could be saved as one string.
+    let parts = |length| with(&format!("\"boot_id\":[{:?},{:?},\"\\u0001\"]", "a".repeat(5_000), "b".repeat(length)));
+    let longest = load(parts(5_921)).unwrap();
+    assert_eq!(save(&load(save(&longest)).unwrap()), save(&longest));
+    assert_bad(parts(5_922));
     // Most numbers can be strings if they are large.
     let large = load(with(r#""nodes":[{"inode":"9007199254740992","limit":9007199254740993}]"#)).unwrap();
     assert!(large.find_inode(1 << 53).is_some_and(|node| node.limit() == Some((1 << 53) + 1)));

@@ -1,9 +1,9 @@
 //! From a file to a snapshot.
 
-use super::MAJOR;
 use super::link::{self, require};
 use super::loader::{Loader, NO_UID};
 use super::place::Place;
+use super::{LONGEST_STRING, MAJOR};
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::snapshot::Snapshot;
@@ -14,9 +14,6 @@ use std::os::fd::{AsFd, AsRawFd};
 
 /// Four million processes, of which all is known, take less.
 const MOST_BYTES: usize = 1 << 30;
-/// A scan records paths of less than 8 KiB, of which each byte can take six (`\u0001`).
-const LONGEST_STRING: usize = 1 << 16;
-
 impl Snapshot {
     /// Reads a snapshot that [`save`](Snapshot::save) wrote, on this or another machine, from a file, pipe or socket, to the
     /// end. It answers every question as the saved one does; [`Node::open`](crate::Node::open) opens namespaces if it is of the

@@ -1,9 +1,9 @@
 //! What the values of a file mean. A file can be anybody's: all of it is checked.
 
-use super::INEXACT;
 use super::link::{From, Link, require};
 use super::place::Place;
 use super::words::{self, value_of};
+use super::{INEXACT, LONGEST_STRING};
 use crate::error::Error;
 use crate::facts::{Extent, Facts, Known, Member, NamespaceType, Process, TextRef, UserNamespace};
 use crate::util::arrays::push;
@@ -137,6 +137,8 @@ impl Loader {
             Place::Extent => loader.add_extent(),
             _ if place.is_string_of_bytes() => {
                 let bytes = take(&mut loader.bytes);
+                // So that it can also be saved as a string.
+                require(bytes.len() <= LONGEST_STRING / 6)?;
                 loader.take_bytes(place, &bytes)
             }
             _ => Ok(()),

@@ -23,6 +23,9 @@ const MINOR: u64 = 0;
 /// From here on, not all languages have exact numbers: these are written as a string of digits.
 const INEXACT: u64 = 1 << 53;
 
+/// As a file has it. A scan records paths of less than 8 KiB, of which each byte can take six (`\u0001`).
+const LONGEST_STRING: usize = 1 << 16;
+
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
