@@ -155,6 +155,18 @@ static const char *end_of_log(const char *log)
     return end;
 }
 
+/* The log is plain text, but that of a saved snapshot can be anything. */
+static void report_log(const char *log)
+{
+    report(NULL, "what the kernel says about the BPF program, for the report:");
+    for (log = end_of_log(log); *log != '\0'; log++)
+        if (*log == '\n' || *log == '\t' || (*log >= ' ' && *log <= '~'))
+            fputc(*log, stderr);
+        else
+            fprintf(stderr, "\\x%02x", (unsigned char)*log);
+    fputc('\n', stderr);
+}
+
 /* Scans, or loads what was saved. Returns NULL if that fails, after a message. */
 static struct userns_snapshot *observe(struct request *request)
 {
@@ -176,8 +188,7 @@ static void report_rest(const struct userns_snapshot *snapshot)
         report(NULL, "processes were found without BPF: %s",
                userns_strerror(userns_source_error(snapshot)));
     if (userns_source_log(snapshot) != NULL)
-        report(NULL, "what the kernel says about the BPF program, for the report:\n%s",
-               end_of_log(userns_source_log(snapshot)));
+        report_log(userns_source_log(snapshot));
     print_gaps(snapshot);
 }
 

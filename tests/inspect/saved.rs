@@ -95,6 +95,17 @@ fn files_that_cannot_be_loaded() {
     assert!(status == Some(1) && errors.contains(r"\x1b[31m") && !errors.contains('\x1b'), "{errors:?}");
 }
 
+/// What the kernel says about BPF is plain text in a scan.
+#[test]
+fn hostile_log() {
+    let file = scratch("log.json");
+    let log = r#""source_error":"EPERM","source_log":"a\t\u001b]0;b\u0007\u009b2J\nc""#;
+    fs::write(&file, format!(r#"{{"format":{{"major":1}},{log},"nodes":[{{"inode":5}}]}}"#)).unwrap();
+    let (status, _, errors) = run(&["--load", file.to_str().unwrap()]);
+    assert_eq!(status, Some(0), "{errors}");
+    assert!(errors.ends_with("for the report:\na\t\\x1b]0;b\\x07\\xc2\\x9b2J\nc\n"), "{errors:?}");
+}
+
 /// Nothing that walks through a tree may be led too deep by a file.
 #[test]
 fn a_tree_that_is_too_deep() {
