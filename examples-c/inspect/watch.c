@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* ppoll(2) */
 #include "inspect.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -189,7 +190,8 @@ static int print_changes(const struct request *request, const struct userns_snap
 /* Writes what is buffered. Returns false if that failed or nobody reads it. */
 static bool flush(int *status)
 {
-    if (fflush(stdout) != EOF && !ferror(stdout))
+    /* As long as nothing is written, nothing else shows that there is no standard output. */
+    if (fflush(stdout) != EOF && !ferror(stdout) && fcntl(STDOUT_FILENO, F_GETFD) >= 0)
         return true;
     if (errno != EPIPE) {
         report(NULL, "standard output: %s", strerror(errno));

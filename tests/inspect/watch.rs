@@ -1,6 +1,6 @@
 //! `--watch`: a line for each change, and how it ends.
 
-use crate::common::scratch;
+use crate::common::{scratch, userns_inspect};
 use crate::{Waiting, inspect, named, waiting};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
@@ -141,6 +141,14 @@ fn a_closed_pipe() {
     let mut errors = String::new();
     child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
     assert!(!errors.contains("standard output"), "{errors}");
+}
+
+#[test]
+fn without_standard_output() {
+    let mut command = Command::new("sh");
+    let output = command.args(["-c", "exec \"$0\" --watch 86400 >&-"]).arg(userns_inspect()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stderr.ends_with(b"userns_inspect: standard output: Bad file descriptor\n"), "{output:?}");
 }
 
 #[test]
