@@ -174,12 +174,13 @@ static void put_owned_boxes(const struct view *view, const struct userns_node *n
 
     for (size_t i = 0; i < count; i++)
         if (has_box(view, owned[i]))
-            printf("m%" PRIu64 " [label=\"%s %" PRIu64
+            printf("%s%" PRIu64 " [label=\"%s %" PRIu64
                    "\" shape=box margin=\"0.08,0.04\" height=0 "
                    "style=\"rounded,filled,dashed\" color=\"#8c959f\" fillcolor=\"#fff8c5\"]\n"
-                   "n%" PRIu64 " -> m%" PRIu64 " [style=invis]\n",
-                   userns_nonuser_inode(owned[i]), userns_nonuser_type_name(owned[i]),
-                   userns_nonuser_inode(owned[i]), userns_inode(node),
+                   "n%" PRIu64 " -> %s%" PRIu64 " [style=invis]\n",
+                   userns_nonuser_type_name(owned[i]), userns_nonuser_inode(owned[i]),
+                   userns_nonuser_type_name(owned[i]), userns_nonuser_inode(owned[i]),
+                   userns_inode(node), userns_nonuser_type_name(owned[i]),
                    userns_nonuser_inode(owned[i]));
 }
 
@@ -222,7 +223,8 @@ static void put_pins(const struct view *view, const struct branch *branch,
         if (!has_box(view, owned[i]))
             continue;
         pins = userns_nonuser_pins(owned[i], &pin_count);
-        snprintf(box, sizeof box, "m%" PRIu64, userns_nonuser_inode(owned[i]));
+        snprintf(box, sizeof box, "%s%" PRIu64, userns_nonuser_type_name(owned[i]),
+                 userns_nonuser_inode(owned[i]));
         print_arrows(view, shown, box, branch->node, true, pins, pin_count);
     }
     for (size_t i = 0; i < branch->child_count; i++)

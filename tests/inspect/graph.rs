@@ -76,8 +76,8 @@ fn pins_are_arrows() {
     let arrow = format!("n{own} -> n{inode} [label=<descriptor<br/>");
     assert!(graph.contains(&arrow) && graph.contains(&format!(" fd {}", held_number(&held.0))), "{graph}");
     assert!(graph.contains(&format!("lhead=cluster_{inode}]")), "{graph}");
-    assert!(graph.contains(&format!("m{net_inode} [label=\"net {net_inode}\"")), "{graph}");
-    assert!(graph.contains(&format!("n{own} -> m{net_inode} [label=<descriptor<br/>")), "{graph}");
+    assert!(graph.contains(&format!("net{net_inode} [label=\"net {net_inode}\"")), "{graph}");
+    assert!(graph.contains(&format!("n{own} -> net{net_inode} [label=<descriptor<br/>")), "{graph}");
     let Some(picture) = drawn("pins_are_arrows", &graph) else { return };
     assert!(picture.contains("stroke-dasharray"), "{picture}");
     // The process of an arrow can be outside the graph.
@@ -86,6 +86,19 @@ fn pins_are_arrows() {
     drawn("pins_are_arrows", &graph);
     assert!(!shown(&["--dot"]).contains("lhead"), "arrows without --pinned");
     drop(held);
+}
+
+/// During a scan, a namespace can end and one of another type get its number.
+#[test]
+fn one_number_for_several_types() {
+    let file = scratch("types.json");
+    let owned = ["net", "mnt"].map(|name| format!(r#"{{"type":"{name}","inode":6,"owner":5}}"#)).join(",");
+    let text = format!(r#"{{"format":{{"major":1}},"nodes":[{{"inode":5}}],"nonusers":[{owned}]}}"#);
+    fs::write(&file, text).unwrap();
+    let graph = shown(&["--dot", "--pinned", "--load", file.to_str().unwrap()]);
+    for name in ["mnt", "net"] {
+        assert!(graph.contains(&format!("\n{name}6 [label=\"{name} 6\"")), "{graph}");
+    }
 }
 
 fn held_number(file: &fs::File) -> i32 {
