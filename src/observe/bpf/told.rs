@@ -153,16 +153,22 @@ fn is_in_procfs(reason: Reason) -> bool {
 }
 
 /// Records nonuser namespaces, with the parents of PID namespaces, and returns the index of each. `None`: it has ended, since
-/// the inode number of its owner was reused. `users`: the index of each owner in `Users`.
+/// its inode number was reused later in the list, or that of its owner. By inode numbers alone, PID namespaces could be parents
+/// of each other. `users`: the index of each owner in `Users`.
 fn record_nonusers(
     nonusers: &mut Nonusers,
     told: &[tables::Nonuser],
     has_ids: bool,
     users: &[Option<u32>],
 ) -> Result<Vec<Option<u32>>, Error> {
+    let key = |record: &tables::Nonuser| (record.flag, record.inode);
+    let mut last: IntMap<(u32, u32), u64> = IntMap::default();
+    last.try_reserve(told.len())?;
+    last.extend(told.iter().map(|record| (key(record), record.generation)));
     let mut indices = reserved(told.len())?;
     for record in told {
         let owner = record.owner.checked_sub(1).and_then(|owner| *users.get(owner as usize)?);
+        let owner = owner.filter(|_| last.get(&key(record)) == Some(&record.generation));
         let seen = NamespaceType::of_clone_flag(record.flag as i32).zip(owner).map(|(namespace_type, owner)| Nonuser {
             namespace_type,
             inode: record.inode.into(),
@@ -243,5 +249,21 @@ mod tests {
         {
             assert_eq!(unsettled(&members, settled).unwrap(), expected);
         }
+    }
+
+    /// Here the numbers 20 and 21 of a PID namespace and its parent were swapped.
+    #[test]
+    fn reused_numbers_make_no_circle() {
+        let told = |inode, generation, parent| {
+            let flag = libc::CLONE_NEWPID as u32;
+            tables::Nonuser { generation, inode, flag, owner: 1, parent }
+        };
+        let all = [told(20, 1, 2), told(21, 2, 5), told(21, 8, 4), told(20, 9, 5), told(5, 0, 0), told(5, 0, 0)];
+        let mut nonusers = Nonusers::default();
+        let indices = record_nonusers(&mut nonusers, &all, true, &[Some(0)]).unwrap();
+        assert_eq!(indices, [None, None, Some(0), Some(1), Some(2), Some(2)]);
+        let inode = |index: u32| nonusers.entries()[index as usize].inode;
+        let parents: Vec<_> = nonusers.entries().iter().map(|one| (one.inode, one.id, one.parent.map(inode))).collect();
+        assert_eq!(parents, [(21, 8, Some(20)), (20, 9, Some(5)), (5, 0, None)]);
     }
 }
