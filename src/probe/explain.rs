@@ -61,7 +61,9 @@ impl Reasons<'_> {
         let from = self.found.len();
         let (experiment, expected) = match (step, call) {
             (Step::Create | Step::Nested, Call::Clone | Call::Unshare) => (Some(Experiment::User), libc::EINVAL),
-            (_, Call::Clone | Call::Unshare) => (Some(Experiment::Nonuser), libc::EINVAL),
+            (Step::Capable, Call::Clone | Call::Unshare) => (Some(Experiment::MountNamespace), libc::EINVAL),
+            (Step::Net, Call::Clone | Call::Unshare) => (Some(Experiment::NetworkNamespace), libc::EINVAL),
+            (Step::Pid, Call::Clone | Call::Unshare) => (Some(Experiment::PidNamespace), libc::EINVAL),
             (_, Call::Mount) => (Some(Experiment::Mount), libc::EFAULT),
             _ => (None, 0),
         };

@@ -115,6 +115,46 @@ SITUATION(all_namespaces_denied, 0,
                                        "an impossible call" });
 }
 
+/* Each namespace that is missing has an error and a reason of its own. */
+static void probe_two_failures(void *way)
+{
+    uint32_t flags = *(uint32_t *)way;
+    struct userns_probe *answer;
+    size_t count;
+    const struct userns_reason *const *reasons;
+
+    filter_bits(flags == 0 ? __NR_clone : __NR_unshare, 0, CLONE_NEWNS, EPERM);
+    answer = probe(flags, USERNS_STEP_CAPABLE | USERNS_STEP_NET);
+    reasons = userns_probe_reasons(answer, &count);
+    print_probe(answer);
+    CHECK_EQ(userns_probe_failed_step(answer), USERNS_STEP_CAPABLE);
+    CHECK_EQ(count, 2);
+    for (size_t i = 0; i < count; i++) {
+        bool is_limit = userns_reason_kind(reasons[i]) == USERNS_REASON_LIMIT;
+
+        CHECK(userns_reason_is_proved(reasons[i]));
+        CHECK(is_limit || userns_reason_kind(reasons[i]) == USERNS_REASON_SECCOMP);
+        CHECK(strstr(userns_reason_text(reasons[i]),
+                     is_limit ? "/proc/sys/user/max_net_namespaces" : "CLONE_NEWNS") != NULL);
+    }
+    userns_probe_free(answer);
+}
+
+SITUATION(two_failures, 0, "a filter refuses mount namespaces, and a limit network namespaces")
+{
+    need_namespaces();
+    new_user_namespace();
+    CHECK(write_file("/proc/sys/user/max_net_namespaces", "0"));
+    in_child(probe_two_failures, &(uint32_t){ 0 });
+    in_child(probe_two_failures, &(uint32_t){ USERNS_PROBE_ONE_BY_ONE });
+    /* What is told of the user namespace is its own error, not that of a namespace beside it. */
+    CHECK(write_file("/proc/sys/user/max_user_namespaces", "0"));
+    filter_bits(__NR_clone, 0, CLONE_NEWNET, EPERM);
+    check_probe(0, ALL_STEPS,
+                (struct expected){ 0, USERNS_STEP_CREATE, ENOSPC, USERNS_REASON_LIMIT, true,
+                                   "max_user_namespaces is 0" });
+}
+
 SITUATION(no_new_privileges, 0, "no_new_privs takes nothing away")
 {
     need_namespaces();

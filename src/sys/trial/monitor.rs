@@ -13,9 +13,12 @@ use std::mem::ManuallyDrop;
 use std::ptr;
 use std::sync::atomic::Ordering;
 
-/// The nonuser namespaces of a trial, by the step that needs them.
-const NAMESPACES: [(Step, c_int); 3] =
-    [(Step::Capable, libc::CLONE_NEWNS), (Step::Net, libc::CLONE_NEWNET), (Step::Pid, libc::CLONE_NEWPID)];
+/// The nonuser namespaces of a trial, by the step that needs them, each with its experiment.
+const NAMESPACES: [(Step, c_int, Experiment); 3] = [
+    (Step::Capable, libc::CLONE_NEWNS, Experiment::MountNamespace),
+    (Step::Net, libc::CLONE_NEWNET, Experiment::NetworkNamespace),
+    (Step::Pid, libc::CLONE_NEWPID, Experiment::PidNamespace),
+];
 
 const fn flag(number: usize) -> c_int {
     NAMESPACES[number].1
@@ -67,18 +70,24 @@ impl Task<'_> {
     /// Makes all namespaces at once. The error of that does not tell which one the kernel refuses. So then as many as it
     /// makes: all but one, but two, or the user namespace only.
     fn begin_by_one_call(&self) -> Result<c_int, Errno> {
-        let all = NAMESPACES.map(|(step, flag)| if self.wish.steps[step as usize] { flag } else { 0 });
+        let all = NAMESPACES.map(|(step, flag, _)| if self.wish.steps[step as usize] { flag } else { 0 });
         let all = all.iter().fold(0, |all, flag| all | flag);
-        let made = self.begin(libc::CLONE_NEWUSER | all);
+        let mut made = self.begin(libc::CLONE_NEWUSER | all);
         let Err(errno) = made else { return made };
         for &kept in KEPT.iter().filter(|&&kept| all & !kept != 0 && kept & !all == 0) {
-            let Ok(child) = self.begin(libc::CLONE_NEWUSER | kept) else { continue };
-            for (step, _) in NAMESPACES.iter().filter(|(_, flag)| all & !kept & flag != 0) {
-                self.record.fail(*step, Call::Clone, errno);
+            made = self.begin(libc::CLONE_NEWUSER | kept);
+            let Ok(child) = made else { continue };
+            for (step, flag, _) in NAMESPACES.iter().filter(|(_, flag, _)| all & !kept & flag != 0) {
+                self.record.fail(*step, Call::Clone, self.error_alone(*flag).unwrap_or(errno));
             }
             return Ok(child);
         }
-        made
+        made // the error of the user namespace alone
+    }
+
+    /// The error of a namespace that is made without others: several can fail, for different reasons.
+    fn error_alone(&self, flag: c_int) -> Option<Errno> {
+        self.clone(steps::end, libc::CLONE_NEWUSER | flag, self).map(|child| self.wait_for(child)).err()
     }
 
     /// Writes the maps of the process in the namespace, if a program has to, and waits for its end.
@@ -138,8 +147,8 @@ impl Task<'_> {
         if is_of(Step::Create, &creation) || is_of(Step::Nested, &creation) {
             self.record.set_experiment(Experiment::User, self.make_impossible(0));
         }
-        if let Some((_, flag)) = NAMESPACES.iter().find(|(step, _)| is_of(*step, &creation)) {
-            self.record.set_experiment(Experiment::Nonuser, self.make_impossible(*flag));
+        for (_, flag, experiment) in NAMESPACES.iter().filter(|(step, ..)| is_of(*step, &creation)) {
+            self.record.set_experiment(*experiment, self.make_impossible(*flag));
         }
         if is_of(Step::Capable, &[Call::Mount]) || is_of(Step::Pid, &[Call::Mount]) {
             self.record.set_experiment(Experiment::Mount, calls::mount_nowhere());

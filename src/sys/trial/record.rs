@@ -64,16 +64,24 @@ const CALLS: [Call; 11] = [
 pub enum Experiment {
     /// clone(2), or unshare(2), with CLONE_NEWUSER and a flag that never goes with it.
     User,
-    /// The same with the flag of the nonuser namespace that could not be made.
-    Nonuser,
+    /// The same with the flag of a nonuser namespace that could not be made.
+    MountNamespace,
+    NetworkNamespace,
+    PidNamespace,
     /// mount(2) with an address that is none.
     Mount,
     /// Creation from the root directory of the mount namespace: setns(2).
     Unchrooted,
 }
 
-pub const EXPERIMENTS: [Experiment; 4] =
-    [Experiment::User, Experiment::Nonuser, Experiment::Mount, Experiment::Unchrooted];
+pub const EXPERIMENTS: [Experiment; 6] = [
+    Experiment::User,
+    Experiment::MountNamespace,
+    Experiment::NetworkNamespace,
+    Experiment::PidNamespace,
+    Experiment::Mount,
+    Experiment::Unchrooted,
+];
 
 /// So many bytes of a label are kept.
 pub const LABEL: usize = 128;
