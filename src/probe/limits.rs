@@ -9,6 +9,7 @@ use crate::options::Options;
 use crate::snapshot::Snapshot;
 use crate::sys::dir::Directory;
 use crate::sys::file;
+use crate::sys::process::Capability;
 use crate::sys::trial::Step;
 use crate::sys::{if_any, process};
 use crate::util::parse;
@@ -169,13 +170,16 @@ impl fmt::Display for Users<'_> {
 }
 
 /// EAGAIN: RLIMIT_NPROC, or a cgroup.
-pub fn explain_processes(reasons: &mut Reasons) -> Result<(), Error> {
+pub fn explain_processes(reasons: &mut Reasons, step: Step) -> Result<(), Error> {
     let from = reasons.found.len();
     explain_cgroup(reasons)?;
-    if let Some(limit) = process::process_limit() {
-        let uid = process::real_uid();
+    let uid = process::real_uid();
+    // Below the initial user namespace, a limit is one of each of them, of which only some processes are in sight.
+    let is_initial = reasons.caller.is_in_initial == Some(true);
+    let is_exempt = is_initial && is_exempt(reasons, step, uid);
+    if let Some(limit) = process::process_limit().filter(|_| !is_exempt) {
         let count = count_threads(uid)?;
-        let is_reached = count >= limit;
+        let is_reached = is_initial && count >= limit;
         let text = format_args!(
             "RLIMIT_NPROC of the caller is {limit} (\"Max processes\" in /proc/self/limits), and UID {uid} has {count} processes and \
             threads in sight; end some, or raise the limit in limits.conf(5) or by LimitNPROC= of systemd"
@@ -195,6 +199,13 @@ pub fn explain_processes(reasons: &mut Reasons) -> Result<(), Error> {
         )?;
     }
     Ok(())
+}
+
+/// Whether RLIMIT_NPROC does not hold for the process that makes a step: for root, and with capabilities in the initial user
+/// namespace. A process in the new user namespace has none there. See `copy_process()` of the kernel.
+fn is_exempt(reasons: &Reasons, step: Step, uid: u32) -> bool {
+    let is_outside = matches!(step, Step::Create | Step::Map);
+    uid == 0 || (is_outside && (reasons.caller.is_admin || process::has(Capability::SysResource)))
 }
 
 pub fn explain_cgroup(reasons: &mut Reasons) -> Result<(), Error> {

@@ -9,6 +9,7 @@ use std::ffi::c_long;
 pub enum Capability {
     SysPtrace = 19,
     SysAdmin = 21,
+    SysResource = 24,
 }
 
 /// `_LINUX_CAPABILITY_VERSION_3`.

@@ -304,6 +304,22 @@ SITUATION(no_processes, AS_ROOT, "RLIMIT_NPROC of the caller is reached")
                                    "RLIMIT_NPROC of the caller is 1" });
 }
 
+/* A filter stands for whatever else answers EAGAIN. */
+SITUATION(processes_of_root, AS_ROOT, "RLIMIT_NPROC does not hold for root")
+{
+    struct userns_probe *answer;
+    const struct userns_reason *reason;
+
+    CHECK(setrlimit(RLIMIT_NPROC, &(struct rlimit){ 1, 1 }) == 0);
+    deny_syscall(__NR_clone, ANY_ARGUMENT, 0, EAGAIN);
+    answer = probe(0, ALL_STEPS);
+    reason = reason_of(answer, USERNS_REASON_PROCESSES);
+    CHECK(userns_probe_error(answer) == -EAGAIN);
+    CHECK(reason != NULL && !userns_reason_is_proved(reason));
+    CHECK(strstr(userns_reason_text(reason), "RLIMIT_NPROC") == NULL);
+    userns_probe_free(answer);
+}
+
 /* Makes a cgroup below that of the tests, with this limit, and enters it. */
 static void enter_cgroup(char *path, size_t size, const char *limit)
 {
