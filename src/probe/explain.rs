@@ -15,7 +15,8 @@ use crate::sys::trial::{Call, Experiment, Outcome, STEPS, Step};
 impl Reasons<'_> {
     /// Explains all steps that failed, except for those that fail because another one does.
     pub fn explain(&mut self, outcome: &Outcome) -> Result<(), Error> {
-        if let Some(interruption) = outcome.interruption {
+        // An experiment that is ended keeps a reason from being found, and is none.
+        if let Some(interruption) = outcome.interruption.filter(|(.., call)| *call != Call::Experiment) {
             self.explain_interruption(interruption)?;
         }
         let failed = |step: Step| outcome.steps[step as usize].is_some_and(|(error, _)| error != 0);

@@ -155,6 +155,25 @@ SITUATION(two_failures, 0, "a filter refuses mount namespaces, and a limit netwo
                                    "max_user_namespaces is 0" });
 }
 
+/* What only keeps the library from finding the reason is none. */
+SITUATION(killed_experiment, IN_SANDBOX, "a filter ends an experiment, and a chroot(2) is the reason")
+{
+    struct userns_probe *answer;
+    size_t count;
+
+    mount_tmpfs("/mnt");
+    CHECK(mkdir("/mnt/root", 0755) == 0 && mkdir("/mnt/root/proc", 0755) == 0);
+    mount_procfs("/mnt/root/proc", NULL);
+    CHECK(chroot("/mnt/root") == 0 && chdir("/") == 0);
+    filter_bits(__NR_setns, ANY_ARGUMENT, 0, IS_FATAL);
+    answer = probe(0, ALL_STEPS);
+    print_probe(answer);
+    CHECK(userns_probe_error(answer) == -EPERM);
+    CHECK(userns_probe_reasons(answer, &count) != NULL && count == 1);
+    CHECK(reason_of(answer, USERNS_REASON_CHROOT) != NULL);
+    userns_probe_free(answer);
+}
+
 SITUATION(no_new_privileges, 0, "no_new_privs takes nothing away")
 {
     need_namespaces();
