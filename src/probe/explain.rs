@@ -10,6 +10,7 @@ use super::reasons::{Reasons, describe, errno};
 use super::sentence::{Bytes, name};
 use super::{ReasonKind, limits, subids};
 use crate::error::Error;
+use crate::sys::process;
 use crate::sys::trial::{Call, Experiment, Outcome, STEPS, Step};
 
 impl Reasons<'_> {
@@ -240,7 +241,16 @@ impl Reasons<'_> {
                 format_args!("{helper} is not installed: there is no /usr/bin/{helper}; install the package uidmap or shadow-utils"),
             );
         };
-        let uid = self.caller.uid;
+        let uid = process::real_uid();
+        if source.range.is_none() && !source.is_complete {
+            return self.likely(
+                ReasonKind::Helper,
+                format_args!(
+                    "no line of {ranges} has a range for UID {uid}, but a service can have one, or know the name of the user, which \
+                    /etc/passwd does not have (\"subid\" and \"passwd\" in /etc/nsswitch.conf); try: getsubids USER"
+                ),
+            );
+        }
         if source.range.is_none() {
             return self.proved(
                 ReasonKind::Helper,

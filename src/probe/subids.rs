@@ -22,6 +22,8 @@ pub struct Source {
     pub program: Option<&'static CStr>,
     /// The start and length of the first range of the caller.
     pub range: Option<(u32, u32)>,
+    /// The files show all ranges: neither a name nor a range comes from a service.
+    pub is_complete: bool,
 }
 
 /// What there is for user ids, and for group ids.
@@ -29,6 +31,7 @@ pub fn find() -> Result<[Source; 2], Error> {
     let uid = process::real_uid();
     let accounts = host::read(c"/etc/passwd")?.unwrap_or_default();
     let name = account(&accounts, uid);
+    let is_complete = name.is_some() && !has_service(&host::read(c"/etc/nsswitch.conf")?.unwrap_or_default());
     let source = |kind: usize| -> Result<Source, Error> {
         let ranges = host::read(RANGES[kind])?.unwrap_or_default();
         let mut program = None;
@@ -37,7 +40,7 @@ pub fn find() -> Result<[Source; 2], Error> {
                 program = Some(path);
             }
         }
-        Ok(Source { program, range: range(&ranges, uid, name) })
+        Ok(Source { program, range: range(&ranges, uid, name), is_complete })
     };
     Ok([source(0)?, source(1)?])
 }
@@ -49,6 +52,12 @@ fn account(accounts: &[u8], uid: u32) -> Option<&[u8]> {
         let name = fields.next()?;
         (parse::number(fields.nth(1)?)? == u64::from(uid)).then_some(name)
     })
+}
+
+/// Whether nsswitch.conf(5) names a service for ranges, of which getsubids(1) knows.
+fn has_service(switch: &[u8]) -> bool {
+    let services = switch.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"subid:"));
+    services.is_some_and(|names| names.trim_ascii() != b"files")
 }
 
 /// The first range of a user, who is named by name or number.
@@ -78,6 +87,12 @@ pub fn is_privileged(program: &CStr) -> Result<bool, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_service_can_have_ranges() {
+        assert!(has_service(b"passwd: files sss\nsubid:  sss\n"));
+        assert!(!has_service(b"") && !has_service(b"#subid: sss\npasswd: files sss\nsubid: files\n"));
+    }
 
     #[test]
     fn a_range_is_found_by_name_or_number() {

@@ -113,6 +113,19 @@ SITUATION(no_range, IN_SANDBOX | AS_ROOT, "the user has no range of ids")
     expect(0, ENOENT, true, "/etc/subuid has no line");
 }
 
+SITUATION(services, IN_SANDBOX | AS_ROOT, "names or ranges can come from elsewhere than from files")
+{
+    have_programs(map_ids, 0755);
+    make_file("/etc/subuid", 0644, "# comment\nroot:x:1\nroot:1\nroot\nroot:5:0\nother:1:1\n");
+    expect(0, ENOENT, true, "/etc/subuid has no line");
+    make_file("/etc/nsswitch.conf", 0644, "passwd: files\nsubid: sss\n");
+    expect(0, ENOENT, false, "a service");
+    make_file("/etc/nsswitch.conf", 0644, "passwd: files sss\nsubid: files\n");
+    expect(0, ENOENT, true, "/etc/subuid has no line");
+    make_file("/etc/passwd", 0644, "other:x:1:1::/:/bin/sh\n");
+    expect(0, ENOENT, false, "/etc/nsswitch.conf");
+}
+
 /* The steps that need no other maps go on. */
 static void expect_as_nobody(int error, bool is_proved, const char *words)
 {
