@@ -1,19 +1,20 @@
 //! What files tell about the host and the caller. A file that cannot be read tells nothing.
 //!
-//! They are opened in the calling process, without a worker, whose clone3(2) a filter can punish. So a file server that is
-//! mounted over one of them can make the caller wait; nothing else can.
+//! They are opened in the calling process, without a worker, whose clone3(2) a filter can punish. A file server that is mounted
+//! over one in /proc or /sys is not asked, see `pseudo.rs`; one that has /etc or /usr can make the caller wait.
 
+use super::pseudo;
 use super::sentence::{Sentence, sentence};
 use crate::error::Error;
 use crate::facts::INITIAL_USER_NAMESPACE;
 use crate::observe::mountinfo;
-use crate::sys::file::{self, Fd};
+use crate::sys::file;
 use crate::sys::process::{self, Capability};
 use crate::sys::{Errno, if_any};
 use crate::util::parse;
 use std::ffi::{CStr, c_int};
 
-const FLAGS: c_int = libc::O_RDONLY | libc::O_NONBLOCK;
+const FLAGS: c_int = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
 /// `PROC_SUPER_MAGIC` of linux/magic.h.
 const PROC_SUPER_MAGIC: u32 = 0x9fa0;
 const WORKING_DIRECTORY: c_int = libc::AT_FDCWD;
@@ -38,7 +39,8 @@ pub struct Caller {
 impl Caller {
     pub fn find() -> Result<Caller, Error> {
         let (uid, gid) = process::effective_ids();
-        let own = file::status_at(&file::borrow(WORKING_DIRECTORY), c"/proc/self/ns/user");
+        let directory = pseudo::open(c"/proc/self/ns", libc::O_PATH);
+        let own = directory.and_then(|directory| file::status_at(&directory, c"user"));
         Ok(Caller {
             uid,
             gid,
@@ -88,44 +90,24 @@ fn covers(map: &[u8], id: u32) -> bool {
 /// Whether a child of the calling thread would be the first process of a PID namespace, see `Procfs::would_child_be_first()`:
 /// the link for children leads nowhere, but that of the thread itself does.
 pub fn would_child_be_first() -> Result<bool, Error> {
-    let leads = |path| match file::read_link_at(&file::borrow(WORKING_DIRECTORY), path, &mut [0; 32]) {
+    let directory = pseudo::open(c"/proc/thread-self/ns", libc::O_PATH);
+    let Some(directory) = if_any(directory)? else { return Ok(false) };
+    let leads = |name| match file::read_link_at(&directory, name, &mut [0; 32]) {
         Err(errno) if errno.is_exhaustion() => Err(errno),
         result => Ok(result.map(drop)),
     };
+    // Since Linux 4.12.
+    let has_link = || if_any(file::open_at(&directory, c"pid_for_children", libc::O_PATH | libc::O_NOFOLLOW));
     let gone = Err(Errno(libc::ENOENT));
-    Ok(leads(c"/proc/thread-self/ns/pid_for_children")? == gone
-        && leads(c"/proc/thread-self/ns/pid")?.is_ok()
-        && has_link_for_children()?)
-}
-
-/// Since Linux 4.12.
-fn has_link_for_children() -> Result<bool, Error> {
-    let flags = libc::O_PATH | libc::O_NOFOLLOW;
-    Ok(if_any(file::open(c"/proc/thread-self/ns/pid_for_children", flags))?.is_some())
+    Ok(leads(c"pid_for_children")? == gone && leads(c"pid")?.is_ok() && has_link()?.is_some())
 }
 
 /// The text of a file, at most its first MiB.
 pub fn read(path: &CStr) -> Result<Option<Vec<u8>>, Error> {
-    const MOST: usize = 1024 * 1024;
-    let Some(file) = if_any(file::open(path, FLAGS))? else { return Ok(None) };
-    let Some(mut text) = if_any(read_some(&file, MOST))? else { return Ok(None) };
+    let Some(file) = if_any(pseudo::open(path, FLAGS))? else { return Ok(None) };
+    let Some(mut text) = if_any(pseudo::read_text(&file))? else { return Ok(None) };
     text.truncate(text.trim_ascii_end().len());
     Ok(Some(text))
-}
-
-fn read_some(file: &Fd, most: usize) -> Result<Vec<u8>, Errno> {
-    let mut text = Vec::new();
-    let mut filled = 0;
-    while filled < most {
-        text.try_reserve(4096)?;
-        text.resize(filled + 4096, 0);
-        match file::read(file, &mut text[filled..])? {
-            0 => break,
-            length => filled += length,
-        }
-    }
-    text.truncate(filled);
-    Ok(text)
 }
 
 /// The number in a file.
@@ -133,8 +115,12 @@ pub fn number(path: &CStr) -> Result<Option<u64>, Error> {
     Ok(read(path)?.as_deref().and_then(parse::number))
 }
 
+/// Whether a path exists, also if it may not be looked up, or something else is mounted there.
 pub fn exists(path: &CStr) -> Result<bool, Error> {
-    Ok(if_any(file::open(path, libc::O_PATH | libc::O_NOFOLLOW))?.is_some())
+    match pseudo::open(path, libc::O_PATH | libc::O_NOFOLLOW) {
+        Err(errno) if errno.is_exhaustion() => Err(errno.into()),
+        opened => Ok(!matches!(opened, Err(Errno(libc::ENOENT | libc::ENOTDIR)))),
+    }
 }
 
 /// Whether the root directory of the caller is below that of a mount, which that of a mount namespace never is. `None` if that
@@ -153,7 +139,7 @@ pub enum MountedProc {
 }
 
 pub fn mounted_proc() -> Result<MountedProc, Error> {
-    let Some(proc) = if_any(file::open(c"/proc", libc::O_PATH))? else { return Ok(MountedProc::Nothing) };
+    let Some(proc) = if_any(pseudo::open_proc())? else { return Ok(MountedProc::Nothing) };
     if if_any(file::file_system(&proc))? != Some(PROC_SUPER_MAGIC) {
         return Ok(MountedProc::Nothing);
     }

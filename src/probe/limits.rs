@@ -2,6 +2,7 @@
 
 use super::ReasonKind;
 use super::host;
+use super::pseudo;
 use super::reasons::Reasons;
 use super::sentence::{Bytes, name};
 use crate::error::Error;
@@ -223,14 +224,16 @@ pub fn explain_cgroup(reasons: &mut Reasons) -> Result<(), Error> {
 /// How many threads a user has, in the procfs at /proc.
 fn count_threads(uid: u32) -> Result<u64, Error> {
     let mut count = 0u64;
-    let Some(proc) = if_any(file::open(c"/proc", libc::O_RDONLY | libc::O_DIRECTORY))? else { return Ok(0) };
+    let Some(root) = if_any(pseudo::open_proc())? else { return Ok(0) };
+    let opened = file::open_at(&root, c".", libc::O_RDONLY | libc::O_DIRECTORY);
+    let Some(proc) = if_any(opened)? else { return Ok(0) };
     let mut buffer = Vec::new();
     let mut names = Directory::new(&proc, &mut buffer)?;
     let mut text = [0; 2048];
     while let Some(Some(name)) = if_any(names.next_name())? {
         let Some(pid) = parse::number(name) else { continue };
         let path = ShortPath::new(format_args!("{pid}/status"));
-        let opened = file::open_at(&proc, path.as_c_str(), libc::O_RDONLY);
+        let opened = pseudo::open_in_proc(&root, path.as_c_str().to_bytes(), libc::O_RDONLY);
         let Some(status) = if_any(opened.and_then(|file| file::read_start(&file, &mut text)))? else { continue };
         let real = parse::value_of(status, b"Uid").and_then(|ids| ids.split(|&byte| byte == b'\t').next());
         if real.and_then(parse::number) == Some(uid.into()) {

@@ -4,6 +4,7 @@ mod explain;
 mod host;
 mod limits;
 mod policy;
+mod pseudo;
 mod reasons;
 mod sentence;
 mod subids;

@@ -1,4 +1,5 @@
 /* userns_probe(): what each state of the host or the caller makes of it. */
+#include "fuse.h"
 #include "probe.h"
 #include "situation.h"
 
@@ -254,6 +255,52 @@ SITUATION(masked_proc, IN_SANDBOX, "something is mounted over a path in /proc, a
                     (struct expected){ 0, 0, 0, USERNS_REASON_PROC_MASKED, true, paths[i] });
         CHECK(umount2(paths[i], MNT_DETACH) == 0);
     }
+}
+
+/* With and without a trial, whose step a policy refuses, as a filter imitates it: this reads most. */
+static void probe_covered(const char *path)
+{
+    fprintf(stderr, "%s is covered\n", path);
+    alarm(60);
+    userns_probe_free(probe(USERNS_PROBE_READ_ONLY, ALL_STEPS));
+    if (strcmp(path, "/proc") == 0) /* an experiment takes ten seconds */
+        return;
+    check_probe(0, USERNS_STEP_CREATE,
+                (struct expected){ 0, USERNS_STEP_CREATE, EPERM, USERNS_REASON_UNKNOWN, false,
+                                   "CLONE_NEWUSER" });
+}
+
+/* In a child, since process 1 ignores SIGALRM. */
+static void cover_files(void *unused UNUSED)
+{
+    static const char *const files[] = {
+        "/proc/self/uid_map",
+        "/proc/self/cgroup",
+        "/proc/sys/user/max_user_namespaces",
+        "/proc/self/mountinfo",
+    };
+    static const char *const directories[] = {
+        "/proc/sys/kernel", "/proc/sys",      "/proc/self/attr", "/proc/self/ns",
+        "/sys/kernel",      "/sys/fs/cgroup", "/sys",            "/proc",
+    };
+
+    if (access("/sys/kernel/security/lsm", R_OK) == 0)
+        skip("this kernel can have a security module itself");
+    deny_syscall(__NR_clone, 0, CLONE_NEWUSER, EPERM);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        CHECK(mount_device(files[i], S_IFREG) >= 0);
+        probe_covered(files[i]);
+    }
+    for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
+        if (access(directories[i], F_OK) == 0)
+            CHECK(mount_device(directories[i], S_IFDIR) >= 0);
+        probe_covered(directories[i]);
+    }
+}
+
+SITUATION(dead_servers, IN_SANDBOX | AS_ROOT, "file servers over files of /proc and /sys are dead")
+{
+    in_child(cover_files, NULL);
 }
 
 SITUATION(read_only_sysctls, IN_SANDBOX, "/proc/sys is read-only, as in containers")
