@@ -87,7 +87,9 @@ impl Reasons<'_> {
             (Call::Fork | Call::Clone | Call::Unshare | Call::NewUidMap | Call::NewGidMap, libc::EAGAIN) => {
                 limits::explain_processes(self, step)?;
             }
-            (Call::Clone | Call::Unshare, libc::ENOSPC | libc::EUSERS) => limits::explain(self, step, error)?,
+            (Call::Clone | Call::Unshare, libc::ENOSPC | libc::EUSERS) => {
+                limits::explain(self, step, error, outcome.experiment(Experiment::Scan) == Some(0))?;
+            }
             (Call::Clone | Call::Unshare, libc::EINVAL) => self.explain_missing(step)?,
             (Call::Clone | Call::Unshare, _) if step == Step::Create => self.explain_creation(outcome)?,
             (Call::UidMap | Call::GidMap, _) => self.explain_map(error)?,

@@ -18,8 +18,8 @@ use crate::util::path::ShortPath;
 use std::ffi::CStr;
 use std::fmt;
 
-/// ENOSPC or EUSERS where a namespace is made.
-pub fn explain(reasons: &mut Reasons, step: Step, error: i32) -> Result<(), Error> {
+/// ENOSPC or EUSERS where a namespace is made. `may_scan`: no filter ends a process that scans.
+pub fn explain(reasons: &mut Reasons, step: Step, error: i32, may_scan: bool) -> Result<(), Error> {
     if error == libc::EUSERS {
         return reasons.proved(
             ReasonKind::Depth,
@@ -34,7 +34,13 @@ pub fn explain(reasons: &mut Reasons, step: Step, error: i32) -> Result<(), Erro
         return Ok(());
     }
     match step {
-        Step::Create => explain_users(reasons, file, limit),
+        Step::Create => {
+            if !(may_scan && explain_users(reasons, file, limit)?) {
+                explain_reached(reasons, file, limit)?;
+                explain_depth(reasons)?;
+            }
+            Ok(())
+        }
         Step::Nested => {
             reasons.likely(
                 ReasonKind::Limit,
@@ -46,15 +52,20 @@ pub fn explain(reasons: &mut Reasons, step: Step, error: i32) -> Result<(), Erro
             )?;
             explain_depth(reasons)
         }
-        _ => reasons.likely(
-            ReasonKind::Limit,
-            format_args!(
-                "the limit {}{} of the caller's user namespace, or that of an ancestor, is reached; end some containers, or raise it",
-                name(file),
-                Value(limit)
-            ),
-        ),
+        _ => explain_reached(reasons, file, limit),
     }
+}
+
+/// A limit that is not 0, of which nothing more is known.
+fn explain_reached(reasons: &mut Reasons, file: &CStr, limit: Option<u64>) -> Result<(), Error> {
+    reasons.likely(
+        ReasonKind::Limit,
+        format_args!(
+            "the limit {}{} of the caller's user namespace, or that of an ancestor, is reached; end some containers, or raise it",
+            name(file),
+            Value(limit)
+        ),
+    )
 }
 
 fn file_of(step: Step) -> &'static CStr {
@@ -94,21 +105,21 @@ pub fn explain_files(reasons: &mut Reasons, steps: &[bool]) -> Result<(), Error>
 }
 
 /// A limit on user namespaces that is not 0: the caller's own, an ancestor's, or that on the depth. A scan tells how many there
-/// are of the caller in its own user namespace, and who is in them.
-fn explain_users(reasons: &mut Reasons, file: &CStr, limit: Option<u64>) -> Result<(), Error> {
+/// are of the caller in its own user namespace, and who is in them. False if there can be no scan.
+fn explain_users(reasons: &mut Reasons, file: &CStr, limit: Option<u64>) -> Result<bool, Error> {
     let uid = reasons.caller.uid;
     let snapshot = match Options::new().owned().names().scan() {
         Err(error) if error.is_exhaustion() => return Err(error),
-        scanned => scanned.ok(),
+        Err(_) => return Ok(false),
+        Ok(snapshot) => snapshot,
     };
-    let own = snapshot.as_ref().and_then(Snapshot::self_node);
-    let charge =
-        own.and_then(|own| own.charges().iter().find(|charge| charge.uid == uid)).map_or(0, |charge| charge.count);
+    let Some(own) = snapshot.self_node() else { return Ok(false) };
+    let charge = own.charges().iter().find(|charge| charge.uid == uid).map_or(0, |charge| charge.count);
     let is_initial = reasons.caller.is_in_initial == Some(true);
     let is_reached = limit.is_some_and(|limit| u64::from(charge) >= limit);
     if is_initial || is_reached {
-        let users = Users(snapshot.as_ref(), uid);
-        return reasons.proved(
+        let users = Users(&snapshot, uid);
+        reasons.proved(
             ReasonKind::Limit,
             format_args!(
                 "{}{} is reached by UID {uid} in the caller's own user namespace, and a scan sees {charge} in use{users}; \
@@ -116,7 +127,8 @@ fn explain_users(reasons: &mut Reasons, file: &CStr, limit: Option<u64>) -> Resu
                 name(file),
                 Value(limit)
             ),
-        );
+        )?;
+        return Ok(true);
     }
     reasons.likely(
         ReasonKind::Limit,
@@ -126,7 +138,8 @@ fn explain_users(reasons: &mut Reasons, file: &CStr, limit: Option<u64>) -> Resu
             Value(limit)
         ),
     )?;
-    explain_depth(reasons)
+    explain_depth(reasons)?;
+    Ok(true)
 }
 
 fn explain_depth(reasons: &mut Reasons) -> Result<(), Error> {
@@ -152,12 +165,12 @@ impl fmt::Display for Value {
 }
 
 /// Some processes in the user namespaces that a user owns.
-struct Users<'s>(Option<&'s Snapshot>, u32);
+struct Users<'s>(&'s Snapshot, u32);
 
 impl fmt::Display for Users<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const MOST: usize = 3;
-        let Users(Some(snapshot), uid) = *self else { return Ok(()) };
+        let Users(snapshot, uid) = *self;
         let is_below = |node| snapshot.self_node().is_some_and(|own| own.is_ancestor_of(node));
         let of_user = snapshot.nodes().filter(|&node| node.owner_uid() == Some(uid) && is_below(node));
         let first = of_user.filter_map(|node| node.pids().first());

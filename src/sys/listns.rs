@@ -4,7 +4,7 @@ use super::{Errno, check};
 use std::ffi::c_long;
 
 /// Not in all versions of libc; the number is that of all architectures but alpha.
-const SYS_LISTNS: c_long = 470;
+pub(super) const SYS_LISTNS: c_long = 470;
 
 /// `struct ns_id_req` of linux/nsfs.h.
 #[repr(C)]

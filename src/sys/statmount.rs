@@ -7,8 +7,8 @@ use std::ffi::{CStr, c_long};
 use std::mem::MaybeUninit;
 
 /// Not in all versions of libc; the numbers are those of all architectures but alpha.
-const SYS_STATMOUNT: c_long = 457;
-const SYS_LISTMOUNT: c_long = 458;
+pub(super) const SYS_STATMOUNT: c_long = 457;
+pub(super) const SYS_LISTMOUNT: c_long = 458;
 /// `NS_GET_MNTNS_ID` of linux/nsfs.h (Linux 6.11).
 const NS_GET_MNTNS_ID: libc::Ioctl = libc::_IOR::<u64>(0xb7, 5);
 /// `STATX_MNT_ID_UNIQUE` of linux/stat.h (Linux 6.8).

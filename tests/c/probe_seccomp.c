@@ -174,6 +174,27 @@ SITUATION(killed_experiment, IN_SANDBOX, "a filter ends an experiment, and a chr
     userns_probe_free(answer);
 }
 
+/* A scan tells who has used up a limit, and would make the call. */
+static void probe_without_clone3(void *unused UNUSED)
+{
+    filter_bits(__NR_clone3, ANY_ARGUMENT, 0, IS_FATAL);
+    check_probe(0, ALL_STEPS,
+                (struct expected){ 0, USERNS_STEP_CREATE, ENOSPC, USERNS_REASON_LIMIT, false,
+                                   "max_user_namespaces" });
+}
+
+SITUATION(limit_without_clone3, 0, "a limit is reached, and a filter ends who calls clone3(2)")
+{
+    pid_t user;
+
+    need_namespaces();
+    new_user_namespace();
+    CHECK(write_file("/proc/sys/user/max_user_namespaces", "1"));
+    user = start(go_down, &(int){ 1 });
+    in_child(probe_without_clone3, NULL);
+    end(user);
+}
+
 SITUATION(no_new_privileges, 0, "no_new_privs takes nothing away")
 {
     need_namespaces();

@@ -70,16 +70,19 @@ pub enum Experiment {
     PidNamespace,
     /// mount(2) with an address that is none.
     Mount,
+    /// Calls that a scan makes, for which a filter can end a process.
+    Scan,
     /// Creation from the root directory of the mount namespace: setns(2).
     Unchrooted,
 }
 
-pub const EXPERIMENTS: [Experiment; 6] = [
+pub const EXPERIMENTS: [Experiment; 7] = [
     Experiment::User,
     Experiment::MountNamespace,
     Experiment::NetworkNamespace,
     Experiment::PidNamespace,
     Experiment::Mount,
+    Experiment::Scan,
     Experiment::Unchrooted,
 ];
 
