@@ -10,7 +10,7 @@ use super::reasons::{Reasons, describe, errno};
 use super::sentence::{Bytes, name};
 use super::{ReasonKind, limits, subids};
 use crate::error::Error;
-use crate::sys::process;
+use crate::sys::process::{self, Capability};
 use crate::sys::trial::{Call, Experiment, Outcome, STEPS, Step};
 
 impl Reasons<'_> {
@@ -197,6 +197,14 @@ impl Reasons<'_> {
             libc::EROFS => self.proved(
                 ReasonKind::ProcMasked,
                 format_args!("/proc is mounted read-only, so that /proc/self/uid_map cannot be written; remount it read-write"),
+            ),
+            // `verify_root_map()` of the kernel, Linux 5.12. Which error an older one has is a matter of something else.
+            libc::EPERM if self.caller.uid == 0 && !process::has(Capability::SetFileCap) => self.likely(
+                ReasonKind::Unknown,
+                format_args!(
+                    "root without CAP_SETFCAP (\"CapEff\" in /proc/self/status) may not map its UID 0; start the program with \
+                    this capability, for example by --cap-add=SETFCAP of container engines, or as another user"
+                ),
             ),
             libc::EACCES if !self.caller.is_dumpable => self.proved(
                 ReasonKind::Unknown,

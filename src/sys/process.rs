@@ -10,6 +10,7 @@ pub enum Capability {
     SysPtrace = 19,
     SysAdmin = 21,
     SysResource = 24,
+    SetFileCap = 31,
 }
 
 /// `_LINUX_CAPABILITY_VERSION_3`.

@@ -1,5 +1,6 @@
 /* userns_probe(): what each state of the host or the caller makes of it. */
 #include "fuse.h"
+#include "owners.h"
 #include "probe.h"
 #include "situation.h"
 
@@ -280,8 +281,8 @@ static void cover_files(void *unused UNUSED)
         "/proc/self/mountinfo",
     };
     static const char *const directories[] = {
-        "/proc/sys/kernel", "/proc/sys",      "/proc/self/attr", "/proc/self/ns",
-        "/sys/kernel",      "/sys/fs/cgroup", "/sys",            "/proc",
+        "/proc/sys/kernel", "/proc/sys", "/proc/self/attr", "/proc/self/ns", "/sys/kernel",
+        "/sys/fs/cgroup",   "/sys",      "/proc",
     };
 
     if (access("/sys/kernel/security/lsm", R_OK) == 0)
@@ -340,6 +341,27 @@ SITUATION(not_dumpable, AS_ROOT,
     check_probe(0, USERNS_STEP_MAP,
                 (struct expected){ USERNS_STEP_CREATE, USERNS_STEP_MAP, EACCES,
                                    USERNS_REASON_UNKNOWN, true, "PR_GET_DUMPABLE" });
+}
+
+static bool all_works(void)
+{
+    struct userns_probe *answer = probe(0, ALL_STEPS);
+    uint64_t worked = userns_probe_worked(answer);
+
+    userns_probe_free(answer);
+    return worked == ALL_STEPS;
+}
+
+SITUATION(root_without_setfcap, 0, "root may not map its UID without a capability")
+{
+    need_namespaces();
+    new_user_namespace();
+    set_capabilities(~(UINT64_C(1) << CAP_SETFCAP));
+    if (all_works())
+        skip("this kernel lets root map itself: before Linux 5.12");
+    check_probe(0, ALL_STEPS,
+                (struct expected){ 0x1d, USERNS_STEP_MAP, EPERM, USERNS_REASON_UNKNOWN, false,
+                                   "CAP_SETFCAP" });
 }
 
 SITUATION(no_processes, AS_ROOT, "RLIMIT_NPROC of the caller is reached")

@@ -156,7 +156,8 @@ SITUATION(two_failures, 0, "a filter refuses mount namespaces, and a limit netwo
 }
 
 /* What only keeps the library from finding the reason is none. */
-SITUATION(killed_experiment, IN_SANDBOX, "a filter ends an experiment, and a chroot(2) is the reason")
+SITUATION(killed_experiment, IN_SANDBOX,
+          "a filter ends an experiment, and a chroot(2) is the reason")
 {
     struct userns_probe *answer;
     size_t count;
