@@ -10,7 +10,7 @@ use crate::facts::INITIAL_USER_NAMESPACE;
 use crate::observe::mountinfo;
 use crate::sys::file;
 use crate::sys::process::{self, Capability};
-use crate::sys::{Errno, if_any};
+use crate::sys::{Errno, if_any, pidfd};
 use crate::util::parse;
 use std::ffi::{CStr, c_int};
 
@@ -91,7 +91,12 @@ fn covers(map: &[u8], id: u32) -> bool {
 /// the link for children leads nowhere, but that of the thread itself does.
 pub fn would_child_be_first() -> Result<bool, Error> {
     let directory = pseudo::open(c"/proc/thread-self/ns", libc::O_PATH);
-    let Some(directory) = if_any(directory)? else { return Ok(false) };
+    let Some(directory) = if_any(directory)? else {
+        // Without a procfs, by a pidfd. A filter can end the caller for it.
+        let is_filtered = process::attribute(libc::PR_GET_SECCOMP) != Some(0);
+        let own = if is_filtered { None } else { if_any(pidfd::namespace_for_children())? };
+        return Ok(own.is_some_and(|own| pidfd::lacks_first_process(&own)));
+    };
     let leads = |name| match file::read_link_at(&directory, name, &mut [0; 32]) {
         Err(errno) if errno.is_exhaustion() => Err(errno),
         result => Ok(result.map(drop)),

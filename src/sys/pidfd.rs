@@ -54,6 +54,23 @@ pub fn own_namespace(clone_flag: c_int) -> Result<Fd, Errno> {
     namespace(&open(own, true)?, clone_flag)
 }
 
+/// The PID namespace of children of the calling thread, close-on-exec, without any procfs (Linux 6.11).
+pub fn namespace_for_children() -> Result<Fd, Errno> {
+    const FOR_CHILDREN: u32 = 6;
+    // SAFETY: the call takes nothing and cannot fail.
+    let own = open(unsafe { libc::syscall(libc::SYS_gettid) as i32 }, true)?;
+    // SAFETY: the operation takes 0 as its argument.
+    check(unsafe { libc::ioctl(own.raw(), libc::_IO(0xff, FOR_CHILDREN), 0 as c_long) }.into()).map(Fd::from_call)
+}
+
+/// Whether a PID namespace lacks its first process: `NS_GET_PID_FROM_PIDNS`, see ioctl_nsfs(2) (Linux 6.11).
+pub fn lacks_first_process(namespace: &Fd) -> bool {
+    let translate = libc::_IOR::<c_int>(0xb7, 0x6);
+    // SAFETY: the operation takes a number.
+    let first = check(unsafe { libc::ioctl(namespace.raw(), translate, 1 as c_long) }.into());
+    first == Err(Errno(libc::ESRCH))
+}
+
 /// Duplicates a descriptor of another process, close-on-exec (Linux 5.6). Needs permission for
 /// PTRACE_MODE_ATTACH_REALCREDS.
 pub fn duplicate(process: &Fd, number: i32) -> Result<Fd, Errno> {

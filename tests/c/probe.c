@@ -3,6 +3,7 @@
 #include "owners.h"
 #include "probe.h"
 #include "situation.h"
+#include <sys/utsname.h>
 
 SITUATION(everything_works, 0, "where nothing forbids it, all steps work in all ways")
 {
@@ -445,9 +446,39 @@ static void unshare_and_probe(void *unused UNUSED)
     end(start(do_nothing, NULL)); /* as process 1 */
 }
 
+static void unshare_and_probe_without_proc(void *unused UNUSED)
+{
+    mount_tmpfs("/proc");
+    unshare_and_probe(NULL);
+}
+
+/* Whether a pidfd tells namespaces. */
+static bool is_at_least_6_11(void)
+{
+    struct utsname kernel;
+    int major = 0, minor = 0;
+
+    CHECK(uname(&kernel) == 0 && sscanf(kernel.release, "%d.%d", &major, &minor) == 2);
+    return major > 6 || (major == 6 && minor >= 11);
+}
+
 SITUATION(no_process_yet, IN_SANDBOX, "a child of the caller would be process 1 of a PID namespace")
 {
     in_child(unshare_and_probe, NULL);
+    if (is_at_least_6_11())
+        in_child(unshare_and_probe_without_proc, NULL);
+}
+
+SITUATION(children_elsewhere, IN_SANDBOX, "children of the caller are in another PID namespace")
+{
+    pid_t first;
+
+    need_namespaces();
+    CHECK(unshare(CLONE_NEWPID) == 0);
+    first = start(do_nothing, NULL);
+    check_works(0, ALL_STEPS);
+    check_works(USERNS_PROBE_ONE_BY_ONE, ALL_STEPS);
+    end(first);
 }
 
 static void count_namespaces(void *unused UNUSED)
