@@ -51,7 +51,7 @@
 use super::assembler::{Assembler, FP, Label, Location, Operand, Program, R1, R2, Register, Size};
 use super::file_tables::Descriptor;
 use super::program::{Builder, Target};
-use super::registers::{DESCRIPTOR, FILE, INODE, RECORD, TASK, stack};
+use super::registers::{DESCRIPTOR, FILE, INODE, NUMBER, RECORD, TASK, stack};
 use super::schema::{btf_type, member};
 use super::tables::Header;
 use super::{NSFS_MAGIC, SOCKFS_MAGIC};
@@ -157,6 +157,21 @@ impl Builder<'_> {
     /// Records the descriptor, in DESCRIPTOR. Goes to `next` if the process has no number in the caller's PID namespace, or
     /// the array is full.
     pub fn record_descriptor(&mut self, reason: impl Into<Operand>, next: Label) {
+        self.append_descriptor(reason, next);
+        self.record_ids(DESCRIPTOR, Descriptor::tid, Descriptor::pid, next);
+    }
+
+    /// Records that the process has to be read through procfs, although TASK may have ended: then it has no number.
+    pub fn record_change(&mut self, next: Label) {
+        self.append_descriptor(Reason::Changed as i32, next);
+        self.read_process_pid();
+        self.read_number(next);
+        self.stx(DESCRIPTOR + Descriptor::tid, NUMBER);
+        self.stx(DESCRIPTOR + Descriptor::pid, NUMBER);
+    }
+
+    /// Appends a record without the numbers of thread and process.
+    fn append_descriptor(&mut self, reason: impl Into<Operand>, next: Label) {
         let layout = self.context.layout;
         self.append(Header::descriptor_count, layout.descriptors().start, Descriptor::SIZE, layout.descriptors, next);
         self.copy_fields(Descriptor::COPIED, TASK, 0);
@@ -169,6 +184,5 @@ impl Builder<'_> {
         self.ldx(R2, FP + stack::DESCRIPTOR_NUMBER);
         self.stx(RECORD + Descriptor::number, R2);
         self.mov(DESCRIPTOR, RECORD); // RECORD does not survive calls
-        self.record_ids(DESCRIPTOR, Descriptor::tid, Descriptor::pid, next);
     }
 }

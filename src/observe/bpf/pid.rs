@@ -86,6 +86,14 @@ impl Builder<'_> {
         }
     }
 
+    /// `PID = task->signal->pids[PIDTYPE_TGID]`, that of the process, also if TASK has ended; at level 0 `PID = task->tgid`.
+    pub fn read_process_pid(&mut self) {
+        match self.context.level {
+            0 => self.read(PID, TASK, member!(task_struct.tgid)),
+            _ => self.read(PID, TASK, member!(task_struct.signal -> signal_struct.pids[PIDTYPE_TGID])),
+        }
+    }
+
     /// `NUMBER = ` the number of PID in the caller's PID namespace. Goes to `otherwise` if it has none there.
     pub fn read_number(&mut self, otherwise: Label) {
         if self.context.level > 0 {
@@ -120,7 +128,7 @@ impl Builder<'_> {
         let [found] = self.labels(["found"]);
         self.read(R2, PID, member!(pid.tasks[PIDTYPE_TGID]));
         self.jne(R2, 0, found);
-        self.read(PID, TASK, member!(task_struct.signal -> signal_struct.pids[PIDTYPE_TGID]));
+        self.read_process_pid();
         self.bind(found);
     }
 

@@ -40,8 +40,8 @@
 //!                 pass_file();
 //!         }
 //!         smp_mb();
-//!         if (task->files && task->files != files)
-//!             record_descriptor(CHANGED);                     // candidates.rs
+//!         if (task->files != files)
+//!             record_change();                                // candidates.rs
 //!     }
 //!     array->is_walk_complete = 1;
 //! end:
@@ -78,8 +78,8 @@
 //! *No descriptor is lost that stays in one table.* Its bit in the bitmap and its pointer stay the same, also in the copy when
 //! the table grows. The program passes all threads, and of a process that counts the leader had a table all the time:
 //! leaders.rs. If a thread takes a copy of its table (unshare(2), close_range(2), execve(2)), another one may clear the
-//! original while the program reads it. Then the record CHANGED has procfs read the process. If a thread ends while the program
-//! reads its table, and another thread keeps that, the program passes this thread, too.
+//! original while the program reads it. If a thread ends while the program reads its table, another thread may keep that, and
+//! end in turn before the program has passed it. In both cases the record CHANGED has procfs read the process.
 //!
 //! *Nothing is recorded that is not in the table.* A file that is in the table before and after, with the same inode, has kept
 //! the inode, because an inode's memory is not reused, and an inode that the kernel evicts never returns. So the namespace,
@@ -278,16 +278,15 @@ impl Builder<'_> {
         self.read(R2, R2, number);
     }
 
-    /// Has procfs read the process if TASK has another table now. Goes to `next` if there is no room for that.
+    /// Has procfs read the process if TASK has another table now, or none. Goes to `next` if there is no room for that.
     fn look_for_other_table(&mut self, next: Label) {
         self.order_loads();
         self.read(R1, TASK, member!(task_struct.files));
-        self.jeq(R1, 0, next);
         self.ldx(R2, FP + stack::FILES);
         self.jeq(R1, R2, next);
         self.mov(R1, 0);
         self.stx(FP + stack::DESCRIPTOR_NUMBER, R1);
-        self.record_descriptor(Reason::Changed as i32, next);
+        self.record_change(next);
     }
 
     /// `smp_mb()`: processors other than x86 may read in another order than the program says.
