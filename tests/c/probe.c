@@ -397,10 +397,10 @@ static void enter_cgroup(char *path, size_t size, const char *limit)
     char file[128];
 
     for (size_t i = 0; i < 2; i++) {
-        snprintf(path, size, "%s/userns-probe-%d", roots[i], (int)getpid());
-        snprintf(file, sizeof file, "%s/pids.max", path);
-        if (mkdir(path, 0755) != 0)
+        snprintf(path, size, "%s/userns-probe-XXXXXX", roots[i]);
+        if (mkdtemp(path) == NULL)
             continue;
+        snprintf(file, sizeof file, "%s/pids.max", path);
         if (write_file(file, "%s", limit)) {
             snprintf(file, sizeof file, "%s/cgroup.procs", path);
             CHECK(write_file(file, "%d", (int)getpid()));

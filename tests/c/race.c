@@ -482,11 +482,22 @@ SITUATION(other_credentials_after_bpf, IN_SANDBOX,
 
 /* ---- Before the cgroup of a process is read ---- */
 
-static const char *const groups[] = { "/mnt/userns-race-one", "/mnt/userns-race-other" };
+static char groups[2][64];
+
+/* The hierarchy is that of the host, so that other situations see these cgroups, too. */
+static void make_groups(void)
+{
+    if (mount("none", "/mnt", "cgroup2", 0, NULL) != 0)
+        skip("cannot mount cgroup2: %s", strerror(errno));
+    for (int i = 0; i < 2; i++) {
+        snprintf(groups[i], sizeof groups[i], "/mnt/userns-race-XXXXXX");
+        CHECK(mkdtemp(groups[i]) != NULL);
+    }
+}
 
 static void join_cgroup_of(pid_t pid, const char *group)
 {
-    char path[64];
+    char path[96];
 
     snprintf(path, sizeof path, "%s/cgroup.procs", group);
     CHECK(write_file(path, "%d", (int)pid));
@@ -505,10 +516,7 @@ SITUATION(moved_cgroup, AS_ROOT | IN_SANDBOX,
 
     need_bpf();
     refused_loads = best_source() == USERNS_SOURCE_BPF_PROCESSES ? 2 : 1; /* with cgroups */
-    if (mount("none", "/mnt", "cgroup2", 0, NULL) != 0)
-        skip("cannot mount cgroup2: %s", strerror(errno));
-    for (int i = 0; i < 2; i++)
-        CHECK(mkdir(groups[i], 0700) == 0 || errno == EEXIST);
+    make_groups();
     for (int i = 0; i < 3; i++) {
         pids[i] = start(do_nothing, NULL);
         join_cgroup_of(pids[i], groups[0]);
@@ -608,12 +616,9 @@ SITUATION(calls_for_facts_by_bpf, IN_SANDBOX | AS_ROOT,
     for (int i = 0; i < 10; i++)
         start(nest_pids, NULL);
     CHECK_EQ(calls_of_a_scan_with(flags[1]), before);
-    if (mount("none", "/mnt", "cgroup2", 0, NULL) != 0)
-        skip("cannot mount cgroup2: %s", strerror(errno));
-    for (int i = 0; i < 2; i++)
-        CHECK(mkdir(groups[i], 0700) == 0 || errno == EEXIST);
+    make_groups();
     for (int i = 0; i < 4; i++)
-        pids[i] = start(go_down_in_cgroup, (void *)groups[i % 2]);
+        pids[i] = start(go_down_in_cgroup, groups[i % 2]);
     CHECK_EQ(calls_of_a_scan_with(flags[2]), before);
     CHECK_EQ(calls_of_a_scan_with(flags[2] | USERNS_SCAN_OWNED),
              calls_of_a_scan_with(flags[0] | USERNS_SCAN_OWNED));
