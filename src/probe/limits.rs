@@ -194,14 +194,15 @@ pub fn explain_processes(reasons: &mut Reasons, step: Step) -> Result<(), Error>
     if let Some(limit) = process::process_limit().filter(|_| !is_exempt) {
         let count = count_threads(uid)?;
         let is_reached = is_initial && count >= limit;
-        let text = format_args!(
-            "RLIMIT_NPROC of the caller is {limit} (\"Max processes\" in /proc/self/limits), and UID {uid} has {count} processes and \
-            threads in sight; end some, or raise the limit in limits.conf(5) or by LimitNPROC= of systemd"
-        );
-        match is_reached {
-            true => reasons.proved(ReasonKind::Processes, text)?,
-            false if reasons.found.len() == from => reasons.likely(ReasonKind::Processes, text)?,
-            false => (),
+        if is_reached || reasons.found.len() == from {
+            reasons.add(
+                ReasonKind::Processes,
+                is_reached,
+                format_args!(
+                    "RLIMIT_NPROC of the caller is {limit} (\"Max processes\" in /proc/self/limits), and UID {uid} has {count} processes and \
+                    threads in sight; end some, or raise the limit in limits.conf(5) or by LimitNPROC= of systemd"
+                ),
+            )?;
         }
     }
     if reasons.found.len() == from {

@@ -23,7 +23,7 @@ impl Reasons<'_> {
         self.add(kind, false, text)
     }
 
-    fn add(&mut self, kind: ReasonKind, is_proved: bool, text: fmt::Arguments<'_>) -> Result<(), Error> {
+    pub fn add(&mut self, kind: ReasonKind, is_proved: bool, text: fmt::Arguments<'_>) -> Result<(), Error> {
         let text = sentence(text)?;
         if !self.found.iter().any(|reason| reason.kind == kind && reason.text == text) {
             push(&mut self.found, ProbeReason { kind, is_proved, text })?;
