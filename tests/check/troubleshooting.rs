@@ -58,10 +58,10 @@ fn templates() -> Vec<Sentence> {
             let variant = |text: &str| text.split(|c: char| !c.is_alphanumeric()).next().unwrap().to_string();
             let direct = before.trim_end().strip_suffix(',').and_then(|before| before.rsplit_once("ReasonKind::"));
             let direct = direct.filter(|(_, kind)| *kind == variant(kind));
-            let is_text = before.trim_end().ends_with("let text =");
-            let kind = match (direct, is_text) {
+            let is_either = before.trim_end().ends_with("is_reached,");
+            let kind = match (direct, is_either) {
                 (Some((_, kind)), _) => kind.to_string(),
-                (None, true) => variant(after.split_once("ReasonKind::").unwrap().1),
+                (None, true) => variant(before.rsplit_once("ReasonKind::").unwrap().1),
                 (None, false) => continue, // another text
             };
             let is_proved = direct.map(|(before, _)| before.trim_end().ends_with("proved("));
