@@ -1,11 +1,10 @@
 use super::node::userns_node;
 use super::scan::guard;
 use super::snapshot::userns_snapshot;
-use super::{array, enum_or_zero};
+use super::{allocate, array, enum_or_zero};
 use crate::changes::{Change, compare};
 use crate::error::Error;
 use crate::util::arrays::reserved;
-use std::alloc::{Layout, alloc};
 use std::ffi::c_int;
 use std::mem::MaybeUninit;
 use std::panic::AssertUnwindSafe;
@@ -62,11 +61,7 @@ impl userns_changes {
         }));
         let mut pointers = reserved(handles.len())?;
         pointers.extend(handles.iter().map(ptr::from_ref));
-        // SAFETY: the layout's size is not zero.
-        let allocated = unsafe { alloc(Layout::new::<userns_changes>()) }.cast::<userns_changes>();
-        if allocated.is_null() {
-            return Err(Error::NO_MEMORY);
-        }
+        let allocated = allocate::<userns_changes>()?;
         // SAFETY: the memory was allocated for this type.
         unsafe { allocated.write(userns_changes { handles, pointers }) };
         Ok(allocated)

@@ -108,7 +108,9 @@ mod scan;
 mod snapshot;
 mod version;
 
+use crate::error::Error;
 use snapshot::userns_snapshot;
+use std::alloc::{Layout, alloc};
 use std::mem::MaybeUninit;
 use std::ptr;
 
@@ -123,6 +125,39 @@ impl Handle {
         // SAFETY: a handle is owned by the snapshot that it points to, which never changes.
         unsafe { &*self.snapshot }
     }
+}
+
+/// Memory for an object that C gets a pointer to. Once it has a value, `Box::from_raw()` frees it. Unlike `Box::new()`, this fails
+/// if there is no memory.
+fn allocate<T>() -> Result<*mut T, Error> {
+    const { assert!(size_of::<T>() > 0) };
+    // SAFETY: the layout's size is not zero.
+    let allocated = unsafe { alloc(Layout::new::<T>()) }.cast::<T>();
+    if allocated.is_null() { Err(Error::NO_MEMORY) } else { Ok(allocated) }
+}
+
+/// No version of a structure with a size is larger. A larger size is garbage, and the memory is not touched.
+const SIZE_LIMIT: usize = 4096;
+
+/// Reads options that have this size, and in version 0.1 had `first_size`. What a program leaves out is as in `known`.
+///
+/// # Safety
+///
+/// `options` points to `size` bytes, if that is less than `SIZE_LIMIT`. A `T` has no padding, since callers need not zero it,
+/// and any bytes are valid for it.
+unsafe fn read_options<T: Copy>(options: *const T, size: usize, first_size: usize, mut known: T) -> Result<T, Error> {
+    if size < first_size {
+        return Err(Error::INVALID);
+    }
+    let bytes = options.cast::<u8>();
+    // SAFETY: `size` bytes are the caller's. Those beyond a `T` are fields of a later version.
+    let asks_for_more = |offset| unsafe { bytes.add(offset).read() } != 0;
+    if size >= SIZE_LIMIT || (size_of::<T>()..size).any(asks_for_more) {
+        return Err(Error::TOO_BIG);
+    }
+    // SAFETY: the caller's bytes and `known` do not overlap, and both are as long. Any value is valid for any field.
+    unsafe { ptr::copy_nonoverlapping(bytes, (&raw mut known).cast::<u8>(), size.min(size_of::<T>())) };
+    Ok(known)
 }
 
 /// Returns an array as C expects it: NULL if it is empty, and its length in `*count`.

@@ -1,7 +1,8 @@
+use super::SIZE_LIMIT;
 use super::bits;
 use super::node::{USERNS_NODE_INITIAL, USERNS_NODE_PARENT_HIDDEN, userns_node};
 use super::nonuser::userns_nonuser;
-use super::scan::{SIZE_LIMIT, guard};
+use super::scan::guard;
 use crate::describe::{Info, describe_number};
 use crate::error::Error;
 use std::ffi::c_int;

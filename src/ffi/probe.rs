@@ -1,9 +1,8 @@
-use super::scan::{SIZE_LIMIT, guard};
-use super::{array, enum_or_zero};
+use super::scan::guard;
+use super::{allocate, array, enum_or_zero, read_options};
 use crate::error::Error;
 use crate::probe::{Probe, ProbeOptions, ProbeReason, ReasonKind, Step};
 use crate::util::arrays::reserved;
-use std::alloc::{Layout, alloc};
 use std::ffi::{CStr, c_char, c_int};
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -293,11 +292,7 @@ impl userns_probe {
         handles.extend(probe.reasons().iter().map(|reason| userns_reason(reason)));
         let mut reasons = reserved(handles.len())?;
         reasons.extend(handles.iter().map(ptr::from_ref));
-        // SAFETY: the layout's size is not zero.
-        let allocated = unsafe { alloc(Layout::new::<userns_probe>()) }.cast::<userns_probe>();
-        if allocated.is_null() {
-            return Err(Error::NO_MEMORY);
-        }
+        let allocated = allocate::<userns_probe>()?;
         // SAFETY: the memory has the layout of a probe. What the handles point to does not move with it.
         unsafe { allocated.write(userns_probe { probe, handles, reasons }) };
         Ok(allocated)
@@ -312,8 +307,12 @@ impl userns_probe {
 unsafe fn parse_options(options: *const userns_probe_options) -> Result<ProbeOptions, Error> {
     const KNOWN: u32 = USERNS_PROBE_READ_ONLY | USERNS_PROBE_ONE_BY_ONE | USERNS_PROBE_SUBIDS;
     let all = STEPS.iter().fold(0, |all, (bit, _)| all | bit);
-    // SAFETY: as this function's.
-    let userns_probe_options { flags, steps, .. } = unsafe { read_options(options) }?;
+    let mut known = userns_probe_options { size: SIZE as u32, flags: 0, steps: 0 };
+    if !options.is_null() {
+        // SAFETY: as this function's. Every version's options begin with their size.
+        known = unsafe { read_options(options, options.cast::<u32>().read() as usize, FIRST_SIZE, known) }?;
+    }
+    let userns_probe_options { flags, steps, .. } = known;
     if flags & !KNOWN != 0 || steps & !all != 0 {
         return Err(Error::INVALID);
     }
@@ -331,32 +330,6 @@ unsafe fn parse_options(options: *const userns_probe_options) -> Result<ProbeOpt
         parsed = parsed.one_by_one();
     }
     Ok(if flags & USERNS_PROBE_SUBIDS != 0 { parsed.subids() } else { parsed })
-}
-
-/// # Safety
-///
-/// `options` is NULL or points to as many bytes as its first field says.
-unsafe fn read_options(options: *const userns_probe_options) -> Result<userns_probe_options, Error> {
-    let mut known = userns_probe_options { size: SIZE as u32, flags: 0, steps: 0 };
-    if options.is_null() {
-        return Ok(known);
-    }
-    // SAFETY: every version's options begin with their size.
-    let size = unsafe { options.cast::<u32>().read() } as usize;
-    match size {
-        ..FIRST_SIZE => return Err(Error::INVALID),
-        SIZE_LIMIT.. => return Err(Error::TOO_BIG),
-        _ => (),
-    }
-    let bytes = options.cast::<u8>();
-    // SAFETY: `size` bytes are the caller's. Those beyond `SIZE` are fields of a later version, without padding.
-    let asks_for_more = (SIZE..size).any(|offset| unsafe { bytes.add(offset).read() } != 0);
-    if asks_for_more {
-        return Err(Error::TOO_BIG);
-    }
-    // SAFETY: the caller's bytes and `known` do not overlap, and both are as long. Any value is valid for any field.
-    unsafe { ptr::copy_nonoverlapping(bytes, (&raw mut known).cast::<u8>(), size.min(SIZE)) };
-    Ok(known)
 }
 
 fn kind(kind: ReasonKind) -> userns_reason_kind {

@@ -1,3 +1,4 @@
+use super::read_options;
 use super::snapshot::userns_snapshot;
 use crate::error::Error;
 use crate::options::Wanted;
@@ -145,8 +146,6 @@ pub struct userns_options {
 
 /// The size that struct userns_options had in version 0.1.
 const FIRST_SIZE: usize = size_of::<usize>() + size_of::<*const c_char>() + 2 * size_of::<u64>();
-/// No version has larger options. A larger size is garbage, and the memory is not read.
-pub(super) const SIZE_LIMIT: usize = 4096;
 
 // Without padding, since callers need not zero padding bytes.
 const _: () = assert!(size_of::<userns_options>() == FIRST_SIZE);
@@ -244,8 +243,12 @@ unsafe fn parse_options<'a>(options: *const userns_options) -> Result<(&'a CStr,
         | USERNS_SCAN_MAPS
         | USERNS_SCAN_CREDENTIALS
         | USERNS_SCAN_CGROUPS;
-    // SAFETY: as this function's.
-    let options = unsafe { read_options(options) }?;
+    let mut known = userns_options { size: size_of::<userns_options>(), proc_path: ptr::null(), flags: 0, limit: 0 };
+    if !options.is_null() {
+        // SAFETY: as this function's. Every version's options begin with their size.
+        known = unsafe { read_options(options, options.cast::<usize>().read(), FIRST_SIZE, known) }?;
+    }
+    let options = known;
     if options.flags & !KNOWN != 0 {
         return Err(Error::INVALID);
     }
@@ -265,33 +268,6 @@ unsafe fn parse_options<'a>(options: *const userns_options) -> Result<(&'a CStr,
     }
     // SAFETY: not NULL, so a string, which the caller keeps until the scan ends.
     Ok((unsafe { CStr::from_ptr(options.proc_path) }, wanted))
-}
-
-/// # Safety
-///
-/// `options` is NULL or points to as many bytes as its first field says.
-unsafe fn read_options(options: *const userns_options) -> Result<userns_options, Error> {
-    const KNOWN: usize = size_of::<userns_options>();
-    let mut known = userns_options { size: KNOWN, proc_path: ptr::null(), flags: 0, limit: 0 };
-    if options.is_null() {
-        return Ok(known);
-    }
-    // SAFETY: every version's options begin with their size.
-    let size = unsafe { options.cast::<usize>().read() };
-    match size {
-        ..FIRST_SIZE => return Err(Error::INVALID),
-        SIZE_LIMIT.. => return Err(Error::TOO_BIG),
-        _ => (),
-    }
-    let bytes = options.cast::<u8>();
-    // SAFETY: `size` bytes are the caller's. Those beyond `KNOWN` are fields of a later version, without padding.
-    let asks_for_more = (KNOWN..size).any(|offset| unsafe { bytes.add(offset).read() } != 0);
-    if asks_for_more {
-        return Err(Error::TOO_BIG);
-    }
-    // SAFETY: the caller's bytes and `known` do not overlap, and both are as long. Any value is valid for any field.
-    unsafe { ptr::copy_nonoverlapping(bytes, (&raw mut known).cast::<u8>(), size.min(KNOWN)) };
-    Ok(known)
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
 use super::node::userns_node;
 use super::nonuser::userns_nonuser;
 use super::pin::userns_pin;
-use super::{Handle, array, enum_or_zero};
+use super::{Handle, allocate, array, enum_or_zero};
 use crate::error::Error;
 use crate::facts::{EmptySource, Source};
 use crate::snapshot::{Node, Nonuser, Snapshot};
 use crate::util::arrays::reserved;
-use std::alloc::{Layout, alloc};
 use std::ffi::{CStr, c_char, c_int};
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -70,11 +69,7 @@ impl userns_snapshot {
         let mut pin_handles: Vec<userns_pin> = reserved(tree.pin_count())?;
         let pins = pointers(pin_handles.as_ptr(), 0..tree.pin_count())?;
 
-        // SAFETY: the layout's size is not zero.
-        let snapshot = unsafe { alloc(Layout::new::<userns_snapshot>()) }.cast::<userns_snapshot>();
-        if snapshot.is_null() {
-            return Err(Error::NO_MEMORY);
-        }
+        let snapshot = allocate::<userns_snapshot>()?;
         node_handles.extend((0..nodes.len() as u32).map(|index| userns_node(Handle { snapshot, index })));
         nonuser_handles.extend((0..nonusers.len() as u32).map(|index| userns_nonuser(Handle { snapshot, index })));
         pin_handles.extend((0..pins.len() as u32).map(|index| userns_pin(Handle { snapshot, index })));
