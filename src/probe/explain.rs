@@ -61,12 +61,9 @@ impl Reasons<'_> {
 
     fn explain_step(&mut self, outcome: &Outcome, step: Step, error: i32, call: Call) -> Result<(), Error> {
         let from = self.found.len();
-        let (experiment, expected) = match (step, call) {
-            (Step::Create | Step::Nested, Call::Clone | Call::Unshare) => (Some(Experiment::User), libc::EINVAL),
-            (Step::Capable, Call::Clone | Call::Unshare) => (Some(Experiment::MountNamespace), libc::EINVAL),
-            (Step::Net, Call::Clone | Call::Unshare) => (Some(Experiment::NetworkNamespace), libc::EINVAL),
-            (Step::Pid, Call::Clone | Call::Unshare) => (Some(Experiment::PidNamespace), libc::EINVAL),
-            (_, Call::Mount) => (Some(Experiment::Mount), libc::EFAULT),
+        let (experiment, expected) = match call {
+            Call::Clone | Call::Unshare => (Some(Experiment::of(step)), libc::EINVAL),
+            Call::Mount => (Some(Experiment::Mount), libc::EFAULT),
             _ => (None, 0),
         };
         let answer = experiment.and_then(|experiment| outcome.experiment(experiment));

@@ -2,7 +2,7 @@
 //! wait4(2).
 
 use super::file::Fd;
-use super::{Errno, check, child, left, signal, worker};
+use super::{Errno, check, child, left, process, signal, worker};
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
 
@@ -85,15 +85,7 @@ fn stay(child: c_int) -> Result<(), Errno> {
 extern "C" fn enter(call: *mut c_void) -> c_int {
     // SAFETY: the parent passes its `Call`, of which this process has a copy.
     let call = unsafe { &*call.cast::<Call>() };
-    c_int::from(forbid_tracing().and_then(|()| (call.function)(call.file)).is_err())
-}
-
-/// Makes the calling process not dumpable, see prctl(2).
-fn forbid_tracing() -> Result<(), Errno> {
-    let operation = c_long::from(libc::PR_SET_DUMPABLE);
-    // SAFETY: the call takes no pointer.
-    check(unsafe { libc::syscall(libc::SYS_prctl, operation, 0 as c_long, 0 as c_long, 0 as c_long, 0 as c_long) })
-        .map(drop)
+    c_int::from(process::forbid_tracing().and_then(|()| (call.function)(call.file)).is_err())
 }
 
 #[cfg(test)]

@@ -100,11 +100,26 @@ pub(super) fn reap(child: c_int) -> Result<c_int, Errno> {
     }
 }
 
+/// Reaps a child if it has ended, and returns its status then.
+pub(super) fn status(child: c_int) -> Result<Option<c_int>, Errno> {
+    let mut status: c_int = 0;
+    let (child, flags) = (c_long::from(child), c_long::from(libc::__WALL | libc::WNOHANG));
+    // SAFETY: `status` may be written.
+    let ended = check(unsafe { libc::syscall(libc::SYS_wait4, child, &raw mut status, flags, 0 as c_long) })?;
+    Ok((ended != 0).then_some(status))
+}
+
 /// Reaps a child if it has ended; true if there is none.
 pub(super) fn has_ended(child: c_int) -> bool {
-    let (child, flags) = (c_long::from(child), c_long::from(libc::__WALL | libc::WNOHANG));
-    // SAFETY: the call writes nothing.
-    check(unsafe { libc::syscall(libc::SYS_wait4, child, 0 as c_long, flags, 0 as c_long) }) != Ok(0)
+    status(child) != Ok(None)
+}
+
+/// Gives the calling process, which shares the descriptor table of its parent, an empty one of its own (Linux 5.9). A copy of the
+/// parent's descriptors would have to be closed, which can block.
+pub(super) fn leave_descriptors() -> Result<(), Errno> {
+    let (all, unshare) = (u32::MAX as c_long, libc::CLOSE_RANGE_UNSHARE as c_long);
+    // SAFETY: the call takes no pointer. If it fails, the table is still the parent's, and nothing is closed.
+    check(unsafe { libc::syscall(libc::SYS_close_range, 0 as c_long, all, unshare) }).map(drop)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@
 
 use super::clock::Start;
 use super::file::Fd;
-use super::{Errno, check, child, left, pidfd, signal, worker};
+use super::{Errno, child, left, pidfd, signal, worker};
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_long, c_void};
 use std::mem::MaybeUninit;
@@ -111,11 +111,7 @@ pub fn run<T>(
 extern "C" fn enter<T>(task: *mut c_void) -> c_int {
     // SAFETY: the caller passes a task and waits.
     let Task { work, argument, port } = unsafe { &*task.cast::<Task<T>>() };
-    // A table of its own, and nothing in it. A copy of the caller's descriptors would have to be closed, which can block.
-    let (all, unshare) = (u32::MAX as c_long, libc::CLOSE_RANGE_UNSHARE as c_long);
-    // SAFETY: the call takes no pointer. If it fails, the table is still the caller's, and nothing is closed.
-    let left = check(unsafe { libc::syscall(libc::SYS_close_range, 0 as c_long, all, unshare) });
-    if left.is_ok() {
+    if child::leave_descriptors().is_ok() {
         port.has_begun.store(true, Ordering::Release);
         work(argument, port);
         port.has_returned.store(true, Ordering::Release);

@@ -49,16 +49,18 @@ pub fn namespace(process: &Fd, clone_flag: c_int) -> Result<Fd, Errno> {
 
 /// The same of the calling thread.
 pub fn own_namespace(clone_flag: c_int) -> Result<Fd, Errno> {
+    namespace(&own_thread()?, clone_flag)
+}
+
+fn own_thread() -> Result<Fd, Errno> {
     // SAFETY: the call takes nothing and cannot fail.
-    let own = unsafe { libc::syscall(libc::SYS_gettid) as i32 };
-    namespace(&open(own, true)?, clone_flag)
+    open(unsafe { libc::syscall(libc::SYS_gettid) as i32 }, true)
 }
 
 /// The PID namespace of children of the calling thread, close-on-exec, without any procfs (Linux 6.11).
 pub fn namespace_for_children() -> Result<Fd, Errno> {
     const FOR_CHILDREN: u32 = 6;
-    // SAFETY: the call takes nothing and cannot fail.
-    let own = open(unsafe { libc::syscall(libc::SYS_gettid) as i32 }, true)?;
+    let own = own_thread()?;
     // SAFETY: the operation takes 0 as its argument.
     check(unsafe { libc::ioctl(own.raw(), libc::_IO(0xff, FOR_CHILDREN), 0 as c_long) }.into()).map(Fd::from_call)
 }

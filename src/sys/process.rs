@@ -61,9 +61,23 @@ pub fn process_limit() -> Option<u64> {
 
 /// An attribute of the calling process or thread, see prctl(2): PR_GET_DUMPABLE, PR_GET_NO_NEW_PRIVS or PR_GET_SECCOMP.
 pub fn attribute(operation: libc::c_int) -> Option<usize> {
+    prctl(operation, 0).ok()
+}
+
+/// Makes the calling process not dumpable.
+pub fn forbid_tracing() -> Result<(), Errno> {
+    prctl(libc::PR_SET_DUMPABLE, 0).map(drop)
+}
+
+/// Makes sure that the calling process ends with its parent, unless that has ended already.
+pub fn end_with_parent() {
+    let _ = prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as c_long);
+}
+
+fn prctl(operation: libc::c_int, argument: c_long) -> Result<usize, Errno> {
     let none = 0 as c_long;
-    // SAFETY: these operations take no pointer.
-    check(unsafe { libc::syscall(libc::SYS_prctl, c_long::from(operation), none, none, none, none) }).ok()
+    // SAFETY: the operations used here take no pointer.
+    check(unsafe { libc::syscall(libc::SYS_prctl, c_long::from(operation), argument, none, none, none) })
 }
 
 /// Whether a group is the effective or a supplementary group of the calling process.

@@ -3,16 +3,26 @@
 use std::mem::MaybeUninit;
 use std::ptr;
 
-/// Blocks all signals in this thread until it is dropped, except those that libc reserves for itself.
+/// Blocks signals in this thread until it is dropped.
 pub struct Blocked(libc::sigset_t);
 
+/// Blocks all signals, except those that libc reserves for itself.
 pub fn block_all() -> Blocked {
     let mut all = MaybeUninit::uninit();
-    let mut before = MaybeUninit::uninit();
-    // SAFETY: the first call fills `all`, the second one `before`; neither can fail with these arguments.
-    unsafe {
+    // SAFETY: the call fills the set, and cannot fail.
+    let all = unsafe {
         libc::sigfillset(all.as_mut_ptr());
-        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
+        all.assume_init()
+    };
+    block(&all)
+}
+
+/// Blocks these signals, too.
+pub fn block(signals: &libc::sigset_t) -> Blocked {
+    let mut before = MaybeUninit::uninit();
+    // SAFETY: the call reads one set and fills the other; it cannot fail with these arguments.
+    unsafe {
+        libc::pthread_sigmask(libc::SIG_BLOCK, signals, before.as_mut_ptr());
         Blocked(before.assume_init())
     }
 }

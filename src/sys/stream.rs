@@ -1,6 +1,7 @@
 //! The caller's files, pipes and sockets: read(2), write(2), ppoll(2), and the signal SIGPIPE.
 
 use super::file::Fd;
+use super::signal::{self, Blocked};
 use super::{Errno, check};
 use std::ffi::{c_long, c_short};
 use std::mem::MaybeUninit;
@@ -52,7 +53,7 @@ fn poll(fd: &Fd, events: c_short) -> Result<(), Errno> {
 /// While it exists, a write of this thread to a pipe or socket without a reader sends no SIGPIPE, which would end the process:
 /// write(2) returns EPIPE.
 pub struct WithoutSigpipe {
-    before: libc::sigset_t,
+    _blocked: Blocked,
     /// A signal that others have sent, which is left alone.
     was_pending: bool,
 }
@@ -62,14 +63,7 @@ const SIGSET_SIZE: c_long = if cfg!(any(target_arch = "mips", target_arch = "mip
 
 impl WithoutSigpipe {
     pub fn begin() -> WithoutSigpipe {
-        let mut before = MaybeUninit::uninit();
-        let sigpipe = sigpipe();
-        // SAFETY: the call reads one set and fills the other; it cannot fail with these arguments.
-        let before = unsafe {
-            libc::pthread_sigmask(libc::SIG_BLOCK, &raw const sigpipe, before.as_mut_ptr());
-            before.assume_init()
-        };
-        WithoutSigpipe { before, was_pending: is_pending() }
+        WithoutSigpipe { _blocked: signal::block(&sigpipe()), was_pending: is_pending() }
     }
 }
 
@@ -85,8 +79,6 @@ impl Drop for WithoutSigpipe {
                 libc::syscall(libc::SYS_rt_sigtimedwait, &raw const sigpipe, none, now.as_ptr(), SIGSET_SIZE);
             }
         }
-        // SAFETY: the set is the one that was in force before.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.before, ptr::null_mut()) };
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::sys::clock::Start;
 use crate::sys::file::{self, Fd};
-use crate::sys::{Errno, check, listns, statmount};
+use crate::sys::{Errno, check, child, listns, mount, statmount};
 use std::ffi::{CStr, c_char, c_int, c_long, c_void};
 use std::ptr;
 
@@ -37,8 +37,7 @@ pub fn unshare(flags: c_int) -> Result<usize, Errno> {
 pub fn leave_chroot() -> Result<bool, Errno> {
     let root = || file::status_at(&file::borrow(libc::AT_FDCWD), c"/").map(|root| root.place());
     let (before, own) = (root()?, file::open(c"/proc/self/ns/mnt", libc::O_RDONLY)?);
-    // SAFETY: the call takes no pointer.
-    check(unsafe { libc::syscall(libc::SYS_setns, c_long::from(own.raw()), c_long::from(libc::CLONE_NEWNS)) })?;
+    mount::enter(&own)?;
     Ok(root()? != before)
 }
 
@@ -107,11 +106,6 @@ pub fn write_file(path: &CStr, text: &[u8]) -> Result<usize, Errno> {
     check(unsafe { libc::syscall(libc::SYS_write, c_long::from(file.raw()), text.as_ptr(), text.len()) })
 }
 
-/// Makes sure that this process ends with its parent, unless that has ended already.
-pub fn end_with_parent() {
-    prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as c_long);
-}
-
 /// Makes a filter that kills leave no core dump. A limit of one byte, since a limit of 0 does not keep a program from
 /// receiving the dump, see core(5).
 pub fn leave_no_core() {
@@ -124,22 +118,9 @@ pub fn leave_no_core() {
     }
 }
 
-fn prctl(operation: c_int, argument: c_long) {
-    let none = 0 as c_long;
-    // SAFETY: the operations used here take no pointer.
-    unsafe { libc::syscall(libc::SYS_prctl, c_long::from(operation), argument, none, none, none) };
-}
-
 pub fn parent() -> c_int {
     // SAFETY: the call takes nothing and cannot fail.
     unsafe { libc::getppid() }
-}
-
-/// Gives this process, which shares the descriptor table of the caller, an empty one of its own (Linux 5.9).
-pub fn leave_descriptors() -> Result<usize, Errno> {
-    let (all, unshare) = (u32::MAX as c_long, libc::CLOSE_RANGE_UNSHARE as c_long);
-    // SAFETY: the call takes no pointer. If it fails, the table is still the caller's, and nothing is closed.
-    check(unsafe { libc::syscall(libc::SYS_close_range, 0 as c_long, all, unshare) })
 }
 
 /// Ends a child. It is waited for elsewhere.
@@ -148,23 +129,13 @@ pub fn kill(pid: c_int) {
     unsafe { libc::syscall(libc::SYS_kill, c_long::from(pid), c_long::from(libc::SIGKILL)) };
 }
 
-/// The status of a child if it has ended, see wait(2).
-pub fn status(pid: c_int) -> Result<Option<c_int>, Errno> {
-    let mut status: c_int = 0;
-    let flags = c_long::from(libc::__WALL | libc::WNOHANG);
-    // SAFETY: `status` may be written.
-    let ended =
-        check(unsafe { libc::syscall(libc::SYS_wait4, c_long::from(pid), &raw mut status, flags, 0 as c_long) })?;
-    Ok((ended != 0).then_some(status))
-}
-
 /// Waits until a child has ended, for so many microseconds. ETIMEDOUT: it has not. ECHILD: it has, and another thread of the
 /// caller has reaped it.
 pub fn wait_for(pid: c_int, patience: u64) -> Result<c_int, Errno> {
     let start = Start::now();
     let mut pause = 50;
     loop {
-        match status(pid) {
+        match child::status(pid) {
             Ok(Some(status)) => return Ok(status),
             Err(Errno(libc::ECHILD)) => return Err(Errno(libc::ECHILD)),
             _ => (), // or a filter refuses to say

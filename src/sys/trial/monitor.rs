@@ -6,19 +6,16 @@ use super::record::{CREATED, Call, Experiment, MAPPED, Step};
 use super::steps::{self, ONE_BY_ONE, Task};
 use super::{HELPER_TIME, MOST_TIME, Mapper};
 use crate::sys::clock::Start;
-use crate::sys::{Errno, file};
+use crate::sys::{Errno, child, file, process};
 use crate::util::path::ShortPath;
 use std::ffi::{c_int, c_void};
 use std::mem::ManuallyDrop;
 use std::ptr;
 use std::sync::atomic::Ordering;
 
-/// The nonuser namespaces of a trial, by the step that needs them, each with its experiment.
-const NAMESPACES: [(Step, c_int, Experiment); 3] = [
-    (Step::Capable, libc::CLONE_NEWNS, Experiment::MountNamespace),
-    (Step::Net, libc::CLONE_NEWNET, Experiment::NetworkNamespace),
-    (Step::Pid, libc::CLONE_NEWPID, Experiment::PidNamespace),
-];
+/// The nonuser namespaces of a trial, by the step that needs them.
+const NAMESPACES: [(Step, c_int); 3] =
+    [(Step::Capable, libc::CLONE_NEWNS), (Step::Net, libc::CLONE_NEWNET), (Step::Pid, libc::CLONE_NEWPID)];
 
 const fn flag(number: usize) -> c_int {
     NAMESPACES[number].1
@@ -30,13 +27,13 @@ const KEPT: [c_int; 7] = [flag(0) | flag(1), flag(0) | flag(2), flag(1) | flag(2
 pub extern "C" fn enter(task: *mut c_void) -> c_int {
     // SAFETY: the caller passes its task, of which this process has a copy.
     let task = unsafe { &*task.cast::<Task>() };
-    calls::end_with_parent();
+    process::end_with_parent();
     // 0: the caller makes its children in another PID namespace, where it has no number itself. Its successor has one.
     if ![task.caller, 0].contains(&calls::parent()) {
         return 0;
     }
     calls::leave_no_core();
-    if task.shares_descriptors && calls::leave_descriptors().is_err() {
+    if task.shares_descriptors && child::leave_descriptors().is_err() {
         return 0;
     }
     task.record.is_separate.store(1, Ordering::Release);
@@ -70,24 +67,28 @@ impl Task<'_> {
     /// Makes all namespaces at once. The error of that does not tell which one the kernel refuses. So then as many as it
     /// makes: all but one, but two, or the user namespace only.
     fn begin_by_one_call(&self) -> Result<c_int, Errno> {
-        let all = NAMESPACES.map(|(step, flag, _)| if self.wish.steps[step as usize] { flag } else { 0 });
+        let all = NAMESPACES.map(|(step, flag)| if self.wish.steps[step as usize] { flag } else { 0 });
         let all = all.iter().fold(0, |all, flag| all | flag);
         let mut made = self.begin(libc::CLONE_NEWUSER | all);
         let Err(errno) = made else { return made };
         for &kept in KEPT.iter().filter(|&&kept| all & !kept != 0 && kept & !all == 0) {
             made = self.begin(libc::CLONE_NEWUSER | kept);
             let Ok(child) = made else { continue };
-            for (step, flag, _) in NAMESPACES.iter().filter(|(_, flag, _)| all & !kept & flag != 0) {
-                self.record.fail(*step, Call::Clone, self.error_alone(*flag).unwrap_or(errno));
+            for (step, flag) in NAMESPACES.iter().filter(|(_, flag)| all & !kept & flag != 0) {
+                // Alone: several can fail, for different reasons.
+                let alone = self.make(libc::CLONE_NEWUSER | flag);
+                self.record.fail(*step, Call::Clone, alone.err().unwrap_or(errno));
             }
             return Ok(child);
         }
         made // the error of the user namespace alone
     }
 
-    /// The error of a namespace that is made without others: several can fail, for different reasons.
-    fn error_alone(&self, flag: c_int) -> Option<Errno> {
-        self.clone(steps::end, libc::CLONE_NEWUSER | flag, self).map(|child| self.wait_for(child)).err()
+    /// Makes these namespaces, with a process that ends at once.
+    fn make(&self, flags: c_int) -> Result<usize, Errno> {
+        let child = self.clone(steps::end, flags, self)?;
+        self.wait_for(child);
+        Ok(0)
     }
 
     /// Writes the maps of the process in the namespace, if a program has to, and waits for its end.
@@ -95,7 +96,7 @@ impl Task<'_> {
         let start = Start::now();
         if let Some(mappers) = &self.wish.mappers {
             while self.record.stage.load(Ordering::Acquire) != CREATED && start.elapsed_microseconds() < MOST_TIME {
-                match calls::status(child) {
+                match child::status(child) {
                     Ok(None) => calls::sleep(100),
                     Ok(Some(status)) => return self.note_end(status),
                     Err(_) => return,
@@ -147,8 +148,8 @@ impl Task<'_> {
         if is_of(Step::Create, &creation) || is_of(Step::Nested, &creation) {
             self.record.set_experiment(Experiment::User, self.make_impossible(0));
         }
-        for (_, flag, experiment) in NAMESPACES.iter().filter(|(step, ..)| is_of(*step, &creation)) {
-            self.record.set_experiment(*experiment, self.make_impossible(*flag));
+        for (step, flag) in NAMESPACES.iter().filter(|(step, _)| is_of(*step, &creation)) {
+            self.record.set_experiment(Experiment::of(*step), self.make_impossible(*flag));
         }
         if is_of(Step::Capable, &[Call::Mount]) || is_of(Step::Pid, &[Call::Mount]) {
             self.record.set_experiment(Experiment::Mount, calls::mount_nowhere());
@@ -160,9 +161,7 @@ impl Task<'_> {
         if self.record.error(Step::Create) == Some(libc::EPERM) && calls::leave_chroot() == Ok(true) {
             let made = match self.wish.one_by_one {
                 true => calls::unshare(libc::CLONE_NEWUSER),
-                false => {
-                    self.clone(steps::end, libc::CLONE_NEWUSER, self).map(|child| self.wait_for(child)).map(|()| 0)
-                }
+                false => self.make(libc::CLONE_NEWUSER),
             };
             self.record.set_experiment(Experiment::Unchrooted, made);
         }
@@ -173,10 +172,7 @@ impl Task<'_> {
     fn make_impossible(&self, flag: c_int) -> Result<usize, Errno> {
         match self.wish.one_by_one {
             true => calls::unshare(if flag == 0 { libc::CLONE_NEWUSER } else { flag } | NEVER),
-            false => {
-                let made = self.clone(steps::end, flag | libc::CLONE_NEWUSER | libc::CLONE_FS, self);
-                made.map(|child| self.wait_for(child)).map(|()| 0)
-            }
+            false => self.make(flag | libc::CLONE_NEWUSER | libc::CLONE_FS),
         }
     }
 }
@@ -192,7 +188,7 @@ struct Program<'p> {
 extern "C" fn run_program(program: *mut c_void) -> c_int {
     // SAFETY: the first process passes its program, of which this process has a copy.
     let program = unsafe { &*program.cast::<Program>() };
-    calls::end_with_parent();
+    process::end_with_parent();
     // Descriptors 0, 1 and 2, which are free, or the caller's: nobody reads what the program writes.
     if let Ok(null) = file::open(c"/dev/null", libc::O_RDWR) {
         calls::redirect(&ManuallyDrop::new(null));

@@ -76,6 +76,18 @@ pub enum Experiment {
     Unchrooted,
 }
 
+impl Experiment {
+    /// The one that tells whether something refuses the namespace of a step.
+    pub fn of(step: Step) -> Experiment {
+        match step {
+            Step::Create | Step::Map | Step::Nested => Experiment::User,
+            Step::Capable => Experiment::MountNamespace,
+            Step::Net => Experiment::NetworkNamespace,
+            Step::Pid => Experiment::PidNamespace,
+        }
+    }
+}
+
 pub const EXPERIMENTS: [Experiment; 7] = [
     Experiment::User,
     Experiment::MountNamespace,

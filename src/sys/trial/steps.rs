@@ -5,7 +5,7 @@ use super::record::{CREATED, Call, LABEL, LATE, Record, STEPS, Step};
 use super::{MOST_TIME, Wish};
 use crate::sys::clock::Start;
 use crate::sys::file;
-use crate::sys::{Errno, if_any};
+use crate::sys::{Errno, if_any, process};
 use crate::util::path::ShortPath;
 use std::ffi::{c_int, c_void};
 use std::sync::atomic::Ordering;
@@ -32,7 +32,7 @@ pub const ONE_BY_ONE: c_int = 0;
 pub extern "C" fn enter(task: *mut c_void) -> c_int {
     // SAFETY: the first process passes its task, of which this process has a copy.
     let task = unsafe { &*task.cast::<Task>() };
-    calls::end_with_parent();
+    process::end_with_parent();
     task.create();
     0
 }
@@ -41,7 +41,7 @@ pub extern "C" fn enter(task: *mut c_void) -> c_int {
 extern "C" fn enter_pid_namespace(task: *mut c_void) -> c_int {
     // SAFETY: the second process passes its task, of which this process has a copy.
     let task = unsafe { &*task.cast::<Task>() };
-    calls::end_with_parent();
+    process::end_with_parent();
     task.mount_procfs();
     0
 }
@@ -50,7 +50,7 @@ extern "C" fn enter_pid_namespace(task: *mut c_void) -> c_int {
 extern "C" fn enter_nested(task: *mut c_void) -> c_int {
     // SAFETY: the second process passes its task, of which this process has a copy.
     let task = unsafe { &*task.cast::<Task>() };
-    calls::end_with_parent();
+    process::end_with_parent();
     if task.enter(Step::Nested, libc::CLONE_NEWUSER) {
         task.record.succeed(Step::Nested);
     }
