@@ -50,7 +50,8 @@ pub fn open_in_proc(proc: &Fd, path: &[u8], flags: c_int) -> Result<Fd, Errno> {
 }
 
 fn open_below(directory: &Fd, path: &[u8], flags: c_int, permitted: &[&[u8]]) -> Result<Fd, Errno> {
-    let device = file::status(directory)?.device;
+    // Asked once for each file system on the way.
+    let mut device = file::status(directory)?.device;
     let mut parent: Option<Fd> = None;
     let mut components = path.split(|&byte| byte == b'/').filter(|component| !component.is_empty()).peekable();
     while let Some(component) = components.next() {
@@ -65,6 +66,7 @@ fn open_below(directory: &Fd, path: &[u8], flags: c_int, permitted: &[&[u8]]) ->
         if found_device != device && !is_one_of(found_device, permitted) {
             return Err(COVERED);
         }
+        device = found_device;
         if !is_last {
             parent = Some(found);
         } else if flags & libc::O_PATH != 0 {
