@@ -2,6 +2,7 @@
 
 use super::link::{From, Link, require};
 use super::loader::{Loader, MOST_PARTS, MOST_RECORDS, MapRecord, NO_UID, Namespace, Pin, ProcessRecord, add};
+use super::words::PinKind;
 use crate::error::Error;
 use crate::facts::{
     Credentials, Extent, Gap, Hold, Holder, Maps, NamespaceType, Nonuser, Process, Target, add_extents,
@@ -50,25 +51,25 @@ impl Loader {
 
     pub fn add_pin(&mut self) -> Result<(), Error> {
         let Pin { kind, pid, tid, number, path, is_overmounted, nonuser } = self.pin;
-        let holder = match kind.ok_or(Error::NOT_SAVED)? {
-            "member" => Holder::Member { pid, tid },
-            "for_children" => Holder::ForChildren { pid, tid },
-            "descriptor" => Holder::Descriptor { pid, tid, number },
-            "mount" => Holder::Mount { pid, path, namespace: None, is_overmounted },
-            "socket" => Holder::Socket { pid, tid, number },
-            "io_uring" => Holder::IoUring { pid, tid, number },
-            "credentials" => Holder::Credentials { pid, tid, number },
-            "peer" => Holder::Peer { pid, tid, number },
-            "file_system" => Holder::FileSystem { pid, tid, number },
-            "pidfd" => Holder::Pidfd { pid, tid, number },
-            "out_of_sight" => Holder::OutOfSight,
-            // They follow from the owner and the parent of the other namespace.
-            "owned" | "child_namespace" => return Ok(()),
+        let Some(kind) = kind.ok_or(Error::NOT_SAVED)? else {
             // This version cannot show it.
-            _ => {
-                self.facts.gaps.add(Gap::Pins, 1);
-                return Ok(());
-            }
+            self.facts.gaps.add(Gap::Pins, 1);
+            return Ok(());
+        };
+        let holder = match kind {
+            PinKind::Member => Holder::Member { pid, tid },
+            PinKind::ForChildren => Holder::ForChildren { pid, tid },
+            PinKind::Descriptor => Holder::Descriptor { pid, tid, number },
+            PinKind::Mount => Holder::Mount { pid, path, namespace: None, is_overmounted },
+            PinKind::Socket => Holder::Socket { pid, tid, number },
+            PinKind::IoUring => Holder::IoUring { pid, tid, number },
+            PinKind::Credentials => Holder::Credentials { pid, tid, number },
+            PinKind::Peer => Holder::Peer { pid, tid, number },
+            PinKind::FileSystem => Holder::FileSystem { pid, tid, number },
+            PinKind::Pidfd => Holder::Pidfd { pid, tid, number },
+            PinKind::OutOfSight => Holder::OutOfSight,
+            // They follow from the owner and the parent of the other namespace.
+            PinKind::Owned | PinKind::ChildNamespace => return Ok(()),
         };
         if let (Holder::Mount { .. }, Some(inode)) = (holder, nonuser) {
             push(&mut self.links, Link { from: From::Mount(self.facts.holds.len() as u32), inode })?;

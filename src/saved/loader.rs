@@ -2,7 +2,7 @@
 
 use super::link::{From, Link, require};
 use super::place::Place;
-use super::words::{self, value_of};
+use super::words::{self, PinKind, value_of};
 use super::{INEXACT, LONGEST_STRING};
 use crate::error::Error;
 use crate::facts::{Extent, Facts, Known, Member, NamespaceType, Process, TextRef, UserNamespace};
@@ -68,8 +68,8 @@ pub struct MapRecord {
 
 #[derive(Clone, Copy, Default)]
 pub struct Pin {
-    /// Empty for one that this version does not know.
-    pub kind: Option<&'static str>,
+    /// `None`: not read. `Some(None)`: one that this version does not know.
+    pub kind: Option<Option<PinKind>>,
     pub pid: i32,
     pub tid: i32,
     pub number: i32,
@@ -240,7 +240,7 @@ impl Loader {
                 namespace.namespace_type = Some(types.find(|known| known.name().to_bytes() == text.as_bytes()));
             }
             Place::Setgroups => maps.is_setgroups_denied = text == "deny",
-            Place::PinKind => pin.kind = words::PINS.into_iter().find(|kind| *kind == text).or(Some("")),
+            Place::PinKind => pin.kind = Some(value_of(&words::PINS, text)),
             Place::Capabilities => {
                 let is_hexadecimal = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
                 let bits = u64::from_str_radix(text, 16).ok().filter(|_| is_hexadecimal);

@@ -2,7 +2,7 @@
 
 use super::bytes::Bytes;
 use super::fields::{List, Number, Object, Record, Text};
-use super::words;
+use super::words::{self, word_of};
 use crate::facts::{Extent, Process};
 use crate::snapshot::{Charge, Node, Nonuser, Pin, Snapshot};
 use serde::ser::SerializeMap;
@@ -127,7 +127,7 @@ struct PinRecord<'s>(Pin<'s>);
 impl Record for PinRecord<'_> {
     fn write<M: SerializeMap>(&self, to: &mut M) -> Result<(), M::Error> {
         let PinRecord(pin) = *self;
-        to.serialize_entry("kind", words::word_of_pin(pin))?;
+        to.serialize_entry("kind", &word_of(&words::PINS, &words::kind_of(pin)))?;
         match pin {
             Pin::Mount { path, namespace, is_overmounted, may_be_locked, pid } => {
                 to.serialize_entry("path", &Bytes(path))?;

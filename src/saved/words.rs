@@ -53,38 +53,53 @@ pub fn value_of<T: Copy>(table: &[(&'static str, T)], word: &str) -> Option<T> {
     table.iter().find(|(known, _)| *known == word).map(|&(_, value)| value)
 }
 
-/// Of all kinds of pins.
-pub const PINS: [&str; 13] = [
-    "member",
-    "for_children",
-    "descriptor",
-    "mount",
-    "socket",
-    "owned",
-    "child_namespace",
-    "io_uring",
-    "credentials",
-    "peer",
-    "file_system",
-    "pidfd",
-    "out_of_sight",
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum PinKind {
+    Member,
+    ForChildren,
+    Descriptor,
+    Mount,
+    Socket,
+    Owned,
+    ChildNamespace,
+    IoUring,
+    Credentials,
+    Peer,
+    FileSystem,
+    Pidfd,
+    OutOfSight,
+}
+
+pub const PINS: [(&str, PinKind); 13] = [
+    ("member", PinKind::Member),
+    ("for_children", PinKind::ForChildren),
+    ("descriptor", PinKind::Descriptor),
+    ("mount", PinKind::Mount),
+    ("socket", PinKind::Socket),
+    ("owned", PinKind::Owned),
+    ("child_namespace", PinKind::ChildNamespace),
+    ("io_uring", PinKind::IoUring),
+    ("credentials", PinKind::Credentials),
+    ("peer", PinKind::Peer),
+    ("file_system", PinKind::FileSystem),
+    ("pidfd", PinKind::Pidfd),
+    ("out_of_sight", PinKind::OutOfSight),
 ];
 
-/// Of the kind of a pin.
-pub fn word_of_pin(pin: Pin) -> &'static str {
+pub fn kind_of(pin: Pin) -> PinKind {
     match pin {
-        Pin::Member { .. } => "member",
-        Pin::ForChildren { .. } => "for_children",
-        Pin::Descriptor { .. } => "descriptor",
-        Pin::Mount { .. } => "mount",
-        Pin::Socket { .. } => "socket",
-        Pin::Owned(_) => "owned",
-        Pin::ChildNamespace(_) => "child_namespace",
-        Pin::IoUring { .. } => "io_uring",
-        Pin::Credentials { .. } => "credentials",
-        Pin::Peer { .. } => "peer",
-        Pin::FileSystem { .. } => "file_system",
-        Pin::Pidfd { .. } => "pidfd",
-        Pin::OutOfSight => "out_of_sight",
+        Pin::Member { .. } => PinKind::Member,
+        Pin::ForChildren { .. } => PinKind::ForChildren,
+        Pin::Descriptor { .. } => PinKind::Descriptor,
+        Pin::Mount { .. } => PinKind::Mount,
+        Pin::Socket { .. } => PinKind::Socket,
+        Pin::Owned(_) => PinKind::Owned,
+        Pin::ChildNamespace(_) => PinKind::ChildNamespace,
+        Pin::IoUring { .. } => PinKind::IoUring,
+        Pin::Credentials { .. } => PinKind::Credentials,
+        Pin::Peer { .. } => PinKind::Peer,
+        Pin::FileSystem { .. } => PinKind::FileSystem,
+        Pin::Pidfd { .. } => PinKind::Pidfd,
+        Pin::OutOfSight => PinKind::OutOfSight,
     }
 }
