@@ -95,8 +95,8 @@ $(OUT)/libuserns.so: $(OUT)/userns.o include/libuserns.map
 	ln -sf libuserns.so $(OUT)/$(SONAME)
 
 # These have more source files than the one with their name.
-$(OUT)/userns_inspect: $(wildcard examples-c/inspect/*)
-$(OUT)/userns_check: $(wildcard examples-c/check/*)
+$(OUT)/userns_inspect: $(wildcard examples-c/common/* examples-c/inspect/*)
+$(OUT)/userns_check: $(wildcard examples-c/common/* examples-c/check/*)
 
 $(OUT)/%: examples-c/%.c $(LIBRARY)
 	$(CC) -std=c99 -D_POSIX_C_SOURCE=200809L $(CPPFLAGS) $(CFLAGS) -Iinclude -o $@ \

@@ -2,7 +2,8 @@
  * Finds out whether user namespaces can be created and used here, by this user, and if not, why. The
  * library tries it; this program asks for it, and reports what came of it to a person or, with
  * --json, to a program.
- * This file has the command line and what both reports say; the files in check/ print them.
+ * This file has the command line and what both reports say; the files in check/ print them. Those in
+ * common/ are of userns_inspect, too.
  */
 #include "check/check.h"
 #include <errno.h>

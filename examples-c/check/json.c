@@ -1,50 +1,19 @@
 /* The report as one JSON object (RFC 8259), which userns_check(1) describes. It is ASCII. */
+#include "../common/json.h"
 #include "check.h"
-#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
-/*
- * Reads a character of UTF-8. Returns its length in bytes. A byte that is not part of a character
- * becomes U+FFFD.
- */
-static size_t decode(const char *text, uint32_t *character)
-{
-    static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-    unsigned char first = (unsigned char)*text;
-    size_t length = first < 0x80 ? 1 : first < 0xc0 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    uint32_t value = length <= 1 ? first : first & (0xffu >> (length + 1));
-
-    *character = 0xfffd;
-    for (size_t i = 1; i < length; i++) {
-        unsigned char next = (unsigned char)text[i];
-        if ((next & 0xc0) != 0x80) /* also the end of the text */
-            return 1;
-        value = value << 6 | (next & 0x3f);
-    }
-    if (length == 0 || first >= 0xf8 || value < smallest[length] || value > 0x10ffff ||
-        (value >= 0xd800 && value <= 0xdfff))
-        return 1;
-    *character = value;
-    return length;
-}
-
+/* A byte that is not part of a character becomes U+FFFD. */
 static void put_string(const char *text)
 {
-    uint32_t character;
-
     putchar('"');
-    while (*text != '\0') {
-        text += decode(text, &character);
-        if (character >= 0x10000)
-            printf("\\u%04" PRIx32 "\\u%04" PRIx32, 0xd800 + ((character - 0x10000) >> 10),
-                   0xdc00 + (character & 0x3ff));
-        else if (character < ' ' || character > '~')
-            printf("\\u%04" PRIx32, character);
-        else if (character == '"' || character == '\\')
-            printf("\\%c", (int)character);
-        else
-            putchar((int)character);
+    for (size_t left = strlen(text), length; left > 0; text += length, left -= length) {
+        uint32_t code = 0;
+
+        length = decode(text, left, &code);
+        put_in_string(length > 0 ? code : 0xfffd);
+        length += length == 0;
     }
     putchar('"');
 }

@@ -1,35 +1,12 @@
 /* The report for a person: a verdict, a line for each step, and the reasons. */
-#define _GNU_SOURCE /* wcwidth(3) */
+#include "../common/terminal.h"
 #include "check.h"
-#include <langinfo.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
-#include <wchar.h>
 
 static const char *const drawn_marks[] = { "✓", "✗", "–" };
 static const char *const ascii_marks[] = { "ok  ", "FAIL", "-   " };
-
-/* Whether the terminal is expected to show more than ASCII. */
-static bool is_able(void)
-{
-    const char *terminal = getenv("TERM");
-
-    return isatty(STDOUT_FILENO) && terminal != NULL && *terminal != '\0' &&
-           strcmp(terminal, "dumb") != 0 && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-}
-
-static int width(void)
-{
-    const char *columns = getenv("COLUMNS");
-    struct winsize window;
-
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0)
-        return window.ws_col;
-    return columns != NULL && atoi(columns) > 0 ? atoi(columns) : 80;
-}
 
 /* Writes some bytes like put_text(), or only counts the columns if out is NULL. Returns these. */
 static int put_bytes(FILE *out, const char *text, size_t left)
@@ -37,16 +14,8 @@ static int put_bytes(FILE *out, const char *text, size_t left)
     int columns = 0;
 
     for (size_t length; left > 0; text += length, left -= length) {
-        mbstate_t state;
-        wchar_t character = L'\0';
-        int wide = 0;
+        int wide = columns_of_first(text, left, &length);
 
-        memset(&state, 0, sizeof state);
-        length = mbrtowc(&character, text, left, &state);
-        if (length > left) /* (size_t)-1 or -2: not a character */
-            length = 1;
-        else
-            wide = wcwidth(character); /* without a width, it can change the direction of writing */
         if (out != NULL)
             fwrite(wide > 0 ? text : "?", 1, wide > 0 ? length : 1, out);
         columns += wide > 0 ? wide : 1;
@@ -62,7 +31,7 @@ void put_text(FILE *out, const char *text)
 /* Prints a label and a sentence, with the full stop that it lacks, on as many lines as it takes. */
 static void print_sentence(const char *label, const char *sentence)
 {
-    int limit = width(), column = printf("%s", label);
+    int limit = width_of_output(), column = printf("%s", label);
 
     for (const char *word = sentence, *end; *word != '\0'; word = end + strspn(end, " ")) {
         int columns;
@@ -97,7 +66,7 @@ static void print_verdict(const struct check *check)
 
 static void print_steps(const struct check *check)
 {
-    const char *const *marks = is_able() ? drawn_marks : ascii_marks;
+    const char *const *marks = is_able_terminal() && has_utf8() ? drawn_marks : ascii_marks;
 
     putchar('\n');
     for (size_t i = 0; i < STEP_COUNT; i++) {

@@ -205,9 +205,6 @@ int put_text(FILE *out, const char *text, enum syntax syntax);
 /* The number of columns of text that has been escaped. */
 int columns_in(const char *text);
 
-/* Whether the locale has UTF-8. */
-bool has_utf8(void);
-
 /* unit.c */
 
 /* A container or unit: "docker" and "9c1b…", or "" and "nginx.service", or "cgroup" and a path. */

@@ -2,48 +2,12 @@
  * --json: all that a snapshot knows, see userns-json(5). What this file prints itself is ASCII: a
  * terminal could take other characters for commands, and JSON has an escape for each.
  */
+#include "../common/json.h"
 #include "inspect.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/*
- * Decodes the first character of a text in UTF-8. Returns its number of bytes; 0 if it is not
- * UTF-8: cut off, longer than necessary, half a surrogate pair or beyond Unicode.
- */
-static size_t decode(const char *text, size_t left, uint32_t *code)
-{
-    static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-    unsigned char first = (unsigned char)*text;
-    size_t length = first < 0x80             ? 1
-                    : (first & 0xe0) == 0xc0 ? 2
-                    : (first & 0xf0) == 0xe0 ? 3
-                    : (first & 0xf8) == 0xf0 ? 4
-                                             : 0;
-
-    if (length == 0 || length > left)
-        return 0;
-    *code = length == 1 ? first : first & (0x7fu >> length);
-    for (size_t i = 1; i < length; i++) {
-        if (((unsigned char)text[i] & 0xc0) != 0x80)
-            return 0;
-        *code = *code << 6 | ((unsigned char)text[i] & 0x3fu);
-    }
-    if (*code < smallest[length] || (*code >= 0xd800 && *code < 0xe000) || *code > 0x10ffff)
-        return 0;
-    return length;
-}
-
-static void put_code(uint32_t code)
-{
-    if (code >= 0x10000)
-        printf("\\u%04" PRIx32 "\\u%04" PRIx32, 0xd7c0 + (code >> 10), 0xdc00 + (code & 0x3ff));
-    else if (code < 0x20 || code >= 0x7f)
-        printf("\\u%04" PRIx32, code);
-    else
-        putchar((int)code);
-}
 
 /* The number of bytes at the beginning that are UTF-8. */
 static size_t valid_length(const char *text)
@@ -63,9 +27,7 @@ static void put_valid(const char *text, size_t length)
     putchar('"');
     for (size_t i = 0; i < length;) {
         i += decode(text + i, length - i, &code);
-        if (code == '"' || code == '\\')
-            putchar('\\');
-        put_code(code);
+        put_in_string(code);
     }
     putchar('"');
 }

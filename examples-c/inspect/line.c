@@ -1,11 +1,10 @@
 /* Lines of output, wrapped at the width of the terminal. */
+#include "../common/terminal.h"
 #include "inspect.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 enum { RAIL_COLUMNS = 3 };
 
@@ -18,7 +17,7 @@ static const char *const styles[] = { "\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[33m
 static const char *const *rail_texts = ascii_rails;
 static const char *const *glyph_texts = ascii_glyphs;
 static bool is_coloured;
-static int width = 80;
+static int width;
 
 static struct {
     enum rail rails[40]; /* the kernel nests at most 33 namespaces below a root */
@@ -32,16 +31,10 @@ static struct {
 
 void begin_output(void)
 {
-    const char *columns = getenv("COLUMNS"), *no_colour = getenv("NO_COLOR");
-    const char *terminal = getenv("TERM");
-    struct winsize window;
+    const char *no_colour = getenv("NO_COLOR");
 
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0)
-        width = window.ws_col;
-    else if (columns != NULL && atoi(columns) > 0)
-        width = atoi(columns);
-    is_coloured = isatty(STDOUT_FILENO) && (no_colour == NULL || *no_colour == '\0') &&
-                  terminal != NULL && *terminal != '\0' && strcmp(terminal, "dumb") != 0;
+    width = width_of_output();
+    is_coloured = is_able_terminal() && (no_colour == NULL || *no_colour == '\0');
     if (has_utf8()) {
         rail_texts = drawn_rails;
         glyph_texts = drawn_glyphs;

@@ -1,35 +1,14 @@
 /* Names and paths, which can contain any bytes, as text that is safe to print. */
-#define _GNU_SOURCE /* wcwidth(3) */
+#include "../common/terminal.h"
 #include "inspect.h"
-#include <langinfo.h>
 #include <string.h>
-#include <wchar.h>
 
-/* Files such as that of Graphviz contain ASCII if the locale does not have UTF-8. */
-bool has_utf8(void)
-{
-    return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-}
-
-/*
- * The columns of a character; 0 if it must be escaped. These are: control characters; characters
- * without a width, since some of them change the direction of writing; bytes that are not a
- * character in this locale; and the characters that the escapes themselves consist of.
- */
+/* The columns of a character; 0 if it must be escaped. The escapes consist of these two. */
 static int columns_of(const char *text, size_t left, size_t *length)
 {
-    mbstate_t state;
-    wchar_t character;
-    int columns;
+    int columns = columns_of_first(text, left, length);
 
-    memset(&state, 0, sizeof state);
-    *length = mbrtowc(&character, text, left, &state);
-    if (*length > left) { /* (size_t)-1 or -2: not a character */
-        *length = 1;
-        return 0;
-    }
-    columns = wcwidth(character);
-    return columns > 0 && character != L'\\' && character != L'"' ? columns : 0;
+    return *text != '\\' && *text != '"' ? columns : 0;
 }
 
 /* The characters that a syntax does not leave as they are, and what stands for each. */
@@ -53,6 +32,7 @@ static int put_character(FILE *out, const char *text, size_t length, int columns
 {
     const char *other = substitute(syntax, *text);
 
+    /* Files such as that of Graphviz contain ASCII if the locale does not have UTF-8. */
     if (syntax != QUOTED && !has_utf8() && (unsigned char)*text >= 0x80)
         columns = 0;
     if (columns > 0 && other == NULL) {

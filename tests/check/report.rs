@@ -1,6 +1,6 @@
 //! What the report says, and how it looks. A false library gives answers that no host of a test gives, see `fake.c`.
 
-use crate::common::{compile, has_utf8, on_terminal, root, skip};
+use crate::common::{compile_with_parts, has_utf8, on_terminal, root, skip};
 use crate::{plain, result};
 use std::ffi::OsStr;
 use std::fs;
@@ -10,13 +10,9 @@ use std::process::{Command, Stdio};
 
 /// The program with the false library. These are its answers, by the names of the variables in `fake.c`.
 fn fake(answers: &[(&str, &str)], arguments: &[&str]) -> Command {
-    let parts = fs::read_dir(root().join("examples-c/check")).unwrap().map(|entry| entry.unwrap().path());
-    let mut flags: Vec<String> = parts.map(|path| path.to_str().unwrap().to_string()).collect();
-    flags.retain(|path| path.ends_with(".c"));
-    flags.push(root().join("examples-c/userns_check.c").to_str().unwrap().to_string());
-    flags.extend(["-std=c99", "-D_POSIX_C_SOURCE=200809L"].map(str::to_string));
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let mut command = Command::new(compile(&root().join("tests/check/fake.c"), &flags));
+    let main = root().join("examples-c/userns_check.c");
+    let program = compile_with_parts(&root().join("tests/check/fake.c"), "check", &[main.to_str().unwrap()]);
+    let mut command = Command::new(program);
     plain(command.args(arguments)).envs(answers.iter().copied());
     command
 }

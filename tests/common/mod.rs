@@ -132,13 +132,19 @@ pub fn userns_check() -> PathBuf {
     userns_program("check")
 }
 
-/// A program that has several source files: `userns_NAME.c`, and those in the directory `NAME`.
+/// A program that has several source files.
 fn userns_program(name: &str) -> PathBuf {
-    let parts = fs::read_dir(root().join("examples-c").join(name)).unwrap().map(|entry| entry.unwrap().path());
+    compile_with_parts(&root().join(format!("examples-c/userns_{name}.c")), name, &[])
+}
+
+/// Compiles a source file with these flags, and with the sources in the directories `common` and `NAME` of the examples.
+pub fn compile_with_parts(source: &Path, name: &str, flags: &[&str]) -> PathBuf {
+    let list = |name: &str| fs::read_dir(root().join("examples-c").join(name)).unwrap();
+    let parts = list("common").chain(list(name)).map(|entry| entry.unwrap().path());
     let parts: Vec<PathBuf> = parts.filter(|path| path.extension().is_some_and(|name| name == "c")).collect();
-    let mut flags = vec!["-std=c99", "-D_POSIX_C_SOURCE=200809L"];
+    let mut flags = [&["-std=c99", "-D_POSIX_C_SOURCE=200809L"], flags].concat();
     flags.extend(parts.iter().map(|part| part.to_str().unwrap()));
-    compile(&root().join(format!("examples-c/userns_{name}.c")), &flags)
+    compile(source, &flags)
 }
 
 /// Programs that need what other Rust tests build, and that these run.
