@@ -39,7 +39,7 @@ struct columns {
     unsigned char at[64];
 };
 
-/* The options that have no letter, and those of lsns(8), in the order of the list in rules.c. */
+/* The options. All other values of getopt_long(3) are letters. */
 enum option_code {
     PINNED = 256,
     SOCKETS,
@@ -60,7 +60,7 @@ enum option_code {
     DOT_OPTION,
     METRICS_OPTION,
     WATCH_OPTION,
-    JSON_OPTION, /* after WATCH_OPTION, with which it goes together */
+    JSON_OPTION,
     LOAD,
     MAP_OPTION,
     FROM,

@@ -101,6 +101,23 @@ static void reject_option(int problem, char *argv[])
     reject(option, NULL, "there is no such option, or it is ambiguous");
 }
 
+/* The options of lsns(8) have letters, too. */
+static int without_letter(int option)
+{
+    switch (option) {
+    case 'l':
+        return LIST_OPTION;
+    case 'o':
+        return OUTPUT;
+    case 'n':
+        return NO_HEADINGS;
+    case 'r':
+        return RAW;
+    default:
+        return option;
+    }
+}
+
 /* Takes one option. */
 static void take(int option, char *argument, int argc, char *argv[], struct request *request)
 {
@@ -188,8 +205,6 @@ void parse(int argc, char *argv[], struct request *request)
         { NULL, 0, NULL, 0 },
     };
     struct option options[OPTION_COUNT + sizeof general / sizeof *general];
-    static const char letters[] = "lonr"; /* LIST_OPTION, OUTPUT, NO_HEADINGS, RAW */
-    const char *letter;
     int option;
 
     memcpy(options + list_options(options), general, sizeof general);
@@ -203,9 +218,7 @@ void parse(int argc, char *argv[], struct request *request)
             exit(finish_output());
         if (option == ':' || option == '?')
             reject_option(option, argv);
-        letter = option < PINNED ? strchr(letters, option) : NULL;
-        if (letter != NULL) /* the options of lsns(8) have letters */
-            option = LIST_OPTION + (int)(letter - letters);
+        option = without_letter(option);
         note_option(request, option);
         take(option, optarg, argc, argv, request);
     }

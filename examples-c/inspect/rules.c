@@ -11,7 +11,7 @@ enum {
     NO_ACTION = -1
 };
 
-/* In the order of enum option_code. */
+/* By enum option_code. */
 static const struct rule {
     const char *name;
     bool has_argument;
@@ -19,34 +19,34 @@ static const struct rule {
     int action;  /* the one that the option itself is */
     bool once;
 } rules[] = {
-    { "--pinned", false, EACH, NO_ACTION, false },
-    { "--sockets", false, EACH, NO_ACTION, false },
-    { "--bpf", false, EACH, NO_ACTION, false },
-    { "--proc", true, EACH, NO_ACTION, false },
-    { "NAMESPACE", false, OF_ONE, NO_ACTION, false },
-    { "--pid", true, OF_ONE, NO_ACTION, false },
-    { "--inode", true, OF_ONE, NO_ACTION, false },
-    { "--empty", false, TREE_LIKE, NO_ACTION, false },
-    { "--user", true, TREE_LIKE | 1 << LIMITS, NO_ACTION, false },
-    { "--sort", true, TREE_LIKE, NO_ACTION, false },
-    { "--no-pids", false, 1 << SHOW | 1 << WATCH, NO_ACTION, false },
-    { "--all", false, 1 << SHOW, NO_ACTION, false },
-    { "--list", false, 1 << LIST, LIST, false },
-    { "--output", true, 1 << LIST, NO_ACTION, false },
-    { "--noheadings", false, 1 << LIST, NO_ACTION, false },
-    { "--raw", false, 1 << LIST, NO_ACTION, false },
-    { "--dot", false, 1 << DOT, DOT, false },
-    { "--openmetrics", false, 1 << METRICS, METRICS, false },
-    { "--watch", true, 1 << WATCH, WATCH, false },
-    { "--json", false, 1 << SAVE | 1 << WATCH, SAVE, false },
-    { "--load", true, ONCE, NO_ACTION, true },
-    { "--map", true, 1 << MAP, MAP, true },
-    { "--from", true, 1 << MAP, NO_ACTION, false },
-    { "--to", true, 1 << MAP, NO_ACTION, false },
-    { "--gid", false, 1 << MAP, NO_ACTION, false },
-    { "--projid", false, 1 << MAP, NO_ACTION, false },
-    { "--can", true, 1 << CAN, CAN, true },
-    { "--limits", false, 1 << LIMITS, LIMITS, false },
+    [PINNED - PINNED] = { "--pinned", false, EACH, NO_ACTION, false },
+    [SOCKETS - PINNED] = { "--sockets", false, EACH, NO_ACTION, false },
+    [BPF - PINNED] = { "--bpf", false, EACH, NO_ACTION, false },
+    [PROC - PINNED] = { "--proc", true, EACH, NO_ACTION, false },
+    [NAMESPACE - PINNED] = { "NAMESPACE", false, OF_ONE, NO_ACTION, false },
+    [PID_OPTION - PINNED] = { "--pid", true, OF_ONE, NO_ACTION, false },
+    [INODE - PINNED] = { "--inode", true, OF_ONE, NO_ACTION, false },
+    [EMPTY - PINNED] = { "--empty", false, TREE_LIKE, NO_ACTION, false },
+    [USER - PINNED] = { "--user", true, TREE_LIKE | 1 << LIMITS, NO_ACTION, false },
+    [SORT - PINNED] = { "--sort", true, TREE_LIKE, NO_ACTION, false },
+    [NO_PIDS - PINNED] = { "--no-pids", false, 1 << SHOW | 1 << WATCH, NO_ACTION, false },
+    [ALL - PINNED] = { "--all", false, 1 << SHOW, NO_ACTION, false },
+    [LIST_OPTION - PINNED] = { "--list", false, 1 << LIST, LIST, false },
+    [OUTPUT - PINNED] = { "--output", true, 1 << LIST, NO_ACTION, false },
+    [NO_HEADINGS - PINNED] = { "--noheadings", false, 1 << LIST, NO_ACTION, false },
+    [RAW - PINNED] = { "--raw", false, 1 << LIST, NO_ACTION, false },
+    [DOT_OPTION - PINNED] = { "--dot", false, 1 << DOT, DOT, false },
+    [METRICS_OPTION - PINNED] = { "--openmetrics", false, 1 << METRICS, METRICS, false },
+    [WATCH_OPTION - PINNED] = { "--watch", true, 1 << WATCH, WATCH, false },
+    [JSON_OPTION - PINNED] = { "--json", false, 1 << SAVE | 1 << WATCH, SAVE, false },
+    [LOAD - PINNED] = { "--load", true, ONCE, NO_ACTION, true },
+    [MAP_OPTION - PINNED] = { "--map", true, 1 << MAP, MAP, true },
+    [FROM - PINNED] = { "--from", true, 1 << MAP, NO_ACTION, false },
+    [TO - PINNED] = { "--to", true, 1 << MAP, NO_ACTION, false },
+    [GID_OPTION - PINNED] = { "--gid", false, 1 << MAP, NO_ACTION, false },
+    [PROJID_OPTION - PINNED] = { "--projid", false, 1 << MAP, NO_ACTION, false },
+    [CAN_OPTION - PINNED] = { "--can", true, 1 << CAN, CAN, true },
+    [LIMITS_OPTION - PINNED] = { "--limits", false, 1 << LIMITS, LIMITS, false },
 };
 
 enum { COUNT = sizeof rules / sizeof *rules };
@@ -128,7 +128,7 @@ void check_options(struct request *request)
     request->action = SHOW;
     for (int i = 0; i < COUNT; i++)
         if (is_given(request, PINNED + i) && rules[i].action != NO_ACTION) {
-            if (request->action == WATCH && rules[i].action == SAVE)
+            if (PINNED + i == JSON_OPTION && is_given(request, WATCH_OPTION))
                 continue; /* --watch --json watches */
             request->action = rules[i].action;
             check_action(request, &rules[i]);
