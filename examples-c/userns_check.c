@@ -12,29 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char usage[] =
-    "Usage: userns_check [OPTION]...\n"
-    "Finds out whether user namespaces can be created and used here, and if not, why.\n"
-    "\n"
-    "      --steps STEP[,STEP]...\n"
-    "                    try only these steps, and those that they include:\n"
-    "                    create   create a user namespace\n"
-    "                    map      map this user and group into it\n"
-    "                    capable  mount a file system in it\n"
-    "                    net      create a network namespace with a loopback device\n"
-    "                    pid      create a PID namespace with its own /proc\n"
-    "                    nested   create one more user namespace inside\n"
-    "      --subids      also map subordinate ids (/etc/subuid, newuidmap)\n"
-    "      --one-by-one  create one namespace after the other, as shell scripts do\n"
-    "      --read-only   try nothing, only read files\n"
-    "\n"
-    "      --json        print one JSON object\n"
-    "      --quiet       print nothing\n"
-    "  -h, --help        show this help\n"
-    "  -V, --version     show the version\n"
-    "\n"
-    "The exit status is 0 if all these steps work, 1 if not, and 2 for wrong usage.\n";
-
 const struct step steps[STEP_COUNT] = {
     { USERNS_STEP_CREATE, "create", "create a user namespace" },
     { USERNS_STEP_MAP, "map", "map this user and group into it" },
@@ -43,6 +20,31 @@ const struct step steps[STEP_COUNT] = {
     { USERNS_STEP_PID, "pid", "create a PID namespace with its own /proc" },
     { USERNS_STEP_NESTED, "nested", "create one more user namespace inside" },
 };
+
+static void print_help(void)
+{
+    fputs(
+        "Usage: userns_check [OPTION]...\n"
+        "Finds out whether user namespaces can be created and used here, and if not, why.\n"
+        "\n"
+        "      --steps STEP[,STEP]...\n"
+        "                    try only these steps, and those that they include:\n",
+        stdout);
+    for (size_t i = 0; i < STEP_COUNT; i++)
+        printf("                    %-8s %s\n", steps[i].name, steps[i].text);
+    fputs(
+        "      --subids      also map subordinate ids (/etc/subuid, newuidmap)\n"
+        "      --one-by-one  create one namespace after the other, as shell scripts do\n"
+        "      --read-only   try nothing, only read files\n"
+        "\n"
+        "      --json        print one JSON object\n"
+        "      --quiet       print nothing\n"
+        "  -h, --help        show this help\n"
+        "  -V, --version     show the version\n"
+        "\n"
+        "The exit status is 0 if all these steps work, 1 if not, and 2 for wrong usage.\n",
+        stdout);
+}
 
 enum result result_of(const struct check *check, uint64_t step)
 {
@@ -217,7 +219,7 @@ static enum format parse(int argc, char *argv[], struct userns_probe_options *op
             format = option == AS_JSON ? JSON : QUIET;
             break;
         case 'h':
-            fputs(usage, stdout);
+            print_help();
             exit(finish_output());
         case 'V':
             printf("userns_check %s\n", userns_version());
