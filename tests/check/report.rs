@@ -1,12 +1,11 @@
 //! What the report says, and how it looks. A false library gives answers that no host of a test gives, see `fake.c`.
 
-use crate::common::{compile_with_parts, has_utf8, on_terminal, root, skip};
+use crate::common::{compile_with_parts, expect_json, has_utf8, on_terminal, root, skip};
 use crate::{plain, result};
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// The program with the false library. These are its answers, by the names of the variables in `fake.c`.
 fn fake(answers: &[(&str, &str)], arguments: &[&str]) -> Command {
@@ -138,7 +137,7 @@ fn hostile_texts() {
         r#"\ufffd\ufffd\ufffd \ufffd\ufffd \ufffd\ufffd\ufffd\ufffd \ufffd\ufffd"}]}"#
     );
     assert!(json.is_ascii() && json.contains(r#""kind":"unknown""#) && json.trim_end().ends_with(string), "{json}");
-    is_json(&json);
+    expect_json("hostile_texts", &json);
     let report = String::from_utf8(answer(&[], "C")).unwrap();
     assert!(report.contains("(unknown): ?[31m \"q\" \\ ? ????( ?? ??? ???? ??? ?? ???? ??.\n"), "{report:?}");
     if !has_utf8() {
@@ -146,16 +145,6 @@ fn hostile_texts() {
     }
     let report = String::from_utf8(answer(&[], "C.UTF-8")).unwrap();
     assert!(report.contains("(unknown): ?[31m \"q\" \\ ? ????( é ? 😀 ??? ?? ?"), "{report:?}");
-}
-
-/// Asserts that another program reads it.
-fn is_json(text: &str) {
-    let mut python = Command::new("python3");
-    let Ok(mut child) = python.args(["-m", "json.tool"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn() else {
-        return skip("is_json", "there is no python3");
-    };
-    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    assert!(child.wait().unwrap().success(), "{text}");
 }
 
 #[test]

@@ -62,6 +62,16 @@ fn link_library() -> PathBuf {
     directory
 }
 
+/// Asserts that another program reads this as JSON.
+pub fn expect_json(test: &str, text: &str) {
+    let mut python = Command::new("python3");
+    let Ok(mut child) = python.args(["-m", "json.tool"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn() else {
+        return skip(test, "there is no python3");
+    };
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success(), "{text}");
+}
+
 /// The C compiler: the environment variable `CC`, or `cc`.
 pub fn cc() -> Command {
     Command::new(env::var_os("CC").unwrap_or("cc".into()))
