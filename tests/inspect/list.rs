@@ -41,7 +41,9 @@ fn each_column() {
     }
     assert_eq!(row("PNS", &pid), [own()]);
     let held = child.open("user");
-    assert_eq!(row("PINS", &pid), ["descriptor:1,owned:1"]);
+    // A process that another test starts has the descriptor, too, until it executes its program.
+    let pins = row("PINS", &pid);
+    assert!(pins[0].starts_with("descriptor:") && pins[0].ends_with(",owned:1"), "{pins:?}");
     drop(held);
 }
 
