@@ -71,10 +71,8 @@ fn zsh() {
         let script = "_arguments() { print -l -- $@; return 0 }; source \"$0\"";
         let Some(specifications) = lines("zsh", &["-fc", script], &format!("_{name}")) else { return };
         let option = |line: &String| {
-            let rest = line.rsplit_once(')').filter(|(before, _)| before.starts_with('('));
-            let rest =
-                if line.starts_with('(') { line.split_once(')').unwrap().1 } else { rest.map_or(&**line, |r| r.1) };
-            rest.split_once('[').map(|(option, _)| option.to_string())
+            let excluded = line.starts_with('(').then(|| line.split_once(')').unwrap());
+            excluded.map_or(&**line, |(_, rest)| rest).split_once('[').map(|(option, _)| option.to_string())
         };
         assert_eq!(specifications.iter().filter_map(option).collect::<BTreeSet<_>>(), options(&program), "{name}");
         if name == "userns_inspect" {
