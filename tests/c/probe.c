@@ -411,7 +411,7 @@ SITUATION(processes_of_root, AS_ROOT, "RLIMIT_NPROC does not hold for root")
     userns_probe_free(answer);
 }
 
-/* Makes a cgroup below that of the tests, with this limit, and enters it. */
+/* Makes a cgroup with this limit, and enters it. */
 static void enter_cgroup(char *path, size_t size, const char *limit)
 {
     static const char *const roots[] = { "/sys/fs/cgroup/pids", "/sys/fs/cgroup" };
