@@ -1,11 +1,11 @@
 //! `--json` and `--load`: a saved snapshot answers as the host did.
 
-use crate::common::{scratch, skip, userns_inspect};
+use crate::common::{on_terminal, scratch};
 use crate::{FAMILY, inspect, lines, named, result, run, script, shown, waiting};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// A saved snapshot, in a file.
 fn saved(name: &str, arguments: &[&str]) -> PathBuf {
@@ -150,11 +150,8 @@ fn on_a_terminal() {
     let names: [&[u8]; 3] = ["\u{9b}31m".as_bytes(), "é\u{202e}".as_bytes(), b"\x7f\xff\x1b]"];
     for name in names {
         let Some(child) = named("on_a_terminal", name) else { return };
-        let mut command = Command::new("script");
-        let line = format!("{} --json 2>/dev/null", userns_inspect().display());
-        let output = command.args(["-qec", &line, "/dev/null"]).stdin(Stdio::null()).output();
-        let Ok(output) = output else { return skip("on_a_terminal", "script(1) is missing") };
-        let text = String::from_utf8(output.stdout).expect("ASCII").replace('\r', "");
+        let (status, text) = on_terminal(&mut inspect(&["--json"]), 80);
+        assert!(status.success());
         assert!(text.bytes().all(|byte| byte == b'\n' || (0x20..0x7f).contains(&byte)), "{text:?}");
         // It is the same JSON: what the file says about the process can be loaded.
         let file = scratch("terminal.json");
