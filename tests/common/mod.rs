@@ -7,7 +7,7 @@ pub mod header;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
 use std::sync::{Mutex, OnceLock};
@@ -229,13 +229,22 @@ pub fn has_utf8() -> bool {
 
 /// Runs a program on a terminal. Returns its output without the carriage returns that the terminal adds.
 pub fn on_terminal(command: &mut Command, columns: u16) -> (ExitStatus, String) {
-    let (mut master, mut slave) = (-1, -1);
+    // Not openpty(3): programs that other tests start meanwhile would keep the terminal open.
+    let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
+    let checked = |result: libc::c_int| match result {
+        ..0 => panic!("{}", io::Error::last_os_error()),
+        _ => result,
+    };
     let size = libc::winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-    // SAFETY: all pointers are valid, or NULL where openpty() permits it.
-    let status = unsafe { libc::openpty(&mut master, &mut slave, ptr::null_mut(), ptr::null(), &size) };
-    assert_eq!(status, 0, "{}", io::Error::last_os_error());
-    // SAFETY: openpty() opened them, and nothing else owns them.
-    let (master, slave) = unsafe { (File::from_raw_fd(master), OwnedFd::from_raw_fd(slave)) };
+    // SAFETY: the result is a new descriptor, which nothing else owns.
+    let master = unsafe { File::from_raw_fd(checked(libc::posix_openpt(flags))) };
+    // SAFETY: the descriptor is open, and the result of TIOCGPTPEER is a new one.
+    let slave = unsafe {
+        checked(libc::unlockpt(master.as_raw_fd()));
+        OwnedFd::from_raw_fd(checked(libc::ioctl(master.as_raw_fd(), libc::TIOCGPTPEER, flags)))
+    };
+    // SAFETY: the descriptor is open, and the size is valid.
+    checked(unsafe { libc::ioctl(slave.as_raw_fd(), libc::TIOCSWINSZ, &size) });
     let mut child = command.stdout(Stdio::from(slave)).stderr(Stdio::null()).spawn().unwrap();
     // The command keeps its end of the terminal open until its standard output is replaced. Reading ends with an error.
     command.stdout(Stdio::null());
