@@ -3,7 +3,6 @@
 #include "owners.h"
 #include "probe.h"
 #include "situation.h"
-#include <sys/utsname.h>
 
 SITUATION(everything_works, 0, "where nothing forbids it, all steps work in all ways")
 {
@@ -76,18 +75,6 @@ SITUATION(arguments, 0, "NULL, sizes, flags and steps that do not exist")
     CHECK(userns_probe_reasons(NULL, &count) == NULL && count == 0);
     CHECK((int)userns_reason_kind(NULL) == 0 && !userns_reason_is_proved(NULL));
     CHECK(userns_reason_text(NULL) == NULL);
-}
-
-/* A directory that is or is not the root of a mount. */
-static void enter_chroot(bool is_mount)
-{
-    mount_tmpfs("/mnt");
-    CHECK(mkdir("/mnt/root", 0755) == 0);
-    if (is_mount)
-        mount_tmpfs("/mnt/root");
-    CHECK(mkdir("/mnt/root/proc", 0755) == 0);
-    mount_procfs("/mnt/root/proc", NULL);
-    CHECK(chroot("/mnt/root") == 0 && chdir("/") == 0);
 }
 
 SITUATION(in_chroot, IN_SANDBOX, "the root directory of the caller is not that of its mounts")
@@ -473,20 +460,10 @@ static void unshare_and_probe_without_proc(void *unused UNUSED)
     unshare_and_probe(NULL);
 }
 
-/* Whether a pidfd tells namespaces. */
-static bool is_at_least_6_11(void)
-{
-    struct utsname kernel;
-    int major = 0, minor = 0;
-
-    CHECK(uname(&kernel) == 0 && sscanf(kernel.release, "%d.%d", &major, &minor) == 2);
-    return major > 6 || (major == 6 && minor >= 11);
-}
-
 SITUATION(no_process_yet, IN_SANDBOX, "a child of the caller would be process 1 of a PID namespace")
 {
     in_child(unshare_and_probe, NULL);
-    if (is_at_least_6_11())
+    if (!is_before(6, 11)) /* a pidfd tells namespaces */
         in_child(unshare_and_probe_without_proc, NULL);
 }
 
@@ -502,7 +479,7 @@ SITUATION(children_elsewhere, IN_SANDBOX, "children of the caller are in another
     end(first);
 }
 
-static void count_namespaces(void *unused UNUSED)
+static void probe_read_only(void *unused UNUSED)
 {
     struct userns_probe *answer = probe(USERNS_PROBE_READ_ONLY, 0);
 
@@ -515,9 +492,9 @@ SITUATION(read_only_makes_no_process, 0,
           "a probe that only reads calls neither clone(2) nor unshare(2)")
 {
     deny_syscall(__NR_unshare, ANY_ARGUMENT, 0, ENOSYS);
-    in_child(count_namespaces, NULL);
+    in_child(probe_read_only, NULL);
     /* From now on nothing can be started. */
     deny_syscall(__NR_clone, ANY_ARGUMENT, 0, EPERM);
     deny_syscall(__NR_clone3, ANY_ARGUMENT, 0, EPERM);
-    count_namespaces(NULL);
+    probe_read_only(NULL);
 }

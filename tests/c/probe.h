@@ -104,4 +104,39 @@ static UNUSED void need_namespaces(void)
     userns_probe_free(answer);
 }
 
+/* In a sandbox: into a directory that is or is not the root of a mount. */
+static UNUSED void enter_chroot(bool is_mount)
+{
+    mount_tmpfs("/mnt");
+    CHECK(mkdir("/mnt/root", 0755) == 0);
+    if (is_mount)
+        mount_tmpfs("/mnt/root");
+    CHECK(mkdir("/mnt/root/proc", 0755) == 0);
+    mount_procfs("/mnt/root/proc", NULL);
+    CHECK(chroot("/mnt/root") == 0 && chdir("/") == 0);
+}
+
+/* The number of processes in the sandbox, of whatever kind. */
+static UNUSED int count_processes(void)
+{
+    DIR *directory = opendir("/proc");
+    int count = 0;
+
+    CHECK(directory != NULL);
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
+        count += entry->d_name[0] >= '1' && entry->d_name[0] <= '9';
+    closedir(directory);
+    return count;
+}
+
+/* In process 1: after a moment the sandbox has only so many processes. */
+static UNUSED void expect_processes(int expected)
+{
+    for (int i = 0; i < 200 && count_processes() > expected; i++) {
+        waitpid(-1, NULL, __WALL | WNOHANG); /* orphans become children of process 1 */
+        usleep(10000);
+    }
+    CHECK_EQ(count_processes(), expected);
+}
+
 #endif

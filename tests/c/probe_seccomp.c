@@ -162,10 +162,7 @@ SITUATION(killed_experiment, IN_SANDBOX,
     struct userns_probe *answer;
     size_t count;
 
-    mount_tmpfs("/mnt");
-    CHECK(mkdir("/mnt/root", 0755) == 0 && mkdir("/mnt/root/proc", 0755) == 0);
-    mount_procfs("/mnt/root/proc", NULL);
-    CHECK(chroot("/mnt/root") == 0 && chdir("/") == 0);
+    enter_chroot(false);
     filter_bits(__NR_setns, ANY_ARGUMENT, 0, IS_FATAL);
     answer = probe(0, ALL_STEPS);
     print_probe(answer);
@@ -211,18 +208,15 @@ SITUATION(without_close_range, 0, "the kernel has no close_range(2): before Linu
     need_namespaces();
     for (size_t i = 0; i < 3; i++) {
         int before = open_descriptors();
+        pid_t child = fork_child();
 
-        if (fork_child() == 0) {
+        if (child == 0) {
             filter_bits(__NR_close_range, ANY_ARGUMENT, 0, errors[i]);
             check_works(0, ALL_STEPS);
             CHECK(open_descriptors() == before);
             exit(0);
         }
-        {
-            int status;
-
-            CHECK(wait(&status) > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0);
-        }
+        expect_success(child);
     }
 }
 

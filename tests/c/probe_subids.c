@@ -194,28 +194,6 @@ SITUATION(slow, IN_SANDBOX | AS_ROOT, "the program does not end")
 
 /* ---- While a program runs, the child of the caller waits ---- */
 
-/* Whether the sandbox has at most so many processes, after a moment. */
-static bool has_only(int processes)
-{
-    int count = 0;
-
-    for (int i = 0; i < 200; i++) {
-        DIR *directory = opendir("/proc");
-
-        CHECK(directory != NULL);
-        count = 0;
-        for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
-            count += entry->d_name[0] >= '1' && entry->d_name[0] <= '9';
-        closedir(directory);
-        waitpid(-1, NULL, __WALL | WNOHANG); /* orphans become children of process 1 */
-        if (count <= processes)
-            return true;
-        usleep(10000);
-    }
-    fprintf(stderr, "%d processes, not %d\n", count, processes);
-    return false;
-}
-
 static void probe_slowly(void *unused UNUSED)
 {
     userns_probe_free(probe(USERNS_PROBE_SUBIDS, USERNS_STEP_MAP));
@@ -236,7 +214,7 @@ SITUATION(ends_with_caller, IN_SANDBOX | AS_ROOT, "the caller is killed while a 
     CHECK(access("/mnt/log", F_OK) == 0);
     CHECK(kill(caller, SIGKILL) == 0);
     CHECK(waitpid(caller, NULL, 0) == caller);
-    CHECK(has_only(1));
+    expect_processes(1);
 }
 
 static _Atomic int *handled;
