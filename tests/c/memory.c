@@ -1,8 +1,12 @@
-/* Memory: each allocation of a scan, action, comparison or probe, or of saving and loading fails in turn. */
+/*
+ * Memory: each allocation of a scan, action, comparison or probe, or of saving and loading fails in
+ * turn; and how much loading needs.
+ */
 #include "situation.h"
 #include "pins.h"
 #include "seccomp.h"
 #include "text.h"
+#include <malloc.h>
 #include <stdatomic.h>
 
 #ifdef __GLIBC__
@@ -12,6 +16,8 @@
  * and it fails in call number first_refused (0: never), with refuses_on also in all later calls.
  */
 static atomic_long in_use;
+/* The bytes of these blocks, and the most that there were at a time. */
+static atomic_long bytes, most_bytes;
 static long calls, first_refused;
 static bool refuses_on;
 /* Whether a scan has kept the block that it may keep. */
@@ -36,7 +42,16 @@ static bool refuses(void)
 static void *counted(void *memory)
 {
     in_use += memory != NULL;
+    bytes += (long)malloc_usable_size(memory);
+    if (bytes > most_bytes)
+        most_bytes = (long)bytes;
     return memory;
+}
+
+static void forget(long size)
+{
+    in_use--;
+    bytes -= size;
 }
 
 void *malloc(size_t size)
@@ -51,9 +66,18 @@ void *calloc(size_t count, size_t size)
 
 void *realloc(void *memory, size_t size)
 {
+    long old_size = (long)malloc_usable_size(memory);
+    void *new_memory;
+
     if (refuses())
         return NULL;
-    return memory == NULL ? counted(__libc_malloc(size)) : __libc_realloc(memory, size);
+    if (memory == NULL)
+        return counted(__libc_malloc(size));
+    /* Both blocks count, since it may have to be copied. */
+    new_memory = counted(__libc_realloc(memory, size));
+    if (new_memory != NULL)
+        forget(old_size);
+    return new_memory;
 }
 
 void *memalign(size_t alignment, size_t size)
@@ -78,7 +102,8 @@ int posix_memalign(void **memory, size_t alignment, size_t size)
 
 void free(void *memory)
 {
-    in_use -= memory != NULL;
+    if (memory != NULL)
+        forget((long)malloc_usable_size(memory));
     __libc_free(memory);
 }
 
@@ -231,6 +256,60 @@ SITUATION(saved, IN_SANDBOX, "each allocation in turn fails while a snapshot is 
     }
     userns_free(snapshot);
     close(fd);
+}
+
+/* The shortest records of each kind. All have a number, but the last one. */
+static const struct {
+    const char *begin, *record, *end;
+} dense[] = {
+    { "\"nodes\":[", "{\"inode\":%1$d}", "]" },
+    { "\"nodes\":[{\"inode\":1,\"pids\":[", "%1$d", "]}]" },
+    { "\"nodes\":[", "{\"inode\":%1$d,\"maps\":{}}", "]" },
+    { "\"nodes\":[", "{\"inode\":%1$d,\"pids\":[%1$d]}", "]" },
+    { "\"nodes\":[{\"inode\":9999999}", "{\"inode\":%1$d,\"parent\":9999999}", "]" },
+    { "\"nonusers\":[", "{\"type\":\"net\",\"inode\":%1$d}", "]" },
+    { "\"nodes\":[{\"inode\":1}],\"nonusers\":[{\"type\":\"net\",\"inode\":9999999}",
+      "{\"type\":\"net\",\"inode\":%1$d,\"owner\":1}", "]" },
+    { "\"processes\":[", "{\"pid\":%1$d}", "]" },
+    { "\"processes\":[", "{\"pid\":%1$d,\"name\":\"\"}", "]" },
+    { "\"processes\":[", "{\"pid\":%1$d,\"cgroup\":\"/%1$d\"}", "]" },
+    { "\"nodes\":[{\"inode\":1,\"pins\":[", "{\"kind\":\"peer\"}", "]}]" },
+};
+
+static int dense_file(size_t kind, int count)
+{
+    int fd = memory_file();
+    FILE *file = fdopen(dup(fd), "w");
+
+    CHECK(file != NULL);
+    fprintf(file, "{\"format\":{\"major\":1},%s", dense[kind].begin);
+    for (int i = 1; i <= count; i++) {
+        if (i > 1 || strchr(dense[kind].begin, '}') != NULL)
+            fputc(',', file);
+        fprintf(file, dense[kind].record, i);
+    }
+    fprintf(file, "%s}", dense[kind].end);
+    CHECK(fclose(file) == 0);
+    return fd;
+}
+
+SITUATION(of_loading, 0, "loading needs at most thirty times the size of the file, and 128 KiB")
+{
+    static const int counts[] = { 1, 1025, 65537 }; /* just after arrays have grown */
+
+    for (size_t i = 0; i < sizeof dense / sizeof *dense; i++)
+        for (size_t j = 0; j < sizeof counts / sizeof *counts; j++) {
+            int fd = dense_file(i, counts[j]);
+            long length = (long)lseek(fd, 0, SEEK_END), before = bytes;
+
+            most_bytes = before;
+            userns_free(load_from(fd));
+            if (most_bytes - before > 30 * length + (128 << 10))
+                fail("%d of '%s': %ld bytes need %ld", counts[j], dense[i].record, length,
+                     most_bytes - before);
+            CHECK_EQ(bytes, before);
+            close(fd);
+        }
 }
 
 SITUATION(actions, IN_SANDBOX, "each allocation in turn fails while namespaces are opened")
