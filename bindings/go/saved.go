@@ -52,15 +52,15 @@ func Load(r io.Reader) (*Snapshot, error) {
 	var loaded *C.struct_userns_snapshot
 	failure := withDescriptor(read, func(fd C.int) C.int { return C.userns_load(fd, &loaded) })
 	read.Close() // io.Copy fails if the library has not read all
-	if err := <-copied; failure == nil || err != nil && !errors.Is(err, syscall.EPIPE) {
-		snapshot := &Snapshot{newMemory(loaded)}
-		if err == nil {
-			return snapshot, nil
-		}
-		snapshot.Close()
+	err = <-copied
+	if failure != nil && (err == nil || errors.Is(err, syscall.EPIPE)) {
+		err = failure
+	}
+	if err != nil {
+		C.userns_free(loaded)
 		return nil, err
 	}
-	return nil, failure
+	return &Snapshot{newMemory(loaded)}, nil
 }
 
 // withDescriptor calls a function of the library with the descriptor of a file, which stays open meanwhile.

@@ -191,8 +191,8 @@ static void saved()
         CHECK(error.code() == std::errc::bad_file_descriptor);
     }
     try {
-        const userns::snapshot nothing = userns::load(null);
-        CHECK(nothing.get() == nullptr);
+        (void)userns::load(null);
+        CHECK(false);
     } catch (const std::system_error &error) {
         CHECK(error.code() == std::errc::bad_message);
     }

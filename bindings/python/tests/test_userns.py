@@ -403,26 +403,32 @@ class Memory(unittest.TestCase):
 class Header(unittest.TestCase):
     def test_constants(self) -> None:
         header = Path(os.environ["USERNS_H"]).read_text(encoding="utf-8")
-        number = r"(?:UINT64_C\()?(0x[0-9a-f]+|\d+)"
-        bits = re.findall(rf"^#define USERNS_(SCAN|GAP|NODE|PROBE|STEP)_(\w+) {number}", header, re.MULTILINE)
-        values = re.findall(rf"^    USERNS_(PIN|SOURCE|REASON)_(\w+) = {number},", header, re.MULTILINE)
-        expected: Dict[str, Dict[str, int]] = {}
-        for kind, name, value in bits + values:
-            expected.setdefault(kind, {})[name] = int(value, 0)
-        kinds: Dict[str, Any] = {
+        bits: Dict[str, Any] = {
             "SCAN": _constants.ScanFlag,
             "GAP": userns.Gap,
             "NODE": userns.NodeFlag,
+            "INFO": userns.InfoFlag,
             "PROBE": _constants.ProbeFlag,
             "STEP": userns.Step,
+        }
+        values: Dict[str, Any] = {
             "PIN": userns.PinKind,
             "SOURCE": userns.Source,
+            "EMPTY_SOURCE": userns.EmptySource,
+            "WHY": userns.Why,
+            "CHANGE": userns.ChangeKind,
             "REASON": userns.ReasonKind,
         }
-        found = {kind: {each.name: int(each) for each in members} for kind, members in kinds.items()}
-        self.assertEqual(found, expected)
-        for kind, members in kinds.items():
-            self.assertEqual(issubclass(members, IntFlag), kind in ("SCAN", "GAP", "NODE", "PROBE", "STEP"))
+        for kinds, line, is_flag in (
+            (bits, rf"^#define USERNS_({'|'.join(bits)})_(\w+) (?:UINT64_C\()?(0x[0-9a-f]+)", True),
+            (values, rf"^    USERNS_({'|'.join(values)})_(\w+) = (\d+),", False),
+        ):
+            expected: Dict[str, Dict[str, int]] = {}
+            for kind, name, value in re.findall(line, header, re.MULTILINE):
+                expected.setdefault(kind, {})[name] = int(value, 0)
+            found = {kind: {each.name: int(each) for each in members} for kind, members in kinds.items()}
+            self.assertEqual(found, expected)
+            self.assertTrue(all(issubclass(members, IntFlag) == is_flag for members in kinds.values()))
 
     def test_values_of_a_newer_library(self) -> None:
         source = userns.Source(99)

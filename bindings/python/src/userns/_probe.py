@@ -10,7 +10,7 @@ from typing import List, NamedTuple, Optional
 from . import _library
 from ._constants import ProbeFlag, ReasonKind, Step
 from ._library import library
-from ._snapshot import _array, _error
+from ._snapshot import _array, _error, _flags
 
 __all__ = ["Probe", "Reason", "probe"]
 
@@ -50,13 +50,7 @@ def probe(
     """
     if not 0 <= steps < 1 << 64:
         raise ValueError("steps is not a number of 64 bits")
-    flags = ProbeFlag(0)
-    if read_only:
-        flags |= ProbeFlag.READ_ONLY
-    if one_by_one:
-        flags |= ProbeFlag.ONE_BY_ONE
-    if subids:
-        flags |= ProbeFlag.SUBIDS
+    flags = _flags(ProbeFlag, read_only=read_only, one_by_one=one_by_one, subids=subids)
     options = _library.ProbeOptions(size=ctypes.sizeof(_library.ProbeOptions), flags=flags, steps=steps)
     address = c_void_p()
     error = library.userns_probe(byref(options), byref(address))

@@ -10,6 +10,7 @@ import os
 import tempfile
 from ctypes import byref, c_size_t, c_uint32, c_uint64, c_void_p
 from datetime import datetime, timedelta, timezone
+from enum import IntFlag
 from typing import Any, Callable, Dict, IO, Iterator, List, NamedTuple, NoReturn, Optional, Type, TypeVar, Union, cast
 
 from . import _library
@@ -138,6 +139,11 @@ def _opened(fd: int) -> int:
     if fd < 0:
         raise _error(fd)
     return fd
+
+
+def _flags(kind: Type[IntFlag], **wanted: bool) -> int:
+    """The bits of the keywords that are true. Each has the name of its bit, in lower case."""
+    return sum(kind[name.upper()] for name, is_wanted in wanted.items() if is_wanted)
 
 
 def _number(fd: int) -> int:
@@ -679,23 +685,17 @@ def scan(
         raise ValueError("embedded null byte")
     if not 0 <= limit < 1 << 64:
         raise ValueError("limit is not a number of 64 bits")
-    flags = ScanFlag(0)
-    if pinned:
-        flags |= ScanFlag.PINNED
-    if sockets:
-        flags |= ScanFlag.SOCKETS
-    if owned:
-        flags |= ScanFlag.OWNED
-    if names:
-        flags |= ScanFlag.NAMES
-    if bpf:
-        flags |= ScanFlag.BPF
-    if maps:
-        flags |= ScanFlag.MAPS
-    if credentials:
-        flags |= ScanFlag.CREDENTIALS
-    if cgroups:
-        flags |= ScanFlag.CGROUPS
+    flags = _flags(
+        ScanFlag,
+        pinned=pinned,
+        sockets=sockets,
+        owned=owned,
+        names=names,
+        bpf=bpf,
+        maps=maps,
+        credentials=credentials,
+        cgroups=cgroups,
+    )
     options = Options(size=ctypes.sizeof(Options), proc_path=path, flags=flags, limit=limit)
     address = c_void_p()
     error = library.userns_scan(byref(options), byref(address))
