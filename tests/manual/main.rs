@@ -274,6 +274,7 @@ fn examples_run() {
 
     let own_name = fs::read_to_string("/proc/self/comm").unwrap();
     let pid = std::process::id().to_string();
+    let saved = scratch("manual.json");
     for (function, source) in examples() {
         if function == "userns_open" {
             enter_a_namespace(&source);
@@ -282,6 +283,7 @@ fn examples_run() {
         let argument = match function.as_str() {
             "userns_process_name" => Some(own_name.trim_end()),
             "userns_find_pid" | "userns_capable" => Some(pid.as_str()),
+            "userns_save" => Some(saved.to_str().unwrap()),
             _ => None,
         };
         let output = example(&source).args(argument).output().unwrap();
@@ -291,6 +293,8 @@ fn examples_run() {
             "userns_process_name" => assert!(printed.contains(&format!("process {pid} is in 40265")), "{printed}"),
             "userns_find_pid" => assert_eq!(printed, "in my user namespace\n"),
             "userns_parent" => assert!(printed.starts_with("40265"), "{printed}"),
+            "userns_probe" => assert!(printed.contains("work") || printed.contains("reason: "), "{printed}"),
+            "userns_save" => assert!(printed.ends_with(" user namespaces\n"), "{printed}"),
             // The others print what the host has, which can be nothing.
             _ => {}
         }
