@@ -136,6 +136,44 @@ SITUATION(what_is_no_snapshot, 0, "files that nobody saved are errors")
     expect_text_error("{\"format\":{\"major\":1},\"boot_id\":\"\\u0000\"}", -EBADMSG);
 }
 
+/* Puts a text behind the first occurrence of another one. */
+static void insert_behind(int fd, const char *text, const char *place, const char *inserted)
+{
+    const char *found = strstr(text, place);
+    size_t before;
+
+    CHECK(found != NULL);
+    before = (size_t)(found - text) + strlen(place);
+    CHECK(dprintf(fd, "%.*s%s%s", (int)before, text, inserted, text + before) > 0);
+}
+
+SITUATION(later_format, IN_SANDBOX | BY_BPF,
+          "a file of a later minor version, with members that this one does not know")
+{
+    struct userns_snapshot *snapshot, *loaded;
+    size_t length;
+    char *text;
+    int saved, later = memory_file(), more = memory_file();
+
+    start(go_down, &(int){ 2 });
+    snapshot = scan_with(EVERY_FLAG);
+    saved = save(snapshot);
+    text = text_of(saved, &length);
+    insert_behind(later, text, "\"minor\":", "7"); /* 70 */
+    free(text);
+    text = text_of(later, &length);
+    insert_behind(more, text, "{", "\"later\": [{\"deep\": [null, -1.5e3, \"\\u0000\"]}],");
+    loaded = load_from(more);
+    CHECK(same_snapshot(snapshot, loaded));
+    CHECK(same_text(pins_of(snapshot), pins_of(loaded)));
+    free(text);
+    userns_free(snapshot);
+    userns_free(loaded);
+    close(saved);
+    close(later);
+    close(more);
+}
+
 SITUATION(offset, 0, "saving and loading begin at the offset, and leave the descriptor open")
 {
     struct userns_snapshot *snapshot = scan(), *loaded;
