@@ -99,6 +99,65 @@ SITUATION(many_extents, IN_SANDBOX | BY_BPF | AS_ROOT,
     userns_free(snapshot);
 }
 
+typedef int translate(const struct userns_node *, uint32_t, const struct userns_node *, uint32_t *);
+
+/* Each extent of a map begins and ends where the map says, seen from both namespaces. */
+static void check_borders(translate *function, const struct id_map *map,
+                          const struct userns_node *inside, const struct userns_node *outside)
+{
+    uint32_t id = 0;
+
+    CHECK(map->count > 0);
+    for (size_t i = 0; i < map->count; i++) {
+        const struct userns_extent *extent = &map->extents[i];
+        uint32_t last = extent->count - 1;
+
+        CHECK_EQ(function(inside, extent->inside, outside, &id), 0);
+        CHECK_EQ(id, extent->outside);
+        CHECK_EQ(function(outside, extent->outside, inside, &id), 0);
+        CHECK_EQ(id, extent->inside);
+        CHECK_EQ(function(inside, extent->inside + last, outside, &id), 0);
+        CHECK_EQ(id, extent->outside + last);
+        CHECK_EQ(function(outside, extent->outside + last, inside, &id), 0);
+        CHECK_EQ(id, extent->inside + last);
+        /* There is a gap behind each extent, or the end of all ids. */
+        CHECK_EQ(function(inside, extent->inside + extent->count, outside, &id), -ENOENT);
+        CHECK_EQ(function(outside, extent->outside + extent->count, inside, &id), -ENOENT);
+    }
+}
+
+SITUATION(borders, IN_SANDBOX | BY_BPF | AS_ROOT,
+          "the first and last id of each extent, and the largest ids: UIDs, GIDs and project ids")
+{
+    static const struct id_map largest = {
+        3, { { 0, UINT32_MAX - 3, 3 }, { UINT32_MAX - 1, 2000, 1 }, { 100000, 0, 1000 } }
+    };
+    pid_t one = start(go_down_unmapped, NULL), two = start(go_down_unmapped, NULL);
+    struct userns_snapshot *snapshot;
+    const struct userns_node *self, *node;
+    struct id_map many, few;
+
+    many.count = MOST_EXTENTS;
+    for (unsigned i = 0; i < MOST_EXTENTS; i++)
+        many.extents[i] = (struct userns_extent){ 10 * i, 20 * (MOST_EXTENTS - i), 1 + i % 9 };
+    fill_map(&few, 5);
+    CHECK(write_map(one, "uid_map", &many) && write_map(one, "gid_map", &few));
+    CHECK(write_map(one, "projid_map", &largest));
+    CHECK(write_map(two, "uid_map", &largest) && write_map(two, "gid_map", &many));
+    CHECK(write_map(two, "projid_map", &many));
+    snapshot = scan_with(USERNS_SCAN_MAPS);
+    self = userns_self(snapshot);
+    node = userns_find_pid(snapshot, one);
+    check_borders(userns_translate_uid, &many, node, self);
+    check_borders(userns_translate_gid, &few, node, self);
+    check_borders(userns_translate_projid, &largest, node, self);
+    node = userns_find_pid(snapshot, two);
+    check_borders(userns_translate_uid, &largest, node, self);
+    check_borders(userns_translate_gid, &many, node, self);
+    check_borders(userns_translate_projid, &many, node, self);
+    userns_free(snapshot);
+}
+
 SITUATION(zombie, IN_SANDBOX | BY_BPF, "the only process of a namespace is a zombie")
 {
     pid_t pid = start(go_down, &(int){ 1 });
