@@ -7,35 +7,12 @@ mod common;
 #[path = "common/harness.rs"]
 mod harness;
 
-use common::{SKIPPED, Situation, build_situations, root, situation_files, situations_of, userns_tree};
+use common::{NOT_SAVED, SKIPPED, Situation, build_situations, root, situation_files, situations_of, userns_tree};
 use harness::{Options, Outcome, Test};
 use std::path::Path;
 use std::process::{Command, ExitCode, Output};
 use std::sync::Mutex;
 use std::{fs, thread};
-
-/// Programs that count or refuse what a scan does, take time, or take their snapshots without `tests/c/scan.h`.
-const NOT_SAVED: [&str; 19] = [
-    "arguments",
-    "bpf_refusal",
-    "describe",
-    "display",
-    "errors",
-    "injection",
-    "leaks",
-    "memory",
-    "mount_views",
-    "paths",
-    "probe",
-    "probe_callers",
-    "probe_seccomp",
-    "probe_subids",
-    "race",
-    "state",
-    "storm",
-    "stress",
-    "threads",
-];
 
 fn main() -> ExitCode {
     harness::main(tests)

@@ -162,6 +162,29 @@ const RUN_ELSEWHERE: [&str; 2] = ["bindings", "loader"];
 /// Programs without situations, which other Rust tests use.
 const WITHOUT_SITUATIONS: [&str; 2] = ["abi", "dump"];
 
+/// Programs that count or refuse what a scan does, take time, or take their snapshots without `tests/c/scan.h`.
+pub const NOT_SAVED: [&str; 19] = [
+    "arguments",
+    "bpf_refusal",
+    "describe",
+    "display",
+    "errors",
+    "injection",
+    "leaks",
+    "memory",
+    "mount_views",
+    "paths",
+    "probe",
+    "probe_callers",
+    "probe_seccomp",
+    "probe_subids",
+    "race",
+    "state",
+    "storm",
+    "stress",
+    "threads",
+];
+
 /// The files of `tests/c` that have situations: `tree` for `tests/c/tree.c`.
 pub fn situation_files() -> Vec<String> {
     let paths = fs::read_dir(root().join("tests/c")).unwrap().map(|entry| entry.unwrap().path());
