@@ -598,7 +598,7 @@ static void make_and_end(void)
         pid_t pid = fork();
 
         if (pid == 0) {
-            int unused_result = unshare(CLONE_NEWUSER);
+            int unused_result = unshare(CLONE_NEWUSER | CLONE_NEWUTS);
 
             (void)unused_result;
             usleep(200);
@@ -629,39 +629,54 @@ static void swap_descriptor(void)
     }
 }
 
-/* Opens a namespace, if it still exists. */
-static bool open_one(const struct userns_node *node)
+/* Whether a function has opened a namespace. If not, it has ended. */
+static bool is_opened(int fd, struct known known)
 {
-    int fd = userns_open(node);
-
     if (fd < 0) {
         CHECK(fd == -ESTALE || fd == -EACCES);
         return false;
     }
-    CHECK_EQ(inode_of_fd(fd), userns_inode(node));
-    CHECK_EQ(id_of_fd(fd), userns_id(node));
-    close(fd);
+    expect_namespace(fd, known);
     return true;
 }
 
-/* Opens all namespaces of many snapshots, so often; returns how many had ended. */
+static bool open_user(const struct userns_node *node)
+{
+    return is_opened(userns_open(node), (struct known){ userns_inode(node), userns_id(node) });
+}
+
+static bool open_nonuser(const struct userns_nonuser *ns)
+{
+    return is_opened(userns_nonuser_open(ns),
+                     (struct known){ userns_nonuser_inode(ns), userns_nonuser_id(ns) });
+}
+
+/*
+ * Opens all namespaces of many snapshots, user namespaces so often; returns how many of these had
+ * ended.
+ */
 static int open_all(int wanted)
 {
-    int opened = 0, missed = 0;
+    int opened = 0, missed = 0, missed_nonusers = 0;
 
     while (opened + missed < wanted) {
         struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_PINNED);
-        size_t count;
+        size_t count, nonuser_count;
         const struct userns_node *const *nodes = userns_nodes(snapshot, &count);
+        const struct userns_nonuser *const *nonusers = userns_nonusers(snapshot, &nonuser_count);
 
         for (int round = 0; round < 10; round++) {
             for (size_t i = 0; i < count; i++)
-                *(open_one(nodes[i]) ? &opened : &missed) += 1;
+                *(open_user(nodes[i]) ? &opened : &missed) += 1;
+            for (size_t i = 0; i < nonuser_count; i++)
+                missed_nonusers += !open_nonuser(nonusers[i]);
             usleep(1000);
         }
         userns_free(snapshot);
     }
     CHECK(opened > 0);
+    printf("%d user namespaces opened, %d had ended, %d others had\n", opened, missed,
+           missed_nonusers);
     return missed;
 }
 
