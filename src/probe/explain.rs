@@ -8,7 +8,7 @@ use super::host::{self, MountedProc};
 use super::policy::Modules;
 use super::reasons::{Reasons, describe, errno};
 use super::sentence::{Bytes, name};
-use super::{ReasonKind, limits, subids};
+use super::{ReasonKind, limits};
 use crate::error::Error;
 use crate::sys::process::{self, Capability};
 use crate::sys::trial::{Call, Experiment, Outcome, STEPS, Step};
@@ -234,69 +234,6 @@ impl Reasons<'_> {
                 ),
             ),
             _ => Ok(()),
-        }
-    }
-
-    /// newuidmap(1) or newgidmap(1): its wait status and the errno value if it was started.
-    pub fn explain_helper(&mut self, kind: usize, failure: Option<(i32, i32)>) -> Result<(), Error> {
-        let (helper, ranges) = (subids::NAMES[kind], name(subids::RANGES[kind]));
-        let [uids, gids] = subids::find()?;
-        let source = if kind == 0 { uids } else { gids };
-        let Some(program) = source.program else {
-            return self.proved(
-                ReasonKind::Helper,
-                format_args!("{helper} is not installed: there is no /usr/bin/{helper}; install the package uidmap or shadow-utils"),
-            );
-        };
-        let uid = process::real_uid();
-        if source.range.is_none() && !source.is_complete {
-            return self.likely(
-                ReasonKind::Helper,
-                format_args!(
-                    "no line of {ranges} has a range for UID {uid}, but a service can have one, or know the name of the user, which \
-                    /etc/passwd does not have (\"subid\" and \"passwd\" in /etc/nsswitch.conf); try: getsubids USER"
-                ),
-            );
-        }
-        if source.range.is_none() {
-            return self.proved(
-                ReasonKind::Helper,
-                format_args!(
-                    "{ranges} has no line with a range for the user with UID {uid}; add one with: usermod --add-{} 100000-165535 USER",
-                    if kind == 0 { "subuids" } else { "subgids" }
-                ),
-            );
-        }
-        let program = name(program);
-        if self.caller.has_no_new_privs && !self.caller.is_admin {
-            return self.proved(
-                ReasonKind::Helper,
-                format_args!(
-                    "{program} gets no privileges, since no_new_privs is set (\"NoNewPrivs\" in /proc/self/status); start the \
-                    program without it: systemd sets it for NoNewPrivileges=, container engines for no-new-privileges"
-                ),
-            );
-        }
-        if !self.caller.is_admin && !subids::is_privileged(source.program.unwrap_or_default())? {
-            return self.proved(
-                ReasonKind::Helper,
-                format_args!(
-                    "{program} is neither setuid root nor has it capabilities; restore them with: chmod u+s {program}"
-                ),
-            );
-        }
-        match failure {
-            None => Ok(()),
-            Some((_, libc::ETIMEDOUT)) => {
-                self.proved(ReasonKind::Timeout, format_args!("{program} took more than five seconds; it can be waiting for a service of user names"))
-            }
-            Some((status, _)) => self.likely(
-                ReasonKind::Helper,
-                format_args!(
-                    "{program} failed (wait status {status:#x}); try it by hand, and compare the range in {ranges} with the ids that \
-                    /proc/self/uid_map has"
-                ),
-            ),
         }
     }
 

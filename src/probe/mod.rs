@@ -1,6 +1,7 @@
 //! An action: finds out whether the caller can make a user namespace, and if not, why.
 
 mod explain;
+mod helpers;
 mod host;
 mod limits;
 mod policy;

@@ -3,7 +3,7 @@
 use super::host;
 use crate::error::Error;
 use crate::sys::file;
-use crate::sys::{Errno, process};
+use crate::sys::{if_any, process};
 use crate::util::parse;
 use std::ffi::CStr;
 
@@ -74,14 +74,24 @@ fn range(ranges: &[u8], uid: u32, name: Option<&[u8]>) -> Option<(u32, u32)> {
     })
 }
 
-/// Whether a program can have privileges of its own: it is setuid root, or a file capability can be set on it, and its mount
-/// permits that.
-pub fn is_privileged(program: &CStr) -> Result<bool, Error> {
-    match file::status_at(&file::borrow(libc::AT_FDCWD), program) {
-        Err(errno) if errno.is_exhaustion() => Err(errno.into()),
-        Err(Errno(_)) => Ok(false),
-        Ok(status) => Ok((status.mode & libc::S_ISUID != 0 && status.uid == 0) || file::has_capabilities(program)),
+/// What a program gains when an ordinary user executes it.
+pub enum Privileges {
+    /// It is setuid root, or a file capability can be set on it.
+    Some,
+    None,
+    /// Its mount keeps them from it.
+    Nosuid,
+}
+
+pub fn privileges(program: &CStr) -> Result<Privileges, Error> {
+    let Some(opened) = if_any(file::open(program, libc::O_PATH))? else { return Ok(Privileges::None) };
+    let status = if_any(file::status(&opened))?;
+    let is_setuid = status.is_some_and(|status| status.mode & libc::S_ISUID != 0 && status.uid == 0);
+    if !is_setuid && !file::has_capabilities(program) {
+        return Ok(Privileges::None);
     }
+    let is_nosuid = if_any(file::is_nosuid(&opened))?.unwrap_or(false);
+    Ok(if is_nosuid { Privileges::Nosuid } else { Privileges::Some })
 }
 
 #[cfg(test)]

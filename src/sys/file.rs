@@ -365,11 +365,20 @@ pub fn has_capabilities(path: &CStr) -> bool {
 
 /// The magic number of the file system of a file, see fstatfs(2).
 pub fn file_system(fd: &Fd) -> Result<u32, Errno> {
+    Ok(statistics(fd)?.f_type as u32)
+}
+
+/// Whether programs on the mount of a file get no privileges from it: `nosuid` in mount(8).
+pub fn is_nosuid(fd: &Fd) -> Result<bool, Errno> {
+    Ok(statistics(fd)?.f_flags as u64 & libc::ST_NOSUID != 0)
+}
+
+fn statistics(fd: &Fd) -> Result<libc::statfs64, Errno> {
     let mut statfs = MaybeUninit::<libc::statfs64>::uninit();
     worker::guarded(|| {
         // SAFETY: `statfs` has the size that the call writes.
         check(unsafe { libc::fstatfs64(fd.0, statfs.as_mut_ptr()) }.into())
     })?;
     // SAFETY: the call succeeded, so it filled `statfs`.
-    Ok(unsafe { statfs.assume_init() }.f_type as u32)
+    Ok(unsafe { statfs.assume_init() })
 }

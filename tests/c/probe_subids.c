@@ -151,6 +151,14 @@ SITUATION(not_setuid, IN_SANDBOX | AS_ROOT, "the program has no privileges of it
     expect_as_nobody(EPERM, true, "neither setuid root nor has it capabilities");
 }
 
+SITUATION(nosuid, IN_SANDBOX | AS_ROOT, "the mount of the program gives no privileges")
+{
+    have_programs("exit 1", 04755);
+    CHECK(mount(NULL, "/usr/bin", NULL, MS_REMOUNT | MS_BIND | MS_NOSUID, NULL) == 0);
+    become_nobody(0);
+    expect_as_nobody(EPERM, true, "nosuid");
+}
+
 SITUATION(no_new_privileges, IN_SANDBOX | AS_ROOT, "no_new_privs keeps it from getting them")
 {
     have_programs("exit 1", 04755);

@@ -1,0 +1,95 @@
+//! Why newuidmap(1) or newgidmap(1) maps no ids.
+
+use super::ReasonKind;
+use super::reasons::Reasons;
+use super::sentence::name;
+use super::subids::{self, Privileges, Source};
+use crate::error::Error;
+use crate::sys::process;
+use std::ffi::CStr;
+
+impl Reasons<'_> {
+    /// The program for user ids (0) or group ids (1); if it was started, its wait status and the errno value.
+    pub fn explain_helper(&mut self, kind: usize, failure: Option<(i32, i32)>) -> Result<(), Error> {
+        let [uids, gids] = subids::find()?;
+        let source = if kind == 0 { uids } else { gids };
+        let (helper, ranges) = (subids::NAMES[kind], name(subids::RANGES[kind]));
+        let Some(program) = source.program else {
+            return self.proved(
+                ReasonKind::Helper,
+                format_args!("{helper} is not installed: there is no /usr/bin/{helper}; install the package uidmap or shadow-utils"),
+            );
+        };
+        if source.range.is_none() {
+            return self.explain_ranges(kind, &source);
+        }
+        let found = self.found.len();
+        if !self.caller.is_admin {
+            self.explain_privileges(program)?;
+        }
+        let program = name(program);
+        match failure {
+            Some((_, libc::ETIMEDOUT)) if self.found.len() == found => self.proved(
+                ReasonKind::Timeout,
+                format_args!("{program} took more than five seconds; it can be waiting for a service of user names"),
+            ),
+            Some((status, _)) if self.found.len() == found => self.likely(
+                ReasonKind::Helper,
+                format_args!(
+                    "{program} failed (wait status {status:#x}); try it by hand, and compare the range in {ranges} with the ids that \
+                    /proc/self/uid_map has"
+                ),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// The user has no range.
+    fn explain_ranges(&mut self, kind: usize, source: &Source) -> Result<(), Error> {
+        let (uid, ranges) = (process::real_uid(), name(subids::RANGES[kind]));
+        if !source.is_complete {
+            return self.likely(
+                ReasonKind::Helper,
+                format_args!(
+                    "no line of {ranges} has a range for UID {uid}, but a service can have one, or know the name of the user, which \
+                    /etc/passwd does not have (\"subid\" and \"passwd\" in /etc/nsswitch.conf); try: getsubids USER"
+                ),
+            );
+        }
+        self.proved(
+            ReasonKind::Helper,
+            format_args!(
+                "{ranges} has no line with a range for the user with UID {uid}; add one with: usermod --add-{} 100000-165535 USER",
+                if kind == 0 { "subuids" } else { "subgids" }
+            ),
+        )
+    }
+
+    /// An ordinary user executes the program.
+    fn explain_privileges(&mut self, path: &CStr) -> Result<(), Error> {
+        let program = name(path);
+        if self.caller.has_no_new_privs {
+            return self.proved(
+                ReasonKind::Helper,
+                format_args!(
+                    "{program} gets no privileges, since no_new_privs is set (\"NoNewPrivs\" in /proc/self/status); start the \
+                    program without it: systemd sets it for NoNewPrivileges=, container engines for no-new-privileges"
+                ),
+            );
+        }
+        match subids::privileges(path)? {
+            Privileges::Some => Ok(()),
+            Privileges::None => self.proved(
+                ReasonKind::Helper,
+                format_args!("{program} is neither setuid root nor has it capabilities; restore them with: chmod u+s {program}"),
+            ),
+            Privileges::Nosuid => self.proved(
+                ReasonKind::Helper,
+                format_args!(
+                    "{program} gets no privileges, since it is on a mount with the option nosuid (/proc/self/mountinfo); \
+                    remount that with suid"
+                ),
+            ),
+        }
+    }
+}
