@@ -66,6 +66,20 @@ SITUATION(mapped, IN_SANDBOX | AS_ROOT, "newuidmap and newgidmap map a range")
         check_works(flags | USERNS_PROBE_SUBIDS, ALL_STEPS);
 }
 
+/* The shadow project reads /etc/subuid, and checks who calls. */
+SITUATION(real_programs, IN_SANDBOX | AS_ROOT, "newuidmap(1) and newgidmap(1) themselves")
+{
+    if (access("/usr/bin/newuidmap", X_OK) != 0 || access("/usr/bin/newgidmap", X_OK) != 0)
+        skip("newuidmap(1) is not installed");
+    mount_tmpfs("/etc");
+    make_file("/etc/passwd", 0644, accounts);
+    make_file("/etc/subuid", 0644, ranges);
+    make_file("/etc/subgid", 0644, ranges);
+    become_nobody(NOBODY);
+    check_works(USERNS_PROBE_SUBIDS, ALL_STEPS);
+    check_works(USERNS_PROBE_SUBIDS | USERNS_PROBE_ONE_BY_ONE, ALL_STEPS);
+}
+
 /* The maps of the second process, as a script writes them down. */
 SITUATION(arguments_of_programs, IN_SANDBOX | AS_ROOT, "the arguments of the programs")
 {
