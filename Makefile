@@ -1,6 +1,7 @@
 # make            builds the library and the programs as they are installed
 # make check      runs the tests
 # make check-kernels  runs the situations on kernels of Debian, in emulated machines
+# make check-fuzz  has a fuzzer try RUNS inputs for each parser
 # make install    installs them; make uninstall removes them
 # make clean      removes what make built; cargo clean removes what cargo built
 # make help       shows these lines
@@ -109,6 +110,10 @@ check:
 check-kernels:
 	$(CARGO) test --release --locked --test kernels -- --update
 
+RUNS = 10000000
+check-fuzz:
+	tests/fuzz/engine/run $(RUNS)
+
 clean:
 	rm -rf $(OUT)
 	$(MAKE) -C examples-c clean
@@ -154,5 +159,5 @@ uninstall:
 	    $(addprefix $(DESTDIR)$(LIBDIR)/,libuserns.a $(SHARED) $(SONAME) libuserns.so $(TEMPLATES))
 	rm -rf $(DESTDIR)$(LIBDIR)/cmake/userns
 
-.PHONY: build check check-kernels clean help install uninstall always
+.PHONY: build check check-fuzz check-kernels clean help install uninstall always
 .DELETE_ON_ERROR:

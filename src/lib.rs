@@ -36,6 +36,10 @@ mod facts;
 // Its comments are C documentation; rustdoc would take their examples for Rust.
 #[cfg(all(feature = "capi", not(doctest)))]
 mod ffi;
+// Not for users of the crate: see tests/README.md.
+#[cfg(any(test, fuzzing))]
+#[path = "../tests/fuzz/mod.rs"]
+pub mod fuzz;
 mod idmap;
 mod observe;
 mod open;

@@ -3,9 +3,10 @@
 use super::answer::Answer;
 use super::{Context, lines};
 use crate::error::Error;
-use crate::facts::{Gap, Known, Process, TextRef};
+use crate::facts::{Gap, Known, Process, Text, TextRef};
 use crate::util::path::ShortPath;
 use once_cell::race::OnceBool;
+use std::collections::TryReserveError;
 
 /// `PATH_MAX` of the kernel, the size of its buffer. It refuses to tell a longer path, or cuts it off (Linux 6.18).
 const PATH_MAX: usize = 4096;
@@ -55,22 +56,50 @@ fn read_one(context: &mut Context, pid: i32, known: &mut Known) -> Result<TextRe
 fn ask(context: &mut Context, pid: i32, known: &mut Known) -> Result<Option<TextRef>, Error> {
     let path = ShortPath::new(format_args!("{pid}/cgroup"));
     let procfs = context.procfs;
-    let text = &mut context.facts_mut().text;
-    let (mut cgroup, mut is_cut_off) = (Ok(TextRef::default()), false);
-    // The line is the last one. In a path of version 1, kernels before 5.13 permit a newline, and then this text.
-    let mut take = |line: &[u8], is_last: bool| match line.strip_prefix(b"0::") {
-        Some(path @ [b'/', ..]) => {
-            is_cut_off = path.len() >= PATH_MAX - 1;
-            cgroup = text.add_once(path, known);
-            !is_last
-        }
-        _ => true,
-    };
+    let mut found = Found::new(&mut context.facts_mut().text, known);
+    let mut take = |line: &[u8], is_last: bool| found.take(line, is_last);
     let read = Answer::settle(|| lines::each(&procfs.open_file(procfs.root(), path.as_c_str())?, &mut take))?;
-    let cgroup = cgroup?;
+    let found = found.path()?;
     match read {
-        Answer::Is(()) if !is_cut_off => Ok(Some(cgroup)),
+        Answer::Is(()) => Ok(found),
         Answer::Gone if !context.is_hidden(pid)? => Ok(Some(TextRef::default())),
         _ => Ok(None),
     }
+}
+
+/// What the lines of the file say, as far as they were read.
+struct Found<'t> {
+    text: &'t mut Text,
+    known: &'t mut Known,
+    path: Result<TextRef, TryReserveError>,
+    is_cut_off: bool,
+}
+
+impl<'t> Found<'t> {
+    fn new(text: &'t mut Text, known: &'t mut Known) -> Found<'t> {
+        Found { text, known, path: Ok(TextRef::default()), is_cut_off: false }
+    }
+
+    /// Takes a line. False if it was the one of version 2, which is the last one: in a path of version 1, kernels before 5.13
+    /// permit a newline, and then the same text.
+    fn take(&mut self, line: &[u8], is_last: bool) -> bool {
+        let Some(path @ [b'/', ..]) = line.strip_prefix(b"0::") else { return true };
+        self.is_cut_off = path.len() >= PATH_MAX - 1;
+        self.path = self.text.add_once(path, self.known);
+        !is_last
+    }
+
+    /// `None`: it is cut off.
+    fn path(self) -> Result<Option<TextRef>, TryReserveError> {
+        Ok(Some(self.path?).filter(|_| !self.is_cut_off))
+    }
+}
+
+/// The path in a text, or the empty string; `None` if it is cut off.
+#[cfg(any(test, fuzzing))]
+pub fn parse(bytes: &[u8]) -> Option<std::ffi::CString> {
+    let (mut text, mut known) = (Text::default(), Known::default());
+    let mut found = Found::new(&mut text, &mut known);
+    lines::each_of(bytes, std::iter::empty(), &mut |line, is_last| found.take(line, is_last));
+    found.path().unwrap().map(|path| text.get(path).to_owned())
 }

@@ -40,26 +40,31 @@ fn split(
     }
 }
 
+/// The lines of a text that is read in pieces of these lengths, and then as a whole.
+#[cfg(any(test, fuzzing))]
+pub fn each_of(text: &[u8], mut pieces: impl Iterator<Item = usize>, take: &mut dyn FnMut(&[u8], bool) -> bool) {
+    let mut rest = text;
+    let read = &mut |buffer: &mut [u8]| {
+        let length = pieces.next().unwrap_or(usize::MAX).min(rest.len()).min(buffer.len());
+        buffer[..length].copy_from_slice(&rest[..length]);
+        rest = &rest[length..];
+        Ok(length)
+    };
+    split(read, take).unwrap();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     /// All lines of a text that is read in pieces.
-    fn lines(text: &[u8], mut pieces: impl Iterator<Item = usize>) -> Vec<Vec<u8>> {
-        let mut rest = text;
+    fn lines(text: &[u8], pieces: impl Iterator<Item = usize>) -> Vec<Vec<u8>> {
         let mut lines = Vec::new();
-        let read = &mut |buffer: &mut [u8]| {
-            let length = pieces.next().unwrap_or(usize::MAX).min(rest.len()).min(buffer.len());
-            buffer[..length].copy_from_slice(&rest[..length]);
-            rest = &rest[length..];
-            Ok(length)
-        };
-        split(read, &mut |line, _| {
+        each_of(text, pieces, &mut |line, _| {
             lines.push(line.to_vec());
             true
-        })
-        .unwrap();
+        });
         lines
     }
 

@@ -110,9 +110,18 @@ fn parse_set(text: &[u8]) -> Option<u64> {
     is_whole.then(|| u64::from_str_radix(text, 16).ok())?
 }
 
+/// The effective UID and capabilities and the PIDs in a text, which is read in pieces of these lengths. `None`: it is cut off,
+/// malformed, or of another process.
+#[cfg(any(test, fuzzing))]
+pub fn parse(text: &[u8], pieces: impl Iterator<Item = usize>, pid: i32) -> Option<(u32, u64, Vec<i32>)> {
+    let mut parsed = Text::new();
+    lines::each_of(text, pieces, &mut |line, _| parsed.take(line));
+    let known = parsed.credentials().filter(|_| !parsed.is_of_another(pid));
+    known.map(|(known, pids)| (known.uid, known.capabilities, pids.to_vec()))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
 
     const WHOLE: &str = "Name:\tUid:\\n\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t7\nNgid:\t0\nPid:\t7\n\
@@ -120,14 +129,7 @@ mod tests {
         CapInh:\t0000000000000000\nCapPrm:\t0000000000000003\nCapEff:\t000001ffffffffff\nCapBnd:\t1\n";
 
     fn parse(text: &[u8], pid: i32) -> Option<(u32, u64, Vec<i32>)> {
-        let mut lines: Vec<_> = text.split(|&byte| byte == b'\n').collect();
-        lines.pop(); // cut off
-        let mut text = Text::new();
-        let _ = lines.into_iter().all(|line| text.take(line));
-        if text.is_of_another(pid) {
-            return None;
-        }
-        text.credentials().map(|(known, pids)| (known.uid, known.capabilities, pids.to_vec()))
+        super::parse(text, std::iter::empty(), pid)
     }
 
     #[test]

@@ -42,8 +42,8 @@ impl Snapshot {
         Snapshot::assemble(facts)
     }
 
-    #[cfg(test)]
-    pub(super) fn load_json(json: &[u8]) -> Result<Snapshot, Error> {
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn load_json(json: &[u8]) -> Result<Snapshot, Error> {
         Snapshot::assemble(facts_of(json)?)
     }
 }

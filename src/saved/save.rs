@@ -50,7 +50,7 @@ impl Snapshot {
     }
 
     /// `out` never fails, and numbers, strings and their lists can always be written.
-    pub(super) fn write<W: io::Write>(&self, out: W) {
+    pub(crate) fn write<W: io::Write>(&self, out: W) {
         let written = Object(Whole(self)).serialize(&mut Serializer::with_formatter(out, Lines::default()));
         debug_assert!(written.is_ok(), "{written:?}");
     }

@@ -11,8 +11,10 @@ use crate::error::Error;
 use crate::observe::files::{COVERED, Files};
 use crate::sys::file;
 use crate::sys::memory::Memory;
-use reader::{Bytes, Part};
+use reader::Part;
 use std::slice;
+
+pub use reader::Bytes;
 
 /// `SYSFS_MAGIC` of linux/magic.h.
 const SYSFS_MAGIC: u32 = 0x6265_6572;
@@ -32,7 +34,8 @@ pub fn look_up() -> Result<Kernel, Error> {
     })
 }
 
-fn find_in(bytes: Bytes) -> Result<Kernel, Error> {
+/// The same in the bytes of the file.
+pub fn find_in(bytes: Bytes) -> Result<Kernel, Error> {
     let kernel = Types::new(bytes)?.find()?;
     if kernel.has_64_bits() { Ok(kernel) } else { Err(Error::NO_BPF) }
 }

@@ -19,7 +19,7 @@
 //! | `listing.rs` | a disassembler for the tests |
 
 mod assembler;
-mod btf;
+pub mod btf;
 mod caches;
 mod candidates;
 mod cgroup_paths;
