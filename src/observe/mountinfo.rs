@@ -52,10 +52,7 @@ impl<'r> Reader<'r> {
     /// The next mount, and the length of its line. EOVERFLOW: the line is too long.
     pub fn next_mount(&mut self) -> Result<Option<(Mount<'_>, usize)>, Errno> {
         loop {
-            let line = self.next_line()?;
-            if line.is_empty() {
-                return Ok(None);
-            }
+            let Some(line) = self.next_line()? else { return Ok(None) };
             // The borrow checker does not accept that only one of the two results borrows.
             if parse_line(&self.buffer[line.clone()]).is_some() {
                 return Ok(parse_line(&self.buffer[line.clone()]).map(|mount| (mount, line.len())));
@@ -63,14 +60,14 @@ impl<'r> Reader<'r> {
         }
     }
 
-    /// The range of the next line; empty at the end of the file.
-    fn next_line(&mut self) -> Result<Range<usize>, Errno> {
+    /// The range of the next line; `None` at the end of the file.
+    fn next_line(&mut self) -> Result<Option<Range<usize>>, Errno> {
         loop {
             let unparsed = &self.buffer[self.start..self.end];
             if let Some(length) = unparsed.iter().position(|&byte| byte == b'\n') {
                 let line = self.start..self.start + length;
                 self.start = line.end + 1;
-                return Ok(line);
+                return Ok(Some(line));
             }
             self.buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
@@ -78,7 +75,7 @@ impl<'r> Reader<'r> {
                 return Err(Errno(libc::EOVERFLOW));
             }
             match file::read(self.file, &mut self.buffer[self.end..])? {
-                0 => return Ok(0..0),
+                0 => return Ok(None),
                 length => self.end += length,
             }
         }
