@@ -8,7 +8,8 @@ use std::mem;
 const LONGEST: usize = 8192;
 
 /// Passes each line to `take`, without its newline and as soon as it is read, until that returns false. The second argument
-/// says whether nothing was read behind it. What follows the last newline is cut off, and so left out.
+/// says whether it is the last one: nothing was read behind it, though there was room (`seq_read_iter()`). What follows the
+/// last newline is cut off, and so left out.
 pub fn each(file: &Fd, take: &mut dyn FnMut(&[u8], bool) -> bool) -> Result<(), Errno> {
     split(&mut |buffer| file::read(file, buffer), take)
 }
@@ -31,7 +32,7 @@ fn split(
         while let Some(length) = buffer[start..filled].iter().position(|&byte| byte == b'\n') {
             let line = &buffer[start..start + length];
             start += length + 1;
-            if !mem::take(&mut is_too_long) && !take(line, start == filled) {
+            if !mem::take(&mut is_too_long) && !take(line, start == filled && filled < LONGEST) {
                 return Ok(());
             }
         }
@@ -93,6 +94,18 @@ mod tests {
         .unwrap();
         assert_eq!((reads, seen.len(), seen[0].1, seen[2].1), (1, 3, false, true));
         assert_eq!(split(&mut |_| Err(Errno(5)), &mut |_, _| true), Err(Errno(5)));
+    }
+
+    /// The file can go on where the buffer ends.
+    #[test]
+    fn a_line_at_the_end_of_a_full_buffer_is_not_the_last_one() {
+        let text = [vec![b'x'; LONGEST - 3], b"\na\nb\n".to_vec()].concat();
+        let mut last = Vec::new();
+        each_of(&text, std::iter::empty(), &mut |line, is_last| {
+            last.extend(is_last.then(|| line.to_vec()));
+            true
+        });
+        assert_eq!(last, [b"b"]);
     }
 
     proptest! {
