@@ -152,12 +152,17 @@ struct Types<'f> {
     end: usize,
     /// The position of every `STRIDE`th type, as far as they have been walked.
     milestones: Vec<usize>,
+    /// So many members may still be looked at.
+    members_left: u32,
 }
 
 impl<'f> Types<'f> {
     const STRIDE: u32 = 256;
     /// The limit for unnamed structs in unnamed structs.
     const MAX_DEPTH: usize = 8;
+    /// Several times as many as kernels have in all structs of the tables. In a file that is no kernel's, unnamed structs can
+    /// contain each other many times.
+    const MOST_MEMBERS: u32 = 1 << 14;
 
     fn new(mut bytes: Bytes<'f>) -> Result<Types<'f>, Error> {
         const MAGIC: u16 = 0xeb9f;
@@ -168,9 +173,11 @@ impl<'f> Types<'f> {
         }
         let [length, types, types_length, strings, strings_length] =
             [1, 2, 3, 4, 5].map(|index| word(header, index) as usize);
-        let strings = bytes.part(length + strings, strings_length)?;
-        let begin = length + types;
-        Ok(Types { bytes, strings, begin, end: begin + types_length, milestones: Vec::new() })
+        // A position beyond the file is none, also on a 32-bit machine.
+        let strings = bytes.part(length.saturating_add(strings), strings_length)?;
+        let begin = length.saturating_add(types);
+        let end = begin.saturating_add(types_length);
+        Ok(Types { bytes, strings, begin, end, milestones: Vec::new(), members_left: Self::MOST_MEMBERS })
     }
 
     fn find(mut self) -> Result<Kernel, Error> {
@@ -186,7 +193,7 @@ impl<'f> Types<'f> {
 
     /// Looks at one type after the other, until everything has been found.
     fn walk(&mut self) -> Result<Found, Error> {
-        let Types { bytes, strings, begin, end, milestones } = self;
+        let Types { bytes, strings, begin, end, milestones, .. } = self;
         let strings = strings.bytes();
         let mut found = Found::default();
         let (mut id, mut at) = (1, *begin);
@@ -223,6 +230,7 @@ impl<'f> Types<'f> {
         }
         let has_members = matches!(this.kind, KIND_STRUCT | KIND_UNION);
         for index in 0..if has_members { this.length } else { 0 } {
+            self.members_left = self.members_left.checked_sub(1).ok_or(Error::NO_BPF)?;
             let member = self.bytes.at(at + TYPE_SIZE + index * MEMBER_SIZE, MEMBER_SIZE)?;
             let (name, id, bits) = (word(member, 0), word(member, 1), word(member, 2));
             let offset = base.saturating_add(if this.has_bit_fields { bits & 0x00ff_ffff } else { bits } / 8);

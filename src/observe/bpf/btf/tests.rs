@@ -173,7 +173,25 @@ fn garbage_is_an_error() {
     assert_eq!(find(&unknown.bytes()), Err(Error::NO_BPF));
 }
 
-/// Mapped or read in pieces, the file gives the same result.
+/// Structs that contain themselves many times are searched, but not for ever: these would take 30,000^8 steps.
+#[test]
+fn there_is_an_end_to_unnamed_structs() {
+    let mut maker = Maker::default();
+    maker.structure("upid", KIND_STRUCT, &[("nr", 0, 0), ("", 1, 0)].repeat(30_000));
+    assert_eq!(find(&maker.bytes()), Err(Error::NO_BPF));
+}
+
+/// A header that points beyond the file, for a 32-bit machine beyond all memory.
+#[test]
+fn positions_beyond_the_file() {
+    for index in [1, 2, 4, 5] {
+        let mut bytes = make(old_ns_common, 0).bytes();
+        bytes[4 * index..][..4].copy_from_slice(&u32::MAX.to_ne_bytes());
+        assert_eq!(find(&bytes), Err(Error::NO_BPF), "word {index} of the header");
+    }
+}
+
+/// Mapped or read in pieces, the file gives the same result. A quarter of the limit is enough for it.
 #[test]
 fn in_pieces_as_mapped() {
     let file = match file::open(c"/sys/kernel/btf/vmlinux", libc::O_RDONLY) {
@@ -183,4 +201,6 @@ fn in_pieces_as_mapped() {
     let size = file::size(&file).unwrap() as usize;
     let whole = std::fs::read("/sys/kernel/btf/vmlinux").unwrap();
     assert_eq!(find_in(Bytes::read_from(&file, size)), find(&whole));
+    let types = Types::new(Bytes::Mapped(&whole)).unwrap();
+    assert_eq!(Types { members_left: Types::MOST_MEMBERS / 4, ..types }.find(), find(&whole));
 }
