@@ -106,9 +106,9 @@ $(OUT)/%: examples-c/%.c $(LIBRARY)
 check:
 	$(CARGO) test
 
-# Takes long. With the release library, which is faster.
+# Takes long. With the release library, which is faster. KERNELS='5.10 newest' selects rows of docs/kernels.md.
 check-kernels:
-	$(CARGO) test --release --locked --test kernels -- --update
+	$(CARGO) test --release --locked --test kernels -- --update $(KERNELS)
 
 RUNS = 10000000
 check-fuzz:

@@ -9,9 +9,9 @@ SITUATION(plain_scans, IN_SANDBOX, "plain scans leave no memory and no descripto
     long limit = 256 * 1024 / sysconf(_SC_PAGESIZE), before = 0;
 
     start(go_down, &two);
-    for (int i = 1; i <= 10000; i++) {
+    for (int i = 1; i <= rounds(10000); i++) {
         userns_free(scan());
-        if (i == 1000)
+        if (i == rounds(1000))
             before = resident_pages();
     }
     CHECK(resident_pages() - before < limit);
@@ -26,9 +26,9 @@ SITUATION(pinned_scans, IN_SANDBOX, "scans for pins leave no memory and no descr
 
     start(hold_descriptor, &held[0]);
     start(hold_by_overmounted_mount, &held[1]);
-    for (int i = 1; i <= 10000; i++) {
+    for (int i = 1; i <= rounds(10000); i++) {
         CHECK(finds(USERNS_SCAN_SOCKETS | USERNS_SCAN_NAMES, held[i % 2].inode));
-        if (i == 1000)
+        if (i == rounds(1000))
             before = resident_pages();
     }
     CHECK(resident_pages() - before < limit);
@@ -49,7 +49,6 @@ static int lines_of(const char *path)
 
 SITUATION(bpf_scans, IN_SANDBOX, "scans by BPF leave no memory, no mappings and no descriptors")
 {
-    enum { SCANS = 1000 };
     uint32_t source;
     int descriptors, mappings;
     long pages;
@@ -62,7 +61,7 @@ SITUATION(bpf_scans, IN_SANDBOX, "scans by BPF leave no memory, no mappings and 
     descriptors = open_descriptors();
     mappings = lines_of("/proc/self/maps");
     pages = resident_pages();
-    for (int i = 0; i < SCANS; i++)
+    for (int i = 0; i < rounds(1000); i++)
         userns_free(scan_by(USERNS_SCAN_BPF | (i % 8 == 0 ? USERNS_SCAN_PINNED : 0), source));
     CHECK_EQ(open_descriptors(), descriptors);
     /* While other tests run thousands of threads, glibc keeps more freed memory. */

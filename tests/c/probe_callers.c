@@ -156,7 +156,7 @@ static size_t count_namespaces(void)
 SITUATION(leaves_nothing, IN_SANDBOX,
           "after many probes there is nothing that was not there before")
 {
-    long count = is_long_run() ? atol(getenv("SCANS")) : 200;
+    long count = is_long_run() ? atol(getenv("SCANS")) : rounds(200);
     size_t mounts, namespaces;
     int processes, descriptors;
     long pages;

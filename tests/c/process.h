@@ -15,15 +15,17 @@
 
 /* ---- Limits on the time ---- */
 
-/*
- * So many seconds, times the environment variable TIME_FACTOR: on an emulated machine everything
- * takes longer.
- */
-static UNUSED unsigned stretched(unsigned seconds)
+/* How much longer everything takes on an emulated machine: the environment variable TIME_FACTOR. */
+static UNUSED unsigned time_factor(void)
 {
     const char *factor = getenv("TIME_FACTOR");
 
-    return seconds * (factor != NULL ? (unsigned)atoi(factor) : 1);
+    return factor != NULL ? (unsigned)atoi(factor) : 1;
+}
+
+static UNUSED unsigned stretched(unsigned seconds)
+{
+    return seconds * time_factor();
 }
 
 /* ---- Start and end ---- */

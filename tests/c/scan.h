@@ -2,7 +2,7 @@
 #ifndef SCAN_H
 #define SCAN_H
 
-#include "check.h"
+#include "process.h"
 #include "saved.h"
 #include <userns.h>
 
@@ -74,10 +74,15 @@ static UNUSED void need_bpf(void)
     userns_free(snapshot);
 }
 
-/* How many scans to do where each is the same. Loading a BPF program takes longer under stress. */
+/*
+ * How often to do what is the same each time: on an emulated machine less often, and by BPF, since
+ * loading a program takes longer under stress. At least once.
+ */
 static UNUSED int rounds(int count)
 {
-    return is_by_bpf() ? count / 4 : count;
+    int fewer = count / (is_by_bpf() ? 4 : 1) / (int)time_factor();
+
+    return fewer > 1 ? fewer : 1;
 }
 
 /* The same, or in a long run the number in the environment variable SCANS. */

@@ -99,7 +99,7 @@ static void *read_shared(void *argument)
 
 static void *scan_and_check(void *staying)
 {
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < rounds(100); i++) {
         struct userns_snapshot *snapshot = scan();
 
         check_staying(snapshot, staying);
@@ -191,7 +191,7 @@ SITUATION(fork_while_scanning, IN_SANDBOX | BY_BPF,
 
     await_scans(1);
     before = scans;
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < rounds(500); i++) {
         pid_t pid;
 
         usleep((useconds_t)(i % 50 * 20));
@@ -237,7 +237,7 @@ SITUATION(cancel_while_scanning, IN_SANDBOX | BY_BPF, "a scan is no cancellation
     int two = 2, descriptors = open_descriptors();
 
     start(go_down, &two);
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < rounds(200); i++) {
         pthread_t thread = start_thread(scan_until_cancelled, NULL);
         void *result;
 
@@ -276,7 +276,7 @@ SITUATION(signals, IN_SANDBOX | BY_BPF, "signals interrupt system calls of a sca
 
     CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
     sender = start_thread(send_signals, &self);
-    for (int i = 0; i < 1000 || signals_handled < 100; i++) {
+    for (int i = 0; i < rounds(1000) || signals_handled < 100; i++) {
         struct userns_snapshot *snapshot = scan();
 
         check_staying(snapshot, &staying);

@@ -388,7 +388,7 @@ static void try_nested(void *unused UNUSED)
         read_byte(go[0]);
         CHECK(setresgid(0, 0, 0) == 0 && setresuid(0, 0, 0) == 0);
         CHECK(prctl(PR_SET_DUMPABLE, 1) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
-        try_all(2, 50);
+        try_all(2, rounds(50));
         exit(0);
     }
     read_byte(ready[0]);

@@ -12,7 +12,7 @@ use std::{fs, thread};
 /// What emulates the processor, its arguments for QEMU, and the environment variable for `tests/c/process.h`.
 const KVM: [&str; 3] = ["kvm", "max", "TIME_FACTOR=1"];
 /// Much slower. With cx16, a kernel crashed under load.
-const TCG: [&str; 3] = ["tcg", "max,-cx16", "TIME_FACTOR=4"];
+const TCG: [&str; 3] = ["tcg", "max,-cx16", "TIME_FACTOR=10"];
 /// Seconds after which a machine is ended.
 const LIMIT: &str = "7200";
 
@@ -178,7 +178,8 @@ fn boot(kernel: &Kernel, image: &Image, messages: &Path) -> Result<Child, String
     let script = "(cat ../image; find . | cpio --quiet -o -H newc -R 0:0) >../initrd";
     output(Command::new("sh").current_dir(&modules).args(["-c", script]))?;
     let [accelerator, processor, time_factor] = accelerator();
-    let parameters = format!("console=ttyS0 quiet panic=-1 {time_factor} USERNS_TREE={}", image.tree.display());
+    let parameters =
+        format!("console=ttyS0 quiet panic=-1 mitigations=off {time_factor} USERNS_TREE={}", image.tree.display());
     Command::new("timeout")
         .args([LIMIT, "qemu-system-x86_64", "-accel", accelerator, "-cpu", processor, "-smp", "2", "-m", "2048"])
         .args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"])

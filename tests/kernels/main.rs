@@ -14,12 +14,13 @@ use debian::{Kernel, Pool};
 use emulator::{Outcome, Run};
 use std::env;
 use std::process::{Command, ExitCode};
+use std::time::Instant;
 
 const USAGE: &str = "\
 Usage: cargo test --test kernels -- [--update | --if-possible] [--only TEXT]... [--skip TEXT]... [5.10 | 6.1 | ... | newest]...
 Runs the situations whose names contain a text (--only), or none (--skip), on these kernels. The default is everything.
 With --if-possible, a machine without QEMU or a mirror of Debian is no failure.
-With --update, writes the table into docs/kernels.md; needs a run on all kernels.";
+With --update, writes the rows of these kernels into docs/kernels.md; needs a run of all situations.";
 
 /// Kernels of which the newest build is taken.
 struct Band {
@@ -57,6 +58,10 @@ struct Selection {
 }
 
 impl Selection {
+    fn is_everything(&self) -> bool {
+        self.only.is_empty() && self.skip.is_empty()
+    }
+
     fn has(&self, name: &str) -> bool {
         let is_in = |texts: &[String]| texts.iter().any(|text| name.contains(&**text));
         (self.only.is_empty() || is_in(&self.only)) && !is_in(&self.skip)
@@ -69,6 +74,12 @@ struct Request {
     if_possible: bool,
     selection: Selection,
     bands: Vec<String>,
+}
+
+impl Request {
+    fn has(&self, band: &Band) -> bool {
+        self.bands.is_empty() || self.bands.iter().any(|name| name == band.name)
+    }
 }
 
 fn main() -> ExitCode {
@@ -101,8 +112,8 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Request, String>
             other => return Err(format!("unknown argument {other}")),
         }
     }
-    match request.update && !request.bands.is_empty() {
-        true => Err("--update needs a run on all kernels".into()),
+    match request.update && !request.selection.is_everything() {
+        true => Err("--update needs a run of all situations".into()),
         false => Ok(request),
     }
 }
@@ -118,35 +129,35 @@ fn check(request: &Request) -> Result<bool, String> {
         pool => pool?,
     };
     let image = emulator::build_image(&directory, &request.selection)?;
-    let (mut runs, mut missing, mut complete) = (Vec::new(), Vec::new(), true);
-    for band in
-        BANDS.iter().filter(|band| request.bands.is_empty() || request.bands.iter().any(|name| name == band.name))
-    {
-        match pool.newest(band.versions) {
-            Some(kernel) => runs.push(run_on(&kernel, &image)),
-            None => {
-                missing.push(band.name);
-                complete &= !band.required;
+    let (mut entries, mut passed, mut has_listns) = (Vec::new(), true, false);
+    for band in BANDS.iter().filter(|band| request.has(band)) {
+        let run = pool.newest(band.versions).map(|kernel| run_on(&kernel, &image));
+        match &run {
+            Some(run) => {
+                passed &= run.is_complete && run.count(Outcome::Failed) == 0;
+                has_listns |= run.has("listns");
             }
+            None => passed &= !band.required,
         }
+        let entry = report::Entry::new(band.name, run.as_ref());
+        if request.update && run.is_none_or(|run| run.is_complete) {
+            report::update(&entry, &BANDS);
+        }
+        entries.push(entry);
     }
-    let listns = runs.iter().any(|run| run.has("listns"));
-    if request.bands.is_empty() && !listns {
+    println!("\n{}", report::text(&entries));
+    if request.bands.is_empty() && !has_listns {
         println!("no kernel with listns(2) could be tested");
-        complete = false;
+        passed = false;
     }
-    let report = report::text(&runs, &missing, &request.selection);
-    println!("\n{report}");
-    if request.update && complete {
-        report::update(&report);
-    }
-    let failed: usize = runs.iter().map(|run| run.count(Outcome::Failed)).sum();
-    Ok(complete && failed == 0 && runs.iter().all(|run| run.is_complete))
+    Ok(passed)
 }
 
 fn run_on(kernel: &Kernel, image: &emulator::Image) -> Run {
     println!("kernel {}: {} situations", kernel.version, image.tests);
+    let begin = Instant::now();
     let run = emulator::run(kernel, image);
+    println!("kernel {}: {} seconds", kernel.version, begin.elapsed().as_secs());
     for failure in run.results.iter().filter(|result| result.outcome == Outcome::Failed) {
         println!("kernel {}: {} FAILED\n{}", kernel.version, failure.name, failure.output);
     }

@@ -1,7 +1,7 @@
 //! What the runs have shown, as Markdown for docs/kernels.md.
 
 use crate::emulator::{Outcome, Run};
-use crate::{Selection, common};
+use crate::{Band, common};
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -9,56 +9,70 @@ const PAGE: &str = "docs/kernels.md";
 const BEGIN: &str = "<!-- begin: written by make check-kernels -->\n";
 const END: &str = "<!-- end: written by make check-kernels -->\n";
 
-/// A row for each kernel, and the reasons why situations were skipped.
-pub fn text(runs: &[Run], missing: &[&str], selection: &Selection) -> String {
-    let mut text = String::new();
-    if !missing.is_empty() {
-        text += &format!("These kernels could not be had: {}.\n\n", missing.join(", "));
-    }
-    if !selection.only.is_empty() {
-        text += &format!("Only situations whose names contain one of these: {}.\n\n", selection.only.join(", "));
-    }
-    if !selection.skip.is_empty() {
-        text += &format!("Without situations whose names contain one of these: {}.\n\n", selection.skip.join(", "));
-    }
-    text += "| kernel | run | passed | failed | skipped | features found |\n|:--|--:|--:|--:|--:|:--|\n";
-    for run in runs {
-        let count = |outcome| run.count(outcome);
-        text += &format!(
-            "| {} | {} | {} | {} | {} | {} |\n",
-            run.version,
-            run.results.len() - count(Outcome::Skipped),
-            count(Outcome::Passed),
-            count(Outcome::Failed),
-            count(Outcome::Skipped),
-            run.features.join(", ")
-        );
-    }
-    text + "\n" + &reasons(runs)
+/// What the page says about one band.
+#[derive(Clone)]
+pub struct Entry {
+    band: &'static str,
+    row: String,
+    /// Rows of a second table.
+    reasons: Vec<String>,
 }
 
-fn reasons(runs: &[Run]) -> String {
-    let mut reasons: BTreeMap<&str, BTreeMap<usize, usize>> = BTreeMap::new();
-    for (index, run) in runs.iter().enumerate() {
-        for skipped in run.results.iter().filter(|result| result.outcome == Outcome::Skipped) {
-            let reason = skipped.output.lines().last().unwrap_or("no reason");
-            *reasons.entry(reason).or_default().entry(index).or_default() += 1;
+impl Entry {
+    /// `None` is a kernel that cannot be had.
+    pub fn new(band: &'static str, run: Option<&Run>) -> Self {
+        let Some(run) = run else {
+            return Self::without_run(band, "the mirror has none");
+        };
+        let count = |outcome| run.count(outcome);
+        let (passed, failed, skipped) = (count(Outcome::Passed), count(Outcome::Failed), count(Outcome::Skipped));
+        let (version, run_count, features) = (&run.version, passed + failed, run.features.join(", "));
+        let row = format!("| {band} | {version} | {run_count} | {passed} | {failed} | {skipped} | {features} |\n");
+        let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+        for result in &run.results {
+            let reason = match result.outcome {
+                Outcome::Passed => continue,
+                Outcome::Failed => format!("{} FAILED", result.name),
+                Outcome::Skipped => result.output.lines().last().unwrap_or("no reason").to_string(),
+            };
+            *reasons.entry(reason).or_default() += 1;
+        }
+        let reasons = reasons.iter().map(|(reason, count)| format!("| {band} | {count} | {reason} |\n")).collect();
+        Self { band, row, reasons }
+    }
+
+    fn without_run(band: &'static str, reason: &str) -> Self {
+        Self { band, row: format!("| {band} | {reason} | | | | | |\n"), reasons: Vec::new() }
+    }
+
+    /// What an earlier run has written: the first line that begins with the band, and the others.
+    fn recorded(band: &'static str, text: &str) -> Self {
+        let begin = format!("| {band} | ");
+        let mut rows = text.split_inclusive('\n').filter(|line| line.starts_with(&begin)).map(String::from);
+        match rows.next() {
+            Some(row) => Self { band, row, reasons: rows.collect() },
+            None => Self::without_run(band, "no run recorded yet"),
         }
     }
-    let mut text = String::from("| why situations were skipped | on (number of situations) |\n|:--|:--|\n");
-    for (reason, kernels) in reasons {
-        let on: Vec<_> = kernels.iter().map(|(&index, count)| format!("{} ({count})", runs[index].version)).collect();
-        text += &format!("| {reason} | {} |\n", on.join(", "));
-    }
-    text
 }
 
-/// Writes it into the page.
-pub fn update(text: &str) {
+pub fn text(entries: &[Entry]) -> String {
+    let rows: String = entries.iter().map(|entry| &*entry.row).collect();
+    let reasons: String = entries.iter().flat_map(|entry| &entry.reasons).map(String::as_str).collect();
+    format!(
+        "| kernel | version | run | passed | failed | skipped | features found |\n|:--|:--|--:|--:|--:|--:|:--|\n{rows}\n\
+         | kernel | situations | why they were skipped |\n|:--|--:|:--|\n{reasons}"
+    )
+}
+
+/// Writes it into the page. Those of other bands stay.
+pub fn update(new: &Entry, bands: &[Band]) {
     let path = common::root().join(PAGE);
     let page = fs::read_to_string(&path).unwrap();
-    let parts = page.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
-    let (before, after) = parts.unwrap_or_else(|| panic!("{PAGE} lacks the lines\n{BEGIN}{END}"));
+    let parts = page.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?)));
+    let (before, (old, after)) = parts.unwrap_or_else(|| panic!("{PAGE} lacks the lines\n{BEGIN}{END}"));
+    let entry = |band: &Band| if band.name == new.band { new.clone() } else { Entry::recorded(band.name, old) };
+    let text = text(&bands.iter().map(entry).collect::<Vec<_>>());
     fs::write(path, format!("{before}{BEGIN}\n{text}\n{END}{after}")).unwrap();
     println!("Updated {PAGE}");
 }
