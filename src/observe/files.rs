@@ -12,6 +12,7 @@
 //!   file system is not noticed.
 
 use crate::error::Error;
+use crate::sys::child::{self, Forbidden};
 use crate::sys::file::{self, Fd, Status};
 use crate::sys::helper::{self, Port};
 use crate::sys::statmount::{self, Buffer};
@@ -87,6 +88,8 @@ fn find(path: &CStr) -> Result<Found, Error> {
         Err(_) if worker::is_running() => return look_up(path),
         Err(_) => (),
     }
+    // No procfs is open that would tell more.
+    let _no_children = child::can_be_elsewhere().then(Forbidden::new);
     if !is_answered(path)? {
         return Err(Error::NO_ANSWER);
     }

@@ -4,6 +4,7 @@ use super::{Errno, check, signal};
 use std::cell::Cell;
 use std::ffi::{c_int, c_long, c_void};
 use std::marker::PhantomData;
+use std::mem;
 
 /// Enough for a few nested system calls.
 const STACK_SIZE: usize = 64 * 1024;
@@ -33,6 +34,25 @@ impl Drop for Forbidden {
 
 pub(super) fn is_permitted() -> bool {
     FORBIDDEN.get() == 0
+}
+
+/// Whether children of this thread can be in another PID namespace than the thread is, so that one can be the first there.
+/// It needs no procfs, which may have to be opened by a child, but cannot tell whether there has been one.
+///
+/// Asks for a thread, which the kernel refuses with EINVAL if they are (`copy_process()`). Otherwise it refuses because of
+/// the TID, which is that of the caller: that is in use (EEXIST), or the caller may not choose TIDs (EPERM). Linux 5.5;
+/// before, and under a security policy, this is true.
+pub fn can_be_elsewhere() -> bool {
+    // SAFETY: gettid(2) has no arguments.
+    let own = unsafe { libc::syscall(libc::SYS_gettid) } as libc::pid_t;
+    // SAFETY: all fields are integers.
+    let mut request: libc::clone_args = unsafe { mem::zeroed() };
+    request.flags = (libc::CLONE_VM | libc::CLONE_SIGHAND | libc::CLONE_THREAD) as u64;
+    request.set_tid = (&raw const own) as u64;
+    request.set_tid_size = 1;
+    // SAFETY: the kernel reads the request and `own`. It makes no thread, which would have no stack: the TID is in use.
+    let refusal = check(unsafe { libc::syscall(libc::SYS_clone3, &raw const request, mem::size_of_val(&request)) });
+    !matches!(refusal, Err(Errno(libc::EEXIST | libc::EPERM)))
 }
 
 struct Call<'c, T> {
