@@ -226,6 +226,7 @@ static void scan_beside_dead_server(void *argument)
 SITUATION(dead_server, IN_SANDBOX | AS_ROOT,
           "a socket becomes a file whose server does not answer; a scan leaves it to a process")
 {
+    need_real_time();
     mount_tmpfs("/mnt");
     run_scene((struct owner){ "/mnt/file", open_socket, replace }, scan_beside_dead_server);
 }

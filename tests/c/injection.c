@@ -626,6 +626,8 @@ static bool is_sampled(int occurrence, int count)
 
     if (getenv("INJECT_ALL") != NULL || occurrence == count - 1)
         return true;
+    if (time_factor() > 1)
+        return occurrence == 0;
     for (size_t i = 0; i < sizeof some / sizeof *some; i++)
         if (some[i] == occurrence)
             return true;

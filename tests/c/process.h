@@ -28,6 +28,13 @@ static UNUSED unsigned stretched(unsigned seconds)
     return seconds * time_factor();
 }
 
+/* For situations in which the library reaches its own limits on the time if all takes longer. */
+static UNUSED void need_real_time(void)
+{
+    if (time_factor() > 1)
+        skip("on an emulated machine, the library reaches its limits on the time");
+}
+
 /* ---- Start and end ---- */
 
 /* Forks; the child ends when its parent does. */

@@ -133,6 +133,7 @@ SITUATION(eight_scanners, IN_SANDBOX | BY_BPF, "eight threads scan, two read one
     pthread_t scanners[SCANNERS], readers[READERS];
     int descriptors = open_descriptors();
 
+    need_real_time();
     for (int i = 0; i < READERS; i++)
         readers[i] = start_thread(read_shared, &reading);
     for (int i = 0; i < SCANNERS; i++)
