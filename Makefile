@@ -1,6 +1,7 @@
 # make            builds the library and the programs as they are installed
 # make check      runs the tests
 # make check-kernels  runs the situations on kernels of Debian, in emulated machines
+# make check-architectures  the same on other architectures
 # make check-fuzz  has a fuzzer try RUNS inputs for each parser
 # make install    installs them; make uninstall removes them
 # make clean      removes what make built; cargo clean removes what cargo built
@@ -110,6 +111,10 @@ check:
 check-kernels:
 	$(CARGO) test --release --locked --test kernels -- --update $(KERNELS)
 
+# The newest kernel of other architectures.
+check-architectures:
+	$(CARGO) test --release --locked --test kernels -- --update $(or $(ARCHITECTURES),i686 aarch64 s390x riscv64)
+
 RUNS = 10000000
 check-fuzz:
 	tests/fuzz/engine/run $(RUNS)
@@ -159,5 +164,5 @@ uninstall:
 	    $(addprefix $(DESTDIR)$(LIBDIR)/,libuserns.a $(SHARED) $(SONAME) libuserns.so $(TEMPLATES))
 	rm -rf $(DESTDIR)$(LIBDIR)/cmake/userns
 
-.PHONY: build check check-fuzz check-kernels clean help install uninstall always
+.PHONY: build check check-architectures check-fuzz check-kernels clean help install uninstall always
 .DELETE_ON_ERROR:

@@ -1,5 +1,6 @@
 //! The kernels that Debian has: all suites of the mirror that this machine's apt uses. apt checks what it downloads.
 
+use crate::architecture::Machine;
 use crate::output;
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,8 +12,6 @@ const SUITES: [&str; 7] =
     ["bullseye", "bookworm", "bookworm-backports", "trixie", "trixie-backports", "sid", "experimental"];
 const SECURITY_SUITES: [&str; 2] = ["bullseye-security", "bookworm-security"];
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
-/// The smallest kernels of Debian, for virtual machines.
-const FLAVOUR: &str = "-cloud-amd64";
 /// Modules that situations need, where they are not built in.
 const MODULES: [&str; 2] = ["fuse", "tun"];
 
@@ -22,6 +21,7 @@ type Version = (u32, u32, i32, u32);
 pub struct Pool {
     pub mirrors: Vec<String>,
     directory: PathBuf,
+    machine: &'static Machine,
     /// Oldest first: version, release (the name of the package has it), version of the package.
     releases: Vec<(Version, String, String)>,
     /// Names of packages.
@@ -37,22 +37,24 @@ pub struct Kernel {
 
 impl Pool {
     /// Reads the lists of packages into `directory`. The lists of this machine stay as they are.
-    pub fn read(directory: &Path) -> Result<Self, String> {
-        let mirrors = mirrors()?;
-        let mut pool = Pool { mirrors, directory: directory.to_path_buf(), releases: Vec::new(), packages: Vec::new() };
+    pub fn read(directory: &Path, machine: &'static Machine) -> Result<Self, String> {
+        let (mirrors, directory) = (mirrors()?, directory.to_path_buf());
+        let mut pool = Pool { mirrors, directory, machine, releases: Vec::new(), packages: Vec::new() };
         pool.configure()?;
         // A suite can be missing, or the network, after an earlier run.
         if let Err(message) = output(pool.apt("apt-get").args(["update", "-qq"])) {
             println!("{}", message.trim());
         }
         let names = output(pool.apt("apt-cache").args(["pkgnames", "linux-"]))?;
-        pool.packages = names.lines().filter(|name| name.ends_with(FLAVOUR)).map(String::from).collect();
-        let images = pool.packages.iter().filter(|name| release(name).is_some());
+        pool.packages = names.lines().filter(|name| name.ends_with(machine.flavour)).map(String::from).collect();
+        let images = pool.packages.iter().filter(|name| pool.release(name).is_some());
         let lines = output(pool.apt("apt-cache").arg("madison").args(images))?;
         let mut versions = BTreeMap::new();
         for line in lines.lines() {
             let mut columns = line.split('|').map(str::trim);
-            if let (Some(release), Some(package_version)) = (columns.next().and_then(release), columns.next()) {
+            if let (Some(release), Some(package_version)) =
+                (columns.next().and_then(|name| pool.release(name)), columns.next())
+            {
                 if let Some(version) = parse(package_version) {
                     versions.insert((version, release.to_string()), package_version.to_string());
                 }
@@ -73,7 +75,7 @@ impl Pool {
         for mirror in &self.mirrors {
             let suites = if mirror.contains("security") { &SECURITY_SUITES[..] } else { &SUITES };
             for suite in suites {
-                sources += &format!("deb [arch=amd64 signed-by={KEYRING}] {mirror} {suite} main\n");
+                sources += &format!("deb [arch={} signed-by={KEYRING}] {mirror} {suite} main\n", self.machine.debian);
             }
         }
         let directory = self.directory.display();
@@ -82,7 +84,8 @@ impl Pool {
              Dir::Etc::SourceList \"{directory}/sources.list\"; Dir::Etc::SourceParts \"/dev/null\";\n\
              Dir::Etc::Preferences \"/dev/null\"; Dir::Etc::PreferencesParts \"/dev/null\";\n\
              Acquire::Languages \"none\"; Acquire::IndexTargets::deb::DEP-11::DefaultEnabled \"false\";\n\
-             APT::Sandbox::User \"root\"; APT::Architecture \"amd64\";\n"
+             APT::Sandbox::User \"root\"; APT::Architecture \"{}\";\n",
+            self.machine.debian
         );
         let write = |name, text| fs::write(path(name), text).map_err(|error| error.to_string());
         write("sources.list", sources)?;
@@ -109,15 +112,39 @@ impl Pool {
         })
     }
 
+    /// `6.18.15+deb13` for the package that has this kernel, or depends on the one that has it.
+    fn release<'n>(&self, package: &'n str) -> Option<&'n str> {
+        let release = package.strip_prefix("linux-image-")?.strip_suffix(self.machine.flavour)?;
+        release.starts_with(|first: char| first.is_ascii_digit()).then_some(release)
+    }
+
+    /// The files of these packages of a suite, in a directory that can be the root of a compiler's.
+    pub fn files(&self, suite: &str, packages: &[&str]) -> Result<PathBuf, String> {
+        let directory = self.directory.join("files");
+        if !directory.exists() {
+            let aside = self.make_aside()?;
+            let names = packages.iter().map(|package| format!("{package}/{suite}"));
+            output(self.apt("apt-get").current_dir(&aside).args(["download", "-qq"]).args(names))?;
+            output(Command::new("sh").current_dir(&aside).args(["-ec", UNPACK_FILES]))?;
+            fs::rename(aside, &directory).map_err(|error| error.to_string())?;
+        }
+        Ok(directory)
+    }
+
+    fn make_aside(&self) -> Result<PathBuf, String> {
+        let aside = self.directory.join("unpacking");
+        let _ = fs::remove_dir_all(&aside);
+        fs::create_dir_all(&aside).map_err(|error| error.to_string())?;
+        Ok(aside)
+    }
+
     fn unpack(&self, release: &str, version: &str) -> Result<Option<Kernel>, String> {
         let directory = self.directory.join(format!("{release}_{version}"));
         if !directory.exists() {
-            let aside = self.directory.join("unpacking");
-            let _ = fs::remove_dir_all(&aside);
-            fs::create_dir_all(&aside).map_err(|error| error.to_string())?;
+            let aside = self.make_aside()?;
             // Since Linux 6.19 the kernel, since 7.2 the modules are in packages of their own.
             for kind in ["image", "binary", "modules"] {
-                let package = format!("linux-{kind}-{release}{FLAVOUR}");
+                let package = format!("linux-{kind}-{release}{}", self.machine.flavour);
                 if self.packages.contains(&package) {
                     output(self.apt("apt-get").current_dir(&aside).args([
                         "download",
@@ -148,12 +175,20 @@ const UNPACK: &str = "
         dpkg-deb -x $package files
     done
     rm *.deb
-    find files -type f -name 'vmlinuz*' -exec mv {} vmlinuz ';'
+    find files -type f -name 'vmlinu[xz]*' -exec mv {} vmlinuz ';'
     for module in $0; do
         find files -type f -name $module.ko -exec mv {} . ';'
         find files -type f -name $module.ko.xz -exec sh -c 'xz -dc $1 >$0' $module.ko {} ';'
     done
     rm -r files";
+
+const UNPACK_FILES: &str = "
+    mkdir -p usr/lib
+    ln -s usr/lib lib
+    for package in *.deb; do
+        dpkg-deb --fsys-tarfile $package | tar -x --keep-directory-symlink
+    done
+    rm *.deb";
 
 /// The mirrors of Debian that apt uses here: the archive, and that of security updates.
 fn mirrors() -> Result<Vec<String>, String> {
@@ -165,12 +200,6 @@ fn mirrors() -> Result<Vec<String>, String> {
         Some(_) => Ok(mirrors.into_iter().flatten().map(String::from).collect()),
         None => Err("apt has no mirror of Debian (…/debian) in its sources".into()),
     }
-}
-
-/// `6.18.15+deb13` for the package that has this kernel, or depends on the one that has it.
-fn release(package: &str) -> Option<&str> {
-    let release = package.strip_prefix("linux-image-")?.strip_suffix(FLAVOUR)?;
-    release.starts_with(|first: char| first.is_ascii_digit()).then_some(release)
 }
 
 fn parse(package_version: &str) -> Option<Version> {

@@ -1,5 +1,6 @@
-//! The emulated machine: its file system, and what `init.c` tells from within.
+//! The machines: its file system, and what `init.c` tells from within.
 
+use crate::architecture::{Machine, X86_64};
 use crate::common::{self, SKIPPED};
 use crate::debian::Kernel;
 use crate::{Selection, output};
@@ -9,14 +10,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::{fs, thread};
 
-/// What emulates the processor, its arguments for QEMU, and the environment variable for `tests/c/process.h`.
-const KVM: [&str; 3] = ["kvm", "max", "TIME_FACTOR=1"];
-/// Much slower. With cx16, a kernel crashed under load.
-const TCG: [&str; 3] = ["tcg", "max,-cx16", "TIME_FACTOR=10"];
+/// Arguments for QEMU, and the environment variable for `tests/c/process.h`.
+const KVM: (&[&str], &str) = (&["-accel", "kvm", "-cpu", "max"], "TIME_FACTOR=1");
+/// Without KVM everything is much slower.
+const EMULATED: &str = "TIME_FACTOR=10";
 /// Seconds after which a machine is ended.
 const LIMIT: &str = "7200";
 
+/// The file system of a machine.
 pub struct Image {
+    machine: &'static Machine,
     directory: PathBuf,
     /// How many situations it runs.
     pub tests: usize,
@@ -54,11 +57,18 @@ impl Run {
     }
 }
 
-/// Makes an archive of the file system with these situations.
-pub fn build_image(directory: &Path, selection: &Selection) -> Result<Image, String> {
+/// Makes an archive of the file system with these situations. The programs are those of this machine, unless `replace` builds
+/// others in their place: it is given the directory that becomes the root, and their paths there.
+pub fn build_image(
+    directory: &Path,
+    selection: &Selection,
+    machine: &'static Machine,
+    replace: Option<&dyn Fn(&Path, &[PathBuf]) -> Result<(), String>>,
+) -> Result<Image, String> {
     let tree = common::userns_tree();
     let init = common::compile(&common::root().join("tests/kernels/init.c"), &["-std=gnu11"]);
-    let (mut programs, mut tests) = (vec![tree.clone(), init.clone(), "/bin/true".into()], Vec::new());
+    let nothing = common::compile(&common::root().join("tests/kernels/nothing.c"), &["-std=c99"]);
+    let (mut programs, mut tests) = (vec![tree.clone(), init.clone(), nothing.clone()], Vec::new());
     for (file, program) in build_programs()? {
         for situation in common::situations_of(&program)? {
             let modes = [Some((file.clone(), 0)), situation.by_bpf.then(|| (format!("{file}_by_bpf"), 1))];
@@ -74,12 +84,15 @@ pub fn build_image(directory: &Path, selection: &Selection) -> Result<Image, Str
     let root = directory.join("root");
     let _ = fs::remove_dir_all(&root);
     fs::create_dir_all(root.join("usr")).map_err(|error| error.to_string())?;
-    let files = programs.iter().cloned().chain(libraries(&programs)?).collect::<BTreeSet<_>>();
-    output(Command::new("cp").args(["-L", "--parents"]).args(&files).arg(&root))?;
-    fs::copy(init, root.join("init")).map_err(|error| error.to_string())?;
+    let libraries = if replace.is_some() { BTreeSet::new() } else { libraries(&programs)? };
+    output(Command::new("cp").args(["-L", "--parents"]).args(&programs).args(&libraries).arg(&root))?;
+    if let Some(replace) = replace {
+        replace(&root, &programs)?;
+    }
     fs::write(root.join("situations"), tests.concat()).map_err(|error| error.to_string())?;
-    output(Command::new("sh").current_dir(&root).args(["-c", "find . | cpio --quiet -o -H newc -R 0:0 >../image"]))?;
-    Ok(Image { directory: directory.to_path_buf(), tests: tests.len(), tree })
+    let script = "ln -s .$0 init; mkdir -p bin; ln -s ..$1 bin/true; find . | cpio --quiet -o -H newc -R 0:0 >../image";
+    output(Command::new("sh").current_dir(&root).args(["-ec", script]).args([init, nothing]))?;
+    Ok(Image { machine, directory: directory.to_path_buf(), tests: tests.len(), tree })
 }
 
 /// The programs of situations, by the names of their files.
@@ -109,9 +122,9 @@ fn libraries(programs: &[PathBuf]) -> Result<BTreeSet<PathBuf>, String> {
 pub fn run(kernel: &Kernel, image: &Image) -> Run {
     let mut run =
         Run { version: kernel.version.clone(), features: Vec::new(), results: Vec::new(), is_complete: false };
-    let messages = image.directory.join(format!("{}.messages", kernel.version));
-    let mut log = fs::File::create(image.directory.join(format!("{}.answers", kernel.version))).unwrap();
-    let mut machine = match boot(kernel, image, &messages) {
+    let answers = image.directory.join(format!("{}.answers", kernel.version));
+    let mut log = fs::File::create(&answers).unwrap();
+    let mut machine = match boot(kernel, image) {
         Ok(machine) => machine,
         Err(message) => {
             println!("kernel {}: {message}", kernel.version);
@@ -120,15 +133,16 @@ pub fn run(kernel: &Kernel, image: &Image) -> Run {
     };
     let mut text = String::new();
     for line in BufReader::new(machine.stdout.take().unwrap()).split(b'\n').map_while(Result::ok) {
-        let line = String::from_utf8_lossy(&line);
+        let line = String::from_utf8_lossy(&line).trim_end_matches('\r').to_string();
         writeln!(log, "{line}").unwrap();
         read_line(&line, &mut text, &mut run);
     }
     let _ = machine.wait();
+    run.is_complete &= run.results.len() == image.tests;
     if !run.is_complete {
-        let messages = fs::read(&messages).unwrap_or_default();
-        let end = messages.len().saturating_sub(4000);
-        println!("kernel {} ended early:\n{}", kernel.version, String::from_utf8_lossy(&messages[end..]));
+        let answers = fs::read(&answers).unwrap_or_default();
+        let end = answers.len().saturating_sub(4000);
+        println!("kernel {} ended early:\n{}", kernel.version, String::from_utf8_lossy(&answers[end..]));
     }
     run
 }
@@ -157,16 +171,16 @@ fn read_line(line: &str, text: &mut String, run: &mut Run) {
     }
 }
 
-/// A machine without these flags can have a /dev/kvm that cannot run a kernel.
-fn accelerator() -> [&'static str; 3] {
+/// Whether this machine can run a kernel. Without these flags of its processor, it can have a /dev/kvm that cannot.
+fn has_kvm(machine: &Machine) -> bool {
     let flags = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let is_virtual = flags.split_whitespace().any(|flag| flag == "vmx" || flag == "svm");
     let kvm = fs::OpenOptions::new().read(true).write(true).open("/dev/kvm");
-    if is_virtual && kvm.is_ok() { KVM } else { TCG }
+    machine.debian == X86_64.debian && is_virtual && kvm.is_ok()
 }
 
-/// Starts the machine; its standard output is the second serial port.
-fn boot(kernel: &Kernel, image: &Image, messages: &Path) -> Result<Child, String> {
+/// Starts the machine; its standard output is the serial port.
+fn boot(kernel: &Kernel, image: &Image) -> Result<Child, String> {
     let modules = image.directory.join("modules");
     let _ = fs::remove_dir_all(&modules);
     fs::create_dir_all(modules.join("modules")).map_err(|error| error.to_string())?;
@@ -177,17 +191,20 @@ fn boot(kernel: &Kernel, image: &Image, messages: &Path) -> Result<Child, String
     // Linux unpacks one archive after the other.
     let script = "(cat ../image; find . | cpio --quiet -o -H newc -R 0:0) >../initrd";
     output(Command::new("sh").current_dir(&modules).args(["-c", script]))?;
-    let [accelerator, processor, time_factor] = accelerator();
+    let machine = image.machine;
+    let (arguments, time_factor) = if has_kvm(machine) { KVM } else { (machine.arguments, EMULATED) };
+    // No message of the kernel is between the answers, unless it is the last one.
     let parameters =
-        format!("console=ttyS0 quiet panic=-1 mitigations=off {time_factor} USERNS_TREE={}", image.tree.display());
+        format!("console={} loglevel=1 panic=-1 {time_factor} USERNS_TREE={}", machine.console, image.tree.display());
     Command::new("timeout")
-        .args([LIMIT, "qemu-system-x86_64", "-accel", accelerator, "-cpu", processor, "-smp", "2", "-m", "2048"])
-        .args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"])
+        .args([LIMIT, machine.qemu])
+        .args(arguments)
+        .args(["-smp", "2", "-m", "2048", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"])
         .arg("-kernel")
         .arg(&kernel.image)
         .arg("-initrd")
         .arg(image.directory.join("initrd"))
-        .args(["-append", &parameters, "-serial", &format!("file:{}", messages.display()), "-serial", "stdio"])
+        .args(["-append", &parameters, "-serial", "stdio"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

@@ -1,28 +1,36 @@
-//! Boots kernels of Debian under QEMU and runs the situations of `tests/c` on each: `make check-kernels`.
+//! Boots kernels of Debian under QEMU and runs the situations of `tests/c` on each: `make check-kernels`, and
+//! `make check-architectures` for those of other architectures.
 //!
 //! The programs are those of `cargo test`. They are not linked statically, because some of them replace functions of libc
-//! that the library calls. So the file system of the emulated machine has them, the library and libc at the same paths as
-//! this machine. `init.c` runs them there.
+//! that the library calls. So the file system of the machine has them, the library and libc at the same paths as this
+//! machine; for another architecture, `foreign.rs` builds them again. `init.c` runs them there.
 
+mod architecture;
 #[path = "../common/mod.rs"]
 mod common;
 mod debian;
 mod emulator;
+mod foreign;
 mod report;
 
+use architecture::{Architecture, Machine, X86_64};
 use debian::{Kernel, Pool};
-use emulator::{Outcome, Run};
+use emulator::{Image, Outcome, Run};
+use foreign::Foreign;
+use report::{Entry, Table};
 use std::env;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 const USAGE: &str = "\
-Usage: cargo test --test kernels -- [--update | --if-possible] [--only TEXT]... [--skip TEXT]... [5.10 | 6.1 | ... | newest]...
+Usage: cargo test --test kernels -- [--update | --if-possible] [--only TEXT]... [--skip TEXT]... [5.10 | ... | newest]...
+       cargo test --test kernels -- [...] i686 | aarch64 | s390x | riscv64
 Runs the situations whose names contain a text (--only), or none (--skip), on these kernels. The default is everything.
 With --if-possible, a machine without QEMU or a mirror of Debian is no failure.
 With --update, writes the rows of these kernels into docs/kernels.md; needs a run of all situations.";
 
-/// Kernels of which the newest build is taken.
+/// Kernels of which the newest build is taken; a row in a table of docs/kernels.md.
 struct Band {
     name: &'static str,
     /// The first and the last version, as `(major, minor)`.
@@ -31,24 +39,34 @@ struct Band {
     required: bool,
 }
 
-const BANDS: [Band; 7] = [
-    Band { name: "5.10", versions: ((5, 10), (5, 10)), required: true },
-    Band { name: "6.1", versions: ((6, 1), (6, 1)), required: false },
-    Band { name: "6.12", versions: ((6, 12), (6, 12)), required: false },
-    Band { name: "6.18", versions: ((6, 16), (6, 18)), required: false },
-    Band { name: "6.19", versions: ((6, 19), (6, 19)), required: false },
-    Band { name: "7.0", versions: ((7, 0), (7, 0)), required: false },
-    Band { name: "newest", versions: ((7, 0), (u32::MAX, 0)), required: true },
-];
+const KERNELS: Table = Table {
+    name: "kernels",
+    bands: &[
+        Band { name: "5.10", versions: ((5, 10), (5, 10)), required: true },
+        Band { name: "6.1", versions: ((6, 1), (6, 1)), required: false },
+        Band { name: "6.12", versions: ((6, 12), (6, 12)), required: false },
+        Band { name: "6.18", versions: ((6, 16), (6, 18)), required: false },
+        Band { name: "6.19", versions: ((6, 19), (6, 19)), required: false },
+        Band { name: "7.0", versions: ((7, 0), (7, 0)), required: false },
+        Band { name: "newest", versions: NEWEST, required: true },
+    ],
+};
+
+/// The newest kernel on other architectures. Debian has no newer ones of 32 bits.
+const ARCHITECTURES: Table = Table {
+    name: "architectures",
+    bands: &[
+        Band { name: "i686", versions: ((6, 1), (u32::MAX, 0)), required: true },
+        Band { name: "aarch64", versions: NEWEST, required: true },
+        Band { name: "s390x", versions: NEWEST, required: true },
+        Band { name: "riscv64", versions: NEWEST, required: true },
+    ],
+};
+
+const NEWEST: ((u32, u32), (u32, u32)) = ((7, 0), (u32::MAX, 0));
 
 /// Programs that this needs, and the packages of Debian that have them.
-const TOOLS: [(&str, &str); 5] = [
-    ("qemu-system-x86_64", "qemu-system-x86"),
-    ("cpio", "cpio"),
-    ("xz", "xz-utils"),
-    ("apt-get", "apt"),
-    ("dpkg-deb", "dpkg"),
-];
+const TOOLS: [(&str, &str); 4] = [("cpio", "cpio"), ("xz", "xz-utils"), ("apt-get", "apt"), ("dpkg-deb", "dpkg")];
 
 /// Which situations run: those whose names contain one of the texts (or all), but none of the others.
 #[derive(Default)]
@@ -73,12 +91,12 @@ struct Request {
     update: bool,
     if_possible: bool,
     selection: Selection,
-    bands: Vec<String>,
+    names: Vec<String>,
 }
 
 impl Request {
-    fn has(&self, band: &Band) -> bool {
-        self.bands.is_empty() || self.bands.iter().any(|name| name == band.name)
+    fn bands(&self, table: &Table) -> Vec<&'static Band> {
+        table.bands.iter().filter(|band| self.names.iter().any(|name| name == band.name)).collect()
     }
 }
 
@@ -108,7 +126,9 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Request, String>
             "--if-possible" => request.if_possible = true,
             "--only" => request.selection.only.push(arguments.next().ok_or("--only needs a text")?),
             "--skip" => request.selection.skip.push(arguments.next().ok_or("--skip needs a text")?),
-            name if BANDS.iter().any(|band| band.name == name) => request.bands.push(argument),
+            name if [KERNELS, ARCHITECTURES].iter().flat_map(|table| table.bands).any(|band| band.name == name) => {
+                request.names.push(argument);
+            }
             other => return Err(format!("unknown argument {other}")),
         }
     }
@@ -120,17 +140,46 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Request, String>
 
 /// False if a test failed, or a kernel that is needed cannot be had.
 fn check(request: &Request) -> Result<bool, String> {
-    let directory = common::scratch("debian");
-    let pool = match find_tools().and_then(|()| Pool::read(&directory)) {
+    let mut passed = true;
+    let (kernels, others) = (request.bands(&KERNELS), request.bands(&ARCHITECTURES));
+    let is_everything = request.names.is_empty();
+    let kernels = if is_everything { KERNELS.bands.iter().collect() } else { kernels };
+    if !kernels.is_empty() {
+        passed &= check_bands(request, &KERNELS, &kernels, &X86_64, None)?;
+    }
+    for band in others {
+        let architecture = architecture::ALL.iter().find(|each| each.name == band.name).unwrap();
+        passed &= check_bands(request, &ARCHITECTURES, &[band], &architecture.machine, Some(architecture))?;
+    }
+    Ok(passed)
+}
+
+/// Checks rows of one table, all of one architecture.
+fn check_bands(
+    request: &Request,
+    table: &Table,
+    bands: &[&'static Band],
+    machine: &'static Machine,
+    architecture: Option<&'static Architecture>,
+) -> Result<bool, String> {
+    let directory = common::scratch(machine.debian);
+    let pool = match find_tools(machine).and_then(|()| Pool::read(&directory, machine)) {
         Err(reason) if request.if_possible => {
             common::skip("kernels", &reason);
             return Ok(true);
         }
         pool => pool?,
     };
-    let image = emulator::build_image(&directory, &request.selection)?;
+    let image = match architecture {
+        None => emulator::build_image(&directory, &request.selection, machine, None)?,
+        Some(architecture) => {
+            let foreign = Foreign { architecture, files: &pool.files(foreign::SUITE, &foreign::PACKAGES)? };
+            let replace = |root: &Path, programs: &[PathBuf]| foreign.build(root, programs);
+            emulator::build_image(&directory, &request.selection, machine, Some(&replace))?
+        }
+    };
     let (mut entries, mut passed, mut has_listns) = (Vec::new(), true, false);
-    for band in BANDS.iter().filter(|band| request.has(band)) {
+    for band in bands {
         let run = pool.newest(band.versions).map(|kernel| run_on(&kernel, &image));
         match &run {
             Some(run) => {
@@ -139,21 +188,21 @@ fn check(request: &Request) -> Result<bool, String> {
             }
             None => passed &= !band.required,
         }
-        let entry = report::Entry::new(band.name, run.as_ref());
+        let entry = Entry::new(band.name, run.as_ref());
         if request.update && run.is_none_or(|run| run.is_complete) {
-            report::update(&entry, &BANDS);
+            report::update(&entry, table);
         }
         entries.push(entry);
     }
     println!("\n{}", report::text(&entries));
-    if request.bands.is_empty() && !has_listns {
+    if bands.len() == KERNELS.bands.len() && !has_listns {
         println!("no kernel with listns(2) could be tested");
         passed = false;
     }
     Ok(passed)
 }
 
-fn run_on(kernel: &Kernel, image: &emulator::Image) -> Run {
+fn run_on(kernel: &Kernel, image: &Image) -> Run {
     println!("kernel {}: {} situations", kernel.version, image.tests);
     let begin = Instant::now();
     let run = emulator::run(kernel, image);
@@ -164,15 +213,16 @@ fn run_on(kernel: &Kernel, image: &emulator::Image) -> Run {
     run
 }
 
-fn find_tools() -> Result<(), String> {
+fn find_tools(machine: &Machine) -> Result<(), String> {
     if env::consts::ARCH != "x86_64" {
-        return Err("only x86-64 kernels are tested, with programs of this machine".into());
+        return Err("this needs an x86-64 machine".into());
     }
     let is_missing = |tool: &str| {
         let found = Command::new("sh").args(["-c", "command -v \"$0\" >/dev/null", tool]).status();
         !found.is_ok_and(|status| status.success())
     };
-    let missing: Vec<_> = TOOLS.iter().filter(|(tool, _)| is_missing(tool)).map(|&(_, package)| package).collect();
+    let tools = TOOLS.into_iter().chain(machine.tools.iter().copied());
+    let missing: Vec<_> = tools.filter(|(tool, _)| is_missing(tool)).map(|(_, package)| package).collect();
     if missing.is_empty() { Ok(()) } else { Err(format!("not installed: {}", missing.join(" "))) }
 }
 

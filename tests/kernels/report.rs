@@ -6,8 +6,13 @@ use std::collections::BTreeMap;
 use std::fs;
 
 const PAGE: &str = "docs/kernels.md";
-const BEGIN: &str = "<!-- begin: written by make check-kernels -->\n";
-const END: &str = "<!-- end: written by make check-kernels -->\n";
+
+/// A part of the page, between two comments.
+pub struct Table {
+    /// `kernels` is written by `make check-kernels`.
+    pub name: &'static str,
+    pub bands: &'static [Band],
+}
 
 /// What the page says about one band.
 #[derive(Clone)]
@@ -60,19 +65,20 @@ pub fn text(entries: &[Entry]) -> String {
     let rows: String = entries.iter().map(|entry| &*entry.row).collect();
     let reasons: String = entries.iter().flat_map(|entry| &entry.reasons).map(String::as_str).collect();
     format!(
-        "| kernel | version | run | passed | failed | skipped | features found |\n|:--|:--|--:|--:|--:|--:|:--|\n{rows}\n\
-         | kernel | situations | why they were skipped |\n|:--|--:|:--|\n{reasons}"
+        "| | kernel | run | passed | failed | skipped | features found |\n|:--|:--|--:|--:|--:|--:|:--|\n{rows}\n\
+         | | situations | why they were skipped |\n|:--|--:|:--|\n{reasons}"
     )
 }
 
 /// Writes it into the page. Those of other bands stay.
-pub fn update(new: &Entry, bands: &[Band]) {
+pub fn update(new: &Entry, table: &Table) {
     let path = common::root().join(PAGE);
     let page = fs::read_to_string(&path).unwrap();
-    let parts = page.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?)));
-    let (before, (old, after)) = parts.unwrap_or_else(|| panic!("{PAGE} lacks the lines\n{BEGIN}{END}"));
+    let [begin, end] = ["begin", "end"].map(|word| format!("<!-- {word}: written by make check-{} -->\n", table.name));
+    let parts = page.split_once(&begin).and_then(|(before, rest)| Some((before, rest.split_once(&end)?)));
+    let (before, (old, after)) = parts.unwrap_or_else(|| panic!("{PAGE} lacks the lines\n{begin}{end}"));
     let entry = |band: &Band| if band.name == new.band { new.clone() } else { Entry::recorded(band.name, old) };
-    let text = text(&bands.iter().map(entry).collect::<Vec<_>>());
-    fs::write(path, format!("{before}{BEGIN}\n{text}\n{END}{after}")).unwrap();
+    let text = text(&table.bands.iter().map(entry).collect::<Vec<_>>());
+    fs::write(path, format!("{before}{begin}\n{text}\n{end}{after}")).unwrap();
     println!("Updated {PAGE}");
 }

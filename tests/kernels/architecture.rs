@@ -1,0 +1,100 @@
+//! The architectures on which the situations run: compilers, and the machines that QEMU emulates.
+
+pub struct Architecture {
+    pub name: &'static str,
+    /// For rustc.
+    pub target: &'static str,
+    /// For clang.
+    pub triple: &'static str,
+    pub machine: Machine,
+}
+
+pub struct Machine {
+    /// What Debian calls the architecture.
+    pub debian: &'static str,
+    /// The end of the names of the smallest kernels.
+    pub flavour: &'static str,
+    pub qemu: &'static str,
+    pub arguments: &'static [&'static str],
+    /// The first serial port.
+    pub console: &'static str,
+    /// Programs, and the packages of Debian that have them.
+    pub tools: &'static [(&'static str, &'static str)],
+}
+
+pub static X86_64: Machine = Machine {
+    debian: "amd64",
+    flavour: "-cloud-amd64",
+    qemu: "qemu-system-x86_64",
+    // Newer processors have features that make emulation slower. With cx16, a kernel crashed under load.
+    arguments: &["-cpu", "qemu64,-cx16"],
+    console: "ttyS0",
+    tools: &[("qemu-system-x86_64", "qemu-system-x86")],
+};
+
+pub static ALL: [Architecture; 4] = [
+    Architecture {
+        name: "i686",
+        target: "i686-unknown-linux-gnu",
+        triple: "i386-linux-gnu",
+        machine: Machine {
+            debian: "i386",
+            flavour: "-686",
+            qemu: "qemu-system-x86_64",
+            arguments: &["-cpu", "qemu64"],
+            console: "ttyS0",
+            tools: &[("qemu-system-x86_64", "qemu-system-x86"), ("clang", "clang")],
+        },
+    },
+    Architecture {
+        name: "aarch64",
+        target: "aarch64-unknown-linux-gnu",
+        triple: "aarch64-linux-gnu",
+        machine: Machine {
+            debian: "arm64",
+            flavour: "-cloud-arm64",
+            qemu: "qemu-system-aarch64",
+            arguments: &["-machine", "virt", "-cpu", "cortex-a72"],
+            console: "ttyAMA0",
+            tools: &[
+                ("qemu-system-aarch64", "qemu-system-arm"),
+                ("clang", "clang"),
+                ("aarch64-linux-gnu-ld", "binutils-aarch64-linux-gnu"),
+            ],
+        },
+    },
+    Architecture {
+        name: "s390x",
+        target: "s390x-unknown-linux-gnu",
+        triple: "s390x-linux-gnu",
+        machine: Machine {
+            debian: "s390x",
+            flavour: "-s390x",
+            qemu: "qemu-system-s390x",
+            arguments: &[],
+            console: "ttysclp0",
+            tools: &[
+                ("qemu-system-s390x", "qemu-system-misc"),
+                ("clang", "clang"),
+                ("s390x-linux-gnu-ld", "binutils-s390x-linux-gnu"),
+            ],
+        },
+    },
+    Architecture {
+        name: "riscv64",
+        target: "riscv64gc-unknown-linux-gnu",
+        triple: "riscv64-linux-gnu",
+        machine: Machine {
+            debian: "riscv64",
+            flavour: "-riscv64",
+            qemu: "qemu-system-riscv64",
+            arguments: &["-machine", "virt"],
+            console: "ttyS0",
+            tools: &[
+                ("qemu-system-riscv64", "qemu-system-misc"),
+                ("clang", "clang"),
+                ("riscv64-linux-gnu-ld", "binutils-riscv64-linux-gnu"),
+            ],
+        },
+    },
+];

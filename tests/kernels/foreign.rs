@@ -1,0 +1,76 @@
+//! Builds the library and the programs for another architecture: with clang, and libc of Debian.
+
+use crate::architecture::Architecture;
+use crate::{common, output};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::thread;
+
+/// Packages that a C compiler needs to link programs, and the suite that they are from.
+pub const SUITE: &str = "trixie";
+pub const PACKAGES: [&str; 5] = ["libc6", "libc6-dev", "libgcc-s1", "libgcc-14-dev", "linux-libc-dev"];
+
+pub struct Foreign<'f> {
+    pub architecture: &'static Architecture,
+    /// The files of the packages.
+    pub files: &'f Path,
+}
+
+impl Foreign<'_> {
+    /// Builds the programs with these paths, and what they load, into `root`.
+    pub fn build(&self, root: &Path, programs: &[PathBuf]) -> Result<(), String> {
+        let libraries = root.join("lib");
+        fs::create_dir_all(&libraries).map_err(|error| error.to_string())?;
+        let ours = self.build_library()?;
+        fs::copy(&ours, libraries.join("libuserns.so.0")).map_err(|error| error.to_string())?;
+        fs::copy(&ours, libraries.join("libuserns.so")).map_err(|error| error.to_string())?;
+        let script = "cp -L $0/usr/lib/ld*.so.* $0/usr/lib/$1/libc.so.6 $0/usr/lib/$1/libgcc_s.so.1 .";
+        let mut copy = Command::new("sh");
+        copy.current_dir(&libraries).args(["-ec", script]).arg(self.files).arg(self.architecture.triple);
+        output(&mut copy)?;
+        let (waiting, messages) = (Mutex::new(programs.iter()), Mutex::new(Vec::new()));
+        thread::scope(|scope| {
+            for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+                scope.spawn(|| {
+                    while let Some(program) = { waiting.lock().unwrap().next() } {
+                        messages.lock().unwrap().extend(self.compile(program, root).err());
+                    }
+                });
+            }
+        });
+        fs::remove_file(libraries.join("libuserns.so")).map_err(|error| error.to_string())?;
+        let messages = messages.into_inner().unwrap().concat();
+        if messages.is_empty() { Ok(()) } else { Err(messages) }
+    }
+
+    /// Compiles the program that has this path on this machine.
+    fn compile(&self, program: &Path, root: &Path) -> Result<(), String> {
+        let name = program.file_name().unwrap().to_str().unwrap();
+        let directories = ["tests/c", "tests/kernels", "examples-c"];
+        let sources = directories.map(|directory| common::root().join(directory).join(format!("{name}.c")));
+        let source = sources.iter().find(|path| path.exists()).ok_or(format!("no source of {name}"))?;
+        let mut compiler = Command::new("clang");
+        compiler.args(self.flags()).args(["-std=gnu11", "-g", "-pthread", "-I"]).arg(common::root().join("include"));
+        compiler.arg("-o").arg(root.join(program.strip_prefix("/").unwrap())).arg(source);
+        output(compiler.arg("-L").arg(root.join("lib")).arg("-luserns")).map(drop)
+    }
+
+    fn flags(&self) -> [String; 2] {
+        [format!("--target={}", self.architecture.triple), format!("--sysroot={}", self.files.display())]
+    }
+
+    fn build_library(&self) -> Result<PathBuf, String> {
+        let target = self.architecture.target;
+        let variable = format!("CARGO_TARGET_{}", target.to_uppercase().replace('-', "_"));
+        let flags = self.flags().map(|flag| format!("-Clink-arg={flag}")).join(" ");
+        let directory = common::scratch(target);
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(common::root());
+        cargo.env(format!("{variable}_LINKER"), "clang").env(format!("{variable}_RUSTFLAGS"), flags);
+        cargo.args(["rustc", "--release", "--locked", "--lib", "--crate-type", "cdylib"]);
+        output(cargo.args(["--target", target, "--target-dir"]).arg(&directory))?;
+        Ok(directory.join(target).join("release/libuserns.so"))
+    }
+}

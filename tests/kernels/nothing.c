@@ -1,0 +1,5 @@
+/* /bin/true of an emulated machine. */
+int main(void)
+{
+    return 0;
+}
