@@ -66,7 +66,7 @@ pub fn text(entries: &[Entry]) -> String {
     let reasons: String = entries.iter().flat_map(|entry| &entry.reasons).map(String::as_str).collect();
     format!(
         "| | kernel | run | passed | failed | skipped | features found |\n|:--|:--|--:|--:|--:|--:|:--|\n{rows}\n\
-         | | situations | why they were skipped |\n|:--|--:|:--|\n{reasons}"
+         | | situations | why they were skipped; which failed |\n|:--|--:|:--|\n{reasons}"
     )
 }
 
