@@ -240,7 +240,7 @@ static void have_threads(void *count)
     int error = 0;
 
     CHECK(pthread_attr_init(&small) == 0);
-    CHECK(pthread_attr_setstacksize(&small, 64 * 1024) == 0);
+    CHECK(pthread_attr_setstacksize(&small, 128 * 1024) == 0);
     for (int i = 0; i < *(int *)count && error == 0; i++)
         error = pthread_create(&thread, &small, wait_forever, NULL);
     if (error != 0)

@@ -153,7 +153,7 @@ static void *have_own_table(void *ready)
 
 static void hold_in_last_of_many(void *held)
 {
-    enum { THREADS = 2000, STACK = 64 * 1024 };
+    enum { THREADS = 2000, STACK = 128 * 1024 };
     pthread_attr_t small;
     pthread_t thread;
     int ready[2];
