@@ -1,63 +1,10 @@
-/*
- * userns_probe(): USERNS_PROBE_SUBIDS. A sandbox of root has files of its own in /etc, and programs
- * of its own in /usr/bin: shell scripts, which need no setuid bit there.
- */
+/* userns_probe(): USERNS_PROBE_SUBIDS. */
 #include "probe.h"
 #include "situation.h"
+#include "subids.h"
 #include <poll.h>
 #include <pthread.h>
 #include <time.h>
-
-static void make_file(const char *path, mode_t mode, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-
-    CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
-    CHECK(fchmod(fd, mode) == 0);
-    close(fd);
-}
-
-/* A copy of the shell, which remains when /usr/bin is another directory. */
-static void keep_shell(void)
-{
-    char buffer[65536];
-    int from = open("/bin/sh", O_RDONLY | O_CLOEXEC), to;
-    ssize_t length;
-
-    mount_tmpfs("/mnt");
-    to = open("/mnt/sh", O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
-    CHECK(from >= 0 && to >= 0);
-    while ((length = read(from, buffer, sizeof buffer)) > 0)
-        CHECK(write(to, buffer, (size_t)length) == length);
-    close(from);
-    close(to);
-}
-
-static const char *const accounts = "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n";
-static const char *const ranges = "other:1:1\nroot:200000:65536\nnobody:300000:1000\n";
-
-/* The programs, one for users and one for groups, each with this line behind "#!/mnt/sh". */
-static void have_programs(const char *line, mode_t mode)
-{
-    static const char *const kinds[] = { "uid", "gid" };
-    char path[64], script[256];
-
-    keep_shell();
-    mount_tmpfs("/usr/bin");
-    mount_tmpfs("/etc");
-    make_file("/etc/passwd", 0644, accounts);
-    make_file("/etc/subuid", 0644, ranges);
-    make_file("/etc/subgid", 0644, ranges);
-    for (size_t i = 0; i < 2 && line != NULL; i++) {
-        snprintf(path, sizeof path, "/usr/bin/new%smap", kinds[i]);
-        snprintf(script, sizeof script, "#!/mnt/sh\nkind=%s\n%s\n", kinds[i], line);
-        make_file(path, mode, script);
-    }
-}
-
-/* What the real programs do. */
-static const char *const map_ids =
-    "printf '%s %s %s\\n%s %s %s\\n' $2 $3 $4 $5 $6 $7 >/proc/$1/${kind}_map";
 
 SITUATION(mapped, IN_SANDBOX | AS_ROOT, "newuidmap and newgidmap map a range")
 {
@@ -72,9 +19,9 @@ SITUATION(real_programs, IN_SANDBOX | AS_ROOT, "newuidmap(1) and newgidmap(1) th
     if (access("/usr/bin/newuidmap", X_OK) != 0 || access("/usr/bin/newgidmap", X_OK) != 0)
         skip("newuidmap(1) is not installed");
     mount_tmpfs("/etc");
-    make_file("/etc/passwd", 0644, accounts);
-    make_file("/etc/subuid", 0644, ranges);
-    make_file("/etc/subgid", 0644, ranges);
+    make_text_file("/etc/passwd", 0644, accounts);
+    make_text_file("/etc/subuid", 0644, ranges);
+    make_text_file("/etc/subgid", 0644, ranges);
     become_nobody(NOBODY);
     check_works(USERNS_PROBE_SUBIDS, ALL_STEPS);
     check_works(USERNS_PROBE_SUBIDS | USERNS_PROBE_ONE_BY_ONE, ALL_STEPS);
@@ -112,7 +59,7 @@ SITUATION(missing, IN_SANDBOX | AS_ROOT, "there are no such programs")
 {
     have_programs(NULL, 0);
     expect(0, ENOENT, true, "newuidmap is not installed");
-    make_file("/usr/bin/newuidmap", 0755, "");
+    make_text_file("/usr/bin/newuidmap", 0755, "");
     expect(USERNS_PROBE_ONE_BY_ONE, ENOENT, true, "newgidmap is not installed");
     check_probe(USERNS_PROBE_SUBIDS | USERNS_PROBE_READ_ONLY, ALL_STEPS,
                 (struct expected){ 0, 0, 0, USERNS_REASON_HELPER, true, "newgidmap" });
@@ -121,22 +68,22 @@ SITUATION(missing, IN_SANDBOX | AS_ROOT, "there are no such programs")
 SITUATION(no_range, IN_SANDBOX | AS_ROOT, "the user has no range of ids")
 {
     have_programs(map_ids, 0755);
-    make_file("/etc/subgid", 0644, "other:1:1\n");
+    make_text_file("/etc/subgid", 0644, "other:1:1\n");
     expect(0, ENOENT, true, "/etc/subgid has no line");
-    make_file("/etc/subuid", 0644, "");
+    make_text_file("/etc/subuid", 0644, "");
     expect(0, ENOENT, true, "/etc/subuid has no line");
 }
 
 SITUATION(services, IN_SANDBOX | AS_ROOT, "names or ranges can come from elsewhere than from files")
 {
     have_programs(map_ids, 0755);
-    make_file("/etc/subuid", 0644, "# comment\nroot:x:1\nroot:1\nroot\nroot:5:0\nother:1:1\n");
+    make_text_file("/etc/subuid", 0644, "# comment\nroot:x:1\nroot:1\nroot\nroot:5:0\nother:1:1\n");
     expect(0, ENOENT, true, "/etc/subuid has no line");
-    make_file("/etc/nsswitch.conf", 0644, "passwd: files\nsubid: sss\n");
+    make_text_file("/etc/nsswitch.conf", 0644, "passwd: files\nsubid: sss\n");
     expect(0, ENOENT, false, "a service");
-    make_file("/etc/nsswitch.conf", 0644, "passwd: files sss\nsubid: files\n");
+    make_text_file("/etc/nsswitch.conf", 0644, "passwd: files sss\nsubid: files\n");
     expect(0, ENOENT, true, "/etc/subuid has no line");
-    make_file("/etc/passwd", 0644, "other:x:1:1::/:/bin/sh\n");
+    make_text_file("/etc/passwd", 0644, "other:x:1:1::/:/bin/sh\n");
     expect(0, ENOENT, false, "/etc/nsswitch.conf");
 }
 
