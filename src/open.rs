@@ -95,8 +95,10 @@ fn open(snapshot: &Snapshot, sought: &Sought, target: Target) -> Result<OwnedFd,
     // A snapshot of this process has the boot id that was read then, if any could be. One from a file has to say it.
     if snapshot.is_loaded() || snapshot.boot_id().is_some() {
         let boot_id = snapshot.boot_id().map(CStr::to_bytes).ok_or(Error::OTHER_BOOT)?;
-        if sysctl::boot_id(None)? != Some(boot_id) {
-            return Err(Error::OTHER_BOOT);
+        match sysctl::boot_id(None)? {
+            Some(now) if now == boot_id => (),
+            Some(_) => return Err(Error::OTHER_BOOT),
+            None => return Err(Error::OUT_OF_REACH),
         }
     }
     let mut is_over = false;
@@ -161,8 +163,10 @@ fn may_open_all() -> Result<bool, Error> {
 
 impl Sought {
     fn compare(&self, namespace: &Fd) -> Result<Is, Error> {
-        if file::identity(namespace)?.inode != self.inode {
-            return Ok(Is::Another);
+        match if_any(file::identity(namespace))? {
+            Some(identity) if identity.inode == self.inode => (),
+            Some(_) => return Ok(Is::Another),
+            None => return Ok(Is::Unknown), // a security policy refuses fstat(2)
         }
         match nsfs::id(namespace) {
             Ok(id) if self.id == Some(id) => Ok(Is::Sought),
