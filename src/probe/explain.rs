@@ -10,6 +10,7 @@ use super::reasons::{Reasons, describe, errno};
 use super::sentence::{Bytes, name};
 use super::{ReasonKind, limits};
 use crate::error::Error;
+use crate::sys::Errno;
 use crate::sys::process::{self, Capability};
 use crate::sys::trial::{Call, Experiment, Outcome, STEPS, Step};
 
@@ -67,7 +68,8 @@ impl Reasons<'_> {
             _ => (None, 0),
         };
         let answer = experiment.and_then(|experiment| outcome.experiment(experiment));
-        if let Some(answer) = answer.filter(|&answer| answer != expected) {
+        // Exhaustion says nothing about a filter.
+        if let Some(answer) = answer.filter(|&answer| answer != expected && !Errno(answer).is_exhaustion()) {
             let what = describe(step, call);
             return self.proved(
                 ReasonKind::Seccomp,
@@ -196,7 +198,7 @@ impl Reasons<'_> {
                 format_args!("/proc is mounted read-only, so that /proc/self/uid_map cannot be written; remount it read-write"),
             ),
             // `verify_root_map()` of the kernel, Linux 5.12. Which error an older one has is a matter of something else.
-            libc::EPERM if self.caller.uid == 0 && !process::has(Capability::SetFileCap) => self.likely(
+            libc::EPERM if self.caller.uid == 0 && process::lacks(Capability::SetFileCap) => self.likely(
                 ReasonKind::Unknown,
                 format_args!(
                     "root without CAP_SETFCAP (\"CapEff\" in /proc/self/status) may not map its UID 0; start the program with \

@@ -51,8 +51,9 @@ impl Reasons<'_> {
             return self.likely(
                 ReasonKind::Helper,
                 format_args!(
-                    "no line of {ranges} has a range for UID {uid}, but a service can have one, or know the name of the user, which \
-                    /etc/passwd does not have (\"subid\" and \"passwd\" in /etc/nsswitch.conf); try: getsubids USER"
+                    "no line with a range for UID {uid} was found in {ranges}, but a service can have one, or know the name of the \
+                    user, which /etc/passwd does not have (\"subid\" and \"passwd\" in /etc/nsswitch.conf), or a file cannot be \
+                    read; try: getsubids USER"
                 ),
             );
         }

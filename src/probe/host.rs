@@ -28,9 +28,9 @@ pub struct Caller {
     pub is_in_initial: Option<bool>,
     pub is_uid_mapped: Option<bool>,
     pub is_gid_mapped: Option<bool>,
-    /// CAP_SYS_ADMIN in the caller's own user namespace.
+    /// CAP_SYS_ADMIN in the caller's own user namespace; true if that is unknown.
     pub is_admin: bool,
-    /// prctl(2) PR_GET_DUMPABLE.
+    /// prctl(2) PR_GET_DUMPABLE; true if that is unknown.
     pub is_dumpable: bool,
     pub has_no_new_privs: bool,
     /// Debian's sysctl `kernel.unprivileged_userns_clone`.
@@ -48,8 +48,8 @@ impl Caller {
             is_in_initial: if_any(own)?.map(|own| own.inode == INITIAL_USER_NAMESPACE),
             is_uid_mapped: is_mapped(c"/proc/self/uid_map", uid)?,
             is_gid_mapped: is_mapped(c"/proc/self/gid_map", gid)?,
-            is_admin: process::has(Capability::SysAdmin),
-            is_dumpable: process::attribute(libc::PR_GET_DUMPABLE) == Some(1),
+            is_admin: !process::lacks(Capability::SysAdmin),
+            is_dumpable: process::attribute(libc::PR_GET_DUMPABLE).is_none_or(|value| value == 1),
             has_no_new_privs: process::attribute(libc::PR_GET_NO_NEW_PRIVS) == Some(1),
             clone_sysctl: number(c"/proc/sys/kernel/unprivileged_userns_clone")?,
         })
@@ -108,8 +108,19 @@ pub fn would_child_be_first() -> Result<bool, Error> {
 
 /// The text of a file, at most its first MiB.
 fn text(path: &CStr) -> Result<Option<Vec<u8>>, Error> {
-    let Some(file) = if_any(pseudo::open(path, FLAGS))? else { return Ok(None) };
-    Ok(if_any(pseudo::read_text(&file))?)
+    Ok(if_any(open_and_read(path))?)
+}
+
+fn open_and_read(path: &CStr) -> Result<Vec<u8>, Errno> {
+    pseudo::read_text(&pseudo::open(path, FLAGS)?)
+}
+
+/// The same, empty if there is no such file; `None` if it cannot be read.
+pub fn read_or_empty(path: &CStr) -> Result<Option<Vec<u8>>, Error> {
+    match open_and_read(path) {
+        Err(Errno(libc::ENOENT)) => Ok(Some(Vec::new())),
+        result => Ok(if_any(result)?),
+    }
 }
 
 /// The same, without blanks at the end.
@@ -146,12 +157,17 @@ pub enum MountedProc {
     Nothing,
     /// Something is mounted over a path in it.
     Masked(Vec<u8>),
+    /// A procfs, or that cannot be told.
     Whole,
 }
 
 pub fn mounted_proc() -> Result<MountedProc, Error> {
-    let Some(proc) = if_any(pseudo::open_proc())? else { return Ok(MountedProc::Nothing) };
-    if if_any(file::file_system(&proc))? != Some(PROC_SUPER_MAGIC) {
+    let opened = pseudo::open_proc();
+    if matches!(opened, Err(Errno(libc::ENOENT) | Errno(libc::ENOTDIR) | pseudo::COVERED)) {
+        return Ok(MountedProc::Nothing);
+    }
+    let Some(proc) = if_any(opened)? else { return Ok(MountedProc::Whole) };
+    if if_any(file::file_system(&proc))?.is_some_and(|magic| magic != PROC_SUPER_MAGIC) {
         return Ok(MountedProc::Nothing);
     }
     let id = if_any(file::status(&proc))?.map_or(0, |status| status.mount);

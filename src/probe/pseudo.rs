@@ -12,7 +12,7 @@ use crate::util::arrays::push;
 use std::ffi::{CStr, c_int};
 
 /// As openat2(2) returns it.
-const COVERED: Errno = Errno(libc::EXDEV);
+pub const COVERED: Errno = Errno(libc::EXDEV);
 
 /// File systems that are mounted below /proc: parts of the same procfs, or of another one.
 const BELOW_PROC: [&[u8]; 1] = [b"proc"];

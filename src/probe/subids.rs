@@ -22,7 +22,7 @@ pub struct Source {
     pub program: Option<&'static CStr>,
     /// The start and length of the first range of the caller.
     pub range: Option<(u32, u32)>,
-    /// The files show all ranges: neither a name nor a range comes from a service.
+    /// The files show all ranges: each could be read, and neither a name nor a range comes from a service.
     pub is_complete: bool,
 }
 
@@ -31,9 +31,11 @@ pub fn find() -> Result<[Source; 2], Error> {
     let uid = process::real_uid();
     let accounts = host::read(c"/etc/passwd")?.unwrap_or_default();
     let name = account(&accounts, uid);
-    let is_complete = name.is_some() && !has_service(&host::read(c"/etc/nsswitch.conf")?.unwrap_or_default());
+    let has_no_service = host::read_or_empty(c"/etc/nsswitch.conf")?.is_some_and(|switch| !has_service(&switch));
     let source = |kind: usize| -> Result<Source, Error> {
-        let ranges = host::read(RANGES[kind])?.unwrap_or_default();
+        let ranges = host::read_or_empty(RANGES[kind])?;
+        let is_complete = name.is_some() && has_no_service && ranges.is_some();
+        let ranges = ranges.unwrap_or_default();
         let mut program = None;
         for path in PROGRAMS[kind] {
             if program.is_none() && host::exists(path)? {
@@ -84,10 +86,10 @@ pub enum Privileges {
 }
 
 pub fn privileges(program: &CStr) -> Result<Privileges, Error> {
-    let Some(opened) = if_any(file::open(program, libc::O_PATH))? else { return Ok(Privileges::None) };
+    let Some(opened) = if_any(file::open(program, libc::O_PATH))? else { return Ok(Privileges::Some) };
     let status = if_any(file::status(&opened))?;
-    let is_setuid = status.is_some_and(|status| status.mode & libc::S_ISUID != 0 && status.uid == 0);
-    if !is_setuid && !file::has_capabilities(program) {
+    let may_be_setuid = status.is_none_or(|status| status.mode & libc::S_ISUID != 0 && status.uid == 0);
+    if !may_be_setuid && !file::may_have_capabilities(program) {
         return Ok(Privileges::None);
     }
     let is_nosuid = if_any(file::is_nosuid(&opened))?.unwrap_or(false);
@@ -97,6 +99,13 @@ pub fn privileges(program: &CStr) -> Result<Privileges, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_known_is_not_denied() {
+        assert!(matches!(privileges(c"/does/not/exist"), Ok(Privileges::Some)));
+        assert!(file::may_have_capabilities(c"/does/not/exist"));
+        assert!(matches!(privileges(c"/proc/version"), Ok(Privileges::None)));
+    }
 
     #[test]
     fn a_service_can_have_ranges() {

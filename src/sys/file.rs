@@ -357,10 +357,12 @@ impl Place {
     }
 }
 
-/// Whether a file has capabilities, see capabilities(7).
-pub fn has_capabilities(path: &CStr) -> bool {
+/// Whether a file has capabilities, see capabilities(7), or that is not known.
+pub fn may_have_capabilities(path: &CStr) -> bool {
+    let name = c"security.capability".as_ptr();
     // SAFETY: both are strings, and a size of 0 asks only for the size of the value.
-    unsafe { libc::getxattr(path.as_ptr(), c"security.capability".as_ptr(), std::ptr::null_mut(), 0) > 0 }
+    let size = unsafe { libc::getxattr(path.as_ptr(), name, std::ptr::null_mut(), 0) };
+    check(size as c_long).map_or_else(|errno| !matches!(errno.0, libc::ENODATA | libc::EOPNOTSUPP), |size| size > 0)
 }
 
 /// The magic number of the file system of a file, see fstatfs(2).

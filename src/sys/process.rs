@@ -30,13 +30,23 @@ struct CapData {
     inheritable: u32,
 }
 
-/// Whether a capability is in the calling thread's effective set.
+/// Whether a capability is in the calling thread's effective set. False if a security policy refuses to tell.
 pub fn has(capability: Capability) -> bool {
+    effective().is_some_and(|set| set & (1 << capability as u32) != 0)
+}
+
+/// Whether it is known not to be there.
+pub fn lacks(capability: Capability) -> bool {
+    effective().is_some_and(|set| set & (1 << capability as u32) == 0)
+}
+
+/// The first 32 capabilities of the effective set.
+fn effective() -> Option<u32> {
     let mut header = CapHeader { version: VERSION_3, pid: 0 };
     let mut data = [CapData::default(); 2];
     // SAFETY: version 3 reads one header and writes two data structures.
     let returned = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, data.as_mut_ptr()) };
-    returned == 0 && data[0].effective & (1 << capability as u32) != 0
+    (returned == 0).then_some(data[0].effective)
 }
 
 /// The effective UID and GID of the calling thread.

@@ -231,7 +231,8 @@ impl Shared {
         // SAFETY: the kernel chooses an unused address range, so no existing memory changes.
         let address = unsafe { libc::mmap(ptr::null_mut(), size_of::<Record>(), access, flags, -1, 0) };
         if address == libc::MAP_FAILED {
-            return Err(Errno::last());
+            let errno = Errno::last();
+            return Err(if errno.is_exhaustion() { errno } else { Errno(libc::ENOMEM) });
         }
         let record = address.cast::<Record>();
         // SAFETY: the range was mapped just now, is as large as a record, and aligned to pages.
