@@ -3,6 +3,7 @@
 # make check-kernels  runs the situations on kernels of Debian, in emulated machines
 # make check-architectures  the same on other architectures
 # make check-fuzz  has a fuzzer try RUNS inputs for each parser
+# make check-faults   lets each system call of the library fail
 # make install    installs them; make uninstall removes them
 # make clean      removes what make built; cargo clean removes what cargo built
 # make help       shows these lines
@@ -119,6 +120,9 @@ RUNS = 10000000
 check-fuzz:
 	tests/fuzz/engine/run $(RUNS)
 
+check-faults:
+	$(CARGO) test --release --locked --test faults -- --update
+
 clean:
 	rm -rf $(OUT)
 	$(MAKE) -C examples-c clean
@@ -164,5 +168,5 @@ uninstall:
 	    $(addprefix $(DESTDIR)$(LIBDIR)/,libuserns.a $(SHARED) $(SONAME) libuserns.so $(TEMPLATES))
 	rm -rf $(DESTDIR)$(LIBDIR)/cmake/userns
 
-.PHONY: build check check-architectures check-fuzz check-kernels clean help install uninstall always
+.PHONY: build check check-architectures check-faults check-fuzz check-kernels clean help install uninstall always
 .DELETE_ON_ERROR:

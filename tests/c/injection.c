@@ -1,675 +1,35 @@
 /*
- * Faults: each system call of a scan, or of actions on a snapshot, fails once, with each error that it can return, or from then
- * on. The scan must then say the same, or say less and that it says less, or fail with a documented
- * error. A table of calls, errors and outcomes is printed.
+ * Faults: each system call of a function of the library fails once, with each error that it can
+ * return, or from then on. The function must then say the same, or say less and that it says less, or
+ * fail with a documented error, and leave nothing.
  *
- * A filter sends the calls to this program, which answers them: seccomp_unotify(2). By default only
- * some occurrences of each call fail; with the environment variable INJECT_ALL, all.
+ * A table of calls, errors and outcomes is printed. By default only some occurrences of each call
+ * fail; with the environment variable INJECT_ALL, all. `make check-faults` does that, and writes the
+ * table to docs/faults.md.
  */
 #include "situation.h"
-#include "pins.h"
-#include <poll.h>
-#include <stdatomic.h>
-#include <sys/uio.h>
+#include "faults.h"
+#include "subids.h"
 
-enum { SHORT_READ = -1 }; /* in place of an errno value */
+/* ---- Scans ---- */
 
-#ifdef __NR_newfstatat
-enum { FSTATAT = __NR_newfstatat };
-#else /* 32 bits */
-enum { FSTATAT = __NR_fstatat64 };
-#endif
+static struct userns_snapshot *snapshot, *other;
 
-/* A list of errors ends with 0. */
-static const struct call {
-    const char *name;
-    int number;
-    int errors[16];
-} calls[] = {
-#define CALL(name) #name, __NR_##name
-    { CALL(openat),
-      { EACCES, EPERM, ENOENT, ESRCH, EMFILE, ENFILE, ENOMEM, EIO, ENXIO, ELOOP, EINTR, ENOSYS } },
-    { CALL(openat2),
-      { EACCES, EPERM, ENOENT, ESRCH, EMFILE, ENFILE, ENOMEM, EIO, EXDEV, EAGAIN, EINVAL, EINTR,
-        ENOSYS } },
-    { CALL(read), { EIO, EACCES, EPERM, ESRCH, ENOMEM, EINVAL, EINTR, SHORT_READ } },
-    { CALL(readlinkat), { EACCES, EPERM, ENOENT, ESRCH, ENOMEM, EINVAL, EIO, ENOSYS } },
-    { CALL(getdents64), { EACCES, EPERM, ENOENT, ENOMEM, EIO, EINVAL, ENOSYS } },
-    { "fstatat", FSTATAT, { EACCES, EPERM, ENOENT, ENOMEM, EIO, EOVERFLOW, ENOSYS } },
-    { CALL(statx), { EACCES, EPERM, ENOENT, ENOMEM, EIO, ENOSYS } },
-    { CALL(fstatfs), { EIO, EPERM, ENOMEM, ENOSYS } },
-    { CALL(ioctl),
-      { EPERM, EACCES, ENOTTY, EINVAL, ENOMEM, EMFILE, ENFILE, EIO, ENOENT, ESRCH, ENOSYS } },
-    { CALL(lseek), { EINVAL, ESPIPE } },
-    { CALL(pidfd_open), { EPERM, ESRCH, EINVAL, EMFILE, ENFILE, ENOMEM, ENOSYS } },
-    { CALL(pidfd_getfd), { EPERM, ESRCH, EBADF, EMFILE, ENFILE, ENOSYS } },
-    { CALL(close_range), { EPERM, EINVAL, ENOMEM, EMFILE, ENOSYS } },
-    { CALL(kcmp), { EPERM, ESRCH, EBADF, ENOSYS } },
-    { CALL(clone), { EAGAIN, ENOMEM, EPERM, ENOSYS } },
-    { CALL(clone3), { EPERM, ENOSYS } },
-    { CALL(ppoll), { EINTR, EINVAL, ENOMEM, EPERM, ENOSYS } },
-    { CALL(pidfd_send_signal), { EPERM, ESRCH, ENOSYS } },
-    { CALL(setns), { EPERM, EINVAL, ENOMEM, ENOSYS } },
-    { CALL(unshare), { EPERM, ENOMEM, ENOSPC, ENOSYS } },
-    { CALL(mount), { EPERM, EINVAL, ENOMEM, ENOSYS } },
-    { CALL(umount2), { EPERM, EINVAL, EBUSY, ENOMEM, ENOSYS } },
-    { CALL(wait4), { ECHILD, EINTR } },
-    { CALL(capget), { EPERM, EINVAL, ENOSYS } },
-    { CALL(getgroups), { EPERM, EINVAL, ENOSYS } },
-    { CALL(bpf), { EPERM, EINVAL, E2BIG, ENOMEM, EACCES, EAGAIN, EMFILE, ENOSPC, ENOSYS } },
-    { CALL(mmap), { ENOMEM, EPERM, ENODEV } },
-    { CALL(open_by_handle_at),
-      { ESTALE, EACCES, EPERM, EOPNOTSUPP, EINVAL, EBADF, ENOMEM, EMFILE, ENFILE, ENOSYS } },
-    { CALL(waitid), { ECHILD, EPERM, ENOSYS } },
-    { CALL(prctl), { EPERM, EINVAL, ENOSYS } },
-    /* EOVERFLOW is for paths that are too long: mount_views.c. */
-    { "statmount", 457, { ENOENT, EPERM, EINVAL, ENOMEM, ENOSYS } },
-    { "listmount", 458, { ENOENT, EPERM, EINVAL, ENOMEM, ENOSYS } },
-};
-
-enum { CALLS = sizeof calls / sizeof *calls, FACTS = 64 * 1024 };
-
-/* ---- The process that scans ---- */
-
-static struct scanner {
-    uint64_t flags;
-    bool acts;           /* the scan is over, and actions fail */
-    atomic_int listener; /* 0: not yet made */
-    atomic_bool is_supervised, has_scanned;
-    int error;
-    size_t gaps[32];
-    char facts[FACTS]; /* a line for each, sorted */
-} * scanner;
-
-static int send_calls_to_listener(void)
-{
-    struct sock_filter filter[CALLS * 2 + 2] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-    };
-    struct sock_fprog program = { .len = 1, .filter = filter };
-
-    for (int i = 0; i < CALLS; i++) {
-        filter[program.len++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-                                                             (unsigned)calls[i].number, 0, 1);
-        filter[program.len++] =
-            (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
-    }
-    filter[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
-                        &program);
-}
-
-static int compare_lines(const void *one, const void *other)
-{
-    return strcmp(*(char *const *)one, *(char *const *)other);
-}
-
-static void sort_lines(char *text)
-{
-    char *lines[4096], *copy = strdup(text);
-    size_t count = 0;
-
-    for (char *line = strtok(copy, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        CHECK(count < 4096);
-        lines[count++] = line;
-    }
-    qsort(lines, count, sizeof *lines, compare_lines);
-    for (size_t i = 0; i < count; i++)
-        text += sprintf(text, "%s\n", lines[i]);
-    free(copy);
-}
-
-/* Not the pins of this process, and not which process shows a mount. */
-static void print_pins_of(FILE *out, uint64_t inode, const struct userns_pin *const *pins,
-                          size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        const char *path = userns_pin_path(pins[i]);
-
-        if (userns_pin_pid(pins[i]) == getpid() && path == NULL)
-            continue;
-        fprintf(out, "pin %" PRIu64 " %d", inode, (int)userns_pin_kind(pins[i]));
-        if (path != NULL)
-            fprintf(out, " %s\n", path);
-        else
-            fprintf(out, " %d %d %d %" PRIu64 "\n", (int)userns_pin_pid(pins[i]),
-                    (int)userns_pin_tid(pins[i]), userns_pin_descriptor(pins[i]),
-                    userns_nonuser_inode(userns_pin_nonuser(pins[i])));
-    }
-}
-
-/*
- * A scan under which mounts change elsewhere looks up the procfs in a helper, before it lists
- * processes. If wait4(2) failed, that helper is a zombie, and so it is listed.
- */
-static bool is_helper(pid_t pid)
-{
-    siginfo_t info;
-
-    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;
-}
-
-enum { CAP_SYS_ADMIN = 21 };
-
-/* What is known of a process; and the verdicts about it. */
-static void print_process(FILE *out, const struct userns_snapshot *snapshot, pid_t pid)
-{
-    size_t count;
-    const struct userns_node *const *nodes = userns_nodes(snapshot, &count);
-    const char *name = userns_process_name(snapshot, pid);
-    const char *cgroup = userns_process_cgroup(snapshot, pid);
-    const pid_t *pids;
-    uint64_t capabilities;
-    uid_t uid;
-
-    if (name != NULL && *name != '\0')
-        fprintf(out, "name %d %s\n", (int)pid, name);
-    if (cgroup != NULL)
-        fprintf(out, "cgroup %d %s\n", (int)pid, cgroup);
-    if (userns_process_uid(snapshot, pid, &uid))
-        fprintf(out, "uid %d %u\n", (int)pid, (unsigned)uid);
-    if (userns_process_capabilities(snapshot, pid, &capabilities))
-        fprintf(out, "capabilities %d %" PRIx64 "\n", (int)pid, capabilities);
-    for (size_t i = 0; i < count; i++) {
-        int verdict = userns_capable(snapshot, pid, CAP_SYS_ADMIN, nodes[i], NULL);
-
-        if (verdict >= 0)
-            fprintf(out, "verdict %d %" PRIu64 " %d\n", (int)pid, userns_inode(nodes[i]), verdict);
-    }
-    pids = userns_process_pids(snapshot, pid, &count);
-    for (size_t i = 0; i < count; i++)
-        fprintf(out, "PID %d %zu of %zu is %d\n", (int)pid, i, count, (int)pids[i]);
-}
-
-static void print_map(FILE *out, const char *name, const struct userns_node *node,
-                      const struct userns_extent *extents, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        fprintf(out, "%s %" PRIu64 " %u %u %u\n", name, userns_inode(node), extents[i].inside,
-                extents[i].outside, extents[i].count);
-}
-
-static void print_maps(FILE *out, const struct userns_node *node)
-{
-    size_t count;
-    const struct userns_extent *extents = userns_uid_map(node, &count);
-
-    print_map(out, "UIDs", node, extents, count);
-    extents = userns_gid_map(node, &count);
-    print_map(out, "GIDs", node, extents, count);
-    extents = userns_projid_map(node, &count);
-    print_map(out, "projids", node, extents, count);
-    if (userns_flags(node) & USERNS_NODE_MAPS)
-        fprintf(out, "maps %" PRIu64 " %d\n", userns_inode(node),
-                !!(userns_flags(node) & USERNS_NODE_SETGROUPS_DENIED));
-}
-
-static void print_node(FILE *out, const struct userns_snapshot *snapshot,
-                       const struct userns_node *node)
-{
-    uint64_t inode = userns_inode(node);
-    size_t count;
-    const pid_t *pids = userns_pids(node, &count);
-    const struct userns_pin *const *pins;
-    uid_t owner;
-
-    fprintf(out, "user %" PRIu64 "\n", inode);
-    if (userns_parent(node) != NULL)
-        fprintf(out, "parent %" PRIu64 " %" PRIu64 "\n", inode, userns_inode(userns_parent(node)));
-    if (userns_owner_uid(node, &owner))
-        fprintf(out, "owner %" PRIu64 " %u\n", inode, (unsigned)owner);
-    if (userns_id(node) != 0)
-        fprintf(out, "id %" PRIu64 " %" PRIu64 "\n", inode, userns_id(node));
-    for (size_t i = 0; i < count; i++) {
-        if (pids[i] == getpid() || is_helper(pids[i]))
-            continue;
-        fprintf(out, "member %" PRIu64 " %d\n", inode, (int)pids[i]);
-        print_process(out, snapshot, pids[i]);
-    }
-    pins = userns_pins(node, &count);
-    print_pins_of(out, inode, pins, count);
-    print_maps(out, node);
-}
-
-static void print_nonuser(FILE *out, const struct userns_nonuser *nonuser)
-{
-    uint64_t inode = userns_nonuser_inode(nonuser);
-    size_t count;
-    const struct userns_pin *const *pins = userns_nonuser_pins(nonuser, &count);
-
-    fprintf(out, "%s %" PRIu64 "\n", userns_nonuser_type_name(nonuser), inode);
-    if (userns_nonuser_owner(nonuser) != NULL)
-        fprintf(out, "owned %" PRIu64 " %" PRIu64 "\n", inode,
-                userns_inode(userns_nonuser_owner(nonuser)));
-    if (userns_nonuser_parent(nonuser) != NULL)
-        fprintf(out, "parent %" PRIu64 " %" PRIu64 "\n", inode,
-                userns_nonuser_inode(userns_nonuser_parent(nonuser)));
-    if (userns_nonuser_id(nonuser) != 0)
-        fprintf(out, "id %" PRIu64 " %" PRIu64 "\n", inode, userns_nonuser_id(nonuser));
-    print_pins_of(out, inode, pins, count);
-}
-
-static void record(const struct userns_snapshot *snapshot)
-{
-    size_t count;
-    const struct userns_node *const *nodes = userns_nodes(snapshot, &count);
-    const struct userns_nonuser *const *nonusers;
-    FILE *out = fmemopen(scanner->facts, FACTS, "w");
-
-    CHECK(out != NULL);
-    if (userns_self(snapshot) != NULL)
-        fprintf(out, "self %" PRIu64 "\n", userns_inode(userns_self(snapshot)));
-    for (size_t i = 0; i < count; i++)
-        print_node(out, snapshot, nodes[i]);
-    nonusers = userns_nonusers(snapshot, &count);
-    for (size_t i = 0; i < count; i++)
-        print_nonuser(out, nonusers[i]);
-    CHECK(fclose(out) == 0);
-    CHECK(strlen(scanner->facts) < FACTS - 1);
-    sort_lines(scanner->facts);
-    for (int i = 0; i < 32; i++)
-        scanner->gaps[i] = userns_gap_count(snapshot, UINT32_C(1) << i);
-}
-
-static void begin_supervision(void)
-{
-    int listener = send_calls_to_listener();
-
-    CHECK(listener >= 0);
-    scanner->listener = listener;
-    while (!scanner->is_supervised)
-        sched_yield();
-}
-
-/* Takes what userns_open() returned. What is out of reach counts as a gap. */
-static void record_opened(FILE *out, int fd, uint64_t inode)
-{
-    scanner->gaps[0] += fd == -EACCES;
-    if (fd >= 0) {
-        fprintf(out, "opened %" PRIu64 " %" PRIu64 "\n", inode, inode_of_fd(fd));
-        close(fd);
-    } else if (fd != -EACCES && fd != -ESTALE) {
-        scanner->error = fd;
-    }
-}
-
-/* Takes what userns_describe() told. What the kernel does not tell is 0, and counts as a gap. */
-static void record_described(FILE *out, int error, const struct userns_info *info, const char *name)
-{
-    bool has_owner = info->flags & USERNS_INFO_OWNER_UID;
-
-    if (error != 0) {
-        scanner->error = error;
-        return;
-    }
-    scanner->gaps[0] +=
-        (size_t)(info->id == 0) + (info->parent == 0) + (info->type == 0) + !has_owner;
-    fprintf(out, "inode %s %" PRIu64 " %" PRIu64 "\n", name, info->inode, info->device);
-    if (info->id != 0)
-        fprintf(out, "id %s %" PRIu64 "\n", name, info->id);
-    if (info->parent != 0)
-        fprintf(out, "parent %s %" PRIu64 "\n", name, info->parent);
-    if (info->type != 0)
-        fprintf(out, "type %s %x\n", name, (unsigned)info->type);
-    if (has_owner)
-        fprintf(out, "owner %s %u\n", name, (unsigned)info->owner_uid);
-    if (info->flags & USERNS_INFO_OWN)
-        fprintf(out, "own %s\n", name);
-}
-
-/* The calls fail only during the actions. */
-static void act_supervised(void)
-{
-    enum { MOST = 64 };
-    struct userns_snapshot *snapshot = scan_with(scanner->flags);
-    size_t count, nonuser_count;
-    const struct userns_node *const *nodes = userns_nodes(snapshot, &count);
-    const struct userns_nonuser *const *nonusers = userns_nonusers(snapshot, &nonuser_count);
-    struct userns_info own = USERNS_INFO_INIT, other = USERNS_INFO_INIT;
-    int fds[MOST], nonuser_fds[MOST], errors[2], below;
-    FILE *out = fmemopen(scanner->facts, FACTS, "w");
-
-    CHECK(out != NULL && count <= MOST && nonuser_count <= MOST);
-    below = userns_open(nodes[count - 1]);
-    CHECK(below >= 0);
-    scanner->error = 0;
-    begin_supervision();
-    for (size_t i = 0; i < count; i++)
-        fds[i] = userns_open(nodes[i]);
-    for (size_t i = 0; i < nonuser_count; i++)
-        nonuser_fds[i] = userns_nonuser_open(nonusers[i]);
-    errors[0] = userns_describe(-1, &own);
-    errors[1] = userns_describe(below, &other);
-    scanner->has_scanned = true;
-    for (size_t i = 0; i < count; i++)
-        record_opened(out, fds[i], userns_inode(nodes[i]));
-    for (size_t i = 0; i < nonuser_count; i++)
-        record_opened(out, nonuser_fds[i], userns_nonuser_inode(nonusers[i]));
-    record_described(out, errors[0], &own, "own");
-    record_described(out, errors[1], &other, "other");
-    CHECK(fclose(out) == 0);
-    sort_lines(scanner->facts);
-    userns_free(snapshot);
-}
-
-/* Runs in a process of its own. The calls fail only during the scan. */
-static void scan_supervised(void)
+static int act_scan(void)
 {
     struct userns_options options = USERNS_OPTIONS_INIT;
-    struct userns_snapshot *snapshot;
 
-    begin_supervision();
-    options.flags = scanner->flags;
-    scanner->error = userns_scan(&options, &snapshot);
-    scanner->has_scanned = true;
-    if (scanner->error == 0)
-        record(snapshot);
-    userns_free(snapshot);
+    options.flags = run->subject->flags;
+    return userns_scan(&options, &snapshot);
 }
 
-/* ---- The supervisor ---- */
-
-/* The call that fails: the occurrence of it from 0 on; -1: none. */
-struct fault {
-    int call, occurrence, error;
-    bool always; /* from then on */
-};
-
-static int occurrences[CALLS];
-
-/* Answers a read(2) with one byte of what it would have read. */
-static bool read_short(int process, pid_t pid, const struct seccomp_notif *notification,
-                       struct seccomp_notif_resp *response)
+static void tell_scan(FILE *out)
 {
-    int fd = (int)syscall(SYS_pidfd_getfd, process, (int)notification->data.args[0], 0);
-    char byte;
-    struct iovec from = { &byte, 1 }, to = { (void *)(uintptr_t)notification->data.args[1], 1 };
-
-    CHECK(fd >= 0);
-    response->val = read(fd, &byte, 1);
-    close(fd);
-    return response->val >= 0 &&
-           (response->val == 0 || process_vm_writev(pid, &from, 1, &to, 1, 0) == 1);
-}
-
-static void answer_call(int listener, int process, pid_t pid, const struct fault *fault)
-{
-    struct seccomp_notif notification = { 0 };
-    struct seccomp_notif_resp response = { 0 };
-    int call = 0, occurrence;
-
-    if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &notification) != 0)
-        return; /* the process has ended */
-    response.id = notification.id;
-    response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-    while (call < CALLS && calls[call].number != notification.data.nr)
-        call++;
-    CHECK(call < CALLS);
-    if (!scanner->has_scanned) {
-        occurrence = occurrences[call]++;
-        if (call == fault->call &&
-            (fault->always ? occurrence >= fault->occurrence : occurrence == fault->occurrence)) {
-            response.flags = 0;
-            if (fault->error != SHORT_READ)
-                response.error = -fault->error;
-            else
-                CHECK(read_short(process, pid, &notification, &response));
-        }
-    }
-    ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
-}
-
-enum { SECONDS = 20 };
-
-/* Scans with a fault. False if the process crashed or hung; the result is in `scanner`. */
-static bool scan_with_fault(const struct fault *fault)
-{
-    int process, listener, status;
-    pid_t pid;
-    bool ended = false;
-
-    scanner->listener = 0;
-    scanner->is_supervised = scanner->has_scanned = false;
-    scanner->facts[0] = '\0';
-    memset(scanner->gaps, 0, sizeof scanner->gaps);
-    memset(occurrences, 0, sizeof occurrences);
-    pid = fork_child();
-    if (pid == 0) {
-        if (scanner->acts)
-            act_supervised();
-        else
-            scan_supervised();
-        _exit(0);
-    }
-    process = (int)syscall(SYS_pidfd_open, pid, 0);
-    CHECK(process >= 0);
-    while (scanner->listener == 0 && waitpid(pid, NULL, WNOHANG) == 0)
-        sched_yield();
-    listener = (int)syscall(SYS_pidfd_getfd, process, scanner->listener, 0);
-    if (listener < 0)
-        skip("cannot supervise system calls: %s", strerror(errno));
-    scanner->is_supervised = true;
-    for (;;) {
-        struct pollfd polled[] = { { .fd = listener, .events = POLLIN },
-                                   { .fd = process, .events = POLLIN } };
-
-        if (poll(polled, 2, (int)stretched(SECONDS) * 1000) == 0)
-            break;
-        if (polled[0].revents & POLLIN)
-            answer_call(listener, process, pid, fault);
-        else if (polled[1].revents != 0) {
-            ended = true;
-            break;
-        }
-    }
-    close(listener); /* what still waits for an answer fails */
-    close(process);
-    if (!ended)
-        kill(pid, SIGKILL);
-    CHECK(waitpid(pid, &status, 0) == pid);
-    /* A helper of the scan, whose wait4(2) failed, has ended or is about to. */
-    if (fault->call >= 0 && calls[fault->call].number == __NR_wait4)
-        usleep(50000);
-    while (waitpid(-1, NULL, WNOHANG) > 0)
-        ;
-    return ended && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-/* ---- Outcomes ---- */
-
-enum outcome {
-    SAME,    /* all facts, whatever the gaps */
-    COUNTED, /* fewer facts, and a gap */
-    GONE,    /* fewer facts: what the error says has ended is left out */
-    OLD,     /* fewer owners or ids: older kernels do not tell them */
-    ERROR,   /* a documented error */
-    /* Faults of the library: */
-    SILENT, /* fewer facts, and no gap */
-    FALSE_, /* other facts */
-    UNDOCUMENTED,
-    CRASH,
-    OUTCOMES
-};
-
-static const char *const outcome_names[] = { "same",   "counted", "gone",         "old",  "error",
-                                             "SILENT", "FALSE",   "UNDOCUMENTED", "CRASH" };
-
-static struct scanner expected;
-
-/* Whether each line of one sorted text is in another one. Prints the first one that is not. */
-static bool is_subset(const char *text, const char *of, const char *what)
-{
-    while (*text != '\0') {
-        size_t length = strcspn(text, "\n") + 1, other;
-        int order = 1;
-
-        while (*of != '\0' && order > 0) {
-            other = strcspn(of, "\n") + 1;
-            order = strncmp(text, of, length > other ? length : other);
-            if (order >= 0)
-                of += other;
-        }
-        if (order != 0) {
-            if (what != NULL)
-                printf("    %s: %.*s\n", what, (int)length - 1, text);
-            return false;
-        }
-        text += length;
-    }
-    return true;
-}
-
-/*
- * A scan does not say in which namespaces a thread is that its leader is in, too, and not what is
- * for children and for the process itself. It says so where it could not read the first of the two.
- */
-static const char *without_redundant_pins(const char *facts)
-{
-    static char rest[FACTS];
-    size_t used = 0;
-    int kind;
-
-    for (const char *line = facts; *line != '\0'; line += strcspn(line, "\n") + 1)
-        if (sscanf(line, "pin %*u %d", &kind) != 1 ||
-            (kind != USERNS_PIN_MEMBER && kind != USERNS_PIN_FOR_CHILDREN))
-            used += (size_t)sprintf(rest + used, "%.*s\n", (int)strcspn(line, "\n"), line);
-    rest[used] = '\0';
-    return rest;
-}
-
-static bool has_more_gaps(void)
-{
+    if (snapshot != NULL)
+        print_facts(out, snapshot);
     for (int i = 0; i < 32; i++)
-        if (scanner->gaps[i] > expected.gaps[i])
-            return true;
-    return false;
-}
-
-/* To a caller in a nested user namespace the kernel refuses the namespaces outside of it. */
-static bool says_outside(const struct fault *fault)
-{
-    return calls[fault->call].number == __NR_ioctl && fault->error == EPERM &&
-           expected.gaps[__builtin_ctzll(USERNS_GAP_NESTED)] != 0;
-}
-
-/* A process or a mount can end at any time; then its files, its links and its PID are not there. */
-static bool says_gone(const struct fault *fault)
-{
-    static const int numbers[] = { __NR_openat, __NR_openat2,    __NR_readlinkat,
-                                   __NR_statx,  FSTATAT,         __NR_getdents64,
-                                   __NR_read,   __NR_pidfd_open, __NR_pidfd_getfd,
-                                   457 /* statmount */ };
-    int number = calls[fault->call].number;
-
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        if (numbers[i] == number)
-            return fault->error == ENOENT || fault->error == ESRCH ||
-                   (number == __NR_pidfd_getfd && fault->error == EBADF); /* it is closed */
-    return false;
-}
-
-/* NS_GET_OWNER_UID and NS_GET_ID are newer than NS_GET_PARENT; all else must be there. */
-static bool says_old_kernel(const struct fault *fault)
-{
-    static char rest[FACTS];
-    size_t used = 0;
-
-    for (const char *line = expected.facts; *line != '\0'; line += strcspn(line, "\n") + 1)
-        if (strncmp(line, "id ", 3) != 0 && strncmp(line, "owner ", 6) != 0)
-            used += (size_t)sprintf(rest + used, "%.*s\n", (int)strcspn(line, "\n"), line);
-    rest[used] = '\0';
-    return calls[fault->call].number == __NR_ioctl && fault->error == ENOTTY &&
-           is_subset(rest, scanner->facts, NULL);
-}
-
-/* userns_scan() documents them. Only the first calls are about the whole procfs, or a descriptor. */
-static bool is_documented(const struct fault *fault)
-{
-    int number = calls[fault->call].number, error = -scanner->error;
-
-    if (error == ENOMEM || error == EMFILE || error == ENFILE)
-        return error == fault->error || number == __NR_mmap;
-    if (error == ENOTTY) /* of the first user namespace, or of any parent */
-        return number == __NR_ioctl || number == __NR_openat;
-    if (number == __NR_getdents64)
-        return error == fault->error || error == EIO;
-    if (number == __NR_openat || number == __NR_openat2)
-        return fault->occurrence < 2 && error == fault->error;
-    return (number == __NR_statx || number == FSTATAT || number == __NR_fstatfs) &&
-           (fault->occurrence < 2 || scanner->acts) &&
-           (error == fault->error || error == EIO || error == ENODEV);
-}
-
-static enum outcome outcome_of(const struct fault *fault)
-{
-    if (!scan_with_fault(fault))
-        return CRASH;
-    if (scanner->error != 0)
-        return is_documented(fault) ? ERROR : UNDOCUMENTED;
-    if (!is_subset(without_redundant_pins(scanner->facts), expected.facts, "false"))
-        return FALSE_;
-    if (is_subset(expected.facts, scanner->facts, NULL))
-        return SAME;
-    if (has_more_gaps())
-        return COUNTED;
-    if (says_gone(fault) || says_outside(fault))
-        return GONE;
-    return says_old_kernel(fault) ? OLD : SILENT;
-}
-
-/* ---- The table ---- */
-
-static bool is_sampled(int occurrence, int count)
-{
-    static const int some[] = { 0, 1, 2, 5, 11, 23 };
-
-    if (getenv("INJECT_ALL") != NULL || occurrence == count - 1)
-        return true;
-    if (time_factor() > 1)
-        return occurrence == 0;
-    for (size_t i = 0; i < sizeof some / sizeof *some; i++)
-        if (some[i] == occurrence)
-            return true;
-    return false;
-}
-
-static const char *name_of_error(int error)
-{
-    return error == SHORT_READ ? "short" : strerrorname_np(error);
-}
-
-/* One cell: each sampled occurrence fails, and then all from the first one on. */
-static bool inject(int call, int count, int error)
-{
-    int counts[OUTCOMES] = { 0 };
-    bool passed = true;
-
-    for (int i = 0; i <= count; i++) {
-        struct fault fault = { call, i, error, false };
-        enum outcome outcome;
-
-        if (i == count)
-            fault = (struct fault){ call, 0, error, true };
-        if (i == count ? error == EINTR : !is_sampled(i, count))
-            continue; /* a scan repeats a call that a signal interrupts */
-        outcome = outcome_of(&fault);
-        counts[outcome]++;
-        if (outcome < SILENT)
-            continue;
-        passed = false;
-        printf("%s %d%s fails with %s: %s", calls[call].name, fault.occurrence,
-               fault.always ? " and later" : "", name_of_error(error), outcome_names[outcome]);
-        printf(" %d\n", scanner->error);
-        if (outcome == SILENT)
-            is_subset(expected.facts, scanner->facts, "lost");
-    }
-    printf("%-12s %-10s", calls[call].name, name_of_error(error));
-    for (int i = 0; i < OUTCOMES; i++)
-        if (counts[i] != 0)
-            printf(" %s %d", outcome_names[i], counts[i]);
-    putchar('\n');
-    return passed;
+        run->gaps[i] = userns_gap_count(snapshot, UINT32_C(1) << i);
+    userns_free(snapshot);
 }
 
 /* ---- The scene ---- */
@@ -703,83 +63,874 @@ static void start_scene(void)
     start(hold_in_thread, shared(sizeof(struct held)));
 }
 
-/* For inject_all(). */
-struct subject {
-    uint64_t flags;
-    bool acts;
+/* ---- Opening and describing ---- */
+
+enum { MOST = 64, DESCRIBED = 5 };
+
+static const struct userns_node *const *nodes;
+static const struct userns_nonuser *const *nonusers;
+static size_t nodes_found, nonusers_found;
+static int fds[2 * MOST];
+
+static void look_up(void)
+{
+    nodes = userns_nodes(snapshot, &nodes_found);
+    nonusers = userns_nonusers(snapshot, &nonusers_found);
+    CHECK(nodes_found + nonusers_found <= LENGTH(fds));
+}
+
+static void take_snapshot(void)
+{
+    snapshot = scan_with(run->subject->flags);
+    look_up();
+}
+
+static int act_open(void)
+{
+    for (size_t i = 0; i < nodes_found; i++)
+        fds[i] = userns_open(nodes[i]);
+    for (size_t i = 0; i < nonusers_found; i++)
+        fds[nodes_found + i] = userns_nonuser_open(nonusers[i]);
+    return 0;
+}
+
+/* What is out of reach counts as a gap, the first one. */
+static void tell_open(FILE *out)
+{
+    for (size_t i = 0; i < nodes_found + nonusers_found; i++) {
+        uint64_t inode = i < nodes_found ? userns_inode(nodes[i])
+                                         : userns_nonuser_inode(nonusers[i - nodes_found]);
+
+        run->gaps[0] += fds[i] == -EACCES;
+        if (fds[i] >= 0) {
+            fprintf(out, "opened %" PRIu64 " %" PRIu64 "\n", inode, inode_of_fd(fds[i]));
+            close(fds[i]);
+        } else if (fds[i] != -EACCES && fds[i] != -ESTALE) {
+            run->error = fds[i];
+        }
+    }
+}
+
+/* Where the kernel opens no namespace by its id, as before Linux 6.18. */
+static int deny_handles(const struct seccomp_data *data, int occurrence UNUSED)
+{
+    return data->nr == __NR_open_by_handle_at ? EOPNOTSUPP : 0;
+}
+
+static struct userns_info infos[DESCRIBED];
+static int described[DESCRIBED], errors[DESCRIBED];
+
+/* The own user namespace, by no descriptor and by one; another one; nonuser namespaces. */
+static void open_some(void)
+{
+    take_snapshot();
+    described[0] = -1;
+    described[1] = open_namespace(getpid(), "user");
+    described[2] = userns_open(nodes[nodes_found - 1]);
+    described[3] = open_namespace(getpid(), "pid");
+    described[4] = open_namespace(getpid(), "net");
+    userns_free(snapshot);
+    for (int i = 0; i < DESCRIBED; i++) {
+        infos[i] = (struct userns_info)USERNS_INFO_INIT;
+        CHECK(i == 0 || described[i] >= 0);
+    }
+}
+
+static int act_describe(void)
+{
+    for (int i = 0; i < DESCRIBED; i++)
+        errors[i] = userns_describe(described[i], &infos[i]);
+    return 0;
+}
+
+/* What the kernel does not tell is 0, and counts as a gap, the first one. */
+static void tell_describe(FILE *out)
+{
+    for (int i = 0; i < DESCRIBED; i++) {
+        const struct userns_info *info = &infos[i];
+
+        if (errors[i] != 0) {
+            run->error = errors[i];
+            continue;
+        }
+        fprintf(out, "inode %d %" PRIu64 " %" PRIu64 "\n", i, info->inode, info->device);
+        if (info->id != 0)
+            fprintf(out, "id %d %" PRIu64 "\n", i, info->id);
+        if (info->parent != 0)
+            fprintf(out, "parent %d %" PRIu64 "\n", i, info->parent);
+        if (info->owner != 0)
+            fprintf(out, "owned %d %" PRIu64 "\n", i, info->owner);
+        if (info->type != 0)
+            fprintf(out, "type %d %x\n", i, (unsigned)info->type);
+        if (info->flags & USERNS_INFO_OWNER_UID)
+            fprintf(out, "owner %d %u\n", i, (unsigned)info->owner_uid);
+        if (info->flags & USERNS_INFO_OWN)
+            fprintf(out, "own %d\n", i);
+        if (info->flags & USERNS_NODE_INITIAL)
+            fprintf(out, "initial %d\n", i);
+        run->gaps[0] += (size_t)(info->id == 0) + (info->parent == 0) + (info->owner == 0) +
+                        (info->type == 0) + !(info->flags & USERNS_INFO_OWNER_UID);
+    }
+}
+
+/* ---- Comparing, saving and loading ---- */
+
+static struct userns_changes *changes;
+
+static void take_two_snapshots(void)
+{
+    pid_t pid = start(go_down, &(int){ 1 });
+
+    take_snapshot();
+    end(pid);
+    other = snapshot;
+    take_snapshot();
+}
+
+static int act_compare(void)
+{
+    return userns_compare(other, snapshot, &changes);
+}
+
+static void tell_compare(FILE *out)
+{
+    size_t count;
+    const struct userns_change *const *all = userns_changes(changes, &count);
+
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, "change %d\n", (int)userns_change_kind(all[i]));
+    userns_changes_free(changes);
+    userns_free(other);
+    userns_free(snapshot);
+}
+
+/* A saved snapshot, and where one is saved to. */
+static int saved, target;
+
+static void save_scan(void *file)
+{
+    struct userns_snapshot *taken = scan_with(run->subject->flags);
+    int error = userns_save(taken, *(int *)file);
+
+    if (error != 0)
+        fail("userns_save: %d", error);
+}
+
+/* In a process of its own: the boot id is read once in each. */
+static void save_scene(void)
+{
+    start_scene();
+    saved = memory_file();
+    in_child(save_scan, &saved);
+}
+
+static void load_and_make_file(void)
+{
+    snapshot = load_from(saved);
+    target = memory_file();
+}
+
+static int act_save(void)
+{
+    return userns_save(snapshot, target);
+}
+
+static void tell_save(FILE *out)
+{
+    size_t length;
+    char *text = text_of(target, &length);
+
+    CHECK(fwrite(text, 1, length, out) == length);
+    free(text);
+    userns_free(snapshot);
+}
+
+static void rewind_file(void)
+{
+    CHECK(lseek(saved, 0, SEEK_SET) == 0);
+}
+
+static int act_load(void)
+{
+    return userns_load(saved, &snapshot);
+}
+
+static void load_snapshot(void)
+{
+    snapshot = load_from(saved);
+    look_up();
+}
+
+/* As of a descriptor that is non-blocking, and has data or room only when it was waited for. */
+static int would_block(const struct seccomp_data *data, int occurrence)
+{
+    return (data->nr == __NR_read || data->nr == __NR_write) && occurrence % 2 == 0 ? EAGAIN : 0;
+}
+
+/* ---- Probes ---- */
+
+static struct userns_probe *probed;
+
+/* By enum userns_reason_kind. */
+static const char *const reasons[] = {
+    "none",    "NOT_BUILT", "CHROOT", "LIMIT",       "DEPTH",     "UNMAPPED", "SYSCTL", "APPARMOR",
+    "SELINUX", "SECCOMP",   "HELPER", "PROC_MASKED", "PROCESSES", "TIMEOUT",  "LSM",    "UNKNOWN",
 };
 
-static void inject_all(void *argument)
+static int act_probe(void)
 {
-    const struct subject *subject = argument;
+    struct userns_probe_options options = USERNS_PROBE_OPTIONS_INIT;
 
+    options.flags = (uint32_t)run->subject->flags;
+    return userns_probe(&options, &probed);
+}
+
+static void tell_probe(FILE *out)
+{
+    size_t count;
+    const struct userns_reason *const *all = userns_probe_reasons(probed, &count);
+
+    for (uint64_t step = 1; step <= USERNS_STEP_NESTED; step <<= 1)
+        if (userns_probe_worked(probed) & step)
+            fprintf(out, "worked %x\n", (unsigned)step);
+    if (userns_probe_failed_step(probed) != 0)
+        fprintf(out, "failed %x %d\n", (unsigned)userns_probe_failed_step(probed),
+                userns_probe_error(probed));
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, "%s %d %s\n", userns_reason_is_proved(all[i]) ? "proved" : "likely",
+                (int)userns_reason_kind(all[i]), userns_reason_text(all[i]));
+    userns_probe_free(probed);
+}
+
+/* ---- Outcomes ---- */
+
+enum outcome {
+    SAME,   /* the same answer, whatever the gaps */
+    LESS,   /* fewer facts, and a gap; a step of a probe that fails, with a reason */
+    GONE,   /* fewer facts: what the error says has ended is left out */
+    OLD,    /* fewer owners or ids: older kernels do not tell them */
+    FAILED, /* a documented error */
+    /* Faults of the library: */
+    SILENT, /* fewer facts, and no gap */
+    FALSE_, /* other facts */
+    UNDOCUMENTED,
+    CRASH, /* also a hang, and something that is left */
+};
+
+static const char *const outcome_names[] = { "same",   "less",  "gone",         "old",  "error",
+                                             "SILENT", "FALSE", "UNDOCUMENTED", "CRASH" };
+
+/* The run without a fault. */
+static struct run expected;
+
+static const char *name_of_error(int error)
+{
+    return error == SHORT ? "cut short" : error == END ? "end" : strerrorname_np(error);
+}
+
+/* How often each outcome was met. */
+static struct tally {
+    char label[48];
+    int count;
+} tallies[64];
+
+static void count(const char *format, ...)
+{
+    char label[sizeof tallies->label];
+    struct tally *tally = tallies;
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(label, sizeof label, format, arguments);
+    va_end(arguments);
+    while (tally->count > 0 && strcmp(tally->label, label) != 0)
+        tally++;
+    CHECK(tally < tallies + LENGTH(tallies) - 1);
+    strcpy(tally->label, label);
+    tally->count++;
+}
+
+/*
+ * A scan does not say in which namespaces a thread is that its leader is in, too, and not what is
+ * for children and for the process itself. It says so where it could not read the first of the two.
+ */
+static const char *without_redundant_pins(const char *facts)
+{
+    static char rest[FACTS];
+    size_t used = 0;
+    int kind;
+
+    for (const char *line = facts; *line != '\0'; line += strcspn(line, "\n") + 1)
+        if (sscanf(line, "pin %*u %d", &kind) != 1 ||
+            (kind != USERNS_PIN_MEMBER && kind != USERNS_PIN_FOR_CHILDREN))
+            used += (size_t)sprintf(rest + used, "%.*s\n", (int)strcspn(line, "\n"), line);
+    rest[used] = '\0';
+    return rest;
+}
+
+/* Counts the gaps that have grown; whether there are any. */
+static bool count_gaps(void)
+{
+    static const char *const names[] = {
+        "UNREADABLE",
+        "HIDEPID",
+        "PIDNS",
+        "NESTED",
+        "LINKS",
+        "DESCRIPTORS",
+        "SOCKETS",
+        "MOUNTS",
+        "MOUNT_NAMESPACES",
+        "CHROOTED",
+        "UNOPENED_MOUNTS",
+        "RELATIONS",
+        "NAMES",
+        "PINS",
+        "MAPS",
+        "CREDENTIALS",
+        "CGROUPS",
+    };
+    bool some = false;
+
+    for (size_t i = 0; i < LENGTH(run->gaps); i++)
+        if (run->gaps[i] > expected.gaps[i]) {
+            CHECK(i < LENGTH(names));
+            if (run->subject->act == act_open)
+                count("-EACCES");
+            else if (run->subject->act == act_describe)
+                count("not told");
+            else
+                count("gap %s", names[i]);
+            some = true;
+        }
+    return some;
+}
+
+static bool is_call(const struct fault *fault, const char *name)
+{
+    return fault->call >= 0 && strcmp(known_calls[fault->call].name, name) == 0;
+}
+
+static bool is_one_of(const struct fault *fault, const char *const names[], size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (is_call(fault, names[i]))
+            return true;
+    return false;
+}
+
+/* To a caller in a nested user namespace the kernel refuses the namespaces outside of it. */
+static bool says_outside(const struct fault *fault)
+{
+    return is_call(fault, "ioctl") && fault->error == EPERM &&
+           expected.gaps[__builtin_ctzll(USERNS_GAP_NESTED)] != 0;
+}
+
+/* A process or a mount can end at any time; then its files, its links and its PID are not there. */
+static bool says_gone(const struct fault *fault)
+{
+    static const char *const names[] = { "openat",      "openat2",    "readlinkat", "statx",
+                                         "fstatat",     "getdents64", "read",       "pidfd_open",
+                                         "pidfd_getfd", "statmount" };
+
+    return is_one_of(fault, names, LENGTH(names)) &&
+           (fault->error == ENOENT || fault->error == ESRCH ||
+            (is_call(fault, "pidfd_getfd") && fault->error == EBADF)); /* it is closed */
+}
+
+/* NS_GET_OWNER_UID and NS_GET_ID are newer than NS_GET_PARENT; all else must be there. */
+static bool says_old_kernel(const struct fault *fault)
+{
+    static char rest[FACTS];
+    size_t used = 0;
+
+    for (const char *line = expected.facts; *line != '\0'; line += strcspn(line, "\n") + 1)
+        if (strncmp(line, "id ", 3) != 0 && strncmp(line, "owner ", 6) != 0)
+            used += (size_t)sprintf(rest + used, "%.*s\n", (int)strcspn(line, "\n"), line);
+    rest[used] = '\0';
+    return is_call(fault, "ioctl") && fault->error == ENOTTY && is_subset(rest, run->facts, NULL);
+}
+
+static bool is_exhaustion(int error)
+{
+    return error == ENOMEM || error == EMFILE || error == ENFILE;
+}
+
+/* Whether userns.h documents the error of a scan. Only the first calls are about the whole procfs. */
+static bool is_of_scan(const struct fault *fault)
+{
+    int error = -run->error;
+
+    if (is_exhaustion(error))
+        return error == fault->error || is_call(fault, "mmap");
+    if (error == ENOTTY) /* of the first user namespace, or of any parent */
+        return is_call(fault, "ioctl") || is_call(fault, "openat");
+    if (is_call(fault, "getdents64"))
+        return error == fault->error || error == EIO;
+    if (is_call(fault, "openat") || is_call(fault, "openat2"))
+        return fault->occurrence < 2 && error == fault->error;
+    return (is_call(fault, "statx") || is_call(fault, "fstatat") || is_call(fault, "fstatfs")) &&
+           fault->occurrence < 2 && (error == fault->error || error == EIO || error == ENODEV);
+}
+
+/* That of userns_open(), but for what is no error here, see tell_open(). */
+static bool is_of_open(const struct fault *fault)
+{
+    return is_exhaustion(-run->error) && -run->error == fault->error;
+}
+
+/* Without a descriptor, errors of a scan about /proc; and what the kernel says about the descriptor. */
+static bool is_of_describe(const struct fault *fault)
+{
+    return -run->error == fault->error;
+}
+
+/* Those of read(2) and write(2). */
+static bool is_of_file(const struct fault *fault)
+{
+    if (fault->error == END)
+        return run->error == -EBADMSG;
+    if (is_call(fault, "ppoll"))
+        return run->error == -EAGAIN;
+    return -run->error == fault->error;
+}
+
+static bool is_of_probe(const struct fault *fault)
+{
+    if (run->error == -ECHILD) /* the link for children leads nowhere */
+        return is_call(fault, "readlinkat") && fault->error == ENOENT;
+    return is_of_open(fault) || (run->error == -ENOMEM && is_call(fault, "mmap"));
+}
+
+static bool is_documented(const struct fault *fault)
+{
+    int (*act)(void) = run->subject->act;
+
+    if (act == act_scan)
+        return is_of_scan(fault);
+    if (act == act_describe)
+        return is_of_describe(fault);
+    if (act == act_probe)
+        return is_of_probe(fault);
+    return act == act_save || act == act_load ? is_of_file(fault) : is_of_open(fault);
+}
+
+/* What a snapshot, or an action, says. */
+static enum outcome judge_facts(const struct fault *fault)
+{
+    bool has_gaps = count_gaps();
+
+    if (!is_subset(without_redundant_pins(run->facts), expected.facts, "false"))
+        return FALSE_;
+    if (is_subset(expected.facts, run->facts, NULL))
+        return SAME;
+    if (has_gaps)
+        return LESS;
+    if (says_gone(fault) || says_outside(fault))
+        return GONE;
+    return says_old_kernel(fault) ? OLD : SILENT;
+}
+
+static bool has_line(const char *facts, const char *format, ...)
+{
+    char line[32];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    for (; *facts != '\0'; facts += strcspn(facts, "\n") + 1)
+        if (strncmp(facts, line, strlen(line)) == 0)
+            return true;
+    return false;
+}
+
+/* Whether the error says what a reason says: then the reason is as true as the error. */
+static bool says_reason(const struct fault *fault, int kind)
+{
+    bool makes = is_call(fault, "clone") || is_call(fault, "unshare");
+    bool is_missing =
+        fault->error == ENOENT && (is_call(fault, "openat") || is_call(fault, "statx"));
+
+    switch (kind) {
+    case USERNS_REASON_SECCOMP: /* an impossible call is answered, too */
+        return (makes || is_call(fault, "mount")) && !is_exhaustion(fault->error) &&
+               (fault->always || has_line(expected.facts, "failed"));
+    case USERNS_REASON_LIMIT:
+        return makes && fault->error == ENOSPC;
+    case USERNS_REASON_DEPTH:
+        return makes && fault->error == EUSERS;
+    case USERNS_REASON_NOT_BUILT:
+    case USERNS_REASON_PROC_MASKED:
+    case USERNS_REASON_HELPER:
+        return is_missing;
+    default:
+        return false;
+    }
+}
+
+/* Calls without which a step does not work. Others are repeated, or replaced by others. */
+static bool is_needed(const struct fault *fault)
+{
+    static const char *const names[] = { "clone", "unshare", "mount", "write", "socket" };
+
+    return fault->call >= 0 && is_one_of(fault, names, LENGTH(names));
+}
+
+/* A probe must not say that more works, nor prove another reason. */
+static enum outcome judge_probe(const struct fault *fault)
+{
+    static char rest[FACTS];
+    size_t used = 0;
+    bool is_same = strcmp(run->facts, expected.facts) == 0, has_reason = false;
+
+    for (const char *line = run->facts; *line != '\0'; line += strcspn(line, "\n") + 1) {
+        int length = (int)strcspn(line, "\n"), kind = 0;
+        bool is_proved = sscanf(line, "proved %d", &kind) == 1;
+
+        if (!is_same && (is_proved || sscanf(line, "likely %d", &kind) == 1)) {
+            has_reason = true;
+            count("reason %s%s", reasons[kind], is_proved ? " (proved)" : "");
+        }
+        if (strncmp(line, "worked", 6) == 0 || (is_proved && !says_reason(fault, kind)))
+            used += (size_t)sprintf(rest + used, "%.*s\n", length, line);
+    }
+    rest[used] = '\0';
+    if (!is_subset(rest, expected.facts, "false"))
+        return FALSE_;
+    if (is_same)
+        return is_needed(fault) && !has_line(expected.facts, "failed") ? FALSE_ : SAME;
+    return has_reason || !has_line(run->facts, "failed") ? LESS : SILENT;
+}
+
+/* What was written is the beginning of the file. */
+static enum outcome judge_file(void)
+{
+    size_t length = strlen(run->facts);
+
+    if (strncmp(run->facts, expected.facts, length) != 0)
+        return FALSE_;
+    return length == strlen(expected.facts) ? SAME : SILENT;
+}
+
+static enum outcome outcome_of(const struct fault *fault)
+{
+    if (!run_with(fault))
+        return CRASH;
+    if (run->blocks > expected.blocks) {
+        fprintf(stderr, "%ld blocks of memory are left\n", run->blocks - expected.blocks);
+        return CRASH;
+    }
+    if (run->error != 0) {
+        count("-%s", strerrorname_np(-run->error));
+        if (run->subject->is_file && judge_file() == FALSE_)
+            return FALSE_;
+        return is_documented(fault) ? FAILED : UNDOCUMENTED;
+    }
+    if (run->subject->act == act_probe)
+        return judge_probe(fault);
+    return run->subject->is_file ? judge_file() : judge_facts(fault);
+}
+
+/* ---- The table ---- */
+
+static bool is_long_form(void)
+{
+    return getenv("INJECT_ALL") != NULL;
+}
+
+/* A call that waits is made more or less often. */
+static bool is_selected(int call, int occurrence, int made)
+{
+    if (known_calls[call].waits || is_long_form())
+        return !known_calls[call].waits || occurrence == 0;
+    return occurrence == 0 || occurrence == made - 1;
+}
+
+/* What is repeated until it works, so that it must not always fail. */
+static bool is_repeated(int call, int error)
+{
+    bool moves = known_calls[call].number == __NR_read || known_calls[call].number == __NR_write;
+
+    return error == EINTR || (error == EAGAIN && moves);
+}
+
+/* Only a saved snapshot can be cut off; and maps are written as a whole, or not. */
+static bool can_be(int call, int error)
+{
+    bool is_load = run->subject->act == act_load, is_probe = run->subject->act == act_probe;
+
+    return (error != END || is_load) &&
+           (error != SHORT || !is_probe || known_calls[call].number == __NR_read);
+}
+
+/* One cell: each selected occurrence fails, and then all from the first one on. */
+static bool inject(int call, int made, int error)
+{
+    bool passed = true;
+
+    memset(tallies, 0, sizeof tallies);
+    for (int i = 0; i <= made; i++) {
+        struct fault fault = { call, i == made ? 0 : i, error, i == made };
+        enum outcome outcome;
+
+        if (i == made ? is_repeated(call, error) : !is_selected(call, i, made))
+            continue;
+        outcome = outcome_of(&fault);
+        if (outcome < SILENT) {
+            if (outcome == SAME || outcome == GONE || outcome == OLD)
+                count("%s", outcome_names[outcome]);
+            continue;
+        }
+        passed = false;
+        printf("%s: %s %d%s fails with %s: %s %d\n", run->subject->function, known_calls[call].name,
+               fault.occurrence, fault.always ? " and later" : "", name_of_error(error),
+               outcome_names[outcome], run->error);
+        if (outcome == SILENT)
+            is_subset(expected.facts, run->facts, "lost");
+    }
+    printf("cell\t%s\t%s\t%s", run->subject->function, known_calls[call].name,
+           name_of_error(error));
+    for (struct tally *tally = tallies; tally->count > 0; tally++)
+        printf("\t%s\t%d", tally->label, tally->count);
+    putchar('\n');
+    return passed;
+}
+
+/* Whether two runs without a fault make the same calls, except for those that wait. */
+static bool same_calls(const int made[CALLS])
+{
+    for (int call = 0; call < CALLS; call++)
+        if (!known_calls[call].waits && made[call] != occurrences[call])
+            return false;
+    return true;
+}
+
+static void inject_all(void *subject)
+{
     static const struct fault none = { .call = -1 };
-    int counts[CALLS];
+    int made[CALLS];
     bool passed = true;
 
     close_inherited_descriptors();
-    start_scene();
-    scanner = shared(sizeof *scanner);
-    scanner->flags = subject->flags;
-    scanner->acts = subject->acts;
+    run = shared(sizeof *run);
+    run->subject = subject;
+    if (run->subject->set_scene != NULL)
+        run->subject->set_scene();
+    processes_of_scene = count_processes();
     /* A path lookup can fail while anything is mounted elsewhere, and is repeated then. */
     do {
-        CHECK(scan_with_fault(&none) && scanner->error == 0);
-        expected = *scanner;
-        memcpy(counts, occurrences, sizeof counts);
-        CHECK(scan_with_fault(&none) && scanner->error == 0);
-    } while (memcmp(counts, occurrences, sizeof counts) != 0 ||
-             strcmp(scanner->facts, expected.facts) != 0);
+        CHECK(run_with(&none) && run->error == 0);
+        memcpy(&expected, run, sizeof expected);
+        memcpy(made, occurrences, sizeof made);
+        CHECK(run_with(&none) && run->error == 0);
+    } while (!same_calls(made) || strcmp(run->facts, expected.facts) != 0);
     for (int call = 0; call < CALLS; call++)
-        for (int i = 0; counts[call] > 0 && calls[call].errors[i] != 0; i++)
-            passed &= inject(call, counts[call], calls[call].errors[i]);
+        for (int i = 0; made[call] > 0 && known_calls[call].errors[i] != 0; i++)
+            if (can_be(call, known_calls[call].errors[i]))
+                passed &= inject(call, made[call], known_calls[call].errors[i]);
     CHECK(passed);
 }
 
-static void inject_into(uint64_t flags)
+static void inject_into(struct subject subject)
 {
-    alarm(getenv("INJECT_ALL") != NULL ? 0 : stretched(PATIENCE));
-    in_sandbox(inject_all, &(struct subject){ flags, false });
+    alarm(is_long_form() ? 0 : stretched(PATIENCE));
+    in_sandbox(inject_all, &subject);
 }
+
+/* ---- Situations ---- */
+
+#define SCAN(scanned) \
+    ((struct subject){ .function = "userns_scan()", \
+                       .flags = scanned, \
+                       .set_scene = start_scene, \
+                       .act = act_scan, \
+                       .tell = tell_scan })
 
 SITUATION(plain, 0, "faults in a plain scan")
 {
-    inject_into(0);
+    inject_into(SCAN(0));
 }
 
 SITUATION(names, 0, "faults in a scan with names")
 {
-    inject_into(USERNS_SCAN_NAMES);
+    inject_into(SCAN(USERNS_SCAN_NAMES));
 }
 
 SITUATION(credentials, 0, "faults in a scan with credentials and cgroups")
 {
-    inject_into(USERNS_SCAN_CREDENTIALS | USERNS_SCAN_CGROUPS);
+    inject_into(SCAN(USERNS_SCAN_CREDENTIALS | USERNS_SCAN_CGROUPS));
 }
 
 SITUATION(owned, 0, "faults in a scan with nonuser namespaces")
 {
-    inject_into(USERNS_SCAN_OWNED);
+    inject_into(SCAN(USERNS_SCAN_OWNED));
 }
 
 SITUATION(pinned, 0, "faults in a scan with pins and sockets")
 {
-    inject_into(USERNS_SCAN_PINNED | USERNS_SCAN_SOCKETS);
+    inject_into(SCAN(USERNS_SCAN_PINNED | USERNS_SCAN_SOCKETS));
 }
 
 SITUATION(maps, 0, "faults in a scan with maps")
 {
-    inject_into(USERNS_SCAN_MAPS);
-}
-
-SITUATION(actions, 0, "faults while namespaces are opened and described")
-{
-    alarm(getenv("INJECT_ALL") != NULL ? 0 : stretched(PATIENCE));
-    in_sandbox(inject_all, &(struct subject){ USERNS_SCAN_OWNED, true });
+    inject_into(SCAN(USERNS_SCAN_MAPS));
 }
 
 SITUATION(by_bpf, 0, "faults in a scan by BPF, with everything")
 {
     need_bpf();
-    inject_into(EVERY_FLAG | USERNS_SCAN_BPF);
+    inject_into(SCAN(EVERY_FLAG | USERNS_SCAN_BPF));
+}
+
+#define OPEN(scanned) \
+    { \
+        .function = "userns_open()", .flags = scanned, .set_scene = start_scene, \
+        .prepare = take_snapshot, .act = act_open, .tell = tell_open \
+    }
+
+SITUATION(open, 0, "faults while namespaces are opened")
+{
+    inject_into((struct subject)OPEN(USERNS_SCAN_OWNED));
+}
+
+SITUATION(open_ways, 0, "faults while namespaces are opened without handles")
+{
+    struct subject subject = OPEN(USERNS_SCAN_PINNED);
+
+    subject.standing = deny_handles;
+    inject_into(subject);
+}
+
+SITUATION(open_loaded, 0, "faults while namespaces of a loaded snapshot are opened")
+{
+    struct subject subject = OPEN(0);
+
+    subject.set_scene = save_scene;
+    subject.prepare = load_snapshot;
+    inject_into(subject);
+}
+
+SITUATION(describe, 0, "faults while namespaces are described")
+{
+    inject_into((struct subject){ .function = "userns_describe()",
+                                  .set_scene = start_scene,
+                                  .prepare = open_some,
+                                  .act = act_describe,
+                                  .tell = tell_describe });
+}
+
+SITUATION(compare, 0, "a comparison makes no system call that can fail")
+{
+    inject_into((struct subject){ .function = "userns_compare()",
+                                  .set_scene = start_scene,
+                                  .prepare = take_two_snapshots,
+                                  .act = act_compare,
+                                  .tell = tell_compare });
+}
+
+#define SAVE \
+    { \
+        .function = "userns_save()", .flags = EVERY_FLAG, .set_scene = save_scene, \
+        .prepare = load_and_make_file, .act = act_save, .tell = tell_save, .is_file = true \
+    }
+
+#define LOAD \
+    { \
+        .function = "userns_load()", .flags = EVERY_FLAG, .set_scene = save_scene, \
+        .prepare = rewind_file, .act = act_load, .tell = tell_scan \
+    }
+
+SITUATION(save, 0, "faults while a snapshot is saved")
+{
+    inject_into((struct subject)SAVE);
+}
+
+SITUATION(save_waiting, 0, "faults while a snapshot is saved to a non-blocking descriptor")
+{
+    struct subject subject = SAVE;
+
+    subject.standing = would_block;
+    inject_into(subject);
+}
+
+SITUATION(load, 0, "faults while a snapshot is loaded")
+{
+    inject_into((struct subject)LOAD);
+}
+
+SITUATION(load_waiting, 0, "faults while a snapshot is loaded from a non-blocking descriptor")
+{
+    struct subject subject = LOAD;
+
+    subject.standing = would_block;
+    inject_into(subject);
+}
+
+/* Which is read once, if a probe scans. */
+static void read_boot_id(void)
+{
+    userns_free(scan());
+}
+
+static void inject_into_probe(uint32_t flags, void (*set_scene)(void))
+{
+    inject_into((struct subject){ .function = "userns_probe()",
+                                  .flags = flags,
+                                  .set_scene = set_scene,
+                                  .prepare = read_boot_id,
+                                  .act = act_probe,
+                                  .tell = tell_probe });
+}
+
+SITUATION(probe, 0, "faults in a probe")
+{
+    inject_into_probe(0, NULL);
+}
+
+SITUATION(probe_one_by_one, 0, "faults in a probe that makes one namespace after the other")
+{
+    inject_into_probe(USERNS_PROBE_ONE_BY_ONE, NULL);
+}
+
+SITUATION(probe_read_only, 0, "faults in a probe that tries nothing")
+{
+    inject_into_probe(USERNS_PROBE_READ_ONLY, NULL);
+}
+
+static void reach_limit(void)
+{
+    new_user_namespace();
+    start(go_down, &(int){ 1 });
+    CHECK(write_file("/proc/sys/user/max_user_namespaces", "1"));
+}
+
+SITUATION(probe_limit, 0, "faults in a probe that reaches a limit")
+{
+    inject_into_probe(0, reach_limit);
+}
+
+static void be_chrooted(void)
+{
+    enter_chroot(true);
+}
+
+SITUATION(probe_chroot, 0, "faults in a probe in a chroot")
+{
+    inject_into_probe(0, be_chrooted);
+}
+
+static void have_mappers(void)
+{
+    have_programs(map_ids, 0755);
+}
+
+SITUATION(probe_subids, AS_ROOT, "faults in a probe that maps subordinate ids")
+{
+    inject_into_probe(USERNS_PROBE_SUBIDS, have_mappers);
+}
+
+SITUATION(probe_read_subids, AS_ROOT, "faults in a probe that looks for subordinate ids")
+{
+    inject_into_probe(USERNS_PROBE_SUBIDS | USERNS_PROBE_READ_ONLY, have_mappers);
 }

@@ -239,6 +239,17 @@ pub fn expect_success(what: &str, program: &mut Command) {
     }
 }
 
+/// Writes a text into a page, between the lines that say which command writes it.
+pub fn update_page(page: &str, command: &str, text: &str) {
+    let [begin, end] = ["begin", "end"].map(|word| format!("<!-- {word}: written by {command} -->\n"));
+    let path = root().join(page);
+    let old = fs::read_to_string(&path).unwrap();
+    let parts = old.split_once(&begin).and_then(|(before, rest)| Some((before, rest.split_once(&end)?.1)));
+    let (before, after) = parts.unwrap_or_else(|| panic!("{page} lacks the lines\n{begin}{end}"));
+    fs::write(path, format!("{before}{begin}\n{}\n\n{end}{after}", text.trim_end())).unwrap();
+    println!("Updated {page}");
+}
+
 /// Whether there is the locale C.UTF-8.
 pub fn has_utf8() -> bool {
     // SAFETY: the name is a C string, and NULL means that there is no base locale.

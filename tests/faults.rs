@@ -1,0 +1,110 @@
+//! Every system call of the library fails, at each occurrence and with each error: `make check-faults`.
+//!
+//! Runs the situations of `tests/c/injection.c` in their long form, one after the other, since a mount that one makes lets
+//! path look-ups of another one fail. Prints the table of what came of it; with --update, writes it into docs/faults.md.
+
+mod common;
+
+use common::SKIPPED;
+use std::collections::BTreeMap;
+use std::env;
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+/// In the order of the table.
+const FUNCTIONS: [&str; 7] = [
+    "userns_scan()",
+    "userns_open()",
+    "userns_describe()",
+    "userns_compare()",
+    "userns_save()",
+    "userns_load()",
+    "userns_probe()",
+];
+
+/// How often each outcome was met.
+type Outcomes = BTreeMap<String, usize>;
+/// By the name of the call, and by the error.
+type Calls = BTreeMap<String, BTreeMap<String, Outcomes>>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let update = arguments.iter().any(|argument| argument == "--update");
+    let filters: Vec<&String> = arguments.iter().filter(|argument| *argument != "--update").collect();
+    if update && !filters.is_empty() {
+        eprintln!("--update needs all situations");
+        return ExitCode::from(2);
+    }
+    let program = common::build_situations("injection").unwrap();
+    let (mut functions, mut complete) = (BTreeMap::new(), true);
+    for situation in common::situations_of(&program).unwrap() {
+        let name = situation.name;
+        if filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str())) {
+            complete &= run(&mut Command::new(&program), &name, &mut functions);
+        }
+    }
+    let table = table(&functions);
+    println!("\n{table}");
+    if update && complete {
+        common::update_page("docs/faults.md", "make check-faults", &table);
+    }
+    if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs a situation, and adds its cells. False if it failed or was skipped.
+fn run(program: &mut Command, name: &str, functions: &mut BTreeMap<String, Calls>) -> bool {
+    let start = Instant::now();
+    let output = program.arg(name).env("INJECT_ALL", "1").env_remove("BY_BPF").env_remove("SAVED").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let (cells, messages): (Vec<_>, Vec<_>) = text.lines().partition(|line| line.starts_with("cell\t"));
+    let word = match output.status.code() {
+        Some(0) => "ok",
+        Some(SKIPPED) => "skipped",
+        _ => "FAILED",
+    };
+    println!("{name}: {word}, {} cells, {:.0} s", cells.len(), start.elapsed().as_secs_f64());
+    if word != "ok" {
+        println!("{}\n{}", messages.join("\n"), String::from_utf8_lossy(&output.stderr));
+    }
+    cells.iter().for_each(|cell| add(cell, functions));
+    word == "ok"
+}
+
+/// Adds a line `cell FUNCTION CALL ERROR OUTCOME COUNT ...`, separated by tabs.
+fn add(cell: &str, functions: &mut BTreeMap<String, Calls>) {
+    let fields: Vec<&str> = cell.split('\t').collect();
+    let [_, function, call, error, counts @ ..] = &fields[..] else { panic!("{cell}") };
+    let errors = functions.entry(function.to_string()).or_default().entry(call.to_string()).or_default();
+    let outcomes = errors.entry(error.to_string()).or_default();
+    for count in counts.chunks_exact(2) {
+        *outcomes.entry(count[0].to_string()).or_default() += count[1].parse::<usize>().unwrap();
+    }
+}
+
+/// A section for each function, with a row for all errors of a call that have the same outcomes.
+fn table(functions: &BTreeMap<String, Calls>) -> String {
+    let mut text = String::new();
+    for function in FUNCTIONS {
+        let Some(calls) = functions.get(function) else {
+            text += &format!("### `{function}`\n\nMakes no system call that can fail.\n\n");
+            continue;
+        };
+        text += &format!("### `{function}`\n\n| call | errors | outcomes |\n|:--|:--|:--|\n");
+        for (call, errors) in calls {
+            let mut rows: BTreeMap<Vec<&String>, (Vec<&str>, Outcomes)> = BTreeMap::new();
+            for (error, outcomes) in errors {
+                let (names, sums) = rows.entry(outcomes.keys().collect()).or_default();
+                names.push(error);
+                outcomes.iter().for_each(|(outcome, count)| *sums.entry(outcome.clone()).or_default() += count);
+            }
+            let mut rows: Vec<_> = rows.into_values().collect();
+            rows.sort();
+            for (names, sums) in rows {
+                let sums: Vec<_> = sums.iter().map(|(outcome, count)| format!("{outcome} {count}")).collect();
+                text += &format!("| `{call}` | {} | {} |\n", names.join(", "), sums.join(", "));
+            }
+        }
+        text.push('\n');
+    }
+    text
+}
