@@ -428,7 +428,8 @@
 #define USERNS_NODE_SETGROUPS_DENIED 0x20u
 
 /**
- * userns_describe(): the calling thread is in the namespace.
+ * userns_describe(): the calling thread is in the namespace. Not set if the namespace of the thread
+ * cannot be opened: by a pidfd (Linux 6.11), or through /proc.
  */
 #define USERNS_INFO_OWN 0x10000u
 
@@ -2033,8 +2034,9 @@ int userns_nonuser_open(const struct userns_nonuser *ns);
  * container as if it were the host. To be in the initial user namespace does not mean to be on
  * the host, or to have its privileges: containers need no user namespace of their own.
  *
- * Returns 0, or a negative errno value: one of these or, before Linux 6.11 and where a security
- * policy denies pidfds, an error that userns_scan() returns about /proc.
+ * Returns 0, or a negative errno value: one of these; another one with which fstat(2) or statx(2)
+ * failed for the descriptor; or, before Linux 6.11 and where a security policy denies pidfds, an
+ * error that userns_scan() returns about /proc.
  *
  *     -EINVAL           info is NULL, or info->size is smaller than in version 0.1
  *     -E2BIG            info->size is 4096 or more

@@ -10,7 +10,8 @@ use std::os::fd::{IntoRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, UnwindSafe};
 use std::ptr;
 
-/// userns_describe(): the calling thread is in the namespace.
+/// userns_describe(): the calling thread is in the namespace. Not set if the namespace of the thread
+/// cannot be opened: by a pidfd (Linux 6.11), or through /proc.
 pub const USERNS_INFO_OWN: u32 = 0x10000;
 /// userns_describe(): owner_uid is known.
 pub const USERNS_INFO_OWNER_UID: u32 = 0x20000;
@@ -149,8 +150,9 @@ fn number(open: impl FnOnce() -> Result<OwnedFd, Error> + UnwindSafe) -> c_int {
 /// container as if it were the host. To be in the initial user namespace does not mean to be on
 /// the host, or to have its privileges: containers need no user namespace of their own.
 ///
-/// Returns 0, or a negative errno value: one of these or, before Linux 6.11 and where a security
-/// policy denies pidfds, an error that userns_scan() returns about /proc.
+/// Returns 0, or a negative errno value: one of these; another one with which fstat(2) or statx(2)
+/// failed for the descriptor; or, before Linux 6.11 and where a security policy denies pidfds, an
+/// error that userns_scan() returns about /proc.
 ///
 ///     -EINVAL           info is NULL, or info->size is smaller than in version 0.1
 ///     -E2BIG            info->size is 4096 or more

@@ -177,7 +177,10 @@ impl fmt::Display for Users<'_> {
         for (index, &pid) in first.take(MOST).enumerate() {
             let name = snapshot.process_name(pid).unwrap_or_default();
             f.write_str(if index == 0 { ", for example of " } else { ", " })?;
-            write!(f, "process {pid} ({})", Bytes(name.to_bytes()))?;
+            write!(f, "process {pid}")?;
+            if !name.is_empty() {
+                write!(f, " ({})", Bytes(name.to_bytes()))?;
+            }
         }
         Ok(())
     }

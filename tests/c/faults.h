@@ -284,9 +284,8 @@ static int processes_of_scene;
 static pid_t foreign[16];
 static size_t foreign_count;
 
-/* Answers a read(2) or write(2) with one byte of what the kernel would transfer. False if it fails. */
-static bool transfer_byte(const struct seccomp_notif *notification,
-                          struct seccomp_notif_resp *response)
+/* Transfers one byte of a read(2) or write(2). False if that fails. */
+static bool transfer_byte(const struct seccomp_notif *notification)
 {
     pid_t pid = (pid_t)notification->pid;
     int process = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -294,19 +293,16 @@ static bool transfer_byte(const struct seccomp_notif *notification,
     char byte;
     struct iovec here = { &byte, 1 };
     struct iovec there = { (void *)(uintptr_t)notification->data.args[1], 1 };
+    bool done;
 
     CHECK(process >= 0 && fd >= 0);
-    if (notification->data.nr == __NR_read) {
-        response->val = read(fd, &byte, 1);
-        if (response->val == 1)
-            CHECK(process_vm_writev(pid, &here, 1, &there, 1, 0) == 1);
-    } else {
-        CHECK(process_vm_readv(pid, &here, 1, &there, 1, 0) == 1);
-        response->val = write(fd, &byte, 1);
-    }
+    if (notification->data.nr == __NR_read)
+        done = read(fd, &byte, 1) == 1 && process_vm_writev(pid, &here, 1, &there, 1, 0) == 1;
+    else
+        done = process_vm_readv(pid, &here, 1, &there, 1, 0) == 1 && write(fd, &byte, 1) == 1;
     close(fd);
     close(process);
-    return response->val >= 0;
+    return done;
 }
 
 static bool is_hit(const struct fault *fault, int call, int occurrence)
@@ -378,7 +374,9 @@ static void answer_call(int listener)
     error = error_of(&notification);
     if (error > 0)
         response.error = -error;
-    else if (error == 0 || (error == SHORT && !transfer_byte(&notification, &response)))
+    else if (error == SHORT && transfer_byte(&notification))
+        response.val = 1;
+    else if (error != END)
         response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
     ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
 }
