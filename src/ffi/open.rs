@@ -93,7 +93,7 @@ const _: () = assert!(SIZE == FIRST_SIZE);
 /// still keep it. -EACCES means that something of this is still there but was refused, could not be
 /// tried, or is of a kind through which nobody can open the namespace: a socket, credentials, a
 /// file system, a pidfd. It is also the answer if the snapshot shows nothing that leads to the
-/// namespace.
+/// namespace, and for a loaded one if the boot id of the system cannot be read.
 ///
 /// To enter the namespace, setns(2) needs CAP_SYS_ADMIN in it, and a process with one thread.
 ///

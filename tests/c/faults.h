@@ -27,92 +27,84 @@ struct call {
     const char *name;
     int number;
     int errors[20]; /* end with 0 */
-    bool waits;     /* how often it is made depends on the time */
 };
 
 /* The calls that can fail. A function that makes one which is neither here nor below fails its test. */
 static const struct call known_calls[] = {
 #define CALL(name) #name, __NR_##name
     { CALL(openat),
-      { EACCES, EPERM, ENOENT, ESRCH, EMFILE, ENFILE, ENOMEM, EIO, ENXIO, ELOOP, EINTR, ENOSYS },
-      false },
+      { EACCES, EPERM, ENOENT, ESRCH, EMFILE, ENFILE, ENOMEM, EIO, ENXIO, ELOOP, EINTR, ENOSYS } },
     { CALL(openat2),
       { EACCES, EPERM, ENOENT, ESRCH, EMFILE, ENFILE, ENOMEM, EIO, EXDEV, EAGAIN, EINVAL, EINTR,
-        ENOSYS },
-      false },
-    { CALL(read), { EIO, EACCES, EPERM, ESRCH, ENOMEM, EINVAL, EISDIR, EINTR, SHORT, END }, false },
-    { CALL(pread64), { EIO, EACCES, EPERM, ENOMEM, EINVAL, EINTR, ENOSYS }, false },
+        ENOSYS } },
+    { CALL(read), { EIO, EACCES, EPERM, ESRCH, ENOMEM, EINVAL, EISDIR, EINTR, SHORT, END } },
+    { CALL(pread64), { EIO, EACCES, EPERM, ENOMEM, EINVAL, EINTR, ENOSYS } },
     { CALL(write),
-      { EIO, EACCES, EPERM, EINVAL, ENOMEM, ENOSPC, EDQUOT, EFBIG, EPIPE, EINTR, SHORT },
-      false },
-    { CALL(readlinkat), { EACCES, EPERM, ENOENT, ESRCH, ENOMEM, EINVAL, EIO, ENOSYS }, false },
-    { CALL(getdents64), { EACCES, EPERM, ENOENT, ENOMEM, EIO, EINVAL, ENOSYS }, false },
+      { EIO, EACCES, EPERM, EINVAL, ENOMEM, ENOSPC, EDQUOT, EFBIG, EPIPE, EINTR, SHORT } },
+    { CALL(readlinkat), { EACCES, EPERM, ENOENT, ESRCH, ENOMEM, EINVAL, EIO, ENOSYS } },
+    { CALL(getdents64), { EACCES, EPERM, ENOENT, ENOMEM, EIO, EINVAL, ENOSYS } },
 #ifdef __NR_newfstatat
-    { "fstatat",
-      __NR_newfstatat,
-      { EACCES, EPERM, ENOENT, ENOMEM, EIO, EOVERFLOW, ENOSYS },
-      false },
+    { "fstatat", __NR_newfstatat, { EACCES, EPERM, ENOENT, ENOMEM, EIO, EOVERFLOW, ENOSYS } },
 #else /* 32 bits */
-    { "fstatat", __NR_fstatat64, { EACCES, EPERM, ENOENT, ENOMEM, EIO, EOVERFLOW, ENOSYS }, false },
+    { "fstatat", __NR_fstatat64, { EACCES, EPERM, ENOENT, ENOMEM, EIO, EOVERFLOW, ENOSYS } },
 #endif
-    { CALL(statx), { EACCES, EPERM, ENOENT, ENOMEM, EIO, ENOSYS }, false },
-    { CALL(fstatfs), { EIO, EPERM, ENOMEM, ENOSYS }, false },
+    { CALL(statx), { EACCES, EPERM, ENOENT, ENOMEM, EIO, ENOSYS } },
+    { CALL(fstatfs), { EIO, EPERM, ENOMEM, ENOSYS } },
 #ifdef __NR_fstatfs64
-    { CALL(fstatfs64), { EIO, EPERM, ENOMEM, ENOSYS }, false },
+    { "fstatfs", __NR_fstatfs64, { EIO, EPERM, ENOMEM, ENOSYS } },
 #endif
-    { CALL(getxattr), { ENODATA, EOPNOTSUPP, EACCES, EPERM, ENOENT, ENOMEM, ENOSYS }, false },
+    { CALL(getxattr), { ENODATA, EOPNOTSUPP, EACCES, EPERM, ENOENT, ENOMEM, ENOSYS } },
     { CALL(ioctl),
-      { EPERM, EACCES, ENOTTY, EINVAL, ENOMEM, EMFILE, ENFILE, EIO, ENOENT, ESRCH, ENODEV, ENOSYS },
-      false },
-    { CALL(lseek), { EINVAL, ESPIPE }, false },
+      { EPERM, EACCES, ENOTTY, EINVAL, ENOMEM, EMFILE, ENFILE, EIO, ENOENT, ESRCH, ENODEV,
+        ENOSYS } },
+    { CALL(lseek), { EINVAL, ESPIPE } },
 #ifdef __NR__llseek
-    { CALL(_llseek), { EINVAL, ESPIPE }, false },
+    { "lseek", __NR__llseek, { EINVAL, ESPIPE } },
 #endif
-    { CALL(fcntl), { EBADF, EINVAL, EPERM, ENOSYS }, false },
-    { CALL(dup3), { EBADF, EBUSY, EMFILE, EPERM, ENOSYS }, false },
-    { CALL(pidfd_open), { EPERM, ESRCH, EINVAL, EMFILE, ENFILE, ENOMEM, ENOSYS }, false },
-    { CALL(pidfd_getfd), { EPERM, ESRCH, EBADF, EMFILE, ENFILE, ENOSYS }, false },
-    { CALL(close_range), { EPERM, EINVAL, ENOMEM, EMFILE, ENOSYS }, false },
-    { CALL(kcmp), { EPERM, ESRCH, EBADF, ENOSYS }, false },
-    { CALL(clone), { EAGAIN, ENOMEM, EPERM, EACCES, EINVAL, ENOSPC, EUSERS, ENOSYS }, false },
-    { CALL(clone3), { EPERM, ENOSYS }, false },
-    { CALL(ppoll), { EINTR, EINVAL, ENOMEM, EPERM, ENOSYS }, true },
-    { CALL(futex), { EINTR, EAGAIN, EPERM, ENOSYS }, true },
-    { CALL(pidfd_send_signal), { EPERM, ESRCH, ENOSYS }, false },
-    { CALL(kill), { EPERM, ESRCH, ENOSYS }, false },
-    { CALL(setns), { EPERM, EINVAL, ENOMEM, ENOSYS }, false },
-    { CALL(unshare), { EPERM, EACCES, EINVAL, ENOMEM, ENOSPC, EUSERS, ENOSYS }, false },
-    { CALL(mount),
-      { EPERM, EACCES, EINVAL, ENOENT, ENODEV, EBUSY, ENOMEM, ENOSPC, ENOSYS },
-      false },
-    { CALL(fchdir), { EACCES, EPERM, ENOMEM, ENOSYS }, false },
-    { CALL(umount2), { EPERM, EINVAL, EBUSY, ENOMEM, ENOSYS }, false },
-    { CALL(wait4), { ECHILD, EINTR }, true },
-    { CALL(waitid), { ECHILD, EPERM, ENOSYS }, false },
+    { CALL(fcntl), { EBADF, EINVAL, EPERM, ENOSYS } },
+    { CALL(dup3), { EBADF, EBUSY, EMFILE, EPERM, ENOSYS } },
+    { CALL(pidfd_open), { EPERM, ESRCH, EINVAL, EMFILE, ENFILE, ENOMEM, ENOSYS } },
+    { CALL(pidfd_getfd), { EPERM, ESRCH, EBADF, EMFILE, ENFILE, ENOSYS } },
+    { CALL(close_range), { EPERM, EINVAL, ENOMEM, EMFILE, ENOSYS } },
+    { CALL(kcmp), { EPERM, ESRCH, EBADF, ENOSYS } },
+    { CALL(clone), { EAGAIN, ENOMEM, EPERM, EACCES, EINVAL, ENOSPC, EUSERS, ENOSYS } },
+    { CALL(clone3), { EPERM, ENOSYS } },
+    { CALL(ppoll), { EINTR, EINVAL, ENOMEM, EPERM, ENOSYS } },
+    { CALL(futex), { EINTR, EAGAIN, EPERM, ENOSYS } },
+    { CALL(pidfd_send_signal), { EPERM, ESRCH, ENOSYS } },
+    { CALL(kill), { EPERM, ESRCH, ENOSYS } },
+    { CALL(setns), { EPERM, EINVAL, ENOMEM, ENOSYS } },
+    { CALL(unshare), { EPERM, EACCES, EINVAL, ENOMEM, ENOSPC, EUSERS, ENOSYS } },
+    { CALL(mount), { EPERM, EACCES, EINVAL, ENOENT, ENODEV, EBUSY, ENOMEM, ENOSPC, ENOSYS } },
+    { CALL(fchdir), { EACCES, EPERM, ENOMEM, ENOSYS } },
+    { CALL(umount2), { EPERM, EINVAL, EBUSY, ENOMEM, ENOSYS } },
+    { CALL(wait4), { ECHILD, EINTR } },
+    { CALL(waitid), { ECHILD, EPERM, ENOSYS } },
     { CALL(execve),
-      { EACCES, EPERM, ENOENT, ENOEXEC, ETXTBSY, E2BIG, EIO, ENOMEM, EAGAIN, ENOSYS },
-      false },
-    { CALL(socket), { EACCES, EPERM, EAFNOSUPPORT, EMFILE, ENFILE, ENOMEM, ENOSYS }, false },
-    { CALL(capget), { EPERM, EINVAL, ENOSYS }, false },
-    { CALL(getgroups), { EPERM, EINVAL, ENOSYS }, false },
-    { CALL(prlimit64), { EPERM, EINVAL, ENOSYS }, false },
-    { CALL(prctl), { EPERM, EINVAL, ENOSYS }, false },
-    { CALL(rt_sigpending), { EPERM, ENOSYS }, false },
-    { CALL(rt_sigtimedwait), { EAGAIN, EINTR, EPERM, ENOSYS }, false },
-    { CALL(bpf), { EPERM, EINVAL, E2BIG, ENOMEM, EACCES, EAGAIN, EMFILE, ENOSPC, ENOSYS }, false },
+      { EACCES, EPERM, ENOENT, ENOEXEC, ETXTBSY, E2BIG, EIO, ENOMEM, EAGAIN, ENOSYS } },
+    { CALL(socket), { EACCES, EPERM, EAFNOSUPPORT, EMFILE, ENFILE, ENOMEM, ENOSYS } },
+    { CALL(capget), { EPERM, EINVAL, ENOSYS } },
+    { CALL(getgroups), { EPERM, EINVAL, ENOSYS } },
+#ifdef __NR_getgroups32
+    { "getgroups", __NR_getgroups32, { EPERM, EINVAL, ENOSYS } },
+#endif
+    { CALL(prlimit64), { EPERM, EINVAL, ENOSYS } },
+    { CALL(prctl), { EPERM, EINVAL, ENOSYS } },
+    { CALL(rt_sigpending), { EPERM, ENOSYS } },
+    { CALL(rt_sigtimedwait), { EAGAIN, EINTR, EPERM, ENOSYS } },
+    { CALL(bpf), { EPERM, EINVAL, E2BIG, ENOMEM, EACCES, EAGAIN, EMFILE, ENOSPC, ENOSYS } },
 #ifdef __NR_mmap
-    { CALL(mmap), { ENOMEM, EPERM, ENODEV }, false },
+    { CALL(mmap), { ENOMEM, EPERM, ENODEV } },
 #endif
 #ifdef __NR_mmap2
-    { CALL(mmap2), { ENOMEM, EPERM, ENODEV }, false },
+    { "mmap", __NR_mmap2, { ENOMEM, EPERM, ENODEV } },
 #endif
     { CALL(open_by_handle_at),
-      { ESTALE, EACCES, EPERM, EOPNOTSUPP, EINVAL, EBADF, ENOMEM, EMFILE, ENFILE, ENOSYS },
-      false },
+      { ESTALE, EACCES, EPERM, EOPNOTSUPP, EINVAL, EBADF, ENOMEM, EMFILE, ENFILE, ENOSYS } },
     /* EOVERFLOW is for paths that are too long: mount_views.c. */
-    { "statmount", 457, { ENOENT, EPERM, EINVAL, ENOMEM, ENOSYS }, false },
-    { "listmount", 458, { ENOENT, EPERM, EINVAL, ENOMEM, ENOSYS }, false },
-    { "listns", 470, { EPERM, EINVAL, EFAULT, EOVERFLOW, ENOMEM, ENOSYS }, false },
+    { "statmount", 457, { ENOENT, EPERM, EINVAL, ENOMEM, ENOSYS } },
+    { "listmount", 458, { ENOENT, EPERM, EINVAL, ENOMEM, ENOSYS } },
+    { "listns", 470, { EPERM, EINVAL, EFAULT, EOVERFLOW, ENOMEM, ENOSYS } },
 #undef CALL
 };
 
@@ -161,6 +153,14 @@ static int index_of_call(int number)
     while (call < CALLS && known_calls[call].number != number)
         call++;
     return call < CALLS ? call : -1;
+}
+
+/* Whether it depends on the time how often a call is made. */
+static bool waits(int call)
+{
+    int number = known_calls[call].number;
+
+    return number == __NR_ppoll || number == __NR_futex || number == __NR_wait4;
 }
 
 /* The call that fails: the occurrence of it from 0 on. call: -1 for none. */

@@ -661,9 +661,7 @@ static bool is_long_form(void)
 /* A call that waits is made more or less often. */
 static bool is_selected(int call, int occurrence, int made)
 {
-    if (known_calls[call].waits || is_long_form())
-        return !known_calls[call].waits || occurrence == 0;
-    return occurrence == 0 || occurrence == made - 1;
+    return occurrence == 0 || (!waits(call) && (occurrence == made - 1 || is_long_form()));
 }
 
 /* What is repeated until it works, so that it must not always fail. */
@@ -720,7 +718,7 @@ static bool inject(int call, int made, int error)
 static bool same_calls(const int made[CALLS])
 {
     for (int call = 0; call < CALLS; call++)
-        if (!known_calls[call].waits && made[call] != occurrences[call])
+        if (!waits(call) && made[call] != occurrences[call])
             return false;
     return true;
 }
