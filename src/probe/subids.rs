@@ -78,7 +78,7 @@ fn range(ranges: &[u8], uid: u32, name: Option<&[u8]>) -> Option<(u32, u32)> {
 
 /// What a program gains when an ordinary user executes it.
 pub enum Privileges {
-    /// It is setuid root, or a file capability can be set on it.
+    /// It is setuid root, or a file capability can be set on it; or that is not known.
     Some,
     None,
     /// Its mount keeps them from it.
