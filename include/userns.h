@@ -1988,7 +1988,7 @@ pid_t userns_change_pid(const struct userns_change *change);
  * still keep it. -EACCES means that something of this is still there but was refused, could not be
  * tried, or is of a kind through which nobody can open the namespace: a socket, credentials, a
  * file system, a pidfd. It is also the answer if the snapshot shows nothing that leads to the
- * namespace.
+ * namespace, and for a loaded one if the boot id of the system cannot be read.
  *
  * To enter the namespace, setns(2) needs CAP_SYS_ADMIN in it, and a process with one thread.
  *

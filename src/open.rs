@@ -125,7 +125,7 @@ fn open(snapshot: &Snapshot, sought: &Sought, target: Target) -> Result<OwnedFd,
         return Err(if is_over { Error::ENDED } else { Error::OUT_OF_REACH });
     }
     let procfs = any(Procfs::open(snapshot.proc_path()))?.ok_or(Error::OUT_OF_REACH)?;
-    let mut search = Search::new(snapshot, &procfs, sought, ways);
+    let mut search = Search::new(snapshot, &procfs, sought, ways)?;
     visits::run(&mut search)?;
     match search.found {
         Some(namespace) => Ok(namespace.into()),
@@ -204,6 +204,8 @@ struct Search<'s> {
     /// The device of all namespaces; `None` if the scan could open none.
     device: Option<u64>,
     own_pid: Option<u64>,
+    /// The caller's own namespace of the sought type, if it is known. It sees none above.
+    top: Option<Identity>,
     lookup: Lookup,
     start: Start,
     found: Option<Fd>,
@@ -212,21 +214,23 @@ struct Search<'s> {
 }
 
 impl<'s> Search<'s> {
-    fn new(snapshot: &'s Snapshot, procfs: &'s Procfs, sought: &'s Sought, ways: Vec<Way>) -> Search<'s> {
+    fn new(snapshot: &'s Snapshot, procfs: &'s Procfs, sought: &'s Sought, ways: Vec<Way>) -> Result<Self, Error> {
         let mut text = [0; 16];
         let link = procfs.read_link(procfs.root(), c"self", &mut text).ok();
-        Search {
+        let own = any(Procfs::open_own_namespace(sought.namespace_type))?;
+        Ok(Search {
             snapshot,
             procfs,
             sought,
             ways,
             device: snapshot.nodes().map(|node| node.device()).find(|&device| device != 0),
             own_pid: link.and_then(parse::number),
+            top: own.and_then(|own| file::identity(&own).ok()),
             lookup: Lookup::default(),
             start: Start::now(),
             found: None,
             is_refused: false,
-        }
+        })
     }
 
     /// The process that a way leads through; 0 for none.
@@ -290,6 +294,15 @@ impl<'s> Search<'s> {
         self.procfs.find_directory(&thread, name)
     }
 
+    fn is_top(&self, namespace: &Fd) -> bool {
+        file::identity(namespace).is_ok_and(|identity| self.top == Some(identity))
+    }
+
+    fn refuse(&mut self) -> Result<(), Error> {
+        self.is_refused = true;
+        Ok(())
+    }
+
     /// Goes up from what was opened to the sought namespace.
     fn ascend(&mut self, mut namespace: Fd) -> Result<(), Error> {
         // Chains of namespaces end: the kernel limits both kinds of nesting to 33 levels.
@@ -299,10 +312,7 @@ impl<'s> Search<'s> {
                     self.found = Some(namespace);
                     return Ok(());
                 }
-                Is::Unknown => {
-                    self.is_refused = true;
-                    return Ok(());
-                }
+                Is::Unknown => return self.refuse(),
                 Is::Another => (),
             }
             let above = match self.sought.namespace_type {
@@ -310,15 +320,12 @@ impl<'s> Search<'s> {
                 NamespaceType::Pid => nsfs::parent(&namespace),
                 _ => return Ok(()),
             };
-            match Answer::of(above)? {
-                Answer::Is(above) => namespace = above,
-                // The namespace above is not visible, or there is none.
-                Answer::Refused(Errno(libc::EPERM)) => return Ok(()),
-                _ => {
-                    self.is_refused = true;
-                    return Ok(());
-                }
-            }
+            namespace = match Answer::of(above)? {
+                Answer::Is(above) => above,
+                // Nothing above the caller's own one is visible. Elsewhere, the sought one can be what is not.
+                Answer::Refused(Errno(libc::EPERM)) if self.is_top(&namespace) => return Ok(()),
+                _ => return self.refuse(),
+            };
         }
     }
 
@@ -358,8 +365,7 @@ impl Visits for Search<'_> {
     }
 
     fn give_up(&mut self, _: usize) -> Result<(), Error> {
-        self.is_refused = true;
-        Ok(())
+        self.refuse()
     }
 }
 
