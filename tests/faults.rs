@@ -1,15 +1,16 @@
 //! Every system call of the library fails, at each occurrence and with each error: `make check-faults`.
 //!
-//! Runs the situations of `tests/c/injection.c` in their long form, one after the other, since a mount that one makes lets
-//! path look-ups of another one fail. Prints the table of what came of it; with --update, writes it into docs/faults.md.
+//! Runs the situations of `tests/c/injection.c` in their long form. Prints the table of what came of it; with --update, writes
+//! it into docs/faults.md.
 
 mod common;
 
 use common::SKIPPED;
 use std::collections::BTreeMap;
-use std::env;
 use std::process::{Command, ExitCode};
+use std::sync::Mutex;
 use std::time::Instant;
+use std::{env, thread};
 
 /// In the order of the table.
 const FUNCTIONS: [&str; 7] = [
@@ -36,13 +37,23 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     let program = common::build_situations("injection").unwrap();
-    let (mut functions, mut complete) = (BTreeMap::new(), true);
-    for situation in common::situations_of(&program).unwrap() {
-        let name = situation.name;
-        if filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str())) {
-            complete &= run(&mut Command::new(&program), &name, &mut functions);
+    let mut names: Vec<_> = common::situations_of(&program).unwrap().into_iter().map(|each| each.name).collect();
+    names.retain(|name| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str())));
+    let (waiting, results) = (Mutex::new(names), Mutex::new((BTreeMap::new(), true)));
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                // The lock is released before the situation runs.
+                while let Some(name) = { waiting.lock().unwrap().pop() } {
+                    let cells = run(&mut Command::new(&program), &name);
+                    let mut results = results.lock().unwrap();
+                    cells.iter().flatten().for_each(|cell| add(cell, &mut results.0));
+                    results.1 &= cells.is_some();
+                }
+            });
         }
-    }
+    });
+    let (functions, complete) = results.into_inner().unwrap();
     let table = table(&functions);
     println!("\n{table}");
     if update && complete {
@@ -51,8 +62,8 @@ fn main() -> ExitCode {
     if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs a situation, and adds its cells. False if it failed or was skipped.
-fn run(program: &mut Command, name: &str, functions: &mut BTreeMap<String, Calls>) -> bool {
+/// Runs a situation, and returns its cells; `None` if it failed or was skipped.
+fn run(program: &mut Command, name: &str) -> Option<Vec<String>> {
     let start = Instant::now();
     let output = program.arg(name).env("INJECT_ALL", "1").env_remove("BY_BPF").env_remove("SAVED").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
@@ -66,8 +77,7 @@ fn run(program: &mut Command, name: &str, functions: &mut BTreeMap<String, Calls
     if word != "ok" {
         println!("{}\n{}", messages.join("\n"), String::from_utf8_lossy(&output.stderr));
     }
-    cells.iter().for_each(|cell| add(cell, functions));
-    word == "ok"
+    (word == "ok").then(|| cells.into_iter().map(str::to_string).collect())
 }
 
 /// Adds a line `cell FUNCTION CALL ERROR OUTCOME COUNT ...`, separated by tabs.

@@ -484,9 +484,14 @@ static bool is_of_open(const struct fault *fault)
 static bool is_of_describe(const struct fault *fault)
 {
     bool is_stat = is_call(fault, "fstatat") || is_call(fault, "statx");
+    bool is_proc =
+        is_call(fault, "openat") || is_call(fault, "openat2") || is_call(fault, "fstatfs");
+    int error = -run->error;
 
-    return (is_stat && -run->error == fault->error) || is_of_scan(fault) ||
-           (run->error == -EIO && is_call(fault, "openat"));
+    if (is_stat || is_proc)
+        return error == fault->error || (is_proc && error == EIO) ||
+               (error == ENOTTY && (fault->error == ENOENT || fault->error == ESRCH));
+    return is_of_scan(fault);
 }
 
 /* Those of read(2) and write(2). */
