@@ -399,10 +399,10 @@ static bool supervise(int listener, int process)
     }
 }
 
-/* Whether only the processes of the scene are left, after a moment. */
-static bool is_alone(void)
+/* Whether only the processes of the scene are left, after some seconds at most. */
+static bool is_alone(unsigned seconds)
 {
-    for (int i = 0; i < 500; i++) {
+    for (unsigned i = 0; i < seconds * 500; i++) {
         while (waitpid(-1, NULL, WNOHANG | __WALL) > 0)
             ;
         if (count_processes() == processes_of_scene)
@@ -454,7 +454,7 @@ static bool run_with(const struct fault *fault)
     if (run->unknown_call != 0)
         fail("%s makes system call %d, which faults.h does not know", run->subject->function,
              run->unknown_call);
-    if (!is_alone()) {
+    if (!is_alone(1)) {
         fprintf(stderr, "%s leaves a process\n", run->subject->function);
         return false;
     }

@@ -653,6 +653,7 @@ static enum outcome surely_outcome_of(const struct fault *fault)
     if (outcome < SILENT)
         return outcome;
     memcpy(tallies, before, sizeof before);
+    is_alone(stretched(SECONDS));
     return outcome_of(fault);
 }
 
