@@ -24,9 +24,8 @@
 //!
 //! LIFETIME. Every pointer that a snapshot returns is valid until userns_free() releases
 //! that snapshot. A snapshot never changes: the same question always has the same answer.
-//! Changes are released by userns_changes_free(), and are valid while both snapshots are.
-//! that snapshot. A snapshot never changes: the same question always has the same answer. So it
-//! is with a probe and userns_probe_free().
+//! Changes are released by userns_changes_free(), and are valid while both snapshots are. A
+//! probe is released by userns_probe_free(), with its reasons.
 //!
 //! ARRAYS are returned as a pointer to the first element, and their length in *count. count
 //! may be NULL. An empty array is NULL with a count of 0. Arrays have no terminator.
