@@ -105,6 +105,8 @@ mod process;
 mod saved;
 mod scan;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 mod version;
 
 use crate::error::Error;

@@ -287,7 +287,7 @@ pub unsafe extern "C" fn userns_reason_text(reason: *const userns_reason) -> *co
 
 impl userns_probe {
     /// Moves a probe to the heap, with a handle for each reason.
-    fn allocate(probe: Probe) -> Result<*mut userns_probe, Error> {
+    pub(super) fn allocate(probe: Probe) -> Result<*mut userns_probe, Error> {
         let mut handles: Vec<userns_reason> = reserved(probe.reasons().len())?;
         handles.extend(probe.reasons().iter().map(|reason| userns_reason(reason)));
         let mut reasons = reserved(handles.len())?;

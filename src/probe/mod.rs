@@ -184,6 +184,16 @@ impl Probe {
     pub fn reasons(&self) -> &[ProbeReason] {
         &self.reasons
     }
+
+    /// One whose first step failed, for reasons that are proved.
+    #[cfg(test)]
+    pub(crate) fn made_up(error: i32, reasons: &[(ReasonKind, &str)]) -> Probe {
+        let text = |text: &str| sentence::sentence(format_args!("{text}")).unwrap();
+        let reason = |&(kind, words): &(ReasonKind, &str)| ProbeReason { kind, is_proved: true, text: text(words) };
+        let mut steps = [None; STEPS.len()];
+        steps[Step::Create as usize] = Some(error);
+        Probe { steps, reasons: reasons.iter().map(reason).collect() }
+    }
 }
 
 fn probe(options: &ProbeOptions) -> Result<Probe, Error> {

@@ -14,7 +14,7 @@ mod place;
 mod reader;
 mod record;
 mod save;
-mod words;
+pub mod words;
 
 /// The version of the format. A later minor version adds to it; a later major one is another format.
 const MAJOR: u64 = 1;
