@@ -4,6 +4,7 @@
 # make check-architectures  the same on other architectures
 # make check-fuzz  has a fuzzer try RUNS inputs for each parser
 # make check-faults   lets each system call of the library fail
+# make check-miri  runs unit tests in Miri
 # make install    installs them; make uninstall removes them
 # make clean      removes what make built; cargo clean removes what cargo built
 # make help       shows these lines
@@ -122,6 +123,12 @@ check-fuzz:
 
 check-faults:
 	$(CARGO) test --release --locked --test faults -- --update
+# Where the code is safe, a few random cases show as much as many.
+check-miri:
+	rustup component add --toolchain nightly miri rust-src || \
+	    rustup toolchain install nightly --profile minimal --component miri,rust-src
+	MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=2 PROPTEST_DISABLE_FAILURE_PERSISTENCE=1 \
+	    $(CARGO) +nightly miri test --locked --lib --target-dir target/miri -- --skip sys::
 
 clean:
 	rm -rf $(OUT)
@@ -168,5 +175,5 @@ uninstall:
 	    $(addprefix $(DESTDIR)$(LIBDIR)/,libuserns.a $(SHARED) $(SONAME) libuserns.so $(TEMPLATES))
 	rm -rf $(DESTDIR)$(LIBDIR)/cmake/userns
 
-.PHONY: build check check-architectures check-faults check-fuzz check-kernels clean help install uninstall always
+.PHONY: always build check check-architectures check-faults check-fuzz check-kernels check-miri clean help install uninstall
 .DELETE_ON_ERROR:

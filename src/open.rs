@@ -382,6 +382,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "makes system calls")]
     fn a_snapshot_of_another_boot_opens_nothing() {
         let snapshot = snapshot_of(b"00000000-0000-0000-0000-000000000000");
         assert_eq!(snapshot.root().unwrap().open().unwrap_err(), Error::OTHER_BOOT);

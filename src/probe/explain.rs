@@ -274,6 +274,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "makes system calls")]
     fn files_prove_what_concerns_the_caller() {
         let caller = Caller::made_up;
         assert_eq!(kinds(&caller(false)), []);

@@ -79,6 +79,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "makes system calls")]
     fn an_accepted_program_has_no_log() {
         let mut text = Vec::new();
         let file = crate::sys::file::open(c"/", libc::O_PATH).unwrap();

@@ -23,6 +23,7 @@ fn verify(name: &str, program: Result<Program, Error>, trigger: Trigger) {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "makes system calls")]
 fn the_verifier_accepts_all_programs() {
     let [layout, with_credentials] = [false, true].map(|has| {
         let of = OfProcess { has_names: true, has_credentials: has, has_cgroups: has, has_maps: has };

@@ -162,6 +162,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "makes system calls")]
     fn a_path_leads_where_it_does() {
         let open = |path| file::open(path, libc::O_PATH | libc::O_DIRECTORY).unwrap();
         let (root, proc) = (open(c"/"), open(c"/proc"));
