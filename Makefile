@@ -5,6 +5,7 @@
 # make check-fuzz  has a fuzzer try RUNS inputs for each parser
 # make check-faults   lets each system call of the library fail
 # make check-miri  runs unit tests in Miri
+# make coverage   runs the tests, and tells which lines of src they do not execute
 # make install    installs them; make uninstall removes them
 # make clean      removes what make built; cargo clean removes what cargo built
 # make help       shows these lines
@@ -130,6 +131,9 @@ check-miri:
 	MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=2 PROPTEST_DISABLE_FAILURE_PERSISTENCE=1 \
 	    $(CARGO) +nightly miri test --locked --lib --target-dir target/miri -- --skip sys::
 
+coverage:
+	tests/coverage.sh
+
 clean:
 	rm -rf $(OUT)
 	$(MAKE) -C examples-c clean
@@ -175,5 +179,5 @@ uninstall:
 	    $(addprefix $(DESTDIR)$(LIBDIR)/,libuserns.a $(SHARED) $(SONAME) libuserns.so $(TEMPLATES))
 	rm -rf $(DESTDIR)$(LIBDIR)/cmake/userns
 
-.PHONY: always build check check-architectures check-faults check-fuzz check-kernels check-miri clean help install uninstall
+.PHONY: always build check check-architectures check-faults check-fuzz check-kernels check-miri clean coverage help install uninstall
 .DELETE_ON_ERROR:
