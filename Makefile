@@ -5,6 +5,7 @@
 # make check-fuzz  has a fuzzer try RUNS inputs for each parser
 # make check-faults   lets each system call of the library fail
 # make check-miri  runs unit tests in Miri
+# make check-miri  runs unit tests in Miri; make check-sanitizers runs situations with AddressSanitizer
 # make coverage   runs the tests, and tells which lines of src they do not execute
 # make install    installs them; make uninstall removes them
 # make clean      removes what make built; cargo clean removes what cargo built
@@ -131,6 +132,10 @@ check-miri:
 	MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=2 PROPTEST_DISABLE_FAILURE_PERSISTENCE=1 \
 	    $(CARGO) +nightly miri test --locked --lib --target-dir target/miri -- --skip sys::
 
+check-sanitizers:
+	tests/sanitizers.sh state:: saved:: probe:: open::
+	ASAN_OPTIONS= tests/sanitizers.sh --exact state::plain_scan errors::versions errors::errors_are_explained
+
 coverage:
 	tests/coverage.sh
 
@@ -179,5 +184,5 @@ uninstall:
 	    $(addprefix $(DESTDIR)$(LIBDIR)/,libuserns.a $(SHARED) $(SONAME) libuserns.so $(TEMPLATES))
 	rm -rf $(DESTDIR)$(LIBDIR)/cmake/userns
 
-.PHONY: always build check check-architectures check-faults check-fuzz check-kernels check-miri clean coverage help install uninstall
+.PHONY: always build check check-architectures check-faults check-fuzz check-kernels check-miri check-sanitizers clean coverage help install uninstall
 .DELETE_ON_ERROR:

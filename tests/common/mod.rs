@@ -72,9 +72,11 @@ pub fn expect_json(test: &str, text: &str) {
     assert!(child.wait().unwrap().success(), "{text}");
 }
 
-/// The C compiler: the environment variable `CC`, or `cc`.
+/// The C compiler: the environment variable `CC`, or `cc`; with the flags in `CFLAGS`.
 pub fn cc() -> Command {
-    Command::new(env::var_os("CC").unwrap_or("cc".into()))
+    let mut compiler = Command::new(env::var_os("CC").unwrap_or("cc".into()));
+    compiler.args(env::var("CFLAGS").unwrap_or_default().split_whitespace());
+    compiler
 }
 
 /// Whether a compiler makes 32-bit programs here; says so if it does not.
