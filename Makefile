@@ -4,7 +4,6 @@
 # make check-architectures  the same on other architectures
 # make check-fuzz  has a fuzzer try RUNS inputs for each parser
 # make check-faults   lets each system call of the library fail
-# make check-miri  runs unit tests in Miri
 # make check-miri  runs unit tests in Miri; make check-sanitizers runs situations with AddressSanitizer
 # make coverage   runs the tests, and tells which lines of src they do not execute
 # make install    installs them; make uninstall removes them
