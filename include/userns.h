@@ -438,8 +438,8 @@
 #define USERNS_INFO_OWNER_UID 0x20000u
 
 /**
- * userns_probe(), options->flags: try nothing, only read files, and tell the reasons that
- * they show. No step works or fails then.
+ * userns_probe(), options->flags: try nothing, only read files and ask AppArmor and SELinux what
+ * they permit, and tell the reasons that this shows. No step works or fails then.
  */
 #define USERNS_PROBE_READ_ONLY 0x1u
 
@@ -2130,15 +2130,16 @@ int userns_load(int fd,
  * child processes.
  *
  * The caller itself makes one call of clone(2), as fork(2) does, and calls that read files below
- * /proc, /sys and /etc. A seccomp filter that kills for one of these, also for statx(2) or
- * prctl(2), ends the caller; one that kills for any other call ends only a child. The child shares
- * descriptors (CLONE_FILES) and sends no SIGCHLD: neither wait(2) nor a handler of signals notices
- * it, except for a thread that waits for any child with __WALL or __WCLONE, which should not run
- * meanwhile. The child has a copy of the caller's memory, as after fork(2). It and its own
- * children end with the calling thread, and before this function returns, with all that they have
- * made. A step that takes too long is given up after some seconds (-ETIMEDOUT,
- * USERNS_REASON_TIMEOUT). Mostly the function takes a few milliseconds, longer if the caller has
- * much memory, as fork(2) does, and about ten seconds at most.
+ * /proc, /sys and /etc, and that write questions to two files by which AppArmor and SELinux tell
+ * what they permit. A policy can refuse that, and log it. A seccomp filter that kills for one of
+ * these, also for statx(2) or prctl(2), ends the caller; one that kills for any other call ends
+ * only a child. The child shares descriptors (CLONE_FILES) and sends no SIGCHLD: neither wait(2)
+ * nor a handler of signals notices it, except for a thread that waits for any child with __WALL
+ * or __WCLONE, which should not run meanwhile. The child has a copy of the caller's memory, as
+ * after fork(2). It and its own children end with the calling thread, and before this function
+ * returns, with all that they have made. A step that takes too long is given up after some
+ * seconds (-ETIMEDOUT, USERNS_REASON_TIMEOUT). Mostly the function takes a few milliseconds,
+ * longer if the caller has much memory, as fork(2) does, and about ten seconds at most.
  *
  * The answer is about the calling thread, with its credentials, namespaces and filters, and about
  * the program that it executes: AppArmor, for example, has a profile for each program.

@@ -105,9 +105,7 @@ fn parse_pids<'t>(fields: impl Iterator<Item = &'t [u8]>, pids: &mut [i32; MOST_
 
 /// Sixteen hexadecimal digits.
 fn parse_set(text: &[u8]) -> Option<u64> {
-    let text = std::str::from_utf8(text).ok()?;
-    let is_whole = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_whole.then(|| u64::from_str_radix(text, 16).ok())?
+    (text.len() == 16).then(|| parse::hexadecimal(text))?
 }
 
 /// The effective UID and capabilities and the PIDs in a text, which is read in pieces of these lengths. `None`: it is cut off,

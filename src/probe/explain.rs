@@ -6,12 +6,12 @@
 
 use super::host::{self, MountedProc};
 use super::policy::Modules;
-use super::reasons::{Reasons, describe, errno};
+use super::reasons::{Reasons, Refusal, describe, errno};
 use super::sentence::{Bytes, name};
 use super::{ReasonKind, limits};
 use crate::error::Error;
 use crate::sys::Errno;
-use crate::sys::process::{self, Capability};
+use crate::sys::process::Capability;
 use crate::sys::trial::{Call, Experiment, Outcome, STEPS, Step};
 
 impl Reasons<'_> {
@@ -35,7 +35,7 @@ impl Reasons<'_> {
                 self.explain_step(outcome, step, error, call)?;
             }
         }
-        self.found.sort_by_key(|reason| !reason.is_proved);
+        self.sort();
         Ok(())
     }
 
@@ -99,8 +99,10 @@ impl Reasons<'_> {
             _ => (),
         }
         if !self.has_proof(from) && matches!(error, libc::EPERM | libc::EACCES) {
-            let label = outcome.label.split(|&byte| byte == b'\0').next().unwrap_or_default();
-            Modules::read()?.explain(self, label, (step, call), error)?;
+            let new_label = outcome.label.split(|&byte| byte == b'\0').next().unwrap_or_default();
+            let capability = if call == Call::Loopback { Experiment::NetAdmin } else { Experiment::SysAdmin };
+            let is_incapable = outcome.experiment(capability).map(|answer| answer != 0);
+            Modules::read()?.explain(self, &Refusal { step, call, error, new_label, is_incapable })?;
         }
         if self.found.len() == from {
             let what = describe(step, call);
@@ -198,7 +200,7 @@ impl Reasons<'_> {
                 format_args!("/proc is mounted read-only, so that /proc/self/uid_map cannot be written; remount it read-write"),
             ),
             // `verify_root_map()` of the kernel, Linux 5.12. Which error an older one has is a matter of something else.
-            libc::EPERM if self.caller.uid == 0 && process::lacks(Capability::SetFileCap) => self.likely(
+            libc::EPERM if self.caller.uid == 0 && host::lacks(Capability::SetFileCap)? => self.likely(
                 ReasonKind::Unknown,
                 format_args!(
                     "root without CAP_SETFCAP (\"CapEff\" in /proc/self/status) may not map its UID 0; start the program with \
@@ -246,7 +248,7 @@ impl Reasons<'_> {
         }
         self.explain_caller()?;
         limits::explain_files(self, &steps)?;
-        Modules::read()?.explain_restriction(self)?;
+        Modules::read()?.explain_caller(self)?;
         limits::explain_cgroup(self)?;
         if steps[Step::Map as usize] {
             self.explain_procfs(steps[Step::Pid as usize])?;
@@ -255,7 +257,7 @@ impl Reasons<'_> {
             self.explain_helper(0, None)?;
             self.explain_helper(1, None)?;
         }
-        self.found.sort_by_key(|reason| !reason.is_proved);
+        self.sort();
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use crate::idmap::translate;
 use crate::observe::mountinfo;
 use crate::sys::file;
 use crate::sys::process::{self, Capability};
-use crate::sys::{Errno, if_any, pidfd};
+use crate::sys::{Errno, if_any, pidfd, stream};
 use crate::util::parse;
 use std::ffi::{CStr, c_int};
 
@@ -135,6 +135,22 @@ pub fn read(path: &CStr) -> Result<Option<Vec<u8>>, Error> {
 /// The number in a file.
 pub fn number(path: &CStr) -> Result<Option<u64>, Error> {
     Ok(read(path)?.as_deref().and_then(parse::number))
+}
+
+/// Writes a question to a file that answers it, and reads the answer.
+pub fn ask(path: &CStr, question: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+    let Some(file) = if_any(pseudo::open(path, FLAGS | libc::O_RDWR))? else { return Ok(None) };
+    if if_any(stream::write_all(&file, question))?.is_none() {
+        return Ok(None);
+    }
+    Ok(if_any(pseudo::read_text(&file))?)
+}
+
+/// Whether a capability is missing in the effective set of the caller, whatever a security module takes away.
+pub fn lacks(capability: Capability) -> Result<bool, Error> {
+    let status = text(c"/proc/self/status")?.unwrap_or_default();
+    let set = parse::value_of(&status, b"CapEff").and_then(parse::hexadecimal);
+    Ok(set.is_some_and(|set| set & (1 << capability as u32) == 0))
 }
 
 /// Whether a path exists, also if it may not be looked up, or something else is mounted there.

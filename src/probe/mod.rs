@@ -1,5 +1,6 @@
 //! An action: finds out whether the caller can make a user namespace, and if not, why.
 
+mod apparmor;
 mod explain;
 mod helpers;
 mod host;
@@ -7,6 +8,7 @@ mod limits;
 mod policy;
 mod pseudo;
 mod reasons;
+mod selinux;
 mod sentence;
 mod subids;
 
@@ -66,7 +68,7 @@ impl ProbeOptions {
         self
     }
 
-    /// Tries nothing: only reads files, and tells the reasons that they show.
+    /// Tries nothing: only reads files and asks AppArmor and SELinux what they permit, and tells the reasons that this shows.
     pub fn read_only(mut self) -> ProbeOptions {
         self.read_only = true;
         self
@@ -132,7 +134,7 @@ pub enum ReasonKind {
 }
 
 /// A reason why a step fails.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeReason {
     kind: ReasonKind,
     is_proved: bool,

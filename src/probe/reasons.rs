@@ -8,6 +8,17 @@ use crate::sys::trial::{Call, Step};
 use crate::util::arrays::push;
 use std::fmt;
 
+/// A call that was refused, with EPERM or EACCES.
+pub struct Refusal<'r> {
+    pub step: Step,
+    pub call: Call,
+    pub error: i32,
+    /// The label of AppArmor in the new namespace; empty if it was not read.
+    pub new_label: &'r [u8],
+    /// Whether the capability that the call needs is missing in the new namespace; `None` if that is unknown.
+    pub is_incapable: Option<bool>,
+}
+
 /// The reasons found so far.
 pub struct Reasons<'r> {
     pub caller: &'r Caller,
@@ -25,10 +36,21 @@ impl Reasons<'_> {
 
     pub fn add(&mut self, kind: ReasonKind, is_proved: bool, text: fmt::Arguments<'_>) -> Result<(), Error> {
         let text = sentence(text)?;
-        if !self.found.iter().any(|reason| reason.kind == kind && reason.text == text) {
-            push(&mut self.found, ProbeReason { kind, is_proved, text })?;
+        Ok(push(&mut self.found, ProbeReason { kind, is_proved, text })?)
+    }
+
+    /// Those that are proved first, each once: several steps can fail for the same reason. Until then each step has its own, so
+    /// that nobody looks for another one.
+    pub fn sort(&mut self) {
+        let mut index = 0;
+        while index < self.found.len() {
+            let (earlier, rest) = self.found.split_at(index);
+            match earlier.contains(&rest[0]) {
+                true => drop(self.found.remove(index)),
+                false => index += 1,
+            }
         }
-        Ok(())
+        self.found.sort_by_key(|reason| !reason.is_proved);
     }
 
     /// Whether a reason was proved since so many were found.

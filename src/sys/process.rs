@@ -7,6 +7,7 @@ use std::ffi::c_long;
 /// Capabilities, by their numbers in linux/capability.h.
 #[derive(Clone, Copy)]
 pub enum Capability {
+    NetAdmin = 12,
     SysPtrace = 19,
     SysAdmin = 21,
     SysResource = 24,
@@ -32,21 +33,22 @@ struct CapData {
 
 /// Whether a capability is in the calling thread's effective set. False if a security policy refuses to tell.
 pub fn has(capability: Capability) -> bool {
-    effective().is_some_and(|set| set & (1 << capability as u32) != 0)
+    find(capability).unwrap_or(false)
+}
+
+/// The same, or why the kernel does not tell. AppArmor takes away what the profile of the thread does not permit:
+/// `apparmor_capget()` of the kernel. /proc/self/status has the set without that.
+pub fn find(capability: Capability) -> Result<bool, Errno> {
+    let mut header = CapHeader { version: VERSION_3, pid: 0 };
+    let mut data = [CapData::default(); 2];
+    // SAFETY: version 3 reads one header and writes two data structures.
+    check(unsafe { libc::syscall(libc::SYS_capget, &raw mut header, data.as_mut_ptr()) })?;
+    Ok(data[0].effective & (1 << capability as u32) != 0)
 }
 
 /// Whether it is known not to be there.
 pub fn lacks(capability: Capability) -> bool {
-    effective().is_some_and(|set| set & (1 << capability as u32) == 0)
-}
-
-/// The first 32 capabilities of the effective set.
-fn effective() -> Option<u32> {
-    let mut header = CapHeader { version: VERSION_3, pid: 0 };
-    let mut data = [CapData::default(); 2];
-    // SAFETY: version 3 reads one header and writes two data structures.
-    let returned = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, data.as_mut_ptr()) };
-    (returned == 0).then_some(data[0].effective)
+    find(capability) == Ok(false)
 }
 
 /// The effective UID and GID of the calling thread.

@@ -6,6 +6,12 @@ pub fn number(text: &[u8]) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
+/// A hexadecimal number without a prefix.
+pub fn hexadecimal(text: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(text).ok()?;
+    text.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| u64::from_str_radix(text, 16).ok())?
+}
+
 /// The value of the line `KEY:value` in a file such as proc_pid_status(5), without surrounding blanks.
 pub fn value_of<'t>(text: &'t [u8], key: &[u8]) -> Option<&'t [u8]> {
     text.split(|&byte| byte == b'\n')

@@ -74,6 +74,9 @@ pub enum Experiment {
     Scan,
     /// Creation from the root directory of the mount namespace: setns(2).
     Unchrooted,
+    /// Whether the process in the user namespace has these capabilities: capget(2). Without a security module it has all.
+    SysAdmin,
+    NetAdmin,
 }
 
 impl Experiment {
@@ -88,7 +91,7 @@ impl Experiment {
     }
 }
 
-pub const EXPERIMENTS: [Experiment; 7] = [
+pub const EXPERIMENTS: [Experiment; 9] = [
     Experiment::User,
     Experiment::MountNamespace,
     Experiment::NetworkNamespace,
@@ -96,6 +99,8 @@ pub const EXPERIMENTS: [Experiment; 7] = [
     Experiment::Mount,
     Experiment::Scan,
     Experiment::Unchrooted,
+    Experiment::SysAdmin,
+    Experiment::NetAdmin,
 ];
 
 /// So many bytes of a label are kept.

@@ -1,10 +1,11 @@
 //! The process of a trial that is in the new namespaces.
 
 use super::calls;
-use super::record::{CREATED, Call, LABEL, LATE, Record, STEPS, Step};
+use super::record::{CREATED, Call, Experiment, LABEL, LATE, Record, STEPS, Step};
 use super::{MOST_TIME, Wish};
 use crate::sys::clock::Start;
 use crate::sys::file;
+use crate::sys::process::Capability;
 use crate::sys::{Errno, if_any, process};
 use crate::util::path::ShortPath;
 use std::ffi::{c_int, c_void};
@@ -105,6 +106,7 @@ impl Task<'_> {
         }
         if STEPS.iter().any(|&step| matches!(self.record.error(step), Some(libc::EACCES | libc::EPERM))) {
             self.note_label();
+            self.note_capabilities();
         }
     }
 
@@ -216,6 +218,15 @@ impl Task<'_> {
         let mut text = [0; LABEL];
         if let Some(Ok(text)) = opened.map(|file| file::read(&file, &mut text).map(|length| &text[..length])) {
             self.record.set_label(text);
+        }
+    }
+
+    fn note_capabilities(&self) {
+        let experiments = [(Experiment::SysAdmin, Capability::SysAdmin), (Experiment::NetAdmin, Capability::NetAdmin)];
+        for (experiment, capability) in experiments {
+            if let Ok(has_it) = process::find(capability) {
+                self.record.set_experiment(experiment, if has_it { Ok(0) } else { Err(Errno(libc::EPERM)) });
+            }
         }
     }
 }
