@@ -1,11 +1,12 @@
 # make            builds the library and the programs as they are installed
-# make check      runs the tests
-# make check-kernels  runs the situations on kernels of Debian, in emulated machines
-# make check-architectures  the same on other architectures
-# make check-fuzz  has a fuzzer try RUNS inputs for each parser
-# make check-faults   lets each system call of the library fail
-# make check-miri  runs unit tests in Miri; make check-sanitizers runs situations with AddressSanitizer
-# make coverage   runs the tests, and tells which lines of src they do not execute
+# make check      runs the tests; all of the following run more
+# make check-kernels, check-architectures  run them on other kernels, in emulated machines
+# make check-policies    those about AppArmor and SELinux, on kernels with a policy
+# make check-faults      lets each system call of the library fail
+# make check-fuzz        has a fuzzer try RUNS inputs for each parser
+# make check-miri        runs unit tests in Miri
+# make check-sanitizers  runs them with AddressSanitizer
+# make coverage          tells which lines of src no test executes
 # make install    installs them; make uninstall removes them
 # make clean      removes what make built; cargo clean removes what cargo built
 # make help       shows these lines
@@ -110,20 +111,24 @@ $(OUT)/%: examples-c/%.c $(LIBRARY)
 check:
 	$(CARGO) test
 
-# Takes long. With the release library, which is faster. KERNELS='5.10 newest' selects rows of docs/kernels.md.
+# Those with emulated machines take long. With the release library, which is faster. KERNELS='5.10 newest' and
+# ARCHITECTURES=s390x select rows of docs/kernels.md.
 check-kernels:
 	$(CARGO) test --release --locked --test kernels -- --update $(KERNELS)
 
-# The newest kernel of other architectures.
 check-architectures:
 	$(CARGO) test --release --locked --test kernels -- --update $(or $(ARCHITECTURES),i686 aarch64 s390x riscv64)
+
+check-policies:
+	$(CARGO) test --release --locked --test kernels -- policies
+
+check-faults:
+	$(CARGO) test --release --locked --test faults -- --update
 
 RUNS = 10000000
 check-fuzz:
 	tests/fuzz/engine/run $(RUNS)
 
-check-faults:
-	$(CARGO) test --release --locked --test faults -- --update
 # Where the code is safe, a few random cases show as much as many.
 check-miri:
 	rustup component add --toolchain nightly miri rust-src || \
@@ -183,5 +188,5 @@ uninstall:
 	    $(addprefix $(DESTDIR)$(LIBDIR)/,libuserns.a $(SHARED) $(SONAME) libuserns.so $(TEMPLATES))
 	rm -rf $(DESTDIR)$(LIBDIR)/cmake/userns
 
-.PHONY: always build check check-architectures check-faults check-fuzz check-kernels check-miri check-sanitizers clean coverage help install uninstall
+.PHONY: always build check check-architectures check-faults check-fuzz check-kernels check-miri check-policies check-sanitizers clean coverage help install uninstall
 .DELETE_ON_ERROR:

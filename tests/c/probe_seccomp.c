@@ -221,11 +221,11 @@ SITUATION(without_close_range, 0, "the kernel has no close_range(2): before Linu
 }
 
 /*
- * There is no kernel with AppArmor or SELinux here. A filter that only answers the call of the step
- * itself, not the impossible one, stands for their hooks: it shows that these errors are not taken
- * for a filter's, and that nothing is proved without the files of the module.
+ * A filter that only answers the call of the step itself, not the impossible one, stands for a
+ * module without files that tell anything: its errors are not taken for a filter's, and nothing is
+ * proved. AppArmor and SELinux are tried for real in probe_apparmor.c and probe_selinux.c.
  */
-SITUATION(simulated_security_module, 0, "a policy refuses to make a user namespace, or its mounts")
+SITUATION(unknown_security_module, 0, "a policy refuses to make a user namespace, or its mounts")
 {
     static const int errors[] = { EPERM, EACCES };
 

@@ -165,7 +165,7 @@ const RUN_ELSEWHERE: [&str; 2] = ["bindings", "loader"];
 const WITHOUT_SITUATIONS: [&str; 2] = ["abi", "dump"];
 
 /// Programs that count or refuse what a scan does, take time, or take their snapshots without `tests/c/scan.h`.
-pub const NOT_SAVED: [&str; 19] = [
+pub const NOT_SAVED: [&str; 21] = [
     "arguments",
     "bpf_refusal",
     "describe",
@@ -177,8 +177,10 @@ pub const NOT_SAVED: [&str; 19] = [
     "mount_views",
     "paths",
     "probe",
+    "probe_apparmor",
     "probe_callers",
     "probe_seccomp",
+    "probe_selinux",
     "probe_subids",
     "race",
     "state",
@@ -241,14 +243,14 @@ pub fn expect_success(what: &str, program: &mut Command) {
     }
 }
 
-/// Writes a text into a page, between the lines that say which command writes it.
-pub fn update_page(page: &str, command: &str, text: &str) {
+/// Writes a text into a page, between the lines that say which command writes it, in place of the old one.
+pub fn update_page(page: &str, command: &str, text: impl FnOnce(&str) -> String) {
     let [begin, end] = ["begin", "end"].map(|word| format!("<!-- {word}: written by {command} -->\n"));
     let path = root().join(page);
-    let old = fs::read_to_string(&path).unwrap();
-    let parts = old.split_once(&begin).and_then(|(before, rest)| Some((before, rest.split_once(&end)?.1)));
-    let (before, after) = parts.unwrap_or_else(|| panic!("{page} lacks the lines\n{begin}{end}"));
-    fs::write(path, format!("{before}{begin}\n{}\n\n{end}{after}", text.trim_end())).unwrap();
+    let all = fs::read_to_string(&path).unwrap();
+    let parts = all.split_once(&begin).and_then(|(before, rest)| Some((before, rest.split_once(&end)?)));
+    let (before, (old, after)) = parts.unwrap_or_else(|| panic!("{page} lacks the lines\n{begin}{end}"));
+    fs::write(path, format!("{before}{begin}\n{}\n\n{end}{after}", text(old).trim_end())).unwrap();
     println!("Updated {page}");
 }
 

@@ -20,7 +20,7 @@ type Version = (u32, u32, i32, u32);
 
 pub struct Pool {
     pub mirrors: Vec<String>,
-    directory: PathBuf,
+    pub directory: PathBuf,
     machine: &'static Machine,
     /// Oldest first: version, release (the name of the package has it), version of the package.
     releases: Vec<(Version, String, String)>,
@@ -33,6 +33,10 @@ pub struct Kernel {
     pub version: String,
     pub image: PathBuf,
     pub modules: Vec<PathBuf>,
+    /// For its command line.
+    pub parameters: &'static str,
+    /// Policies for its security modules, see `policies.rs`.
+    pub policies: Vec<PathBuf>,
 }
 
 impl Pool {
@@ -118,9 +122,9 @@ impl Pool {
         release.starts_with(|first: char| first.is_ascii_digit()).then_some(release)
     }
 
-    /// The files of these packages of a suite, in a directory that can be the root of a compiler's.
-    pub fn files(&self, suite: &str, packages: &[&str]) -> Result<PathBuf, String> {
-        let directory = self.directory.join("files");
+    /// The files of these packages of a suite, in a directory of this name that can be the root of a compiler's.
+    pub fn files(&self, name: &str, suite: &str, packages: &[&str]) -> Result<PathBuf, String> {
+        let directory = self.directory.join(name);
         if !directory.exists() {
             let aside = self.make_aside()?;
             let names = packages.iter().map(|package| format!("{package}/{suite}"));
@@ -165,6 +169,8 @@ impl Pool {
             version: version.split('-').next().unwrap_or(version).to_string(),
             image,
             modules: modules.filter(|path| path.exists()).collect(),
+            parameters: "",
+            policies: Vec::new(),
         }))
     }
 }

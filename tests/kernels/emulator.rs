@@ -57,19 +57,22 @@ impl Run {
     }
 }
 
+/// Builds programs for another machine: is given the directory that becomes its root, and their paths there.
+pub type Replace<'r> = &'r dyn Fn(&Path, &[PathBuf]) -> Result<(), String>;
+
 /// Makes an archive of the file system with these situations. The programs are those of this machine, unless `replace` builds
-/// others in their place: it is given the directory that becomes the root, and their paths there.
+/// others in their place.
 pub fn build_image(
     directory: &Path,
     selection: &Selection,
     machine: &'static Machine,
-    replace: Option<&dyn Fn(&Path, &[PathBuf]) -> Result<(), String>>,
+    replace: Option<Replace>,
 ) -> Result<Image, String> {
     let tree = common::userns_tree();
     let init = common::compile(&common::root().join("tests/kernels/init.c"), &["-std=gnu11"]);
     let nothing = common::compile(&common::root().join("tests/kernels/nothing.c"), &["-std=c99"]);
     let (mut programs, mut tests) = (vec![tree.clone(), init.clone(), nothing.clone()], Vec::new());
-    for (file, program) in build_programs()? {
+    for (file, program) in build_programs(selection)? {
         for situation in common::situations_of(&program)? {
             let modes = [Some((file.clone(), 0)), situation.by_bpf.then(|| (format!("{file}_by_bpf"), 1))];
             for (module, by_bpf) in modes.into_iter().flatten() {
@@ -96,8 +99,9 @@ pub fn build_image(
 }
 
 /// The programs of situations, by the names of their files.
-fn build_programs() -> Result<Vec<(String, PathBuf)>, String> {
-    let files = common::situation_files();
+fn build_programs(selection: &Selection) -> Result<Vec<(String, PathBuf)>, String> {
+    let mut files = common::situation_files();
+    files.retain(|file| selection.may_have(file));
     let half = |files: &[String]| -> Result<Vec<_>, String> {
         files.iter().map(|file| Ok((file.clone(), common::build_situations(file)?))).collect()
     };
@@ -181,21 +185,26 @@ fn has_kvm(machine: &Machine) -> bool {
 
 /// Starts the machine; its standard output is the serial port.
 fn boot(kernel: &Kernel, image: &Image) -> Result<Child, String> {
-    let modules = image.directory.join("modules");
-    let _ = fs::remove_dir_all(&modules);
-    fs::create_dir_all(modules.join("modules")).map_err(|error| error.to_string())?;
-    for module in &kernel.modules {
-        let name = module.file_name().unwrap();
-        fs::copy(module, modules.join("modules").join(name)).map_err(|error| error.to_string())?;
+    let more = image.directory.join("more");
+    let _ = fs::remove_dir_all(&more);
+    for (name, files) in [("modules", &kernel.modules), ("policies", &kernel.policies)] {
+        fs::create_dir_all(more.join(name)).map_err(|error| error.to_string())?;
+        for file in files {
+            fs::copy(file, more.join(name).join(file.file_name().unwrap())).map_err(|error| error.to_string())?;
+        }
     }
     // Linux unpacks one archive after the other.
     let script = "(cat ../image; find . | cpio --quiet -o -H newc -R 0:0) >../initrd";
-    output(Command::new("sh").current_dir(&modules).args(["-c", script]))?;
+    output(Command::new("sh").current_dir(&more).args(["-c", script]))?;
     let machine = image.machine;
     let (arguments, time_factor) = if has_kvm(machine) { KVM } else { (machine.arguments, EMULATED) };
     // No message of the kernel is between the answers, unless it is the last one.
-    let parameters =
-        format!("console={} loglevel=1 panic=-1 {time_factor} USERNS_TREE={}", machine.console, image.tree.display());
+    let parameters = format!(
+        "console={} loglevel=1 panic=-1 {} {time_factor} USERNS_TREE={}",
+        machine.console,
+        kernel.parameters,
+        image.tree.display()
+    );
     Command::new("timeout")
         .args([LIMIT, machine.qemu])
         .args(arguments)

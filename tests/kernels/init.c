@@ -67,6 +67,31 @@ static void load_modules(void)
         closedir(directory);
 }
 
+/* The kernel takes a policy as a whole. */
+static void load_policy(const char *path, const char *loader)
+{
+    static char policy[1 << 20];
+    int from = open(path, O_RDONLY | O_CLOEXEC), to = open(loader, O_WRONLY | O_CLOEXEC);
+    ssize_t length = read(from, policy, sizeof policy);
+
+    if (length <= 0 || write(to, policy, (size_t)length) != length)
+        dprintf(answers, "%s: %s\n", path, strerror(errno));
+    close(from);
+    close(to);
+}
+
+/* That of the module that the kernel has; not every machine has policies. */
+static void load_policies(void)
+{
+    if (access("/policies/apparmor", F_OK) != 0)
+        return;
+    mount_at("/sys/kernel/security", "securityfs");
+    if (mount("selinuxfs", "/sys/fs/selinux", "selinuxfs", 0, NULL) == 0)
+        load_policy("/policies/selinux", "/sys/fs/selinux/load");
+    else
+        load_policy("/policies/apparmor", "/sys/kernel/security/apparmor/.load");
+}
+
 static void open_answers(void)
 {
     struct termios settings;
@@ -197,6 +222,7 @@ int main(void)
     mkdir("/mnt", 0755);
     open_answers();
     load_modules();
+    load_policies();
     read_tests();
     tell_features();
     CHECK(sem_init(&common->answer, 1, 1) == 0);

@@ -11,6 +11,7 @@ mod common;
 mod debian;
 mod emulator;
 mod foreign;
+mod policies;
 mod report;
 
 use architecture::{Architecture, Machine, X86_64};
@@ -26,7 +27,9 @@ use std::time::Instant;
 const USAGE: &str = "\
 Usage: cargo test --test kernels -- [--update | --if-possible] [--only TEXT]... [--skip TEXT]... [5.10 | ... | newest]...
        cargo test --test kernels -- [...] i686 | aarch64 | s390x | riscv64
+       cargo test --test kernels -- [--if-possible] policies
 Runs the situations whose names contain a text (--only), or none (--skip), on these kernels. The default is everything.
+policies: those about security modules, on kernels with their policies.
 With --if-possible, a machine without QEMU or a mirror of Debian is no failure.
 With --update, writes the rows of these kernels into docs/kernels.md; needs a run of all situations.";
 
@@ -80,6 +83,12 @@ impl Selection {
         self.only.is_empty() && self.skip.is_empty()
     }
 
+    /// Whether it can have situations of a file of `tests/c`.
+    fn may_have(&self, file: &str) -> bool {
+        let ends = |end: &str| file.ends_with(end) || format!("{file}_by_bpf").ends_with(end);
+        self.only.is_empty() || self.only.iter().any(|text| text.split_once("::").is_none_or(|(end, _)| ends(end)))
+    }
+
     fn has(&self, name: &str) -> bool {
         let is_in = |texts: &[String]| texts.iter().any(|text| name.contains(&**text));
         (self.only.is_empty() || is_in(&self.only)) && !is_in(&self.skip)
@@ -92,6 +101,7 @@ struct Request {
     if_possible: bool,
     selection: Selection,
     names: Vec<String>,
+    policies: bool,
 }
 
 impl Request {
@@ -126,11 +136,15 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Request, String>
             "--if-possible" => request.if_possible = true,
             "--only" => request.selection.only.push(arguments.next().ok_or("--only needs a text")?),
             "--skip" => request.selection.skip.push(arguments.next().ok_or("--skip needs a text")?),
+            "policies" => request.policies = true,
             name if [KERNELS, ARCHITECTURES].iter().flat_map(|table| table.bands).any(|band| band.name == name) => {
                 request.names.push(argument);
             }
             other => return Err(format!("unknown argument {other}")),
         }
+    }
+    if request.policies && !(request.names.is_empty() && request.selection.is_everything() && !request.update) {
+        return Err("policies has kernels and situations of its own".into());
     }
     match request.update && !request.selection.is_everything() {
         true => Err("--update needs a run of all situations".into()),
@@ -140,6 +154,10 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Request, String>
 
 /// False if a test failed, or a kernel that is needed cannot be had.
 fn check(request: &Request) -> Result<bool, String> {
+    if request.policies {
+        let pool = find_pool(request, &X86_64)?;
+        return pool.map_or(Ok(true), |pool| policies::check(&pool));
+    }
     let mut passed = true;
     let (kernels, others) = (request.bands(&KERNELS), request.bands(&ARCHITECTURES));
     let is_everything = request.names.is_empty();
@@ -154,6 +172,17 @@ fn check(request: &Request) -> Result<bool, String> {
     Ok(passed)
 }
 
+/// `None`: this machine cannot emulate another one, or finds no kernels, and the request permits that.
+fn find_pool(request: &Request, machine: &'static Machine) -> Result<Option<Pool>, String> {
+    match find_tools(machine).and_then(|()| Pool::read(&common::scratch(machine.debian), machine)) {
+        Err(reason) if request.if_possible => {
+            common::skip("kernels", &reason);
+            Ok(None)
+        }
+        pool => pool.map(Some),
+    }
+}
+
 /// Checks rows of one table, all of one architecture.
 fn check_bands(
     request: &Request,
@@ -162,20 +191,13 @@ fn check_bands(
     machine: &'static Machine,
     architecture: Option<&'static Architecture>,
 ) -> Result<bool, String> {
-    let directory = common::scratch(machine.debian);
-    let pool = match find_tools(machine).and_then(|()| Pool::read(&directory, machine)) {
-        Err(reason) if request.if_possible => {
-            common::skip("kernels", &reason);
-            return Ok(true);
-        }
-        pool => pool?,
-    };
+    let Some(pool) = find_pool(request, machine)? else { return Ok(true) };
     let image = match architecture {
-        None => emulator::build_image(&directory, &request.selection, machine, None)?,
+        None => emulator::build_image(&pool.directory, &request.selection, machine, None)?,
         Some(architecture) => {
-            let foreign = Foreign { architecture, files: &pool.files(foreign::SUITE, &foreign::PACKAGES)? };
+            let foreign = Foreign { architecture, files: &pool.files("files", foreign::SUITE, &foreign::PACKAGES)? };
             let replace = |root: &Path, programs: &[PathBuf]| foreign.build(root, programs);
-            emulator::build_image(&directory, &request.selection, machine, Some(&replace))?
+            emulator::build_image(&pool.directory, &request.selection, machine, Some(&replace))?
         }
     };
     let (mut entries, mut passed, mut has_listns) = (Vec::new(), true, false);

@@ -3,9 +3,6 @@
 use crate::emulator::{Outcome, Run};
 use crate::{Band, common};
 use std::collections::BTreeMap;
-use std::fs;
-
-const PAGE: &str = "docs/kernels.md";
 
 /// A part of the page, between two comments.
 pub struct Table {
@@ -72,13 +69,8 @@ pub fn text(entries: &[Entry]) -> String {
 
 /// Writes it into the page. Those of other bands stay.
 pub fn update(new: &Entry, table: &Table) {
-    let path = common::root().join(PAGE);
-    let page = fs::read_to_string(&path).unwrap();
-    let [begin, end] = ["begin", "end"].map(|word| format!("<!-- {word}: written by make check-{} -->\n", table.name));
-    let parts = page.split_once(&begin).and_then(|(before, rest)| Some((before, rest.split_once(&end)?)));
-    let (before, (old, after)) = parts.unwrap_or_else(|| panic!("{PAGE} lacks the lines\n{begin}{end}"));
-    let entry = |band: &Band| if band.name == new.band { new.clone() } else { Entry::recorded(band.name, old) };
-    let text = text(&table.bands.iter().map(entry).collect::<Vec<_>>());
-    fs::write(path, format!("{before}{begin}\n{text}\n{end}{after}")).unwrap();
-    println!("Updated {PAGE}");
+    common::update_page("docs/kernels.md", &format!("make check-{}", table.name), |old| {
+        let entry = |band: &Band| if band.name == new.band { new.clone() } else { Entry::recorded(band.name, old) };
+        text(&table.bands.iter().map(entry).collect::<Vec<_>>())
+    });
 }
