@@ -15,7 +15,8 @@ use std::ptr;
 /// what most descriptors refer to, and which threads share a pair: the scan reads only the other
 /// descriptors, and the mounts that one process of each pair sees. It opens only files that it has
 /// already identified as namespaces, and never resolves a path that could block on an
-/// unresponsive file server. Opening mounted namespaces needs Linux 5.12. Opening an overmounted
+/// unresponsive file server. Listing the descriptors of other users needs CAP_DAC_READ_SEARCH,
+/// besides CAP_SYS_PTRACE. Opening mounted namespaces needs Linux 5.12. Opening an overmounted
 /// one needs CAP_SYS_ADMIN and CAP_SYS_CHROOT, and a mount namespace that the caller's own user
 /// namespace owns; a short-lived child process does it in a copy of the mount namespace. A mount is
 /// in use while the scan looks at it, so that umount(2) of another process can fail with EBUSY.
