@@ -7,6 +7,11 @@
 # make check-miri        runs unit tests in Miri
 # make check-sanitizers  runs them with AddressSanitizer
 # make coverage          tells which lines of src no test executes
+# make check      runs the tests
+# make check-kernels  runs the situations on kernels of Debian, in emulated machines
+# make check-architectures  the same on other architectures
+# make check-fuzz  has a fuzzer try RUNS inputs for each parser
+# make check-endurance  scans in all ways for MINUTES (30) while everything changes
 # make install    installs them; make uninstall removes them
 # make clean      removes what make built; cargo clean removes what cargo built
 # make help       shows these lines
@@ -142,6 +147,9 @@ check-sanitizers:
 
 coverage:
 	tests/coverage.sh
+MINUTES ?= 30
+check-endurance:
+	MINUTES=$(MINUTES) $(CARGO) test --release --locked --test situations -- --exact storm::endurance --nocapture
 
 clean:
 	rm -rf $(OUT)
@@ -188,5 +196,5 @@ uninstall:
 	    $(addprefix $(DESTDIR)$(LIBDIR)/,libuserns.a $(SHARED) $(SONAME) libuserns.so $(TEMPLATES))
 	rm -rf $(DESTDIR)$(LIBDIR)/cmake/userns
 
-.PHONY: always build check check-architectures check-faults check-fuzz check-kernels check-miri check-policies check-sanitizers clean coverage help install uninstall
+.PHONY: always build check check-architectures check-endurance check-faults check-fuzz check-kernels check-miri check-policies check-sanitizers clean coverage help install uninstall
 .DELETE_ON_ERROR:
