@@ -1,7 +1,7 @@
 /*
- * scan LIBRARY [names] [owned] [pinned] [sockets] [bpf] [save|load] [TIMES]: scans TIMES times, as a
- * monitoring agent does; or scans once, and saves the snapshot, or loads it, TIMES times. Prints the
- * time of each, and what the last one saw.
+ * scan LIBRARY [names] [owned] [pinned] [sockets] [bpf] [maps] [credentials] [cgroups] [save|load] [TIMES]:
+ * scans TIMES times, as a monitoring agent does; or scans once, and saves the snapshot, or loads it, TIMES
+ * times. Prints the time of each, and what the last one saw.
  *
  * It loads the library with dlopen(3), so that it can use that of another build. Without save and
  * load it calls only functions that have had the same name and meaning in all versions.
@@ -105,8 +105,8 @@ int main(int argc, char *argv[])
 
     if (argc < 2) {
         fprintf(stderr,
-                "Usage: scan LIBRARY [names] [owned] [pinned] [sockets] [bpf] [save|load] "
-                "[TIMES]\n");
+                "Usage: scan LIBRARY [names] [owned] [pinned] [sockets] [bpf] [maps] "
+                "[credentials] [cgroups] [save|load] [TIMES]\n");
         return EXIT_FAILURE;
     }
     load_library(argv[1]);
@@ -121,6 +121,12 @@ int main(int argc, char *argv[])
             options.flags |= USERNS_SCAN_SOCKETS;
         else if (strcmp(argv[i], "bpf") == 0)
             options.flags |= USERNS_SCAN_BPF;
+        else if (strcmp(argv[i], "maps") == 0)
+            options.flags |= USERNS_SCAN_MAPS;
+        else if (strcmp(argv[i], "credentials") == 0)
+            options.flags |= USERNS_SCAN_CREDENTIALS;
+        else if (strcmp(argv[i], "cgroups") == 0)
+            options.flags |= USERNS_SCAN_CGROUPS;
         else if (strcmp(argv[i], "save") == 0 || strcmp(argv[i], "load") == 0)
             saved = argv[i];
         else

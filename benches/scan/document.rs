@@ -8,7 +8,7 @@ const PAGE: &str = "docs/performance.md";
 const PLOT: &str = "docs/scan.svg";
 
 pub fn update(report: &Report) {
-    replace("cargo bench -- --update", &report.summary);
+    replace(PAGE, "cargo bench -- --update", &report.summary);
     if let Some(svg) = &report.plot {
         fs::write(common::root().join(PLOT), svg).unwrap();
     }
@@ -16,22 +16,28 @@ pub fn update(report: &Report) {
 }
 
 pub fn update_growth(table: &str) {
-    replace("cargo bench -- growth --update", table);
+    replace(PAGE, "cargo bench -- growth --update", table);
     println!("Updated {PAGE}");
 }
 
 pub fn update_probe(table: &str) {
-    replace("cargo bench -- probe --update", table);
+    replace(PAGE, "cargo bench -- probe --update", table);
     println!("Updated {PAGE}");
 }
 
-/// Replaces the part of the page that a command generates.
-fn replace(command: &str, text: &str) {
+pub fn update_hostile(table: &str) {
+    const PAGE: &str = "SECURITY.md";
+    replace(PAGE, "cargo bench -- hostile --update", table);
+    println!("Updated {PAGE}");
+}
+
+/// Replaces the part of a page that a command generates.
+fn replace(page_name: &str, command: &str, text: &str) {
     let (begin, end) =
         (format!("<!-- begin: written by {command} -->\n"), format!("<!-- end: written by {command} -->\n"));
-    let path = common::root().join(PAGE);
+    let path = common::root().join(page_name);
     let page = fs::read_to_string(&path).unwrap();
     let parts = page.split_once(&begin).and_then(|(before, rest)| Some((before, rest.split_once(&end)?.1)));
-    let (before, after) = parts.unwrap_or_else(|| panic!("{PAGE} lacks the lines\n{begin}{end}"));
+    let (before, after) = parts.unwrap_or_else(|| panic!("{page_name} lacks the lines\n{begin}{end}"));
     fs::write(path, format!("{before}{begin}\n{text}\n{end}{after}")).unwrap();
 }

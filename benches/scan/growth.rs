@@ -1,6 +1,6 @@
 //! How the time of a scan grows with the number of things of one kind.
 
-use crate::cost;
+use crate::cost::{self, Cost};
 use crate::number::{ratio, thousands, time};
 use crate::population::Population;
 use crate::program;
@@ -27,15 +27,15 @@ const COUNTS: [usize; 4] = [100, 1_000, 10_000, 100_000];
 const MOST_MOUNTS: usize = 50_000;
 
 /// What there are many of.
-struct Axis {
-    things: &'static str,
+pub struct Axis {
+    pub things: &'static str,
     most: usize,
     /// Makes so many; returns the reason if that is impossible.
-    make: fn(&Sandbox, usize) -> Result<Sleepers, String>,
+    pub make: fn(&Sandbox, usize) -> Result<Sleepers, String>,
 }
 
 #[rustfmt::skip]
-const AXES: [Axis; 9] = [
+pub const AXES: [Axis; 9] = [
     Axis { things: "processes", most: usize::MAX, make: |sandbox, count| {
         sandbox.populate(Population { namespaces: 0, ..Population::plain(count) })
     } },
@@ -174,7 +174,13 @@ fn expect(last: &Point, index: usize, count: usize) -> Result<(), String> {
     if expected < LONGEST { Ok(()) } else { Err(format!("would take at least {}", time(expected))) }
 }
 
+/// The shortest time, in milliseconds.
 fn measure_scan(argv: &[OsString]) -> Result<f64, String> {
+    Ok(costs_of(argv)?.iter().map(|cost| cost.wall).fold(f64::INFINITY, f64::min))
+}
+
+/// Scans several times in one process.
+pub fn costs_of(argv: &[OsString]) -> Result<Vec<Cost>, String> {
     let limited = ["timeout", "--signal=KILL", PATIENCE].map(OsString::from);
     let output = cost::command(&[&limited, argv, &[REPETITIONS.to_string().into()]].concat()).output();
     let output = output.map_err(|error| error.to_string())?;
@@ -182,11 +188,11 @@ fn measure_scan(argv: &[OsString]) -> Result<f64, String> {
     if let Some(reason) = printed.lines().find_map(|line| line.strip_prefix("no-bpf ")) {
         return Err(reason.to_string());
     }
-    let times: Vec<f64> = printed.lines().filter_map(cost::parse_time).map(|cost| cost.wall).collect();
-    if times.len() < REPETITIONS || !output.status.success() {
+    let costs: Vec<Cost> = printed.lines().filter_map(cost::parse_time).collect();
+    if costs.len() < REPETITIONS || !output.status.success() {
         return Err(format!("{REPETITIONS} scans take more than {PATIENCE} s, or fail: {}", output.status));
     }
-    Ok(times.into_iter().fold(f64::INFINITY, f64::min))
+    Ok(costs)
 }
 
 fn row(axis: &Axis, name: &str, points: &[Point], index: usize) -> Vec<String> {

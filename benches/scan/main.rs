@@ -9,6 +9,7 @@ mod document;
 mod figures;
 mod goals;
 mod growth;
+mod hostile;
 mod machine;
 mod number;
 mod plot;
@@ -28,9 +29,11 @@ const USAGE: &str = "\
 Usage: cargo bench -- [--update | --baseline LIBRARY] [100 | 200 | 1000 | ... | threads | descriptors]...
        cargo bench -- growth [--update]
        cargo bench -- probe [--update]
+       cargo bench -- hostile [--update]
 Measures among so many processes, or among 1,000 with many threads or descriptors each. The default is all of them.
 With growth, measures how the time grows with the number of threads, descriptors, mounts and others.
 With probe, measures how long it takes to find out whether a user namespace can be made.
+With hostile, measures what each thing that a process can make costs a scan.
 
   --update            write the figures to docs/performance.md and the plot to docs/scan.svg; always measures all
   --baseline LIBRARY  compare with another build of libuserns.so: run the same scans with both, in turn";
@@ -43,6 +46,8 @@ enum Task {
     UpdateGrowth,
     Probe,
     UpdateProbe,
+    Hostile,
+    UpdateHostile,
 }
 
 fn main() {
@@ -68,6 +73,8 @@ fn main() {
         Task::Update => document::update(&report::measure(sandbox, &populations)),
         Task::Growth => drop(growth::measure(sandbox)),
         Task::UpdateGrowth => document::update_growth(&growth::measure(sandbox)),
+        Task::Hostile => drop(hostile::measure(sandbox)),
+        Task::UpdateHostile => document::update_hostile(&hostile::measure(sandbox)),
         Task::Probe | Task::UpdateProbe => unreachable!("measured above"),
         Task::Compare(baseline) => compare::measure(sandbox, &populations, &baseline),
     });
@@ -80,11 +87,13 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<(Task, Vec<String>),
     while let Some(word) = words.next() {
         match word.as_str() {
             "growth" => task = if matches!(task, Task::Update) { Task::UpdateGrowth } else { Task::Growth },
+            "hostile" => task = if matches!(task, Task::Update) { Task::UpdateHostile } else { Task::Hostile },
             "probe" => task = if matches!(task, Task::Update) { Task::UpdateProbe } else { Task::Probe },
             "--update" => {
                 task = match task {
                     Task::Growth => Task::UpdateGrowth,
                     Task::Probe => Task::UpdateProbe,
+                    Task::Hostile => Task::UpdateHostile,
                     _ => Task::Update,
                 }
             }
@@ -101,6 +110,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<(Task, Vec<String>),
         Task::Update if !chosen.is_empty() => Err("--update measures all populations".to_string()),
         Task::Growth | Task::UpdateGrowth if !chosen.is_empty() => Err("growth has populations of its own".to_string()),
         Task::Probe | Task::UpdateProbe if !chosen.is_empty() => Err("probe has no populations".to_string()),
+        Task::Hostile | Task::UpdateHostile if !chosen.is_empty() => Err("hostile has things of its own".to_string()),
         task => Ok((task, chosen)),
     }
 }

@@ -137,6 +137,14 @@ pub fn scans() -> [(&'static str, Vec<OsString>); 4] {
     [(PLAIN, argv(&[])), (BPF, argv(&["bpf"])), (PINNED, argv(&["pinned"])), (PINNED_BPF, argv(&["pinned", "bpf"]))]
 }
 
+/// Scans that look at everything, through procfs and by BPF, as the arguments of benches/scan.c.
+pub fn full_scans() -> [Vec<OsString>; 2] {
+    const FLAGS: [&str; 7] = ["names", "owned", "pinned", "sockets", "maps", "credentials", "cgroups"];
+    let scan = Scanner::new(&this_library(), false);
+    let argv: Vec<OsString> = scan.argv.into_iter().chain(FLAGS.map(OsString::from)).collect();
+    [argv.clone(), argv.into_iter().chain(["bpf".into()]).collect()]
+}
+
 /// The library that cargo built with this benchmark.
 fn this_library() -> PathBuf {
     common::library().join("libuserns.so")
