@@ -159,13 +159,13 @@ pub fn compile_with_parts(source: &Path, name: &str, flags: &[&str]) -> PathBuf 
     compile(source, &flags)
 }
 
-/// Programs that need what other Rust tests build, and that these run.
-const RUN_ELSEWHERE: [&str; 2] = ["bindings", "loader"];
+/// Programs that need what other Rust tests build, or print what these read, and that these run.
+const RUN_ELSEWHERE: [&str; 3] = ["bindings", "loader", "needs"];
 /// Programs without situations, which other Rust tests use.
 const WITHOUT_SITUATIONS: [&str; 2] = ["abi", "dump"];
 
 /// Programs that count or refuse what a scan does, take time, or take their snapshots without `tests/c/scan.h`.
-pub const NOT_SAVED: [&str; 21] = [
+pub const NOT_SAVED: [&str; 22] = [
     "arguments",
     "bpf_refusal",
     "describe",
@@ -175,6 +175,7 @@ pub const NOT_SAVED: [&str; 21] = [
     "leaks",
     "memory",
     "mount_views",
+    "notice",
     "paths",
     "probe",
     "probe_apparmor",
