@@ -72,10 +72,11 @@ fn open_raw(directory: c_int, path: &CStr, flags: c_int) -> Result<Fd, Errno> {
         let open = || {
             // SAFETY: `path` is a NUL-terminated string; no flag asks for a mode argument.
             check(unsafe { libc::syscall(libc::SYS_openat, c_long::from(directory), path.as_ptr(), flags) })
+                .map(Fd::from_call)
         };
         match worker::guarded(open) {
             Err(Errno(libc::EINTR)) => continue, // a signal during an open on a slow file system
-            result => return result.map(Fd::from_call),
+            result => return result,
         }
     }
 }
@@ -105,10 +106,11 @@ fn open_how(directory: c_int, path: &CStr, flags: c_int, resolve: u64) -> Result
             let (path, how) = (path.as_ptr(), &raw const how);
             // SAFETY: `path` is a NUL-terminated string, and `how` is as large as the call is told.
             check(unsafe { libc::syscall(libc::SYS_openat2, directory, path, how, size_of::<OpenHow>()) })
+                .map(Fd::from_call)
         };
         match worker::guarded(open) {
             Err(Errno(libc::EINTR)) => continue,
-            result => return result.map(Fd::from_call),
+            result => return result,
         }
     }
 }

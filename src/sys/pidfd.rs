@@ -77,9 +77,10 @@ pub fn lacks_first_process(namespace: &Fd) -> bool {
 /// PTRACE_MODE_ATTACH_REALCREDS.
 pub fn duplicate(process: &Fd, number: i32) -> Result<Fd, Errno> {
     let (process, number) = (c_long::from(process.raw()), c_long::from(number));
-    // SAFETY: the call takes no pointer.
-    let duplicate = || check(unsafe { libc::syscall(libc::SYS_pidfd_getfd, process, number, 0 as c_long) });
-    worker::guarded(duplicate).map(Fd::from_call)
+    worker::guarded(|| {
+        // SAFETY: the call takes no pointer.
+        check(unsafe { libc::syscall(libc::SYS_pidfd_getfd, process, number, 0 as c_long) }).map(Fd::from_call)
+    })
 }
 
 /// The network namespace of a socket, or of a tun or tap device, close-on-exec; needs CAP_NET_ADMIN there.

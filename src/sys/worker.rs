@@ -11,6 +11,9 @@
 //! The worker is killed only inside a call of [`guarded`]. So nothing is left half done: it holds no lock of the memory
 //! allocator, and its writes to memory are complete. Its descriptors are in a table, from which the caller closes them. No
 //! destructors run on its stack.
+//!
+//! There is a gap: if a call that opens a file goes on between the last look at the worker and its death, some
+//! microseconds, the kernel may have made a descriptor of which nobody knows. It stays open (SECURITY.md).
 
 use super::clock::Start;
 use super::{Errno, check, child, left, signal};
@@ -248,7 +251,7 @@ pub(super) fn show_state(number: c_int) -> bool {
 }
 
 /// Runs a system call that can block without end. In a worker, the caller can end it. If it can ask a file server, it writes
-/// only to the stack.
+/// only to the stack. A call that makes a descriptor also remembers it ([`opened`]): what follows the call may not be executed.
 pub(super) fn guarded<R>(call: impl FnOnce() -> R) -> R {
     // SAFETY: not NULL only in a worker. Its caller waits until it ends, or executes no further instruction.
     let Some(shared) = (unsafe { SHARED.get().as_ref() }) else { return call() };
