@@ -4,14 +4,10 @@
 # make check-policies    those about AppArmor and SELinux, on kernels with a policy
 # make check-faults      lets each system call of the library fail
 # make check-fuzz        has a fuzzer try RUNS inputs for each parser
+# make check-endurance   scans in all ways for MINUTES (30) while everything changes
 # make check-miri        runs unit tests in Miri
 # make check-sanitizers  runs them with AddressSanitizer
 # make coverage          tells which lines of src no test executes
-# make check      runs the tests
-# make check-kernels  runs the situations on kernels of Debian, in emulated machines
-# make check-architectures  the same on other architectures
-# make check-fuzz  has a fuzzer try RUNS inputs for each parser
-# make check-endurance  scans in all ways for MINUTES (30) while everything changes
 # make install    installs them; make uninstall removes them
 # make clean      removes what make built; cargo clean removes what cargo built
 # make help       shows these lines
@@ -147,6 +143,7 @@ check-sanitizers:
 
 coverage:
 	tests/coverage.sh
+
 MINUTES ?= 30
 check-endurance:
 	MINUTES=$(MINUTES) $(CARGO) test --release --locked --test situations -- --exact storm::endurance --nocapture

@@ -1,6 +1,6 @@
 //! Writes a report into the documentation.
 
-use crate::common;
+use crate::common::{root, update_page};
 use crate::report::Report;
 use std::fs;
 
@@ -8,36 +8,21 @@ const PAGE: &str = "docs/performance.md";
 const PLOT: &str = "docs/scan.svg";
 
 pub fn update(report: &Report) {
-    replace(PAGE, "cargo bench -- --update", &report.summary);
+    update_page(PAGE, "cargo bench -- --update", |_| report.summary.clone());
     if let Some(svg) = &report.plot {
-        fs::write(common::root().join(PLOT), svg).unwrap();
+        fs::write(root().join(PLOT), svg).unwrap();
+        println!("Updated {PLOT}");
     }
-    println!("Updated {PAGE} and {PLOT}");
 }
 
-pub fn update_growth(table: &str) {
-    replace(PAGE, "cargo bench -- growth --update", table);
-    println!("Updated {PAGE}");
+pub fn update_growth(table: String) {
+    update_page(PAGE, "cargo bench -- growth --update", |_| table);
 }
 
-pub fn update_probe(table: &str) {
-    replace(PAGE, "cargo bench -- probe --update", table);
-    println!("Updated {PAGE}");
+pub fn update_probe(table: String) {
+    update_page(PAGE, "cargo bench -- probe --update", |_| table);
 }
 
-pub fn update_hostile(table: &str) {
-    const PAGE: &str = "SECURITY.md";
-    replace(PAGE, "cargo bench -- hostile --update", table);
-    println!("Updated {PAGE}");
-}
-
-/// Replaces the part of a page that a command generates.
-fn replace(page_name: &str, command: &str, text: &str) {
-    let (begin, end) =
-        (format!("<!-- begin: written by {command} -->\n"), format!("<!-- end: written by {command} -->\n"));
-    let path = common::root().join(page_name);
-    let page = fs::read_to_string(&path).unwrap();
-    let parts = page.split_once(&begin).and_then(|(before, rest)| Some((before, rest.split_once(&end)?.1)));
-    let (before, after) = parts.unwrap_or_else(|| panic!("{page_name} lacks the lines\n{begin}{end}"));
-    fs::write(path, format!("{before}{begin}\n{text}\n{end}{after}")).unwrap();
+pub fn update_hostile(table: String) {
+    update_page("SECURITY.md", "cargo bench -- hostile --update", |_| table);
 }

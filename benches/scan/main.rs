@@ -60,7 +60,7 @@ fn main() {
     // Not in a sandbox: that of a user can keep others from making namespaces.
     match task {
         Task::Probe => return drop(probes::measure()),
-        Task::UpdateProbe => return document::update_probe(&probes::measure()),
+        Task::UpdateProbe => return document::update_probe(probes::measure()),
         _ => (),
     }
     let mut populations = population::all();
@@ -72,9 +72,9 @@ fn main() {
         }
         Task::Update => document::update(&report::measure(sandbox, &populations)),
         Task::Growth => drop(growth::measure(sandbox)),
-        Task::UpdateGrowth => document::update_growth(&growth::measure(sandbox)),
+        Task::UpdateGrowth => document::update_growth(growth::measure(sandbox)),
         Task::Hostile => drop(hostile::measure(sandbox)),
-        Task::UpdateHostile => document::update_hostile(&hostile::measure(sandbox)),
+        Task::UpdateHostile => document::update_hostile(hostile::measure(sandbox)),
         Task::Probe | Task::UpdateProbe => unreachable!("measured above"),
         Task::Compare(baseline) => compare::measure(sandbox, &populations, &baseline),
     });
