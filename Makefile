@@ -1,6 +1,7 @@
 # make            builds the library and the programs as they are installed
 # make check      runs the tests; all of the following run more
-# make check-kernels, check-architectures  run them on other kernels, in emulated machines
+# make check-kernels     those of tests/c on other kernels, in emulated machines
+# make check-architectures  the same on other architectures
 # make check-policies    those about AppArmor and SELinux, on kernels with a policy
 # make check-faults      lets each system call of the library fail
 # make check-fuzz        has a fuzzer try RUNS inputs for each parser
