@@ -34,7 +34,7 @@ unsafe fn text(string: *const c_char) -> Value {
     }
     // SAFETY: it is a string of the snapshot.
     let bytes = unsafe { CStr::from_ptr(string) }.to_bytes();
-    if let Ok(text) = str::from_utf8(bytes) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
         return json!(text);
     }
     let mut parts = Vec::new();

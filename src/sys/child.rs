@@ -36,6 +36,22 @@ pub(super) fn is_permitted() -> bool {
     FORBIDDEN.get() == 0
 }
 
+/// `struct clone_args` of linux/sched.h, Linux 5.5.
+#[repr(C)]
+#[derive(Default)]
+struct CloneArgs {
+    flags: u64,
+    pidfd: u64,
+    child_tid: u64,
+    parent_tid: u64,
+    exit_signal: u64,
+    stack: u64,
+    stack_size: u64,
+    tls: u64,
+    set_tid: u64,
+    set_tid_size: u64,
+}
+
 /// Whether children of this thread can be in another PID namespace than the thread is, so that one can be the first there.
 /// It needs no procfs, which may have to be opened by a child, but cannot tell whether there has been one.
 ///
@@ -45,11 +61,12 @@ pub(super) fn is_permitted() -> bool {
 pub fn can_be_elsewhere() -> bool {
     // SAFETY: gettid(2) has no arguments.
     let own = unsafe { libc::syscall(libc::SYS_gettid) } as libc::pid_t;
-    // SAFETY: all fields are integers.
-    let mut request: libc::clone_args = unsafe { mem::zeroed() };
-    request.flags = (libc::CLONE_VM | libc::CLONE_SIGHAND | libc::CLONE_THREAD) as u64;
-    request.set_tid = (&raw const own) as u64;
-    request.set_tid_size = 1;
+    let request = CloneArgs {
+        flags: (libc::CLONE_VM | libc::CLONE_SIGHAND | libc::CLONE_THREAD) as u64,
+        set_tid: (&raw const own) as u64,
+        set_tid_size: 1,
+        ..CloneArgs::default()
+    };
     // SAFETY: the kernel reads the request and `own`. It makes no thread, which would have no stack: the TID is in use.
     let refusal = check(unsafe { libc::syscall(libc::SYS_clone3, &raw const request, mem::size_of_val(&request)) });
     !matches!(refusal, Err(Errno(libc::EEXIST | libc::EPERM)))

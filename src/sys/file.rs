@@ -374,7 +374,7 @@ pub fn file_system(fd: &Fd) -> Result<u32, Errno> {
 
 /// Whether programs on the mount of a file get no privileges from it: `nosuid` in mount(8).
 pub fn is_nosuid(fd: &Fd) -> Result<bool, Errno> {
-    Ok(statistics(fd)?.f_flags as u64 & libc::ST_NOSUID != 0)
+    Ok(statistics(fd)?.f_flags as libc::c_ulong & libc::ST_NOSUID != 0)
 }
 
 fn statistics(fd: &Fd) -> Result<libc::statfs64, Errno> {
