@@ -410,26 +410,6 @@ static uint64_t least_capabilities(const struct feature *feature)
     return drop(feature, set, 0, CAPABILITIES);
 }
 
-static const char *const gap_names[32] = {
-    "UNREADABLE",
-    "HIDEPID",
-    "PIDNS",
-    "NESTED",
-    "LINKS",
-    "DESCRIPTORS",
-    "SOCKETS",
-    "MOUNTS",
-    "MOUNT_NAMESPACES",
-    "CHROOTED",
-    "UNOPENED_MOUNTS",
-    "RELATIONS",
-    "NAMES",
-    "PINS",
-    "MAPS",
-    "CREDENTIALS",
-    "CGROUPS",
-};
-
 /* Prints what a run without a capability told; it must say what it did not see. */
 static void print_loss(const struct feature *feature)
 {

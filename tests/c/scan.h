@@ -6,6 +6,27 @@
 #include "saved.h"
 #include <userns.h>
 
+/* The names of the gaps, by the numbers of their bits. */
+static UNUSED const char *const gap_names[32] = {
+    "UNREADABLE",
+    "HIDEPID",
+    "PIDNS",
+    "NESTED",
+    "LINKS",
+    "DESCRIPTORS",
+    "SOCKETS",
+    "MOUNTS",
+    "MOUNT_NAMESPACES",
+    "CHROOTED",
+    "UNOPENED_MOUNTS",
+    "RELATIONS",
+    "NAMES",
+    "PINS",
+    "MAPS",
+    "CREDENTIALS",
+    "CGROUPS",
+};
+
 /*
  * Whether this run is the second one of a situation that is tagged BY_BPF: all its scans then use
  * BPF. The environment variable BY_BPF says so.
