@@ -353,26 +353,6 @@ SITUATION(refused_handle, IN_SANDBOX | AS_ROOT,
     userns_free(snapshot);
 }
 
-/*
- * Whether the kernel opens the namespace of another process by its handle: since Linux 6.18; from
- * 6.19.14 on only in the initial PID namespace.
- */
-static bool opens_by_handle(pid_t pid)
-{
-    struct file_handle *handle = malloc(sizeof *handle + MAX_HANDLE_SZ);
-    int fd = open_namespace(pid, "user"), mount_id, opened = -1;
-
-    CHECK(handle != NULL);
-    handle->handle_bytes = MAX_HANDLE_SZ;
-    if (name_to_handle_at(fd, "", handle, &mount_id, AT_EMPTY_PATH) == 0)
-        opened = open_by_handle_at(fd, handle, O_RDONLY | O_CLOEXEC);
-    if (opened >= 0)
-        close(opened);
-    close(fd);
-    free(handle);
-    return opened >= 0;
-}
-
 SITUATION(
     by_bpf_alone, IN_SANDBOX | AS_ROOT,
     "BPF tells the maps of processes, ancestors, descriptors and mounts, and nothing else does")

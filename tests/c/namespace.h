@@ -184,6 +184,26 @@ static UNUSED uint64_t id_of(pid_t pid)
     return id;
 }
 
+/*
+ * Whether the kernel opens the namespace of another process by its handle: since Linux 6.18; from
+ * 6.19.14 on only in the initial PID namespace.
+ */
+static UNUSED bool opens_by_handle(pid_t pid)
+{
+    struct file_handle *handle = malloc(sizeof *handle + MAX_HANDLE_SZ);
+    int fd = open_namespace(pid, "user"), mount_id, opened = -1;
+
+    CHECK(handle != NULL);
+    handle->handle_bytes = MAX_HANDLE_SZ;
+    if (name_to_handle_at(fd, "", handle, &mount_id, AT_EMPTY_PATH) == 0)
+        opened = open_by_handle_at(fd, handle, O_RDONLY | O_CLOEXEC);
+    if (opened >= 0)
+        close(opened);
+    close(fd);
+    free(handle);
+    return opened >= 0;
+}
+
 static UNUSED bool is_initial_root(void)
 {
     return geteuid() == 0 && inode_of(getpid()) == INITIAL_INODE;
