@@ -1,13 +1,11 @@
 //! What is saved and loaded again gives the same answers.
 
 use crate::error::Error;
-use crate::facts::{
-    Credentials, EmptySource, Extent, Facts, Gap, Hold, Holder, Maps, Member, NamespaceType, Nonuser, Process, Source,
-    Target, UserNamespace,
-};
+use crate::facts::{Facts, Target};
+use crate::fuzz::draw::Draw;
+use crate::fuzz::facts::{PIDS, facts};
 use crate::snapshot::{Node, Pin, Snapshot};
 use proptest::prelude::*;
-use proptest::sample::Index;
 use std::ffi::CStr;
 use std::fmt::Write;
 
@@ -47,7 +45,7 @@ fn answers(snapshot: &Snapshot) -> String {
         let ways = snapshot.ways_to(Target::Nonuser(nonuser.index())).unwrap();
         writeln!(all, " {} {:?} {ways:?}", nonuser.member_count(), nonuser.pins().collect::<Vec<Pin>>()).unwrap();
     }
-    for pid in 0..PIDS + 1 {
+    for pid in 0..=PIDS as i32 {
         let name = (snapshot.process_name(pid), snapshot.process_cgroup(pid), inode(snapshot.find_pid(pid)));
         let known = (snapshot.process_uid(pid), snapshot.process_capabilities(pid), snapshot.process_pids(pid));
         let verdicts = snapshot.nodes().map(|node| snapshot.capable(pid, 21, node)).collect::<Vec<_>>();
@@ -55,8 +53,6 @@ fn answers(snapshot: &Snapshot) -> String {
     }
     all
 }
-
-const PIDS: i32 = 40;
 
 /// What the kernel calls a string: any bytes but NUL. Mostly text.
 fn strings() -> impl Strategy<Value = Vec<u8>> {
@@ -70,153 +66,8 @@ fn strings() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-#[derive(Clone, Debug)]
-struct Drawn {
-    index: [Index; 4],
-    numbers: [u32; 4],
-    large: u64,
-    choice: u8,
-    string: Vec<u8>,
-}
-
-fn drawn() -> impl Strategy<Value = Drawn> {
-    let large = prop_oneof![0..9_u64, any::<u64>(), Just(1 << 53), Just((1 << 53) - 1)];
-    (any::<[Index; 4]>(), any::<[u32; 4]>(), large, any::<u8>(), strings())
-        .prop_map(|(index, numbers, large, choice, string)| Drawn { index, numbers, large, choice, string })
-}
-
-impl Drawn {
-    fn is(&self, bit: u8) -> bool {
-        self.choice >> bit & 1 != 0
-    }
-
-    fn pid(&self, n: usize) -> i32 {
-        self.index[n].index(PIDS as usize) as i32
-    }
-}
-
-fn add_users(facts: &mut Facts, drawn: &[Drawn]) {
-    const INITIAL: u64 = crate::facts::INITIAL_USER_NAMESPACE;
-    for (at, drawn) in drawn.iter().enumerate() {
-        let mut user = UserNamespace {
-            device: drawn.index[3].index(3) as u64,
-            inode: INITIAL + at as u64,
-            id: if drawn.is(0) { u64::from(drawn.numbers[0]) << 28 | at as u64 } else { 0 },
-            owner_uid: drawn.is(1).then_some(drawn.numbers[1] % 4),
-            parent: (at > 0 && drawn.is(2)).then(|| drawn.index[0].index(at) as u32),
-            maps: None,
-            charged: drawn.is(3).then_some(drawn.large),
-            limit: drawn.is(4).then_some(drawn.large),
-        };
-        if drawn.is(5) {
-            let start = facts.extents.len() as u32;
-            let counts = drawn.numbers.map(|number| number % 3);
-            for (at, count) in (0..3).zip(counts) {
-                facts.extents.extend((0..count).map(|n| Extent { inside: 9 * n, outside: 9 * n + at, count: 1 + at }));
-            }
-            let [one, two, three, _] = counts;
-            let bounds = [start, start + one, start + one + two, start + one + two + three];
-            user.maps = Some(Maps { bounds, is_setgroups_denied: drawn.is(6) });
-        }
-        facts.users.push(user);
-    }
-}
-
-fn add_nonusers(facts: &mut Facts, drawn: &[Drawn]) {
-    for (at, drawn) in drawn.iter().enumerate() {
-        let mut types = NamespaceType::ALL.into_iter().filter(|known| *known != NamespaceType::User).cycle();
-        let namespace_type = types.nth(drawn.choice.into()).unwrap();
-        let parent = (0..at as u32).rfind(|&at| facts.nonusers[at as usize].namespace_type == NamespaceType::Pid);
-        let parent = parent.filter(|_| namespace_type == NamespaceType::Pid && drawn.is(6));
-        facts.nonusers.push(Nonuser {
-            namespace_type,
-            inode: if drawn.is(7) { 7 } else { drawn.large >> 8 } + at as u64 * 1000 + 1,
-            id: if drawn.is(2) { drawn.large } else { 0 },
-            owner: drawn.is(3).then(|| drawn.index[0].index(facts.users.len()) as u32),
-            parent,
-        });
-    }
-}
-
-fn add_holds(facts: &mut Facts, drawn: &[Drawn]) {
-    let mounts = |kind: NamespaceType, facts: &Facts| {
-        (0..facts.nonusers.len() as u32).rfind(|&at| facts.nonusers[at as usize].namespace_type == kind)
-    };
-    for drawn in drawn {
-        let (pid, tid, number) = (drawn.pid(0) + 1, drawn.pid(1) + 1, drawn.pid(2));
-        let target = match facts.nonusers.len() {
-            count @ 1.. if drawn.is(7) => Target::Nonuser(drawn.index[3].index(count) as u32),
-            _ => Target::User(drawn.index[3].index(facts.users.len()) as u32),
-        };
-        let holder = match drawn.numbers[0] % 12 {
-            0 => Holder::Member { pid, tid },
-            1 => Holder::ForChildren { pid, tid },
-            2 => Holder::Descriptor { pid, tid, number },
-            3 => Holder::Socket { pid, tid, number },
-            4 => Holder::IoUring { pid, tid, number },
-            5 => Holder::Credentials { pid, tid, number },
-            6 => Holder::Peer { pid, tid, number },
-            7 => Holder::FileSystem { pid, tid, number },
-            8 => Holder::Pidfd { pid, tid, number },
-            9 => Holder::OutOfSight,
-            _ => Holder::Mount {
-                pid: if drawn.is(0) { 0 } else { pid },
-                path: facts.text.add(&drawn.string).unwrap(),
-                namespace: mounts(NamespaceType::Mnt, facts).filter(|_| drawn.is(1)),
-                is_overmounted: drawn.is(2),
-            },
-        };
-        facts.holds.push(Hold { target, holder });
-    }
-}
-
-fn add_processes(facts: &mut Facts, drawn: &[Drawn]) {
-    for (pid, drawn) in (1..PIDS).zip(drawn) {
-        if drawn.is(0) {
-            let namespace = drawn.index[0].index(facts.users.len()) as u32;
-            let name = if facts.named { facts.text.add(&drawn.string).unwrap() } else { Default::default() };
-            facts.members.push(Member { pid, namespace, name });
-        }
-        if drawn.is(1) {
-            let first_pid = facts.pids.len() as u32;
-            let pid_count = if drawn.is(2) { 2 + drawn.numbers[0] % 3 } else { 0 };
-            facts.pids.extend((0..pid_count as i32).map(|level| pid + 7 * level));
-            let credentials =
-                Credentials { uid: drawn.numbers[1] % 5, capabilities: drawn.large, first_pid, pid_count };
-            let cgroup = if drawn.is(4) { facts.text.add(&drawn.string).unwrap() } else { Default::default() };
-            facts.processes.push(Process { pid, credentials: drawn.is(3).then_some(credentials), cgroup });
-        }
-    }
-}
-
 fn all_facts() -> impl Strategy<Value = Facts> {
-    let lists = [1..9_usize, 0..9, 0..20, 0..PIDS as usize].map(|size| prop::collection::vec(drawn(), size));
-    (lists, drawn(), prop::collection::vec(any::<Option<u8>>(), Gap::ALL.len())).prop_map(
-        |([users, nonusers, holds, processes], rest, gaps)| {
-            let mut facts = Facts { named: rest.is(0), ..Facts::default() };
-            add_users(&mut facts, &users);
-            add_nonusers(&mut facts, &nonusers);
-            add_holds(&mut facts, &holds);
-            add_processes(&mut facts, &processes);
-            facts.own = rest.is(1).then(|| rest.index[0].index(facts.users.len()) as u32);
-            facts.unmapped_uid = rest.is(2).then_some(3);
-            facts.limit = rest.is(3).then_some(rest.large);
-            for (gap, count) in Gap::ALL.into_iter().zip(gaps) {
-                facts.gaps.add(gap, count.unwrap_or(0).into());
-            }
-            facts.source = [Source::Procfs, Source::BpfProcesses, Source::BpfTasks][rest.index[1].index(3)];
-            let errors = [0, libc::EPERM, libc::ENOEXEC, libc::EOPNOTSUPP, libc::EDOM];
-            facts.source_error = errors[rest.index[2].index(5)];
-            facts.empty_source =
-                [EmptySource::Ancestors, EmptySource::Pins, EmptySource::Listns][rest.index[3].index(3)];
-            facts.time = rest.large;
-            facts.pid_namespace = rest.is(4).then_some(rest.large);
-            facts.source_log = rest.is(5).then(|| facts.text.add(&rest.string).unwrap());
-            facts.boot_id = rest.is(6).then(|| facts.text.add(&rest.string).unwrap());
-            facts.proc_path = rest.is(7).then(|| facts.text.add(&rest.string).unwrap());
-            facts
-        },
-    )
+    prop::collection::vec(any::<u8>(), 0..600).prop_map(|bytes| facts(&mut Draw(&bytes)))
 }
 
 proptest! {

@@ -9,7 +9,8 @@ use crate::facts::{
 };
 use crate::snapshot::Snapshot;
 
-const PIDS: usize = 12;
+/// No PID of a member is larger.
+pub const PIDS: usize = 12;
 
 pub fn check(bytes: &[u8]) {
     let mut draw = Draw(bytes);
@@ -59,7 +60,8 @@ fn check_changes(before: &Snapshot, after: &Snapshot) {
     assert!(members >= after.members().len());
 }
 
-fn facts(draw: &mut Draw) -> Facts {
+/// Any facts that sources can write.
+pub fn facts(draw: &mut Draw) -> Facts {
     let mut facts = Facts { named: draw.is(), ..Facts::default() };
     add_users(&mut facts, draw);
     add_nonusers(&mut facts, draw);

@@ -9,8 +9,8 @@ mod c;
 mod cgroup;
 #[cfg(test)]
 mod corpus;
-mod draw;
-mod facts;
+pub(crate) mod draw;
+pub(crate) mod facts;
 #[cfg(feature = "capi")]
 mod json;
 mod links;
