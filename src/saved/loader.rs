@@ -242,8 +242,7 @@ impl Loader {
             Place::Setgroups => maps.is_setgroups_denied = text == "deny",
             Place::PinKind => pin.kind = Some(value_of(&words::PINS, text)),
             Place::Capabilities => {
-                let is_hexadecimal = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-                let bits = u64::from_str_radix(text, 16).ok().filter(|_| is_hexadecimal);
+                let bits = parse::hexadecimal(text.as_bytes()).filter(|_| text.len() == 16);
                 process.capabilities = Some(bits.ok_or(Error::NOT_SAVED)?);
             }
             // A number that is too large for some languages.

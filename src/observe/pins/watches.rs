@@ -12,6 +12,7 @@ use crate::sys::file;
 use crate::sys::worker::{self, Ended};
 use crate::sys::{Errno, if_any};
 use crate::util::arrays::{push, reserved, sort_few, zeros};
+use crate::util::parse;
 use crate::util::path::ShortPath;
 
 /// So many descriptors are kept in mind, and so many bytes are read about each.
@@ -108,7 +109,7 @@ fn parse(line: &[u8]) -> Option<(u64, u64)> {
     let is_watch = matches!(words.next()?, b"inotify" | b"fanotify");
     let mut number = |name: &[u8]| {
         let word = words.find(|word| word.starts_with(name))?;
-        u64::from_str_radix(std::str::from_utf8(&word[name.len()..]).ok()?, 16).ok()
+        parse::hexadecimal(&word[name.len()..])
     };
     let (inode, device) = (number(b"ino:")?, number(b"sdev:")?);
     // The kernel's own form of a device number, `dev_t` of linux/kdev_t.h.
