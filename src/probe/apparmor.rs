@@ -3,16 +3,17 @@
 use super::ReasonKind;
 use super::host;
 use super::reasons::{Reasons, Refusal, describe, errno};
-use super::sentence::Bytes;
+use super::sentence::{Bytes, name};
 use crate::error::Error;
 use crate::sys::trial::{Call, Step};
 use crate::util::arrays::push;
 use crate::util::parse;
+use std::ffi::CStr;
 
 /// The profile that AppArmor of Ubuntu puts a program into that makes a user namespace.
 const RESTRICTED: &[u8] = b"unprivileged_userns";
 
-const RESTRICT: &str = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
+const RESTRICT: &CStr = c"/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
 
 /// `AA_CLASS_NS` and `AA_USERNS_CREATE` of the kernel, Linux 6.7: the class and the permission of the rule `userns,`.
 const CLASS_NAMESPACE: u8 = 21;
@@ -32,14 +33,13 @@ pub struct AppArmor {
 
 impl AppArmor {
     pub fn read() -> Result<AppArmor, Error> {
-        let restrict = c"/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
-        let restriction = host::number(restrict)?;
+        let restriction = host::number(RESTRICT)?;
         let unconfined = host::number(c"/proc/sys/kernel/apparmor_restrict_unprivileged_unconfined")?;
         Ok(AppArmor {
             label: host::read(c"/proc/self/attr/apparmor/current")?.unwrap_or_default(),
             restricts_userns: restriction == Some(1),
             restricts_unconfined: unconfined == Some(1),
-            hides_restriction: restriction.is_none() && host::exists(restrict)?,
+            hides_restriction: restriction.is_none() && host::exists(RESTRICT)?,
         })
     }
 
@@ -50,9 +50,10 @@ impl AppArmor {
                 ReasonKind::AppArmor,
                 format_args!(
                     "AppArmor lets the user namespace be made and takes its capabilities away: it puts the process there into the \
-                    profile \"{}\" (/proc/self/attr/apparmor/current), as {RESTRICT} tells it; an administrator permits it with a \
+                    profile \"{}\" (/proc/self/attr/apparmor/current), as {} tells it; an administrator permits it with a \
                     profile for the program that has \"userns,\"",
-                    Bytes(new_label)
+                    Bytes(new_label),
+                    name(RESTRICT)
                 ),
             );
         }
@@ -127,8 +128,8 @@ impl AppArmor {
             return Ok(None);
         }
         let mut question = Vec::new();
-        let name = self.label.rsplitn(2, |&byte| byte == b' ').last().unwrap_or_default();
-        for &byte in b"label\0".iter().chain(name).chain(&[0, CLASS_NAMESPACE]) {
+        let profile = self.label.rsplitn(2, |&byte| byte == b' ').last().unwrap_or_default();
+        for &byte in b"label\0".iter().chain(profile).chain(&[0, CLASS_NAMESPACE]) {
             push(&mut question, byte)?;
         }
         let answer = host::ask(c"/sys/kernel/security/apparmor/.access", &question)?.unwrap_or_default();
@@ -145,9 +146,10 @@ impl AppArmor {
         reasons.likely(
             ReasonKind::AppArmor,
             format_args!(
-                "{RESTRICT} {}, and the caller has no profile that permits user namespaces{}; an administrator adds one for the \
+                "{} {}, and the caller has no profile that permits user namespaces{}; an administrator adds one for the \
                 program that has \"userns,\", or permits them to all with: sysctl -w \
                 kernel.apparmor_restrict_unprivileged_userns=0",
+                name(RESTRICT),
                 if self.restricts_userns { "is 1" } else { "can be 1, which only root may read" },
                 if self.restricts_unconfined { ", nor may it choose one (apparmor_restrict_unprivileged_unconfined is 1)" } else { "" }
             ),

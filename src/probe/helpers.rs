@@ -23,24 +23,23 @@ impl Reasons<'_> {
         if source.range.is_none() {
             return self.explain_ranges(kind, &source);
         }
-        let found = self.found.len();
-        if !self.caller.is_admin {
-            self.explain_privileges(program)?;
+        if !self.caller.is_admin && self.explain_privileges(program)? {
+            return Ok(());
         }
         let program = name(program);
         match failure {
-            Some((_, libc::ETIMEDOUT)) if self.found.len() == found => self.proved(
+            None => Ok(()),
+            Some((_, libc::ETIMEDOUT)) => self.proved(
                 ReasonKind::Timeout,
                 format_args!("{program} took more than five seconds; it can be waiting for a service of user names"),
             ),
-            Some((status, _)) if self.found.len() == found => self.likely(
+            Some((status, _)) => self.likely(
                 ReasonKind::Helper,
                 format_args!(
                     "{program} failed (wait status {status:#x}); try it by hand, and compare the range in {ranges} with the ids that \
                     /proc/self/uid_map has"
                 ),
             ),
-            _ => Ok(()),
         }
     }
 
@@ -66,20 +65,21 @@ impl Reasons<'_> {
         )
     }
 
-    /// An ordinary user executes the program.
-    fn explain_privileges(&mut self, path: &CStr) -> Result<(), Error> {
+    /// Whether the program gets no privileges when an ordinary user executes it.
+    fn explain_privileges(&mut self, path: &CStr) -> Result<bool, Error> {
         let program = name(path);
         if self.caller.has_no_new_privs {
-            return self.proved(
+            self.proved(
                 ReasonKind::Helper,
                 format_args!(
                     "{program} gets no privileges, since no_new_privs is set (\"NoNewPrivs\" in /proc/self/status); start the \
                     program without it: systemd sets it for NoNewPrivileges=, container engines for no-new-privileges"
                 ),
-            );
+            )?;
+            return Ok(true);
         }
         match subids::privileges(path)? {
-            Privileges::Some => Ok(()),
+            Privileges::Some => return Ok(false),
             Privileges::None => self.proved(
                 ReasonKind::Helper,
                 format_args!("{program} is neither setuid root nor has it capabilities; restore them with: chmod u+s {program}"),
@@ -91,6 +91,7 @@ impl Reasons<'_> {
                     remount that with suid"
                 ),
             ),
-        }
+        }?;
+        Ok(true)
     }
 }
