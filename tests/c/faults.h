@@ -12,9 +12,7 @@
 #include "lines.h"
 #include "pins.h"
 #include "probe.h"
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <poll.h>
+#include "seccomp.h"
 #include <sys/uio.h>
 
 /* In place of an errno value. */
@@ -199,21 +197,8 @@ static struct run {
 
 static void install_filter(void)
 {
-    struct sock_filter filter[LENGTH(left_alone) * 2 + 2] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-    };
-    struct sock_fprog program = { .len = 1, .filter = filter };
-    int listener;
+    int listener = report_syscalls(left_alone, LENGTH(left_alone));
 
-    for (size_t i = 0; i < LENGTH(left_alone); i++) {
-        filter[program.len++] =
-            (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)left_alone[i], 0, 1);
-        filter[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-    }
-    filter[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
-    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-    listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
-                            &program);
     CHECK(listener >= 0);
     run->listener = listener;
     while (!run->is_supervised)
@@ -386,17 +371,11 @@ enum { SECONDS = 20 };
 /* Answers the calls of the subject until it has ended. False if it hangs. */
 static bool supervise(int listener, int process)
 {
-    for (;;) {
-        struct pollfd polled[] = { { .fd = listener, .events = POLLIN },
-                                   { .fd = process, .events = POLLIN } };
+    int event;
 
-        if (poll(polled, 2, (int)stretched(SECONDS) * 1000) == 0)
-            return false;
-        if (polled[0].revents & POLLIN)
-            answer_call(listener);
-        else if (polled[1].revents != 0)
-            return true;
-    }
+    while ((event = wait_for_syscall(listener, process, stretched(SECONDS))) > 0)
+        answer_call(listener);
+    return event == 0;
 }
 
 /* Whether only the processes of the scene are left, after some seconds at most. */
@@ -437,11 +416,7 @@ static bool run_with(const struct fault *fault)
     }
     process = (int)syscall(SYS_pidfd_open, pid, 0);
     CHECK(process >= 0);
-    while (run->listener == 0 && waitpid(pid, NULL, WNOHANG) == 0)
-        sched_yield();
-    listener = (int)syscall(SYS_pidfd_getfd, process, run->listener, 0);
-    if (listener < 0)
-        skip("cannot supervise system calls: %s", strerror(errno));
+    listener = take_listener(pid, process, &run->listener);
     run->is_supervised = true;
     ended = supervise(listener, process);
     close(listener); /* what still waits for an answer fails */

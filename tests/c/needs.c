@@ -8,9 +8,8 @@
 #include "situation.h"
 #include "owners.h"
 #include "pins.h"
+#include "seccomp.h"
 #include "stuck.h"
-#include <poll.h>
-#include <stdatomic.h>
 #include <sys/inotify.h>
 
 /* ---- Features ---- */
@@ -227,20 +226,13 @@ static const int by_chance[] = {
 /* Reports all system calls but those that are allowed; returns the listener. */
 static int report_calls(const bool *allowed)
 {
-    struct sock_filter filter[2 * CALLS + 2] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-    };
-    struct sock_fprog program = { .len = 1, .filter = filter };
+    int numbers[CALLS];
+    size_t count = 0;
 
-    for (unsigned i = 0; i < CALLS; i++) {
-        if (!allowed[i])
-            continue;
-        filter[program.len++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, i, 0, 1);
-        filter[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-    }
-    filter[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
-    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
-                        &program);
+    for (int i = 0; i < CALLS; i++)
+        if (allowed[i])
+            numbers[count++] = i;
+    return report_syscalls(numbers, count);
 }
 
 static pid_t start_run(const struct feature *feature, uint64_t capabilities, const bool *allowed)
@@ -300,26 +292,15 @@ static void run_feature(const struct feature *feature, uint64_t capabilities, co
                         bool is_enforced, bool *seen)
 {
     pid_t pid = start_run(feature, capabilities, allowed);
-    int process = (int)syscall(SYS_pidfd_open, pid, 0), listener;
+    int process = (int)syscall(SYS_pidfd_open, pid, 0), listener, event;
 
     CHECK(process >= 0);
     if (allowed != NULL) {
-        while (run->listener == 0 && waitpid(pid, NULL, WNOHANG) == 0)
-            sched_yield();
-        listener = (int)syscall(SYS_pidfd_getfd, process, run->listener, 0);
-        if (listener < 0)
-            skip("cannot supervise system calls: %s", strerror(errno));
+        listener = take_listener(pid, process, &run->listener);
         run->is_supervised = true;
-        for (;;) {
-            struct pollfd polled[] = { { .fd = listener, .events = POLLIN },
-                                       { .fd = process, .events = POLLIN } };
-
-            CHECK(poll(polled, 2, (int)stretched(DEADLINE) * 1000) > 0);
-            if (polled[0].revents & POLLIN)
-                answer_call(listener, is_enforced, seen);
-            else if (polled[1].revents != 0)
-                break;
-        }
+        while ((event = wait_for_syscall(listener, process, stretched(DEADLINE))) > 0)
+            answer_call(listener, is_enforced, seen);
+        CHECK_EQ(event, 0);
         close(listener);
     }
     close(process);

@@ -3,6 +3,11 @@
 #define SECCOMP_H
 
 #include "check.h"
+#include <poll.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
@@ -34,6 +39,59 @@ static UNUSED void deny_syscall(long number, int argument, uint32_t value, int e
     if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
         skip("cannot filter system calls: %s", strerror(errno));
 }
+
+/* ---- System calls that another process answers: seccomp_unotify(2) ---- */
+
+/*
+ * From now on all system calls of this process and its children but these wait for an answer.
+ * Returns the listener; -1: the kernel refuses.
+ */
+static UNUSED int report_syscalls(const int *allowed, size_t count)
+{
+    static struct sock_filter filter[1024] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+    };
+    struct sock_fprog program = { 1, filter };
+
+    CHECK(2 * count + 2 <= sizeof filter / sizeof *filter);
+    for (size_t i = 0; i < count; i++) {
+        filter[program.len++] =
+            (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)allowed[i], 0, 1);
+        filter[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    }
+    filter[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+                        &program);
+}
+
+/* The listener of a child, which writes its number into memory that is shared; 0: not yet. */
+static UNUSED int take_listener(pid_t child, int pidfd, const atomic_int *number)
+{
+    int listener;
+
+    while (*number == 0 && waitpid(child, NULL, WNOHANG) == 0)
+        sched_yield();
+    listener = (int)syscall(SYS_pidfd_getfd, pidfd, *number, 0);
+    if (listener < 0)
+        skip("cannot supervise system calls: %s", strerror(errno));
+    return listener;
+}
+
+/* Waits for a call. 1: there is one. 0: the process has ended. -1: neither for so many seconds. */
+static UNUSED int wait_for_syscall(int listener, int pidfd, unsigned seconds)
+{
+    struct pollfd polled[] = { { .fd = listener, .events = POLLIN },
+                               { .fd = pidfd, .events = POLLIN } };
+
+    do
+        if (poll(polled, 2, (int)seconds * 1000) == 0)
+            return -1;
+    while (!(polled[0].revents & POLLIN) && polled[1].revents == 0);
+    return polled[0].revents & POLLIN ? 1 : 0;
+}
+
+/* ---- Kernels without a feature ---- */
 
 /* From now on the kernel is one before Linux 6.8: it has no listmount(2). */
 static UNUSED void deny_listmount(void)
