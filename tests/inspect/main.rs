@@ -22,6 +22,7 @@ use common::{has_utf8, scratch, skip, userns_inspect};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::os::unix::process::CommandExt;
@@ -88,6 +89,18 @@ fn unshare(command: &mut Command, flags: libc::c_int) -> &mut Command {
     // SAFETY: between fork and exec there is only one system call, which is async-signal-safe.
     unsafe {
         command.pre_exec(move || match libc::unshare(flags) {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        })
+    }
+}
+
+/// Lets the command inherit an open file, which keeps its number: any other number may be in use in the child.
+fn inherit<'a>(command: &'a mut Command, file: &File) -> &'a mut Command {
+    let descriptor = file.as_raw_fd();
+    // SAFETY: between fork and exec there is only one system call, which is async-signal-safe.
+    unsafe {
+        command.pre_exec(move || match libc::fcntl(descriptor, libc::F_SETFD, 0) {
             0 => Ok(()),
             _ => Err(io::Error::last_os_error()),
         })

@@ -1,9 +1,8 @@
 //! The id maps of namespaces.
 
-use crate::{Waiting, has_utf8, inspect, result, shown, skip, waiting};
+use crate::{Waiting, has_utf8, inherit, inspect, result, shown, skip, waiting};
 use std::fmt::Write;
 use std::fs;
-use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 
 /// The line about maps of a namespace with these maps, which only root can write. Returns `None` after a skip.
@@ -92,15 +91,8 @@ fn maps_that_are_not_known() {
     let Some(child) = mapped("maps_that_are_not_known", "0 100000 1", "0 100000 1") else { return };
     let (held, inode) = (child.open("user"), child.inode("user"));
     drop(child);
-    let descriptor = held.as_raw_fd();
     let mut command = inspect(&["--pinned", &inode]);
-    command.uid(65534).gid(65534);
-    // SAFETY: between fork and exec there is only one system call, which is async-signal-safe.
-    unsafe {
-        command.pre_exec(
-            move || if libc::dup2(descriptor, 9) == 9 { Ok(()) } else { Err(std::io::Error::last_os_error()) },
-        )
-    };
+    inherit(&mut command, &held).uid(65534).gid(65534);
     let (status, output, errors) = match command.output() {
         Ok(output) => result(output),
         Err(error) => return skip("maps_that_are_not_known", &format!("other users cannot run the program: {error}")),

@@ -47,16 +47,9 @@ fn ids_elsewhere() {
 fn id_that_is_not_known() {
     let Some(child) = waiting("id_that_is_not_known", libc::CLONE_NEWUSER) else { return };
     let (held, inode) = (child.open("user"), child.inode("user"));
-    let descriptor = std::os::fd::AsRawFd::as_raw_fd(&held);
     let mut command = crate::inspect(&["--pinned", "--map=0", "--from", &inode, "--to=self"]);
     // The program is in a sibling of the namespace, and has a descriptor of it.
-    // SAFETY: between fork and exec there are only system calls, which are async-signal-safe.
-    unsafe {
-        command.pre_exec(move || {
-            let done = libc::dup2(descriptor, 9) == 9 && libc::unshare(libc::CLONE_NEWUSER) == 0;
-            if done { Ok(()) } else { Err(std::io::Error::last_os_error()) }
-        });
-    }
+    unshare(crate::inherit(&mut command, &held), libc::CLONE_NEWUSER);
     let (status, output, errors) = result(command.output().unwrap());
     assert_eq!(status, Some(4), "{errors}{output}");
     assert!(output.starts_with(&format!("uid 0 in {inode} is not known in ")), "{output}");
