@@ -1,7 +1,7 @@
 # make            builds the library and the programs as they are installed
 # make check      runs the tests; all of the following run more
 # make check-kernels     those of tests/c on other kernels, in emulated machines
-# make check-architectures  the same on other architectures
+# make check-architectures  the same on other architectures, and with musl
 # make check-policies    those about AppArmor and SELinux, on kernels with a policy
 # make check-faults      lets each system call of the library fail
 # make check-fuzz        has a fuzzer try RUNS inputs for each parser
@@ -119,7 +119,7 @@ check-kernels:
 	$(CARGO) test --release --locked --test kernels -- --update $(KERNELS)
 
 check-architectures:
-	$(CARGO) test --release --locked --test kernels -- --update $(or $(ARCHITECTURES),i686 aarch64 s390x riscv64)
+	$(CARGO) test --release --locked --test kernels -- --update $(or $(ARCHITECTURES),i686 aarch64 s390x riscv64 musl)
 
 check-policies:
 	$(CARGO) test --release --locked --test kernels -- policies

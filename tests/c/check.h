@@ -26,6 +26,16 @@ enum { SKIPPED = 77 };
 /* For functions in headers, and for parameters that a callback does not need. */
 #define UNUSED __attribute__((unused))
 
+/* EPERM for 1. musl has only sentences. */
+static UNUSED const char *error_name(int error)
+{
+#ifdef __GLIBC__
+    return strerrorname_np(error);
+#else
+    return strerror(error);
+#endif
+}
+
 static _Noreturn UNUSED void fail(const char *format, ...)
 {
     va_list arguments;

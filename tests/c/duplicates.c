@@ -33,7 +33,7 @@ static void happen(enum event now)
     usleep(now == BEFORE_DUPLICATE ? 100000 : 0); /* the owner can be about to execute */
 }
 
-int ioctl(int fd, unsigned long operation, ...)
+int ioctl(int fd, ioctl_operation operation, ...)
 {
     int (*real)(int, unsigned long, void *), result;
     va_list arguments;

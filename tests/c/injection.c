@@ -326,7 +326,7 @@ static struct run expected;
 
 static const char *name_of_error(int error)
 {
-    return error == SHORT ? "cut short" : error == END ? "end" : strerrorname_np(error);
+    return error == SHORT ? "cut short" : error == END ? "end" : error_name(error);
 }
 
 /* How often each outcome was met. */
@@ -613,7 +613,7 @@ static enum outcome outcome_of(const struct fault *fault)
         return CRASH;
     }
     if (run->error != 0) {
-        count("-%s", strerrorname_np(-run->error));
+        count("-%s", error_name(-run->error));
         if (run->subject->is_file && judge_file() == FALSE_)
             return FALSE_;
         return is_documented(fault) ? FAILED : UNDOCUMENTED;

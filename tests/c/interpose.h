@@ -12,6 +12,13 @@
 /* The program defines it: sets the result (and errno) of a call, or returns false to let it pass. */
 static bool answer_call(long number, const long arguments[6], long *result);
 
+/* What ioctl(2) is declared with. */
+#ifdef __GLIBC__
+typedef unsigned long ioctl_operation;
+#else
+typedef int ioctl_operation;
+#endif
+
 /* The function that a program has replaced. ISO C has no cast to it from void *. */
 static UNUSED void *function_of_libc(const char *name)
 {

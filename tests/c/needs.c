@@ -398,7 +398,7 @@ static void print_loss(const struct feature *feature)
     int reasons = 0;
 
     if (answer->error != 0)
-        reasons += printf(" `%s`", strerrorname_np(-answer->error));
+        reasons += printf(" `%s`", error_name(-answer->error));
     if (answer->source_error != 0)
         reasons += printf(" `userns_source_error()`");
     for (int i = 0; i < 32 && answer->source_error == 0; i++)

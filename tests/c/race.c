@@ -47,7 +47,7 @@ ssize_t readlinkat(int directory, const char *path, char *buffer, size_t size)
     return length;
 }
 
-int ioctl(int fd, unsigned long operation, ...)
+int ioctl(int fd, ioctl_operation operation, ...)
 {
     int (*real)(int, unsigned long, void *);
     va_list arguments;

@@ -5,6 +5,7 @@
 #include "probe.h"
 #include "storm.h"
 #include "stuck.h"
+#include <linux/stat.h>
 #include <malloc.h>
 #include <time.h>
 
@@ -595,7 +596,9 @@ static void *scan_in_rounds(void *argument)
 
 static long resident_kib(void)
 {
+#ifdef __GLIBC__
     malloc_trim(0);
+#endif
     return resident_pages() * (sysconf(_SC_PAGESIZE) / 1024);
 }
 

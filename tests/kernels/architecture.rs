@@ -1,12 +1,21 @@
-//! The architectures on which the situations run: compilers, and the machines that QEMU emulates.
+//! What the situations are built for, other than this machine and its libc: compilers, and the machines that QEMU emulates.
 
 pub struct Architecture {
     pub name: &'static str,
     /// For rustc.
     pub target: &'static str,
-    /// For clang.
+    /// For clang; part of the paths of libraries.
     pub triple: &'static str,
+    pub libc: Libc,
     pub machine: Machine,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Libc {
+    /// Of Debian.
+    Gnu,
+    /// Of this machine, for its own architecture.
+    Musl,
 }
 
 pub struct Machine {
@@ -22,7 +31,7 @@ pub struct Machine {
     pub tools: &'static [(&'static str, &'static str)],
 }
 
-pub static X86_64: Machine = Machine {
+pub const X86_64: Machine = Machine {
     debian: "amd64",
     flavour: "-cloud-amd64",
     qemu: "qemu-system-x86_64",
@@ -32,11 +41,12 @@ pub static X86_64: Machine = Machine {
     tools: &[("qemu-system-x86_64", "qemu-system-x86")],
 };
 
-pub static ALL: [Architecture; 4] = [
+pub static ALL: [Architecture; 5] = [
     Architecture {
         name: "i686",
         target: "i686-unknown-linux-gnu",
         triple: "i386-linux-gnu",
+        libc: Libc::Gnu,
         machine: Machine {
             debian: "i386",
             flavour: "-686",
@@ -50,6 +60,7 @@ pub static ALL: [Architecture; 4] = [
         name: "aarch64",
         target: "aarch64-unknown-linux-gnu",
         triple: "aarch64-linux-gnu",
+        libc: Libc::Gnu,
         machine: Machine {
             debian: "arm64",
             flavour: "-cloud-arm64",
@@ -67,6 +78,7 @@ pub static ALL: [Architecture; 4] = [
         name: "s390x",
         target: "s390x-unknown-linux-gnu",
         triple: "s390x-linux-gnu",
+        libc: Libc::Gnu,
         machine: Machine {
             debian: "s390x",
             flavour: "-s390x",
@@ -84,6 +96,7 @@ pub static ALL: [Architecture; 4] = [
         name: "riscv64",
         target: "riscv64gc-unknown-linux-gnu",
         triple: "riscv64-linux-gnu",
+        libc: Libc::Gnu,
         machine: Machine {
             debian: "riscv64",
             flavour: "-riscv64",
@@ -96,5 +109,12 @@ pub static ALL: [Architecture; 4] = [
                 ("riscv64-linux-gnu-ld", "binutils-riscv64-linux-gnu"),
             ],
         },
+    },
+    Architecture {
+        name: "musl",
+        target: "x86_64-unknown-linux-musl",
+        triple: "x86_64-linux-musl",
+        libc: Libc::Musl,
+        machine: Machine { tools: &[X86_64.tools[0], ("musl-gcc", "musl-tools")], ..X86_64 },
     },
 ];

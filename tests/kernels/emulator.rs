@@ -61,7 +61,7 @@ impl Run {
 pub type Replace<'r> = &'r dyn Fn(&Path, &[PathBuf]) -> Result<(), String>;
 
 /// Makes an archive of the file system with these situations. The programs are those of this machine, unless `replace` builds
-/// others in their place.
+/// others in their place, and then there is no shell.
 pub fn build_image(
     directory: &Path,
     selection: &Selection,
@@ -71,7 +71,8 @@ pub fn build_image(
     let tree = common::userns_tree();
     let init = common::compile(&common::root().join("tests/kernels/init.c"), &["-std=gnu11"]);
     let nothing = common::compile(&common::root().join("tests/kernels/nothing.c"), &["-std=c99"]);
-    let (mut programs, mut tests) = (vec![tree.clone(), init.clone(), nothing.clone()], Vec::new());
+    let mut programs = vec![tree.clone(), init.clone(), nothing.clone()];
+    let mut tests = Vec::new();
     for (file, program) in build_programs(selection)? {
         for situation in common::situations_of(&program)? {
             let modes = [Some((file.clone(), 0)), situation.by_bpf.then(|| (format!("{file}_by_bpf"), 1))];
@@ -86,14 +87,21 @@ pub fn build_image(
     }
     let root = directory.join("root");
     let _ = fs::remove_dir_all(&root);
-    fs::create_dir_all(root.join("usr")).map_err(|error| error.to_string())?;
-    let libraries = if replace.is_some() { BTreeSet::new() } else { libraries(&programs)? };
+    fs::create_dir_all(&root).map_err(|error| error.to_string())?;
+    let libraries = match replace {
+        Some(_) => BTreeSet::new(),
+        None => {
+            // Some situations run scripts, or skip.
+            programs.push("/bin/sh".into());
+            libraries(&programs)?
+        }
+    };
     output(Command::new("cp").args(["-L", "--parents"]).args(&programs).args(&libraries).arg(&root))?;
     if let Some(replace) = replace {
         replace(&root, &programs)?;
     }
     fs::write(root.join("situations"), tests.concat()).map_err(|error| error.to_string())?;
-    let script = "ln -s .$0 init; mkdir -p bin; ln -s ..$1 bin/true; find . | cpio --quiet -o -H newc -R 0:0 >../image";
+    let script = "ln -s .$0 init; mkdir -p bin etc usr/bin; ln -s ..$1 bin/true; find . | cpio --quiet -o -H newc -R 0:0 >../image";
     output(Command::new("sh").current_dir(&root).args(["-ec", script]).args([init, nothing]))?;
     Ok(Image { machine, directory: directory.to_path_buf(), tests: tests.len(), tree })
 }

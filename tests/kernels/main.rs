@@ -26,7 +26,7 @@ use std::time::Instant;
 
 const USAGE: &str = "\
 Usage: cargo test --test kernels -- [--update | --if-possible] [--only TEXT]... [--skip TEXT]... [5.10 | ... | newest]...
-       cargo test --test kernels -- [...] i686 | aarch64 | s390x | riscv64
+       cargo test --test kernels -- [...] i686 | aarch64 | s390x | riscv64 | musl
        cargo test --test kernels -- [--if-possible] policies
 Runs the situations whose names contain a text (--only), or none (--skip), on these kernels. The default is everything.
 policies: those about security modules, on kernels with their policies.
@@ -55,7 +55,7 @@ const KERNELS: Table = Table {
     ],
 };
 
-/// The newest kernel on other architectures. Debian has no newer ones of 32 bits.
+/// The newest kernel on other architectures, and with another libc. Debian has no newer ones of 32 bits.
 const ARCHITECTURES: Table = Table {
     name: "architectures",
     bands: &[
@@ -63,6 +63,7 @@ const ARCHITECTURES: Table = Table {
         Band { name: "aarch64", versions: NEWEST, required: true },
         Band { name: "s390x", versions: NEWEST, required: true },
         Band { name: "riscv64", versions: NEWEST, required: true },
+        Band { name: "musl", versions: NEWEST, required: true },
     ],
 };
 
@@ -195,7 +196,8 @@ fn check_bands(
     let image = match architecture {
         None => emulator::build_image(&pool.directory, &request.selection, machine, None)?,
         Some(architecture) => {
-            let foreign = Foreign { architecture, files: &pool.files("files", foreign::SUITE, &foreign::PACKAGES)? };
+            let files = pool.files("files", foreign::SUITE, foreign::packages(architecture.libc))?;
+            let foreign = Foreign { architecture, files: &files };
             let replace = |root: &Path, programs: &[PathBuf]| foreign.build(root, programs);
             emulator::build_image(&pool.directory, &request.selection, machine, Some(&replace))?
         }
