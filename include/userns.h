@@ -298,14 +298,14 @@
 
 /**
  * userns_gaps(), with USERNS_SCAN_OWNED: some references to namespaces could not be read or
- * opened, so that namespaces and their owners can be missing. Counts references: links in
- * /proc/PID/task/TID/ns, descriptors of namespaces, namespaces registered with an io_uring
- * (of which only the inode number is known, if the scan did not find them elsewhere), ids
- * that listns(2) lists, one for all files of an io_uring that is busy, one for all links of a
- * process that blocks its readers, or that BPF shows but procfs hides, one for a process
- * whose threads end or call execve(2) all the time, and one for all threads of a process that
- * are beyond options->limit. With USERNS_SCAN_BPF the links of threads need not be read from
- * Linux 6.4 on.
+ * opened, so that namespaces and their owners can be missing. Counts references, without those
+ * of the processes that USERNS_GAP_UNREADABLE counts: links in /proc/PID/task/TID/ns,
+ * descriptors of namespaces, namespaces registered with an io_uring (of which only the inode
+ * number is known, if the scan did not find them elsewhere), ids that listns(2) lists, one for
+ * all files of an io_uring that is busy, one for all links of a process that blocks its
+ * readers, or that BPF shows but procfs hides, one for a process whose threads end or call
+ * execve(2) all the time, and one for all threads of a process that are beyond
+ * options->limit. With USERNS_SCAN_BPF the links of threads need not be read from Linux 6.4 on.
  */
 #define USERNS_GAP_LINKS 0x10u
 

@@ -19,14 +19,14 @@ pub const USERNS_GAP_PIDNS: u32 = 0x4;
 /// namespaces that are not descendants of its own are not visible, see user_namespaces(7).
 pub const USERNS_GAP_NESTED: u32 = 0x8;
 /// userns_gaps(), with USERNS_SCAN_OWNED: some references to namespaces could not be read or
-/// opened, so that namespaces and their owners can be missing. Counts references: links in
-/// /proc/PID/task/TID/ns, descriptors of namespaces, namespaces registered with an io_uring
-/// (of which only the inode number is known, if the scan did not find them elsewhere), ids
-/// that listns(2) lists, one for all files of an io_uring that is busy, one for all links of a
-/// process that blocks its readers, or that BPF shows but procfs hides, one for a process
-/// whose threads end or call execve(2) all the time, and one for all threads of a process that
-/// are beyond options->limit. With USERNS_SCAN_BPF the links of threads need not be read from
-/// Linux 6.4 on.
+/// opened, so that namespaces and their owners can be missing. Counts references, without those
+/// of the processes that USERNS_GAP_UNREADABLE counts: links in /proc/PID/task/TID/ns,
+/// descriptors of namespaces, namespaces registered with an io_uring (of which only the inode
+/// number is known, if the scan did not find them elsewhere), ids that listns(2) lists, one for
+/// all files of an io_uring that is busy, one for all links of a process that blocks its
+/// readers, or that BPF shows but procfs hides, one for a process whose threads end or call
+/// execve(2) all the time, and one for all threads of a process that are beyond
+/// options->limit. With USERNS_SCAN_BPF the links of threads need not be read from Linux 6.4 on.
 pub const USERNS_GAP_LINKS: u32 = 0x10;
 /// userns_gaps(), with USERNS_SCAN_PINNED: the descriptors of some processes could not be
 /// read, or are more than options->limit permits to read. Counts processes, including those of

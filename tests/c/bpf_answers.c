@@ -288,6 +288,7 @@ SITUATION(more_namespaces_than_processes, IN_SANDBOX,
     enum { CHAINS = 12, LEVELS = 33 };
 
     need_bpf();
+    need_real_time(); /* to join them, for their maps */
     for (int i = 0; i < CHAINS; i++)
         start(go_down, &(int){ LEVELS });
     compare(best_source());

@@ -41,7 +41,7 @@ SITUATION(no_compiler, IN_SANDBOX, "the kernel interprets programs, without kern
 
         refused = 0;
         by_bpf = scan_with(flags[i] | USERNS_SCAN_BPF);
-        CHECK(refused > 0);
+        CHECK(refused > 0 || is_before(6, 4)); /* no program calls functions there */
         CHECK_EQ(userns_source(by_bpf), USERNS_SOURCE_BPF_TASKS);
         CHECK_EQ(userns_inode(userns_find_pid(by_bpf, pid)), inode_of(pid));
         CHECK(same_snapshot(by_procfs, by_bpf));

@@ -88,7 +88,7 @@ SITUATION(signals, 0, "signals interrupt the caller all the time, and reach only
 {
     struct itimerval timer = { { 0, 200 }, { 0, 200 } };
     struct sigaction action = { .sa_handler = count_signal };
-    sigset_t before, after;
+    sigset_t before = { 0 }, after = { 0 }; /* the kernel fills in a part */
 
     need_namespaces();
     CHECK(sigprocmask(SIG_SETMASK, NULL, &before) == 0);

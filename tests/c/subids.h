@@ -25,7 +25,9 @@ static UNUSED void keep_shell(void)
 
     mount_tmpfs("/mnt");
     to = open("/mnt/sh", O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
-    CHECK(from >= 0 && to >= 0);
+    if (from < 0)
+        skip("needs /bin/sh");
+    CHECK(to >= 0);
     while ((length = read(from, buffer, sizeof buffer)) > 0)
         CHECK(write(to, buffer, (size_t)length) == length);
     close(from);

@@ -118,12 +118,18 @@ static UNUSED char *facts_of(const struct userns_snapshot *snapshot)
     return text;
 }
 
+/* If not, prints both, and the first line that differs. */
 static UNUSED bool same_text(char *one, char *other)
 {
     bool same = strcmp(one, other) == 0;
+    size_t line = 0;
 
+    for (size_t i = 0; !same && one[i] == other[i]; i++)
+        line = one[i] == '\n' ? i + 1 : line;
     if (!same)
-        fprintf(stderr, "%s---- differs from ----\n%s", one, other);
+        fprintf(stderr, "%s---- differs from ----\n%s---- first in ----\n%.*s\n%.*s\n", one, other,
+                (int)strcspn(one + line, "\n"), one + line, (int)strcspn(other + line, "\n"),
+                other + line);
     free(one);
     free(other);
     return same;
