@@ -54,9 +54,9 @@ pub fn owning_user_namespace(namespace: &Fd) -> Result<Fd, Errno> {
     check(unsafe { libc::ioctl(namespace.raw(), libc::NS_GET_USERNS) }.into()).map(Fd::from_call)
 }
 
-/// The inode number of a namespace that an operation has opened; `None` if it failed.
+/// The inode number of a namespace that an operation has opened; `None` if that, or fstat(2), failed.
 pub fn inode_if_any(opened: Result<Fd, Errno>) -> Result<Option<u64>, Errno> {
-    if_any(opened)?.map(|namespace| Ok(file::identity(&namespace)?.inode)).transpose()
+    if_any(opened.and_then(|namespace| Ok(file::identity(&namespace)?.inode)))
 }
 
 /// `FD_NSFS_ROOT` of linux/fcntl.h and `FILEID_NSFS` of linux/exportfs.h (Linux 6.18).

@@ -119,10 +119,16 @@ static pid_t start_owner(const struct owner *owner, int device)
     return pid;
 }
 
-static void wait_until_ready(void)
+/* If the owner ends before that, it has failed or is skipped, and so is the situation. */
+static void wait_until_ready(pid_t owner)
 {
-    while (!request->ready)
+    int status;
+
+    while (!request->ready) {
+        if (waitpid(owner, &status, WNOHANG) == owner)
+            exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
         sched_yield();
+    }
 }
 
 /* ---- Checks ---- */
@@ -174,10 +180,11 @@ struct scene {
 /* Starts an owner, and then a process whose socket is to be found. */
 static pid_t start_both(struct scene *scene, int device)
 {
-    start_owner(&scene->owner, device);
+    pid_t owner = start_owner(&scene->owner, device);
+
     if (device >= 0)
         serve_until_open(device);
-    wait_until_ready();
+    wait_until_ready(owner);
     return start(hold_lasting, &scene->held);
 }
 

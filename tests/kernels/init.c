@@ -6,8 +6,11 @@
  */
 #include "../c/kit.h"
 #include <linux/nsfs.h>
+#include <net/if.h>
 #include <semaphore.h>
+#include <sys/ioctl.h>
 #include <sys/reboot.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <termios.h>
@@ -90,6 +93,17 @@ static void load_policies(void)
         load_policy("/policies/selinux", "/sys/fs/selinux/load");
     else
         load_policy("/policies/apparmor", "/sys/kernel/security/apparmor/.load");
+}
+
+/* Situations connect to this host. */
+static void start_loopback(void)
+{
+    struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (ioctl(fd, SIOCSIFFLAGS, &request) != 0)
+        dprintf(answers, "loopback: %s\n", strerror(errno));
+    close(fd);
 }
 
 static void open_answers(void)
@@ -223,6 +237,7 @@ int main(void)
     CHECK(chmod("/tmp", 01777) == 0);
     mkdir("/mnt", 0755);
     open_answers();
+    start_loopback();
     load_modules();
     load_policies();
     read_tests();
