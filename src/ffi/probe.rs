@@ -129,17 +129,21 @@ impl userns_reason {
 /// Find out whether the caller can make a user namespace, and why not. The library tries it in
 /// child processes.
 ///
-/// The caller itself makes one call of clone(2), as fork(2) does, and calls that read files below
-/// /proc, /sys and /etc, and that write questions to two files by which AppArmor and SELinux tell
-/// what they permit. A policy can refuse that, and log it. A seccomp filter that kills for one of
-/// these, also for statx(2) or prctl(2), ends the caller; one that kills for any other call ends
-/// only a child. The child shares descriptors (CLONE_FILES) and sends no SIGCHLD: neither wait(2)
-/// nor a handler of signals notices it, except for a thread that waits for any child with __WALL
-/// or __WCLONE, which should not run meanwhile. The child has a copy of the caller's memory, as
-/// after fork(2). It and its own children end with the calling thread, and before this function
-/// returns, with all that they have made. A step that takes too long is given up after some
+/// The caller itself makes calls of clone(2), as fork(2) does, mostly one, and calls that read
+/// files below /proc, /sys and /etc, and that write questions to two files by which AppArmor and
+/// SELinux tell what they permit. A policy can refuse that, and log it. A seccomp filter that kills
+/// for one of these, also for statx(2) or prctl(2), ends the caller; one that kills for any other
+/// call ends only a child. If a limit is reached, and a child has found that no filter kills for
+/// the calls of userns_scan(), the caller also scans, to tell who has used it up. The child shares
+/// descriptors (CLONE_FILES) and sends no SIGCHLD: neither wait(2) nor a handler of signals notices
+/// it, except for a thread that waits for any child with __WALL or __WCLONE, which should not run
+/// meanwhile. The child has a copy of the caller's memory, as after fork(2). It and its own
+/// children end with the calling thread, and before this function returns, with all that they have
+/// made; only a setuid newuidmap(1) or newgidmap(1) (USERNS_PROBE_SUBIDS) goes on for some seconds
+/// at most if the calling thread ends meanwhile. A step that takes too long is given up after some
 /// seconds (-ETIMEDOUT, USERNS_REASON_TIMEOUT). Mostly the function takes a few milliseconds,
-/// longer if the caller has much memory, as fork(2) does, and about ten seconds at most.
+/// longer if the caller has much memory, as fork(2) does, and about ten seconds at most, apart from
+/// the scan.
 ///
 /// The answer is about the calling thread, with its credentials, namespaces and filters, and about
 /// the program that it executes: AppArmor, for example, has a profile for each program.

@@ -1,11 +1,12 @@
 //! Why newuidmap(1) or newgidmap(1) maps no ids.
 
 use super::ReasonKind;
+use super::host;
 use super::reasons::Reasons;
 use super::sentence::name;
 use super::subids::{self, Privileges, Source};
 use crate::error::Error;
-use crate::sys::process;
+use crate::sys::process::{self, Capability};
 use std::ffi::CStr;
 
 impl Reasons<'_> {
@@ -23,7 +24,10 @@ impl Reasons<'_> {
         if source.range.is_none() {
             return self.explain_ranges(kind, &source);
         }
-        if !self.caller.is_admin && self.explain_privileges(program)? {
+        // Root keeps its capabilities when it executes the program, which needs no others.
+        let needed = if kind == 0 { Capability::SetUid } else { Capability::SetGid };
+        let has_privileges = self.caller.is_admin || (self.caller.uid == 0 && !host::lacks(needed)?);
+        if !has_privileges && self.explain_privileges(program)? {
             return Ok(());
         }
         let program = name(program);

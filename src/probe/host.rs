@@ -8,7 +8,7 @@ use super::sentence::{Sentence, sentence};
 use crate::error::Error;
 use crate::facts::{INITIAL_USER_NAMESPACE, add_map};
 use crate::idmap::translate;
-use crate::observe::mountinfo;
+use crate::observe::mountinfo::{self, Mount};
 use crate::sys::file;
 use crate::sys::process::{self, Capability};
 use crate::sys::{Errno, if_any, pidfd, stream};
@@ -172,7 +172,11 @@ pub fn is_root_below_mount() -> Result<Option<bool>, Error> {
 pub enum MountedProc {
     Nothing,
     /// Something is mounted over a path in it.
-    Masked(Vec<u8>),
+    /// If that is so, no other procfs is mounted that shows all, which would do as well.
+    Masked {
+        path: Vec<u8>,
+        is_only: bool,
+    },
     /// A procfs, or that cannot be told.
     Whole,
 }
@@ -188,16 +192,20 @@ pub fn mounted_proc() -> Result<MountedProc, Error> {
     }
     let id = if_any(file::status(&proc))?.map_or(0, |status| status.mount);
     let mounts = read(c"/proc/self/mountinfo")?.unwrap_or_default();
-    let masking = mountinfo::mounts(&mounts).find(|mount| {
-        // The kernel has empty directories for these, over which mounts hide nothing.
-        let hides_nothing = [&b"/binfmt_misc"[..], b"/nfsd"].iter().any(|name| mount.path.ends_with(name));
-        mount.parent == id && id != 0 && !hides_nothing
-    });
-    let Some(masking) = masking else { return Ok(MountedProc::Whole) };
+    // `mnt_already_visible()` of the kernel looks at every procfs of the mount namespace.
+    let masking = |id: u64| mountinfo::mounts(&mounts).find(|mount| id != 0 && mount.parent == id && hides(mount.path));
+    let Some(found) = masking(id) else { return Ok(MountedProc::Whole) };
+    let is_other = |mount: &Mount| mount.id != id && mount.file_system == b"proc" && mount.root == b"/";
+    let is_only = !mountinfo::mounts(&mounts).any(|mount| is_other(&mount) && masking(mount.id).is_none());
     let mut path = Vec::new();
-    path.try_reserve_exact(masking.path.len())?;
-    path.extend_from_slice(masking.path);
-    Ok(MountedProc::Masked(path))
+    path.try_reserve_exact(found.path.len())?;
+    path.extend_from_slice(found.path);
+    Ok(MountedProc::Masked { path, is_only })
+}
+
+/// Whether a mount in a procfs can hide something. The kernel has empty directories for some: `proc_create_mount_point()`.
+fn hides(path: &[u8]) -> bool {
+    ![&b"/binfmt_misc"[..], b"/nfsd", b"/xen", b"/openprom"].iter().any(|name| path.ends_with(name))
 }
 
 /// The first cgroup, of the caller or above it, that has as many processes as it may have: the path of the file and its value.

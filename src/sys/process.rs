@@ -7,6 +7,8 @@ use std::ffi::c_long;
 /// Capabilities, by their numbers in linux/capability.h.
 #[derive(Clone, Copy)]
 pub enum Capability {
+    SetGid = 6,
+    SetUid = 7,
     NetAdmin = 12,
     SysPtrace = 19,
     SysAdmin = 21,

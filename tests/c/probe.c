@@ -266,6 +266,17 @@ SITUATION(masked_proc, IN_SANDBOX, "something is mounted over a path in /proc, a
     }
 }
 
+SITUATION(another_proc, IN_SANDBOX, "the same, with another procfs, over which nothing is mounted")
+{
+    mount_tmpfs("/mnt");
+    CHECK(mkdir("/mnt/proc", 0755) == 0);
+    CHECK(mount("proc", "/mnt/proc", "proc", 0, NULL) == 0);
+    CHECK(mount("none", "/proc/driver", "tmpfs", 0, NULL) == 0);
+    check_works(0, ALL_STEPS);
+    check_probe(USERNS_PROBE_READ_ONLY, ALL_STEPS,
+                (struct expected){ 0, 0, 0, USERNS_REASON_PROC_MASKED, false, "/proc/driver" });
+}
+
 /* With and without a trial, whose step a policy refuses, as a filter imitates it: this reads most. */
 static void probe_covered(const char *path)
 {

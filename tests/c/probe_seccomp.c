@@ -99,6 +99,21 @@ SITUATION(filters, 0, "filters answer with errno values, or kill")
             }
 }
 
+static void probe_without_parent(void *flags)
+{
+    filter_bits(__NR_getppid, ANY_ARGUMENT, 0, IS_FATAL);
+    check_probe(
+        *(uint32_t *)flags, ALL_STEPS,
+        (struct expected){ 0, USERNS_STEP_CREATE, EINTR, USERNS_REASON_SECCOMP, true, "SIGSYS" });
+}
+
+SITUATION(first_call_kills, 0, "a filter kills for a call that the first child makes at once")
+{
+    need_namespaces();
+    for (uint32_t flags = 0; flags < 4; flags += USERNS_PROBE_ONE_BY_ONE)
+        in_child(probe_without_parent, &flags);
+}
+
 SITUATION(all_namespaces_denied, 0,
           "as in a container: no call that makes a namespace, whatever its flags")
 {

@@ -2,6 +2,7 @@
 #include "probe.h"
 #include "situation.h"
 #include "subids.h"
+#include <linux/capability.h>
 #include <poll.h>
 #include <pthread.h>
 #include <time.h>
@@ -126,6 +127,37 @@ SITUATION(no_new_privileges, IN_SANDBOX | AS_ROOT, "no_new_privs keeps it from g
     become_nobody(0);
     CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
     expect_as_nobody(EPERM, true, "no_new_privs");
+}
+
+static void drop_capability(int number)
+{
+    struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+    struct __user_cap_data_struct data[2];
+    uint32_t rest = ~(1U << number % 32);
+
+    CHECK(syscall(SYS_capget, &header, data) == 0);
+    data[number / 32].permitted &= rest;
+    data[number / 32].effective &= rest;
+    data[number / 32].inheritable &= rest;
+    CHECK(syscall(SYS_capset, &header, data) == 0);
+}
+
+/* As in a container: root has some capabilities, but not CAP_SYS_ADMIN. */
+SITUATION(some_capabilities, IN_SANDBOX | AS_ROOT,
+          "root needs no privileges from the program, so no_new_privs does not matter")
+{
+    struct userns_probe *answer;
+    size_t count;
+
+    have_programs(map_ids, 0755);
+    drop_capability(CAP_SYS_ADMIN);
+    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    check_works(USERNS_PROBE_SUBIDS, ALL_STEPS);
+    answer = probe(USERNS_PROBE_SUBIDS | USERNS_PROBE_READ_ONLY, ALL_STEPS);
+    print_probe(answer);
+    userns_probe_reasons(answer, &count);
+    CHECK_EQ(count, 0);
+    userns_probe_free(answer);
 }
 
 SITUATION(refused, IN_SANDBOX | AS_ROOT, "the program fails for a reason of its own")

@@ -141,7 +141,9 @@ fn attempt(wish: &Wish, shares_descriptors: bool) -> Result<Option<Outcome>, Err
         }
     };
     let is_separate = record.is_separate.load(Ordering::Acquire) != 0;
-    Ok(is_separate.then(|| Outcome::of(record, status)))
+    // A filter can kill the first process before that, though not the second time for close_range(2).
+    let is_killed = !shares_descriptors && status.is_ok_and(|status| libc::WIFSIGNALED(status));
+    Ok((is_separate || is_killed).then(|| Outcome::of(record, status)))
 }
 
 /// Waits for the first process, and kills it if that takes too long.
