@@ -14,9 +14,23 @@ pub struct Text(Vec<u8>);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TextRef(u32);
 
-/// Strings in a [`Text`], by their hash.
-#[derive(Debug, Default)]
-pub struct Known(IntMap<u64, u32>);
+/// Strings in a [`Text`], by their hash. Who writes a file or mounts something can choose them, so the hash begins with a
+/// number that others do not know: many strings with the same place in the table would make it slow.
+#[derive(Debug)]
+pub struct Known {
+    seed: u64,
+    starts: IntMap<u64, u32>,
+}
+
+impl Default for Known {
+    /// The kernel chooses addresses at random: `randomize_va_space` in proc_sys_kernel(5). This takes no system call.
+    fn default() -> Known {
+        static PLACED: u8 = 0;
+        let on_stack = 0u8;
+        let (placed, on_stack) = ((&raw const PLACED).addr() as u64, (&raw const on_stack).addr() as u64);
+        Known { seed: placed.rotate_left(32) ^ on_stack, starts: IntMap::default() }
+    }
+}
 
 impl Text {
     /// Adds a string, up to its first NUL byte if it contains one.
@@ -40,11 +54,12 @@ impl Text {
     }
 
     /// Removes the string that was added last if it is known.
-    fn keep_once(&mut self, added: TextRef, Known(known): &mut Known) -> Result<TextRef, TryReserveError> {
+    fn keep_once(&mut self, added: TextRef, known: &mut Known) -> Result<TextRef, TryReserveError> {
         let mut hasher = IntHasher::default();
+        hasher.write_u64(known.seed);
         hasher.write(self.get(added).to_bytes());
-        known.try_reserve(1)?;
-        let first = TextRef(*known.entry(hasher.finish()).or_insert(added.0));
+        known.starts.try_reserve(1)?;
+        let first = TextRef(*known.starts.entry(hasher.finish()).or_insert(added.0));
         // Of two strings with the same hash only the first is known.
         if first != added && self.get(first) == self.get(added) {
             self.0.truncate(added.0 as usize);

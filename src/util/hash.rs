@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// Fibonacci hashing for numbers that the kernel assigns. No caller controls these keys, so SipHash and a random seed
-/// (which costs a system call) are not needed.
+/// Fibonacci hashing for numbers that the kernel assigns. Nobody chooses these keys freely, so SipHash is not needed; for
+/// strings, see [`crate::facts::Known`].
 #[derive(Default)]
 pub struct IntHasher(u64);
 

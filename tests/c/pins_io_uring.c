@@ -146,3 +146,50 @@ SITUATION(registered_socket, IN_SANDBOX, "a network namespace that a socket in a
     CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_SOCKETS), gap);
     userns_free(snapshot);
 }
+
+enum { LINES = 8000, COPIES = 4 };
+
+/*
+ * For start(): about 24 MB of lines tell the files of a ring, which has more descriptors if
+ * `held->tid` says so.
+ */
+static void hold_large_ring(void *argument)
+{
+    struct held *held = argument;
+    struct rlimit limit = { LINES, LINES };
+    int files[LINES], fd;
+    char name[201] = "";
+
+    memset(name, 'x', 200);
+    CHECK(chdir("/mnt") == 0);
+    for (int i = 0; i < 15; i++)
+        CHECK((mkdir(name, 0700) == 0 || errno == EEXIST) && chdir(name) == 0);
+    fd = open(".", O_RDONLY | O_CLOEXEC);
+    CHECK(fd >= 0);
+    for (int i = 0; i < LINES; i++)
+        files[i] = fd;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        skip("cannot have %d files in a ring: %s", LINES, strerror(errno));
+    held->fd = register_files(files, LINES);
+    if (held->fd >= 0 && !names_files(held->fd, "xxx"))
+        held->fd = -2;
+    for (int i = 0; held->fd >= 0 && i < held->tid; i++)
+        CHECK(dup(held->fd) >= 0);
+}
+
+SITUATION(large_ring, IN_SANDBOX,
+          "the files of one ring with several descriptors are not read without end")
+{
+    struct held *held = shared(sizeof *held);
+    size_t gap = gap_count_now(USERNS_GAP_LINKS);
+    pid_t pid;
+
+    mount_tmpfs("/mnt");
+    pid = start(hold_large_ring, held);
+    need_ring(held);
+    CHECK_EQ(gap_count_now(USERNS_GAP_LINKS), gap);
+    end(pid);
+    held->tid = COPIES;
+    start(hold_large_ring, held);
+    CHECK(gap_count_now(USERNS_GAP_LINKS) > gap);
+}

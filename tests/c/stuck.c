@@ -1,6 +1,7 @@
 /* A process inside execve(2) that waits for a file server: reading its namespaces blocks without end. */
 #include "situation.h"
 #include "stuck.h"
+#include <pthread.h>
 
 struct scene {
     pid_t stuck, lasting;
@@ -67,4 +68,29 @@ SITUATION(process_2, IN_SANDBOX | BY_BPF | AS_ROOT,
     CHECK_EQ(scene.stuck, 2);
     scene.lasting = start(go_down, &(int){ 1 });
     before_deadline(scan_beside_stuck, &scene);
+}
+
+static void *change_user(void *unused)
+{
+    for (;;)
+        CHECK(setuid(getuid()) == 0);
+    return unused;
+}
+
+static void scan_interrupted(void *argument)
+{
+    pthread_t thread;
+
+    CHECK(pthread_create(&thread, NULL, change_user, NULL) == 0);
+    scan_beside_stuck(argument);
+}
+
+SITUATION(interrupted, IN_SANDBOX | AS_ROOT,
+          "the same while libc sends all threads signals that nothing can block")
+{
+    struct scene scene = { .lasting = start(go_down, &(int){ 1 }) };
+
+    mount_tmpfs("/mnt");
+    scene.stuck = make_stuck("/mnt/file");
+    before_deadline(scan_interrupted, &scene);
 }

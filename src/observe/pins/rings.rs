@@ -20,8 +20,8 @@ use crate::util::path::ShortPath;
 pub const LINK: &[u8] = b"anon_inode:[io_uring]";
 /// How often the files of a busy ring are read.
 const MOST_TRIES: usize = 20;
-/// No more is read of one ring: a million files on short paths.
-const MOST_BYTES: usize = 32 << 20;
+/// No more is read of all rings: two million files on short paths. The same ring can be at any number of descriptors.
+const MOST_BYTES: usize = 64 << 20;
 
 /// The rings of all threads.
 #[derive(Default)]
@@ -30,6 +30,7 @@ pub struct Rings {
     unknown: Vec<Unknown>,
     /// What the current ring has. Here, and not in the function that reads: a visit can end at any system call.
     met: IntMap<(bool, u64), ()>,
+    read_bytes: usize,
 }
 
 struct Unknown {
@@ -61,6 +62,9 @@ impl Rings {
         let name = ShortPath::new(format_args!("fdinfo/{}", entry.number));
         self.met.clear();
         for _ in 0..MOST_TRIES {
+            if self.read_bytes == MOST_BYTES {
+                break;
+            }
             let procfs = context.procfs;
             let opened = Answer::settle(|| procfs.open_file(&thread.directory, name.as_c_str()))?;
             let file = match opened {
@@ -68,6 +72,7 @@ impl Rings {
                 Answer::Gone => return Ok(Answer::Gone),
                 Answer::Refused(_) => break,
             };
+            let mut rest = MOST_BYTES - self.read_bytes;
             let mut visit = |registered| {
                 let Some(registered) = self.meet(context, registered)? else { return Ok(()) };
                 match registered {
@@ -77,7 +82,9 @@ impl Rings {
                     Registered::Socket(inode) => visit_socket(inode),
                 }
             };
-            match Answer::of(read(&file, &mut visit))? {
+            let is_read = read(&file, &mut rest, &mut visit);
+            self.read_bytes = MOST_BYTES - rest;
+            match Answer::of(is_read)? {
                 Answer::Is(true) => return Ok(Answer::Is(())),
                 Answer::Gone => return Ok(Answer::Gone),
                 Answer::Is(false) => process::yield_processor(),
@@ -130,17 +137,19 @@ impl Rings {
     }
 }
 
-/// Reads the information about a ring. False if it does not tell the files.
-fn read(file: &Fd, visit: &mut dyn FnMut(Registered) -> Result<(), Error>) -> Result<bool, Errno> {
+/// Reads the information about a ring, of which the rest may be so many bytes. False if it does not tell the files.
+fn read(file: &Fd, rest: &mut usize, visit: &mut dyn FnMut(Registered) -> Result<(), Error>) -> Result<bool, Errno> {
     let mut table = Table::default();
     let mut buffer = [0; 4096];
-    let mut rest = MOST_BYTES;
     loop {
         let text = match file::read(file, &mut buffer)? {
             0 => return Ok(table.is_found),
             length => &buffer[..length],
         };
-        rest = rest.checked_sub(text.len()).ok_or(Errno(libc::EFBIG))?;
+        *rest = rest.saturating_sub(text.len());
+        if *rest == 0 {
+            return Err(Errno(libc::EFBIG));
+        }
         for &byte in text {
             if let Some(registered) = table.add(byte) {
                 visit(registered).map_err(|error| Errno(error.errno()))?;

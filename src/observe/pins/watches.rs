@@ -8,6 +8,7 @@ use super::threads::Thread;
 use crate::error::Error;
 use crate::facts::{Holder, Target};
 use crate::observe::Context;
+use crate::sys::clock::Start;
 use crate::sys::file;
 use crate::sys::worker::{self, Ended};
 use crate::sys::{Errno, if_any};
@@ -18,6 +19,9 @@ use crate::util::path::ShortPath;
 /// So many descriptors are kept in mind, and so many bytes are read about each.
 const MOST_DESCRIPTORS: usize = 10_000;
 const MOST_BYTES: usize = 1 << 20;
+/// All take so many microseconds, at most: the kernel looks at all watches of a descriptor, and a process can have made the
+/// same one many times.
+const MOST_TIME: u64 = 2_000_000;
 
 /// The descriptors of inotify(7) and fanotify(7).
 #[derive(Default)]
@@ -52,7 +56,11 @@ impl Watches {
         sort_few(&mut self.0);
         self.0.dedup();
         let mut buffer = zeros(MOST_BYTES)?;
+        let start = Start::now();
         for watcher in self.0 {
+            if start.elapsed_microseconds() > MOST_TIME {
+                break; // what is not found stays out of sight
+            }
             let mut task = Task { context, watcher, buffer: &mut buffer, length: Ok(0) };
             if worker::run(&mut task, |task| task.length = task.read(), PATIENCE)? == Ended::Stuck {
                 break; // the others can be stuck, too
