@@ -252,10 +252,23 @@ SITUATION(hidepid, AS_ROOT | IN_SANDBOX, "with hidepid=1 nothing about others ca
     userns_free(snapshot);
 }
 
-static void die(void *unused UNUSED)
+/* Leaves a zombie, which is one when this returns. */
+static void leave_zombie(void (*act)(void *), void *argument)
 {
-    if (fork_child() == 0)
+    pid_t pid = fork_child();
+    siginfo_t info;
+
+    if (pid == 0) {
+        act(argument);
         _exit(0);
+    }
+    CHECK(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0);
+}
+
+/* For start(). */
+static void die(void *unused)
+{
+    leave_zombie(do_nothing, unused);
 }
 
 SITUATION(zombie, IN_SANDBOX | BY_BPF, "a process that has ended, and whose parent does not wait")
@@ -266,7 +279,6 @@ SITUATION(zombie, IN_SANDBOX | BY_BPF, "a process that has ended, and whose pare
     pid_t zombie;
 
     start(die, NULL);
-    usleep(100000);
     snapshot = scan_with(FACTS);
     pids = userns_pids(userns_self(snapshot), &count);
     CHECK_EQ(count, 3);
@@ -543,10 +555,7 @@ SITUATION(long_cgroup, AS_ROOT | IN_SANDBOX | BY_BPF,
 /* For start(): leaves a zombie in a cgroup. */
 static void die_in_cgroup(void *directory)
 {
-    if (fork_child() == 0) {
-        join_cgroup(directory);
-        _exit(0);
-    }
+    leave_zombie(join_cgroup, directory);
 }
 
 SITUATION(deleted_cgroup, AS_ROOT | IN_SANDBOX | BY_BPF,
@@ -559,7 +568,6 @@ SITUATION(deleted_cgroup, AS_ROOT | IN_SANDBOX | BY_BPF,
     size_t count;
 
     start(die_in_cgroup, group);
-    usleep(100000);
     remove_cgroup(group);
     snapshot = scan_with(USERNS_SCAN_CGROUPS);
     pids = userns_pids(userns_self(snapshot), &count);

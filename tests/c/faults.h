@@ -429,7 +429,7 @@ static bool run_with(const struct fault *fault)
     if (run->unknown_call != 0)
         fail("%s makes system call %d, which faults.h does not know", run->subject->function,
              run->unknown_call);
-    if (!is_alone(1)) {
+    if (!is_alone(stretched(SECONDS))) {
         fprintf(stderr, "%s leaves a process\n", run->subject->function);
         return false;
     }

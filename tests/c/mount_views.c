@@ -268,12 +268,17 @@ SITUATION(many_below_one_cover, IN_SANDBOX,
     pid_t pid;
 
     need_real_time();
-    pid = start(mount_below_cover, &(int){ FEW });
-    few = time_of_scan();
-    end(pid);
-    start(mount_below_cover, &(int){ MANY });
-    many = time_of_scan();
-    CHECK(many < 30 * few);
+    for (int tries = 1;; tries++) {
+        pid = start(mount_below_cover, &(int){ FEW });
+        few = time_of_scan();
+        end(pid);
+        pid = start(mount_below_cover, &(int){ MANY });
+        many = time_of_scan();
+        if (many < 30 * few)
+            break;
+        CHECK(tries < 5); /* another situation can have begun to mount all the time */
+        end(pid);
+    }
     CHECK_EQ(gap_count_now(USERNS_GAP_UNOPENED_MOUNTS), unopened);
 }
 
@@ -419,17 +424,21 @@ SITUATION(peer_groups, IN_SANDBOX,
     mount_left_user("/mnt/ns"); /* visible in all of them */
     for (int i = 0; i < SERVICES; i++)
         pids[i] = start(be_service, NULL);
-    clock_gettime(CLOCK_MONOTONIC, &start_time);
-    for (int i = 0; i < SERVICES; i++) {
-        snprintf(path, sizeof path, "/proc/%d/mountinfo", (int)pids[i]);
-        read_whole(path);
-    }
-    clock_gettime(CLOCK_MONOTONIC, &end_time);
-    time = (uint64_t)(end_time.tv_sec - start_time.tv_sec) * 1000000 +
-           (uint64_t)(end_time.tv_nsec / 1000) - (uint64_t)(start_time.tv_nsec / 1000);
     if (syscall(458, NULL, NULL, 0, 0) != 0 && errno == ENOSYS)
         skip("the kernel has no listmount(2)");
-    CHECK(time_of_scan() < time);
+    for (int tries = 1;; tries++) {
+        clock_gettime(CLOCK_MONOTONIC, &start_time);
+        for (int i = 0; i < SERVICES; i++) {
+            snprintf(path, sizeof path, "/proc/%d/mountinfo", (int)pids[i]);
+            read_whole(path);
+        }
+        clock_gettime(CLOCK_MONOTONIC, &end_time);
+        time = (uint64_t)(end_time.tv_sec - start_time.tv_sec) * 1000000 +
+               (uint64_t)(end_time.tv_nsec / 1000) - (uint64_t)(start_time.tv_nsec / 1000);
+        if (time_of_scan() < time)
+            break;
+        CHECK(tries < 5); /* another situation can have begun to mount all the time */
+    }
 }
 
 /* ---- The child process that looks below overmounts ---- */

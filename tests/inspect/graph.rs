@@ -15,7 +15,7 @@ fn drawn(test: &str, graph: &str) -> Option<String> {
         skip(test, "dot(1) of Graphviz is missing");
         return None;
     }
-    let output = Command::new("sh").args(["-c", "ulimit -t 10; exec dot -Tsvg \"$0\""]).arg(file).output().unwrap();
+    let output = Command::new("sh").args(["-c", "ulimit -t 60; exec dot -Tsvg \"$0\""]).arg(file).output().unwrap();
     let (picture, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && errors.is_empty(), "{errors}\n{graph}");
     Some(picture.into_owned())

@@ -149,6 +149,9 @@ fn script(test: &str, options: &[&str], script: &str, argument: &OsStr) -> Optio
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let waiting = Waiting(child);
     assert!(line.ends_with('\n'), "the script of {test} failed");
+    if !options.contains(&"--fork") {
+        waiting.wait_until_cat(); // a script prints this line before it ends with `exec cat`
+    }
     Some((waiting, line.trim_end().to_string()))
 }
 

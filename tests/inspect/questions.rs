@@ -69,10 +69,10 @@ fn verdicts() {
         command.uid(uid).gid(uid).stdin(Stdio::piped()).stdout(Stdio::null());
         command.spawn().map(crate::Waiting)
     };
-    let Ok(user) = start(54321) else { return skip("verdicts", "cannot become another user") };
+    let Ok(user) = start(54341) else { return skip("verdicts", "cannot become another user") };
     let me = std::process::id().to_string();
     let mut command = Command::new("cat");
-    command.uid(54321).gid(54321).stdin(Stdio::piped()).stdout(Stdio::null());
+    command.uid(54341).gid(54341).stdin(Stdio::piped()).stdout(Stdio::null());
     let Ok(owned) = unshare(&mut command, libc::CLONE_NEWUSER).spawn().map(crate::Waiting) else {
         return skip("verdicts", "cannot create a user namespace");
     };

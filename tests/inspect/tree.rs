@@ -130,20 +130,20 @@ fn by_owner() {
         command.uid(uid).gid(uid).stdin(Stdio::piped()).stdout(Stdio::null());
         unshare(&mut command, libc::CLONE_NEWUSER).spawn().map(Waiting)
     };
-    let (Ok(high), Ok(low)) = (start(54322), start(54321)) else {
+    let (Ok(high), Ok(low)) = (start(54332), start(54331)) else {
         return skip("by_owner", "cannot create user namespaces");
     };
     let own = fs::metadata("/proc/self/ns/user").unwrap().ino().to_string();
-    let output = shown(&["--user", "54321"]);
+    let output = shown(&["--user", "54331"]);
     let lines = lines(&output);
     assert!(lines[0].starts_with(&own) && lines.len() == 5, "{output}");
-    assert!(lines[1].starts_with(&format!("`- {} UID 54321", low.inode("user"))), "{output}");
+    assert!(lines[1].starts_with(&format!("`- {} UID 54331", low.inode("user"))), "{output}");
     assert_eq!(lines[3], format!("      members  1: cat {}", low.pid()));
     assert_eq!(lines[4], "total    1 user namespace (0 empty), 1 process, 0 owned namespaces");
     let place = |output: &str, child: &Waiting| output.find(&format!("- {}", child.inode("user"))).unwrap();
     let output = shown(&["--sort=owner"]);
     assert!(place(&output, &low) < place(&output, &high), "{output}");
-    assert_eq!(shown(&["--user", "54323"]), "total    0 user namespaces (0 empty), 0 processes, 0 owned namespaces\n");
+    assert_eq!(shown(&["--user", "54333"]), "total    0 user namespaces (0 empty), 0 processes, 0 owned namespaces\n");
 }
 
 #[test]
