@@ -228,18 +228,16 @@ impl Reasons<'_> {
                     user namespace; mount one with: mount -t proc proc /proc"
                 ),
             ),
-            MountedProc::Masked { path, is_only } if is_mount => {
-                let path = Bytes(&path);
-                let sentence = format_args!(
-                    "something is mounted over {path} (/proc/self/mountinfo), so the kernel lets no user namespace mount a procfs \
+            MountedProc::Masked { path, is_only } if is_mount => self.add(
+                ReasonKind::ProcMasked,
+                is_only,
+                format_args!(
+                    "something is mounted over {} (/proc/self/mountinfo), so the kernel lets no user namespace mount a procfs \
                     that would show it; unmount it, or run the container without masked paths (Docker: --security-opt \
-                    systempaths=unconfined, Podman: --security-opt unmask=ALL)"
-                );
-                match is_only {
-                    true => self.proved(ReasonKind::ProcMasked, sentence),
-                    false => self.likely(ReasonKind::ProcMasked, sentence),
-                }
-            }
+                    systempaths=unconfined, Podman: --security-opt unmask=ALL)",
+                    Bytes(&path)
+                ),
+            ),
             _ => Ok(()),
         }
     }

@@ -58,7 +58,7 @@ fn templates() -> Vec<Sentence> {
             let variant = |text: &str| text.split(|c: char| !c.is_alphanumeric()).next().unwrap().to_string();
             let direct = before.trim_end().strip_suffix(',').and_then(|before| before.rsplit_once("ReasonKind::"));
             let direct = direct.filter(|(_, kind)| *kind == variant(kind));
-            let is_either = before.trim_end().ends_with("is_reached,");
+            let is_either = ["is_reached,", "is_only,"].iter().any(|end| before.trim_end().ends_with(end));
             let kind = match (direct, is_either) {
                 (Some((_, kind)), _) => kind.to_string(),
                 (None, true) => variant(before.rsplit_once("ReasonKind::").unwrap().1),

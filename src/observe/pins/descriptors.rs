@@ -11,7 +11,7 @@ use crate::observe::{Context, Procfs};
 use crate::sys::dir::Directory;
 use crate::sys::file::{self, Fd};
 use crate::sys::{Errno, nsfs};
-use crate::util::arrays::insert;
+use crate::util::arrays::{push, sort_by_number};
 use crate::util::parse;
 use crate::util::path::ShortPath;
 use std::ffi::CStr;
@@ -159,6 +159,7 @@ impl Descriptors {
                 return Ok(false);
             }
             let is_new = self.seen.len() > before;
+            sort_by_number(&mut self.seen, &|&number| number as u64)?;
             if !self.is_repeated || (!is_new && self.is_still_read(context.procfs, thread)?) {
                 return Ok(true);
             }
@@ -190,6 +191,7 @@ impl Descriptors {
             return Ok(true);
         }
         self.listed = 0;
+        let before = self.seen.len();
         let mut names = Directory::new(table, &mut self.buffer)?;
         loop {
             let name = match Answer::of(names.next_name())? {
@@ -199,9 +201,11 @@ impl Descriptors {
             };
             let Some(number) = parse::number(name).map(|number| number as i32) else { continue };
             self.listed += 1;
-            let Err(place) = self.seen.binary_search(&number) else { continue };
+            if self.seen[..before].binary_search(&number).is_ok() {
+                continue;
+            }
             match read(number)? {
-                Answer::Is(()) if self.is_repeated => insert(&mut self.seen, place, number)?,
+                Answer::Is(()) if self.is_repeated => push(&mut self.seen, number)?,
                 Answer::Is(()) => (),
                 Answer::Gone => self.are_some_gone = true,
                 Answer::Refused(_) => return Ok(false),
