@@ -66,7 +66,8 @@ impl Procfs {
     }
 
     /// Whether children of the calling thread will be created in a PID namespace that has had no process: its link exists
-    /// (Linux 4.12) and leads nowhere. False if neither this procfs nor the one at `/proc` shows the caller.
+    /// (Linux 4.12) and leads nowhere. In Linux 7.3 it leads to the namespace, which tells that it has no process 1. False if
+    /// neither this procfs nor the one at `/proc` shows the caller.
     fn would_child_be_first(&self) -> Result<bool, Error> {
         const LINK: &CStr = c"thread-self/ns/pid_for_children";
         let usual;
@@ -81,7 +82,7 @@ impl Procfs {
         match file::read_link_at(&link, c"", &mut [0; 32]) {
             Err(errno) if errno.is_exhaustion() => Err(errno.into()),
             Err(errno) => Ok(errno.is_gone()),
-            Ok(_) => Ok(false),
+            Ok(_) => Ok(if_any(pidfd::namespace_for_children())?.is_some_and(|ns| pidfd::lacks_first_process(&ns))),
         }
     }
 

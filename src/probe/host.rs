@@ -87,7 +87,7 @@ fn is_mapped(path: &CStr, id: u32) -> Result<Option<bool>, Error> {
 }
 
 /// Whether a child of the calling thread would be the first process of a PID namespace, see `Procfs::would_child_be_first()`:
-/// the link for children leads nowhere, but that of the thread itself does.
+/// the link for children leads nowhere, or to a namespace without process 1, but that of the thread itself does.
 pub fn would_child_be_first() -> Result<bool, Error> {
     let directory = pseudo::open(c"/proc/thread-self/ns", libc::O_PATH);
     let Some(directory) = if_any(directory)? else {
@@ -96,14 +96,21 @@ pub fn would_child_be_first() -> Result<bool, Error> {
         let own = if is_filtered { None } else { if_any(pidfd::namespace_for_children())? };
         return Ok(own.is_some_and(|own| pidfd::lacks_first_process(&own)));
     };
-    let leads = |name| match file::read_link_at(&directory, name, &mut [0; 32]) {
-        Err(errno) if errno.is_exhaustion() => Err(errno),
-        result => Ok(result.map(drop)),
-    };
-    // Since Linux 4.12.
-    let has_link = || if_any(file::open_at(&directory, c"pid_for_children", libc::O_PATH | libc::O_NOFOLLOW));
-    let gone = Err(Errno(libc::ENOENT));
-    Ok(leads(c"pid_for_children")? == gone && leads(c"pid")?.is_ok() && has_link()?.is_some())
+    const FOR_CHILDREN: &CStr = c"pid_for_children"; // since Linux 4.12
+    let (mut own, mut for_children) = ([0; 32], [0; 32]);
+    let Some(own) = if_any(file::read_link_at(&directory, c"pid", &mut own))? else { return Ok(false) };
+    match file::read_link_at(&directory, FOR_CHILDREN, &mut for_children) {
+        Err(errno) if errno.is_exhaustion() => Err(errno.into()),
+        Err(Errno(libc::ENOENT)) => {
+            Ok(if_any(file::open_at(&directory, FOR_CHILDREN, libc::O_PATH | libc::O_NOFOLLOW))?.is_some())
+        }
+        // In Linux 7.3 the link leads to the namespace.
+        Ok(link) if link != own => {
+            let opened = if_any(file::open_at(&directory, FOR_CHILDREN, libc::O_RDONLY))?;
+            Ok(opened.is_some_and(|namespace| pidfd::lacks_first_process(&namespace)))
+        }
+        _ => Ok(false),
+    }
 }
 
 /// The text of a file, at most its first MiB.

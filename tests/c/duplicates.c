@@ -253,6 +253,7 @@ static void scan_beside_executing(void *argument)
 SITUATION(inside_execve, IN_SANDBOX | AS_ROOT,
           "the owner of a socket is inside execve(2) when a scan asks for the socket")
 {
+    need_real_time(); /* the owner has to begin within the time that a helper may take */
     mount_tmpfs("/mnt");
     run_scene((struct owner){ "/mnt/file", open_socket, execute }, scan_beside_executing);
 }
