@@ -69,21 +69,29 @@ impl Procfs {
     /// (Linux 4.12) and leads nowhere. In Linux 7.3 it leads to the namespace, which tells that it has no process 1. False if
     /// neither this procfs nor the one at `/proc` shows the caller.
     fn would_child_be_first(&self) -> Result<bool, Error> {
-        const LINK: &CStr = c"thread-self/ns/pid_for_children";
+        const LINKS: [&CStr; 2] = [c"thread-self/ns/pid_for_children", c"thread-self/ns/pid"];
         let usual;
-        let link = match if_any(self.prove(self.root(), LINK))? {
-            Some(link) => Some(link),
+        let (procfs, link) = match if_any(self.prove(self.root(), LINKS[0]))? {
+            Some(link) => (self, link),
             None => {
                 usual = Procfs::open_unchecked(c"/proc").ok();
-                usual.as_ref().map_or(Ok(None), |usual| if_any(usual.prove(usual.root(), LINK)))?
+                let Some(usual) = &usual else { return Ok(false) };
+                let Some(link) = if_any(usual.prove(usual.root(), LINKS[0]))? else { return Ok(false) };
+                (usual, link)
             }
         };
-        let Some(link) = link else { return Ok(false) };
-        match file::read_link_at(&link, c"", &mut [0; 32]) {
-            Err(errno) if errno.is_exhaustion() => Err(errno.into()),
-            Err(errno) => Ok(errno.is_gone()),
-            Ok(_) => Ok(if_any(pidfd::namespace_for_children())?.is_some_and(|ns| pidfd::lacks_first_process(&ns))),
+        let (mut for_children, mut own) = ([0; 32], [0; 32]);
+        let for_children = match file::read_link_at(&link, c"", &mut for_children) {
+            Err(errno) if errno.is_exhaustion() => return Err(errno.into()),
+            Err(errno) => return Ok(errno.is_gone()),
+            Ok(for_children) => for_children,
+        };
+        let link = if_any(procfs.prove(procfs.root(), LINKS[1]))?;
+        let own = link.map(|link| if_any(file::read_link_at(&link, c"", &mut own))).transpose()?.flatten();
+        if own.is_none_or(|own| own == for_children) {
+            return Ok(false);
         }
+        Ok(if_any(pidfd::namespace_for_children())?.is_some_and(|namespace| pidfd::lacks_first_process(&namespace)))
     }
 
     pub fn root(&self) -> &Fd {
