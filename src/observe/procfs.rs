@@ -88,10 +88,7 @@ impl Procfs {
         };
         let link = if_any(procfs.prove(procfs.root(), LINKS[1]))?;
         let own = link.map(|link| if_any(file::read_link_at(&link, c"", &mut own))).transpose()?.flatten();
-        if own.is_none_or(|own| own == for_children) {
-            return Ok(false);
-        }
-        Ok(if_any(pidfd::namespace_for_children())?.is_some_and(|namespace| pidfd::lacks_first_process(&namespace)))
+        Ok(own.is_some_and(|own| own != for_children) && pidfd::would_child_be_first()?)
     }
 
     pub fn root(&self) -> &Fd {

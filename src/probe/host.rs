@@ -93,8 +93,7 @@ pub fn would_child_be_first() -> Result<bool, Error> {
     let Some(directory) = if_any(directory)? else {
         // Without a procfs, by a pidfd. A filter can end the caller for it.
         let is_filtered = process::attribute(libc::PR_GET_SECCOMP) != Some(0);
-        let own = if is_filtered { None } else { if_any(pidfd::namespace_for_children())? };
-        return Ok(own.is_some_and(|own| pidfd::lacks_first_process(&own)));
+        return Ok(!is_filtered && pidfd::would_child_be_first()?);
     };
     const FOR_CHILDREN: &CStr = c"pid_for_children"; // since Linux 4.12
     let (mut own, mut for_children) = ([0; 32], [0; 32]);
@@ -179,9 +178,9 @@ pub fn is_root_below_mount() -> Result<Option<bool>, Error> {
 pub enum MountedProc {
     Nothing,
     /// Something is mounted over a path in it.
-    /// If that is so, no other procfs is mounted that shows all, which would do as well.
     Masked {
         path: Vec<u8>,
+        /// No other procfs is mounted that shows all, which would do as well.
         is_only: bool,
     },
     /// A procfs, or that cannot be told.

@@ -1,7 +1,7 @@
 //! Processes by descriptor and by PID: pidfd_open(2), pidfd_getfd(2), kcmp(2).
 
 use super::file::Fd;
-use super::{Errno, check, worker};
+use super::{Errno, check, if_any, worker};
 use std::cmp::Ordering;
 use std::ffi::{c_int, c_long};
 use std::mem::MaybeUninit;
@@ -57,8 +57,14 @@ fn own_thread() -> Result<Fd, Errno> {
     open(unsafe { libc::syscall(libc::SYS_gettid) as i32 }, true)
 }
 
+/// Whether a child of the calling thread would be the first process of a PID namespace, without any procfs. False if the
+/// kernel does not tell (before Linux 6.11).
+pub fn would_child_be_first() -> Result<bool, Errno> {
+    Ok(if_any(namespace_for_children())?.is_some_and(|namespace| lacks_first_process(&namespace)))
+}
+
 /// The PID namespace of children of the calling thread, close-on-exec, without any procfs (Linux 6.11).
-pub fn namespace_for_children() -> Result<Fd, Errno> {
+fn namespace_for_children() -> Result<Fd, Errno> {
     const FOR_CHILDREN: u32 = 6;
     let own = own_thread()?;
     // SAFETY: the operation takes 0 as its argument.
