@@ -23,10 +23,11 @@ pub const USERNS_GAP_NESTED: u32 = 0x8;
 /// of the processes that USERNS_GAP_UNREADABLE counts: links in /proc/PID/task/TID/ns,
 /// descriptors of namespaces, namespaces registered with an io_uring (of which only the inode
 /// number is known, if the scan did not find them elsewhere), ids that listns(2) lists, one for
-/// all files of an io_uring that is busy, one for all links of a process that blocks its
-/// readers, or that BPF shows but procfs hides, one for a process whose threads end or call
-/// execve(2) all the time, and one for all threads of a process that are beyond
-/// options->limit. With USERNS_SCAN_BPF the links of threads need not be read from Linux 6.4 on.
+/// all files of an io_uring that is busy, or of one after 64 MiB of text about others, one for all
+/// links of a process that blocks its readers, or that BPF shows but procfs hides, one for a
+/// process whose threads end or call execve(2) all the time, and one for all threads of a process
+/// that are beyond options->limit. With USERNS_SCAN_BPF the links of threads need not be read from
+/// Linux 6.4 on.
 pub const USERNS_GAP_LINKS: u32 = 0x10;
 /// userns_gaps(), with USERNS_SCAN_PINNED: the descriptors of some processes could not be
 /// read, or are more than options->limit permits to read. Counts processes, including those of
@@ -46,8 +47,9 @@ pub const USERNS_GAP_MOUNTS: u32 = 0x80;
 /// descriptor or mount shows. Counts mount namespaces.
 pub const USERNS_GAP_MOUNT_NAMESPACES: u32 = 0x100;
 /// userns_gaps(), with USERNS_SCAN_PINNED: every process of some mount namespaces is in a
-/// chroot(2), so that mounts outside of it are not visible. Before Linux 5.12 not detected if
-/// the root directory is itself a mount point. Counts mount namespaces.
+/// chroot(2), so that mounts outside of it are not visible; or the time that a scan takes for
+/// lookups was over before this was known. Before Linux 5.12 not detected if the root directory
+/// is itself a mount point. Counts mount namespaces.
 pub const USERNS_GAP_CHROOTED: u32 = 0x200;
 /// userns_gaps(), with USERNS_SCAN_PINNED: some mounted namespaces could not be opened, or are
 /// more than a scan records. Unless the scan found such a namespace elsewhere, only its inode
