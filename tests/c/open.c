@@ -652,8 +652,8 @@ static bool open_nonuser(const struct userns_nonuser *ns)
 }
 
 /*
- * Opens all namespaces of many snapshots, user namespaces ten times and so often in all; returns
- * how many of these had ended.
+ * Opens the namespaces of many snapshots, the user namespaces ten times, until that was tried so
+ * often; returns how often one of these had ended.
  */
 static int open_all(int wanted)
 {

@@ -9,8 +9,10 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
 
-/// Packages that a C compiler needs to link programs, and the suite that they are from.
+/// The suite that the packages are from.
 pub const SUITE: &str = "trixie";
+
+/// Packages that a C compiler needs to link programs.
 pub fn packages(libc: Libc) -> &'static [&'static str] {
     match libc {
         Libc::Gnu => &["linux-libc-dev", "libc6", "libc6-dev", "libgcc-s1", "libgcc-14-dev"],
