@@ -35,8 +35,9 @@ pub const X86_64: Machine = Machine {
     debian: "amd64",
     flavour: "-cloud-amd64",
     qemu: "qemu-system-x86_64",
-    // Newer processors have features that make emulation slower. With cx16, a kernel crashed under load.
-    arguments: &["-cpu", "qemu64,-cx16"],
+    // Newer processors have features that make emulation slower. With cx16, a kernel crashed under load. With a thread for
+    // each processor, one can execute an instruction that another one replaces, and the kernel crashes ("Oops: int3").
+    arguments: &["-accel", "tcg,thread=single", "-cpu", "qemu64,-cx16"],
     console: "ttyS0",
     tools: &[("qemu-system-x86_64", "qemu-system-x86")],
 };
@@ -51,7 +52,7 @@ pub static ALL: [Architecture; 5] = [
             debian: "i386",
             flavour: "-686",
             qemu: "qemu-system-x86_64",
-            arguments: &["-cpu", "qemu64"],
+            arguments: &["-accel", "tcg,thread=single", "-cpu", "qemu64"],
             console: "ttyS0",
             tools: &[("qemu-system-x86_64", "qemu-system-x86"), ("clang", "clang")],
         },

@@ -193,8 +193,9 @@ fn has_kvm(machine: &Machine) -> bool {
 
 /// Starts the machine; its standard output is the serial port.
 fn boot(kernel: &Kernel, image: &Image) -> Result<Child, String> {
-    let more = image.directory.join("more");
-    let _ = fs::remove_dir_all(&more);
+    let directory = image.directory.join(format!("{}.boot", kernel.version));
+    let (more, initrd) = (directory.join("more"), directory.join("initrd"));
+    let _ = fs::remove_dir_all(&directory);
     for (name, files) in [("modules", &kernel.modules), ("policies", &kernel.policies)] {
         fs::create_dir_all(more.join(name)).map_err(|error| error.to_string())?;
         for file in files {
@@ -202,7 +203,7 @@ fn boot(kernel: &Kernel, image: &Image) -> Result<Child, String> {
         }
     }
     // Linux unpacks one archive after the other.
-    let script = "(cat ../image; find . | cpio --quiet -o -H newc -R 0:0) >../initrd";
+    let script = "(cat ../../image; find . | cpio --quiet -o -H newc -R 0:0) >../initrd";
     output(Command::new("sh").current_dir(&more).args(["-c", script]))?;
     let machine = image.machine;
     let (arguments, time_factor) = if has_kvm(machine) { KVM } else { (machine.arguments, EMULATED) };
@@ -220,7 +221,7 @@ fn boot(kernel: &Kernel, image: &Image) -> Result<Child, String> {
         .arg("-kernel")
         .arg(&kernel.image)
         .arg("-initrd")
-        .arg(image.directory.join("initrd"))
+        .arg(initrd)
         .args(["-append", &parameters, "-serial", "stdio"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

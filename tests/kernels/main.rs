@@ -22,7 +22,10 @@ use report::{Entry, Table};
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::time::Instant;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 const USAGE: &str = "\
 Usage: cargo test --test kernels -- [--update | --if-possible] [--only TEXT]... [--skip TEXT]... [5.10 | ... | newest]...
@@ -202,39 +205,65 @@ fn check_bands(
             emulator::build_image(&pool.directory, &request.selection, machine, Some(&replace))?
         }
     };
-    let (mut entries, mut passed, mut has_listns) = (Vec::new(), true, false);
-    for band in bands {
-        let run = pool.newest(band.versions).map(|kernel| run_on(&kernel, &image));
-        match &run {
-            Some(run) => {
-                passed &= run.is_complete && run.count(Outcome::Failed) == 0;
-                has_listns |= run.has("listns");
-            }
-            None => passed &= !band.required,
+    let found: Vec<_> = bands.iter().map(|band| pool.newest(band.versions)).collect();
+    let mut kernels: Vec<&Kernel> = found.iter().flatten().collect();
+    // The bands go up, so two of the same kernel are neighbours.
+    kernels.dedup_by(|second, first| second.version == first.version);
+    let is_of =
+        |run: &Run, kernel: &Option<Kernel>| kernel.as_ref().is_some_and(|kernel| kernel.version == run.version);
+    let runs = run_all(&kernels, &image, |run| {
+        let rows = bands.iter().zip(&found).filter(|(_, kernel)| is_of(run, kernel));
+        for (band, _) in rows.filter(|_| request.update && run.is_complete) {
+            report::update(&Entry::new(band.name, Some(run)), table);
         }
-        let entry = Entry::new(band.name, run.as_ref());
-        if request.update && run.is_none_or(|run| run.is_complete) {
+    });
+    let (mut entries, mut passed) = (Vec::new(), true);
+    for (band, kernel) in bands.iter().zip(&found) {
+        let run = runs.iter().find(|run| is_of(run, kernel));
+        passed &= run.map_or(!band.required, |run| run.is_complete && run.count(Outcome::Failed) == 0);
+        let entry = Entry::new(band.name, run);
+        if request.update && run.is_none() {
             report::update(&entry, table);
         }
         entries.push(entry);
     }
     println!("\n{}", report::text(&entries));
-    if bands.len() == KERNELS.bands.len() && !has_listns {
+    if bands.len() == KERNELS.bands.len() && !runs.iter().any(|run| run.has("listns")) {
         println!("no kernel with listns(2) could be tested");
         passed = false;
     }
     Ok(passed)
 }
 
-fn run_on(kernel: &Kernel, image: &Image) -> Run {
-    println!("kernel {}: {} situations", kernel.version, image.tests);
-    let begin = Instant::now();
-    let run = emulator::run(kernel, image);
-    println!("kernel {}: {} seconds", kernel.version, begin.elapsed().as_secs());
+/// Runs the situations on each kernel. One emulated machine uses one processor, so several run at a time. What one shows is
+/// said at its end, and then `ended` is called.
+fn run_all(kernels: &[&Kernel], image: &Image, ended: impl Fn(&Run) + Sync) -> Vec<Run> {
+    let machines = thread::available_parallelism().map_or(1, usize::from).min(kernels.len());
+    let (next, runs) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    println!("{} situations on {} kernels, {machines} at a time", image.tests, kernels.len());
+    thread::scope(|scope| {
+        for _ in 0..machines {
+            scope.spawn(|| {
+                while let Some(kernel) = kernels.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let begin = Instant::now();
+                    let run = emulator::run(kernel, image);
+                    let mut runs = runs.lock().unwrap();
+                    tell(&run, begin.elapsed());
+                    ended(&run);
+                    runs.push(run);
+                }
+            });
+        }
+    });
+    runs.into_inner().unwrap()
+}
+
+fn tell(run: &Run, duration: Duration) {
+    let (passed, seconds) = (run.count(Outcome::Passed), duration.as_secs());
+    println!("kernel {}: {passed} situations passed, in {seconds} seconds", run.version);
     for failure in run.results.iter().filter(|result| result.outcome == Outcome::Failed) {
-        println!("kernel {}: {} FAILED\n{}", kernel.version, failure.name, failure.output);
+        println!("kernel {}: {} FAILED\n{}", run.version, failure.name, failure.output);
     }
-    run
 }
 
 fn find_tools(machine: &Machine) -> Result<(), String> {
