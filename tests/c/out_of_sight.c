@@ -223,7 +223,7 @@ SITUATION(in_flight, AS_ROOT | BY_BPF, "a descriptor of a user namespace is in f
     check_out_of_sight(only_pin(snapshot, inode));
     userns_free(snapshot);
     close(socket);
-    CHECK(!finds(USERNS_SCAN_PINNED, inode));
+    CHECK(ends(USERNS_SCAN_PINNED, inode));
 }
 
 SITUATION(owned_in_flight, AS_ROOT | BY_BPF, "a descriptor of a network namespace is in flight")
@@ -300,7 +300,7 @@ static void check_watched(int (*watch)(const char *))
     check_descriptor(only_pin(snapshot, inode), getpid(), getpid(), watcher);
     userns_free(snapshot);
     close(watcher);
-    CHECK(!finds(USERNS_SCAN_PINNED, inode));
+    CHECK(ends(USERNS_SCAN_PINNED, inode));
 }
 
 SITUATION(watched, AS_ROOT, "inotify(7) and fanotify(7) watch a user namespace")

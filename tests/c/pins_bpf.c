@@ -248,7 +248,7 @@ static void check_network_kept(void (*hold)(void *), uint64_t flags)
     in_child(scan_sockets, &expected);
     CHECK_EQ(finds(USERNS_SCAN_PINNED | USERNS_SCAN_BPF, held->inode), flags == USERNS_SCAN_PINNED);
     end(expected.pid);
-    CHECK(!finds(USERNS_SCAN_SOCKETS | USERNS_SCAN_BPF, held->inode));
+    CHECK(ends(USERNS_SCAN_SOCKETS | USERNS_SCAN_BPF, held->inode));
 }
 
 SITUATION(socket_untouched, IN_SANDBOX, "a socket's network namespace, without a duplicate")
@@ -363,7 +363,7 @@ SITUATION(pidfd, IN_SANDBOX, "a pidfd of a process that has ended holds its PID 
     CHECK(own && userns_nonuser_parent(find_nonuser(snapshot, held->other)) == own);
     userns_free(snapshot);
     end(pid);
-    CHECK(!finds(USERNS_SCAN_PINNED | USERNS_SCAN_BPF, held->inode));
+    CHECK(ends(USERNS_SCAN_PINNED | USERNS_SCAN_BPF, held->inode));
 }
 
 /* A chain of PID namespaces, each in a user namespace of its own; in shared memory. */

@@ -13,7 +13,7 @@ static void check_held_by_descriptor(void (*hold)(void *))
     check_descriptor(only_pin(snapshot, held->inode), pid, held->tid ? held->tid : pid, held->fd);
     userns_free(snapshot);
     end(pid);
-    CHECK(!finds(USERNS_SCAN_PINNED, held->inode));
+    CHECK(ends(USERNS_SCAN_PINNED, held->inode));
 }
 
 SITUATION(alone, IN_SANDBOX | BY_BPF, "only a descriptor holds the namespace")
@@ -141,7 +141,7 @@ SITUATION(exited_leader, IN_SANDBOX | BY_BPF,
     check_descriptor(only_pin(snapshot, held->inode), pid, held->tid, held->fd);
     userns_free(snapshot);
     end(pid);
-    CHECK(!finds(USERNS_SCAN_PINNED, held->inode));
+    CHECK(ends(USERNS_SCAN_PINNED, held->inode));
 }
 
 /* Threads with a table each; the last one holds a namespace. */
@@ -214,7 +214,7 @@ SITUATION(chain, IN_SANDBOX | BY_BPF, "a descriptor holds a namespace, which hol
     CHECK_EQ(userns_flags(leaf), USERNS_NODE_EMPTY | USERNS_NODE_ONLY_PINNED);
     userns_free(snapshot);
     close(fd);
-    CHECK(!finds(USERNS_SCAN_PINNED, inode));
+    CHECK(ends(USERNS_SCAN_PINNED, inode));
 }
 
 /*

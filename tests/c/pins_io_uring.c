@@ -69,7 +69,7 @@ SITUATION(registered_namespace, IN_SANDBOX, "a user namespace that only an io_ur
     CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_LINKS), 1);
     userns_free(snapshot);
     end(pid);
-    CHECK(!finds(USERNS_SCAN_PINNED, held->inode));
+    CHECK(ends(USERNS_SCAN_PINNED, held->inode));
 }
 
 /* For start(): the namespace of a process is registered, which is known through that process. */

@@ -16,7 +16,7 @@ SITUATION(here, IN_SANDBOX | BY_BPF, "a bind mount in the mount namespace of the
     CHECK(!userns_pin_may_be_locked(only_pin(snapshot, inode)));
     userns_free(snapshot);
     CHECK(umount("/mnt/ns") == 0);
-    CHECK(!finds(USERNS_SCAN_PINNED, inode));
+    CHECK(ends(USERNS_SCAN_PINNED, inode));
 }
 
 /* Starts a process that mounts a user namespace, checks what a scan says, ends it. */
@@ -34,7 +34,7 @@ static void check_held_by_mount(void (*hold)(void *), const char *path, bool is_
     CHECK_EQ(userns_gaps(snapshot), gaps_before);
     userns_free(snapshot);
     end(pid);
-    CHECK(!finds(USERNS_SCAN_PINNED, held->inode));
+    CHECK(ends(USERNS_SCAN_PINNED, held->inode));
 }
 
 SITUATION(elsewhere, IN_SANDBOX | BY_BPF, "a bind mount in another mount namespace")
@@ -257,7 +257,7 @@ static void scan_with_chrooted(void *first_is_chrooted)
     userns_free(snapshot);
     end(a);
     end(b);
-    CHECK(!finds(USERNS_SCAN_PINNED, held->inode));
+    CHECK(ends(USERNS_SCAN_PINNED, held->inode));
 }
 
 SITUATION(chrooted_process, 0, "one of two processes sees the mount; the other one is chrooted")

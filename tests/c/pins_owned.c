@@ -32,7 +32,7 @@ static void check_held_by_network(void (*live)(void *))
     CHECK(userns_owned(userns_find_inode(snapshot, held->inode), NULL)[0] == ns);
     userns_free(snapshot);
     end(pid);
-    CHECK(!finds(USERNS_SCAN_PINNED, held->inode));
+    CHECK(ends(USERNS_SCAN_PINNED, held->inode));
 }
 
 SITUATION(network_namespace, IN_SANDBOX | BY_BPF,
@@ -110,7 +110,7 @@ SITUATION(mount_namespace_by_descriptor, IN_SANDBOX | BY_BPF, "its mounts are no
     CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_MOUNT_NAMESPACES), before + 1);
     userns_free(snapshot);
     close(fd);
-    CHECK(!finds(USERNS_SCAN_PINNED, inode));
+    CHECK(ends(USERNS_SCAN_PINNED, inode));
     CHECK_EQ(pinned_gaps(), gaps_before);
 }
 

@@ -22,7 +22,7 @@ SITUATION(socket_alone, IN_SANDBOX | BY_BPF, "a network namespace that only a so
     userns_free(snapshot);
     CHECK(!finds(USERNS_SCAN_PINNED, held->inode));
     end(pid);
-    CHECK(!finds(USERNS_SCAN_SOCKETS, held->inode));
+    CHECK(ends(USERNS_SCAN_SOCKETS, held->inode));
 }
 
 static void share_socket(void *held)
@@ -63,7 +63,7 @@ SITUATION(tun_device, IN_SANDBOX, "a network namespace that only /dev/net/tun ho
     userns_free(snapshot);
     CHECK(finds(USERNS_SCAN_SOCKETS, held->inode));
     end(pid);
-    CHECK(!finds(USERNS_SCAN_SOCKETS, held->inode));
+    CHECK(ends(USERNS_SCAN_SOCKETS, held->inode));
 }
 
 static size_t sockets_gap(uint64_t flags)

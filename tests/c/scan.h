@@ -128,6 +128,19 @@ static UNUSED bool finds(uint64_t flags, uint64_t inode)
     return found;
 }
 
+/* Whether scans find a user namespace no more. The kernel lets it go some time after a watch, a socket or a ring. */
+static UNUSED bool ends(uint64_t flags, uint64_t inode)
+{
+    enum { SECONDS = 10 };
+
+    for (unsigned i = 0; i < stretched(SECONDS) * 100; i++) {
+        if (!finds(flags, inode))
+            return true;
+        usleep(10000);
+    }
+    return false;
+}
+
 static UNUSED size_t node_count(const struct userns_snapshot *snapshot)
 {
     size_t count;
