@@ -1,13 +1,12 @@
 //! Source: the credentials of processes that BPF found without these, proc_pid_status(5). Those of processes that procfs showed
 //! come with their user namespace, see `processes.rs`.
 
-use super::answer::Answer;
-use super::status::Status;
+use super::status::{self, Status};
 use super::visits::{self, Visits};
 use super::{Context, Procfs};
 use crate::error::Error;
+use crate::facts::Credentials;
 use crate::util::arrays::numbers;
-use crate::util::path::ShortPath;
 
 /// Reads the credentials that BPF has not told.
 ///
@@ -33,21 +32,15 @@ impl Walk<'_, '_> {
         self.context.facts().processes[self.untold[index] as usize].pid
     }
 
-    fn read(&mut self, index: usize, status: Status) -> Result<(), Error> {
-        let credentials = status.read(self.context)?;
+    fn set(&mut self, index: usize, credentials: Option<Credentials>) {
         self.context.facts_mut().processes[self.untold[index] as usize].credentials = credentials;
-        Ok(())
     }
 
     /// Whether a process is where BPF found it, as far as procfs tells.
     fn is_in_its_place(&self, pid: i32) -> Result<bool, Error> {
-        let (context, path) = (&*self.context, ShortPath::new(format_args!("{pid}/ns/user")));
-        let members = &context.facts().members;
+        let members = &self.context.facts().members;
         let found = members.binary_search_by_key(&pid, |member| member.pid).map(|at| members[at].namespace);
-        match Answer::settle(|| context.procfs.read_user_namespace(path.as_c_str()))? {
-            Answer::Is(inode) => Ok(context.users.find(inode) == found.ok()),
-            _ => Ok(true),
-        }
+        Ok(status::user_namespace(self.context, pid)?.is_none_or(|now| now == found.ok()))
     }
 }
 
@@ -67,11 +60,17 @@ impl Visits for Walk<'_, '_> {
     fn visit(&mut self, index: usize) -> Result<(), Error> {
         let pid = self.pid(index);
         let status = Status::open(self.context, pid);
-        if self.is_in_its_place(pid)? { self.read(index, status) } else { Ok(()) }
+        if self.is_in_its_place(pid)? {
+            let credentials = status.read(self.context)?;
+            let is_known = credentials.is_none_or(|known| known.capabilities == 0) || self.is_in_its_place(pid)?;
+            self.set(index, credentials.filter(|_| is_known));
+        }
+        Ok(())
     }
 
     fn give_up(&mut self, index: usize) -> Result<(), Error> {
-        let status = Status::open(self.context, self.pid(index));
-        self.read(index, status)
+        let credentials = Status::open(self.context, self.pid(index)).read(self.context)?;
+        self.set(index, credentials);
+        Ok(())
     }
 }

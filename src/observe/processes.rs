@@ -2,11 +2,11 @@
 //! are wanted.
 
 use super::answer::Answer;
-use super::status::Status;
+use super::status::{self, Status};
 use super::visits::{self, Visits};
 use super::{Context, Procfs};
 use crate::error::Error;
-use crate::facts::{Gap, Member, NamespaceType, Process};
+use crate::facts::{Credentials, Gap, Member, NamespaceType, Process};
 use crate::options::Wanted;
 use crate::sys::Errno;
 use crate::sys::dir::Directory;
@@ -15,6 +15,9 @@ use crate::util::arrays::{insert, push, sort_by_number};
 use crate::util::parse;
 use crate::util::path::ShortPath;
 use std::ffi::CStr;
+
+/// So often is a process visited that leaves its user namespace meanwhile.
+const MOST_TRIES: u32 = 4;
 
 /// Reads the user namespace of every process, with one system call each, and records new namespaces.
 ///
@@ -51,17 +54,34 @@ impl Visits for Walk<'_, '_> {
     }
 
     fn visit(&mut self, index: usize) -> Result<(), Error> {
-        let (pid, context) = (self.pids[index], &mut *self.context);
-        let status = self.wanted.credentials.then(|| Status::open(context, pid));
-        let namespace = match find(context, pid)? {
-            Answer::Is(namespace) => Some(namespace),
-            Answer::Gone => return Ok(()),
-            Answer::Refused(errno) => {
-                context.listing.refused_by_hidepid |= errno == Errno(libc::EPERM);
-                None
+        let pid = self.pids[index];
+        let mut tries = 0;
+        loop {
+            let status = self.wanted.credentials.then(|| Status::open(self.context, pid));
+            let namespace = match find(self.context, pid)? {
+                Answer::Is(namespace) => Some(namespace),
+                Answer::Gone => return Ok(()),
+                Answer::Refused(errno) => {
+                    self.context.listing.refused_by_hidepid |= errno == Errno(libc::EPERM);
+                    None
+                }
+            };
+            // Before anything is recorded, since a visit that records nothing can be given up.
+            let credentials = match status {
+                Some(status) => status.read(self.context)?,
+                None => None,
+            };
+            let has_capabilities = credentials.is_some_and(|known| known.capabilities != 0);
+            if namespace.is_none() || !has_capabilities || status::user_namespace(self.context, pid)? == Some(namespace)
+            {
+                return self.record(pid, namespace, credentials);
             }
-        };
-        self.record(pid, namespace, status)
+            tries += 1;
+            if tries == MOST_TRIES {
+                self.context.miss(Gap::Credentials, 1);
+                return self.record(pid, namespace, None);
+            }
+        }
     }
 
     /// A pidfd tells the user namespace of a process that procfs blocks on (Linux 6.11).
@@ -75,19 +95,18 @@ impl Visits for Walk<'_, '_> {
             Some(namespace) => self.context.record_user(namespace)?,
             None => None,
         };
-        self.record(pid, namespace, status)
+        let credentials = match status {
+            Some(status) => status.read(self.context)?,
+            None => None,
+        };
+        self.record(pid, namespace, credentials)
     }
 }
 
 impl Walk<'_, '_> {
     /// Records a process. `None`: its user namespace could not be read.
-    fn record(&mut self, pid: i32, namespace: Option<u32>, status: Option<Status>) -> Result<(), Error> {
+    fn record(&mut self, pid: i32, namespace: Option<u32>, credentials: Option<Credentials>) -> Result<(), Error> {
         let context = &mut *self.context;
-        // First, since a visit that records nothing can be given up.
-        let credentials = match status {
-            Some(status) => status.read(context)?,
-            None => None,
-        };
         if self.wanted.has_process_facts() || namespace.is_none() {
             let processes = &mut context.facts_mut().processes;
             // By PID: mostly at the end, or before the caller.

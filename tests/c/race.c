@@ -5,6 +5,7 @@
 #include "situation.h"
 #include "bpf.h"
 #include "interpose.h"
+#include "owners.h"
 #include "pins.h"
 #include <limits.h>
 #include <stdatomic.h>
@@ -480,6 +481,45 @@ SITUATION(other_credentials_after_bpf, IN_SANDBOX,
     check_replaced(USERNS_SCAN_CREDENTIALS | USERNS_SCAN_BPF, 0, "status");
 }
 
+/* Scans; the process leaves its user namespace meanwhile, and has all capabilities in the new one. */
+static void check_left(uint64_t flags, const char *file)
+{
+    struct userns_snapshot *snapshot;
+    const struct userns_node *old;
+    uint64_t capabilities;
+
+    request = shared(sizeof *request);
+    first = start_waiting(new_user_namespace, 0);
+    snapshot = scan_while_file(flags, first, file, ask);
+    old = userns_find_inode(snapshot, request->inode);
+    CHECK(old != NULL);
+    CHECK_EQ(userns_capable(snapshot, first, CAP_SYS_ADMIN, old, NULL),
+             flags & USERNS_SCAN_BPF ? -ENODATA : 0);
+    if (!(flags & USERNS_SCAN_BPF)) {
+        CHECK_EQ(userns_inode(userns_find_pid(snapshot, first)), inode_of(first));
+        CHECK(userns_process_capabilities(snapshot, first, &capabilities) && capabilities != 0);
+        CHECK_EQ(
+            userns_capable(snapshot, first, CAP_SYS_ADMIN, userns_find_pid(snapshot, first), NULL),
+            1);
+    }
+    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_CREDENTIALS), 0);
+    userns_free(snapshot);
+}
+
+SITUATION(left_before_credentials, IN_SANDBOX,
+          "a process makes a user namespace before its credentials are read")
+{
+    check_left(USERNS_SCAN_CREDENTIALS, "ns/user");
+}
+
+SITUATION(left_before_credentials_after_bpf, IN_SANDBOX,
+          "the same of credentials that BPF has not told")
+{
+    need_bpf();
+    refused_loads = best_source() == USERNS_SOURCE_BPF_PROCESSES ? 2 : 1; /* with credentials */
+    check_left(USERNS_SCAN_CREDENTIALS | USERNS_SCAN_BPF, "ns/user");
+}
+
 /* ---- Before the cgroup of a process is read ---- */
 
 static char groups[2][64];
@@ -555,22 +595,32 @@ static int calls_of_a_scan(void)
     return calls_of_a_scan_with(0);
 }
 
-/* How many more calls a scan makes with flags if there are more processes, each. */
-static int calls_per_process(uint64_t flags)
+static void lose_capabilities(void *unused UNUSED)
+{
+    set_capabilities(0);
+}
+
+/* How many more calls a scan makes with flags if there are more processes, each. They run a function first. */
+static int calls_per_process_after(void (*act)(void *), uint64_t flags)
 {
     enum { MORE = 10 };
     int before = calls_of_a_scan_with(flags), more;
 
     need_real_time(); /* or each scan needs several child processes */
     for (int i = 0; i < MORE; i++)
-        start(do_nothing, NULL);
+        start(act, NULL);
     more = calls_of_a_scan_with(flags) - before;
     CHECK_EQ(more % MORE, 0);
     return more / MORE;
 }
 
+static int calls_per_process(uint64_t flags)
+{
+    return calls_per_process_after(lose_capabilities, flags);
+}
+
 SITUATION(calls_for_facts, IN_SANDBOX,
-          "credentials and cgroups take three system calls per process each")
+          "credentials and cgroups take three system calls per process each, capabilities one more")
 {
     char text[4096];
 
@@ -578,6 +628,7 @@ SITUATION(calls_for_facts, IN_SANDBOX,
     calls_of_a_scan();
     CHECK_EQ(calls_per_process(0), 1);
     CHECK_EQ(calls_per_process(USERNS_SCAN_CREDENTIALS), 1 + 3);
+    CHECK_EQ(calls_per_process_after(do_nothing, USERNS_SCAN_CREDENTIALS), 1 + 3 + 1);
     read_all(open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC), text, sizeof text);
     if (strstr(text, "0::/") == NULL)
         skip("there are no cgroups of version 2");
