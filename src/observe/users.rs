@@ -175,7 +175,8 @@ impl Users {
         let entry = &mut self.entries[index as usize];
         if entry.id != 0 && id != 0 && entry.id != id {
             // Another one had the inode number, and has ended.
-            (entry.id, entry.owner_uid, entry.maps) = (id, Some(owner_uid), None);
+            (entry.id, entry.owner_uid) = (id, Some(owner_uid));
+            (entry.charged, entry.limit, entry.maps) = (None, None, None);
         }
         // Of the caller's own, and of one that was found through procfs, the kernel may have told less.
         entry.owner_uid = entry.owner_uid.or(Some(owner_uid));
