@@ -20,6 +20,8 @@ pub struct Suspect {
 
 /// All looks take so many microseconds, at most: each is at all threads of a process.
 const MOST_TIME: u64 = 2_000_000;
+/// So often does a descriptor have to be closed. Few are suspects.
+const LOOKS: usize = 6;
 
 struct Check<'c, 'p> {
     start: Start,
@@ -61,8 +63,8 @@ impl Visits for Check<'_, '_> {
         if self.start.elapsed_microseconds() > MOST_TIME {
             return Ok(()); // it may be open
         }
-        // Twice: between the looks at a process with one thread, a thread can have been created, and called execve(2).
-        for _ in 0..2 {
+        // Between the looks at a process with one thread, a thread can have been created, and called execve(2).
+        for _ in 0..LOOKS {
             if !is_closed(self.context.procfs, &self.suspects[index], &mut self.threads)? {
                 return Ok(());
             }
