@@ -88,6 +88,7 @@ impl Pool {
              Dir::Etc::SourceList \"{directory}/sources.list\"; Dir::Etc::SourceParts \"/dev/null\";\n\
              Dir::Etc::Preferences \"/dev/null\"; Dir::Etc::PreferencesParts \"/dev/null\";\n\
              Acquire::Languages \"none\"; Acquire::IndexTargets::deb::DEP-11::DefaultEnabled \"false\";\n\
+             Acquire::Retries \"5\"; Acquire::Check-Valid-Until \"false\";\n\
              APT::Sandbox::User \"root\"; APT::Architecture \"{}\";\n",
             self.machine.debian
         );

@@ -14,6 +14,8 @@ use std::{fs, thread};
 const KVM: (&[&str], &str) = (&["-accel", "kvm", "-cpu", "max"], "TIME_FACTOR=1");
 /// Without KVM everything is much slower.
 const EMULATED: &str = "TIME_FACTOR=10";
+/// MiB of a machine.
+const MEMORY: usize = 2048;
 /// Seconds after which a machine is ended.
 const LIMIT: &str = "7200";
 
@@ -130,8 +132,28 @@ fn libraries(programs: &[PathBuf]) -> Result<BTreeSet<PathBuf>, String> {
     Ok(lines.lines().filter(|line| line.starts_with('\t')).filter_map(path).collect())
 }
 
-/// Runs the situations on a kernel. What it says stays in the directory.
+/// For how many machines there is memory, at least one.
+pub fn room() -> usize {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let available = text.lines().find_map(|line| line.strip_prefix("MemAvailable:")?.trim().strip_suffix(" kB"));
+    // QEMU takes some itself.
+    let machines = available.and_then(|kib| kib.parse::<usize>().ok()).map(|kib| kib / 1024 / (MEMORY + 512));
+    machines.unwrap_or(1).max(1)
+}
+
+/// Runs the situations on a kernel. What it says stays in the directory. A kernel that crashes before `init.c` has said anything
+/// is booted once more: emulators have faults.
 pub fn run(kernel: &Kernel, image: &Image) -> Run {
+    match run_once(kernel, image) {
+        run if run.results.is_empty() && run.features.is_empty() => {
+            println!("kernel {} is booted once more", kernel.version);
+            run_once(kernel, image)
+        }
+        run => run,
+    }
+}
+
+fn run_once(kernel: &Kernel, image: &Image) -> Run {
     let mut run =
         Run { version: kernel.version.clone(), features: Vec::new(), results: Vec::new(), is_complete: false };
     let answers = image.directory.join(format!("{}.answers", kernel.version));
@@ -209,7 +231,7 @@ fn boot(kernel: &Kernel, image: &Image) -> Result<Child, String> {
     let (arguments, time_factor) = if has_kvm(machine) { KVM } else { (machine.arguments, EMULATED) };
     // No message of the kernel is between the answers, unless it is the last one.
     let parameters = format!(
-        "console={} loglevel=1 panic=-1 {} {time_factor} USERNS_TREE={}",
+        "console={} loglevel=1 nowatchdog panic=-1 {} {time_factor} USERNS_TREE={}",
         machine.console,
         kernel.parameters,
         image.tree.display()
@@ -217,7 +239,17 @@ fn boot(kernel: &Kernel, image: &Image) -> Result<Child, String> {
     Command::new("timeout")
         .args([LIMIT, machine.qemu])
         .args(arguments)
-        .args(["-smp", "2", "-m", "2048", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"])
+        .args([
+            "-smp",
+            "2",
+            "-m",
+            &MEMORY.to_string(),
+            "-nodefaults",
+            "-no-user-config",
+            "-display",
+            "none",
+            "-no-reboot",
+        ])
         .arg("-kernel")
         .arg(&kernel.image)
         .arg("-initrd")

@@ -235,10 +235,10 @@ fn check_bands(
     Ok(passed)
 }
 
-/// Runs the situations on each kernel. One emulated machine uses one processor, so several run at a time. What one shows is
-/// said at its end, and then `ended` is called.
+/// Runs the situations on each kernel. One emulated machine uses one processor, so several run at a time if there is enough
+/// memory. What one shows is said at its end, and then `ended` is called.
 fn run_all(kernels: &[&Kernel], image: &Image, ended: impl Fn(&Run) + Sync) -> Vec<Run> {
-    let machines = thread::available_parallelism().map_or(1, usize::from).min(kernels.len());
+    let machines = thread::available_parallelism().map_or(1, usize::from).min(emulator::room()).min(kernels.len());
     let (next, runs) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     println!("{} situations on {} kernels, {machines} at a time", image.tests, kernels.len());
     thread::scope(|scope| {
