@@ -170,12 +170,12 @@ fn has_word(text: &str, word: &str) -> bool {
 }
 
 /// A process with two child namespaces.
-const FAMILY: &str = "exec 3<&0; unshare -Ur cat <&3 >/dev/null & unshare -Ur cat <&3 >/dev/null &
-    while ! { [ -r /proc/$!/ns/user ] && [ \"$(cat /proc/$!/comm)\" = cat ]; }; do :; done
-    sleep 0.2; echo ready; exec cat";
+const FAMILY: &str = "exec 3<&0; for i in 1 2; do unshare -Ur cat <&3 >/dev/null &
+    until [ \"$(cat /proc/$!/comm)\" = cat ]; do :; done; done
+    echo ready; exec cat";
 
 /// A process with 60 children.
 const MANY: &str = "exec 3<&0; i=0
-    while [ $i -lt 60 ]; do cat <&3 >/dev/null & i=$((i + 1)); done
-    while ! [ \"$(cat /proc/$!/comm)\" = cat ]; do :; done; sleep 0.2
+    while [ $i -lt 60 ]; do cat <&3 >/dev/null & i=$((i + 1))
+    until [ \"$(cat /proc/$!/comm)\" = cat ]; do :; done; done
     echo ready; exec cat";
