@@ -234,9 +234,9 @@
  * proc_pid_setgroups(5). A namespace without a process is joined by a short-lived child process
  * (setns(2)), of which the scan reads these files. That takes CAP_SYS_ADMIN in the namespace, and
  * a procfs of the caller's own PID namespace. Before Linux 6.18 the scan can open such a namespace
- * only if a descendant has a process or, with USERNS_SCAN_PINNED, through a descriptor. Unlike
- * other children, this one has a copy of the caller's memory, as after fork(2). All joins of a scan
- * take two seconds at most.
+ * only if a descendant has a process or, with USERNS_SCAN_PINNED, through a descriptor or a mount.
+ * Unlike other children, this one has a copy of the caller's memory, as after fork(2). All joins of
+ * a scan take two seconds at most.
  *
  * With USERNS_SCAN_BPF, the maps come from the kernel's own structures instead, from Linux 5.12
  * on: also of a namespace without a process if a descendant has one; with USERNS_SCAN_PINNED if a
@@ -252,7 +252,9 @@
  * of one moment.
  *
  * The credentials of a process and its user namespace are read while the process has its PID: if
- * the PID is reused during the scan, they are of the same process. There is one exception: with
+ * the PID is reused during the scan, they are of the same process. Capabilities are those that it
+ * has in this namespace: a process that has any is in it before and after they are read. If it
+ * moves each time, its credentials are unknown (USERNS_GAP_CREDENTIALS). There is one exception: with
  * USERNS_SCAN_BPF, the file is read after the user namespace is known where BPF cannot tell the
  * credentials, that is, of processes in nested PID namespaces before Linux 6.7. Then these are
  * unknown if the process with this PID is in another user namespace meanwhile, and can be those of
@@ -1983,14 +1985,16 @@ pid_t userns_change_pid(const struct userns_change *change);
  *     -ENFILE           the system has too many open files
  *     -ENOTRECOVERABLE  a bug in this library; it wrote a message to standard error
  *
- * -ESTALE is certain for a caller in the initial user and PID namespace that has
- * CAP_SYS_ADMIN, from Linux 6.18 on. To other callers the kernel does not say whether a namespace
- * has ended or is out of reach. For them it means that everything that led to the namespace has
- * ended, or is in another namespace now; a process or file that the snapshot does not show can
- * still keep it. -EACCES means that something of this is still there but was refused, could not be
- * tried, or is of a kind through which nobody can open the namespace: a socket, credentials, a
- * file system, a pidfd. It is also the answer if the snapshot shows nothing that leads to the
- * namespace, and for a loaded one if the boot id of the system cannot be read.
+ * From Linux 6.18 on, -ESTALE is certain for a caller in the initial user and PID namespace that
+ * has CAP_SYS_ADMIN, with one exception. From Linux 6.19 on, the kernel opens none that is not in
+ * use: a socket, credentials, a file system or a pidfd can still keep it if the snapshot shows
+ * no such pin of it. To other callers the kernel does not say whether a namespace has ended or is
+ * out of reach. For them it means that everything that led to the namespace has ended, or is in
+ * another namespace now; a process or file that the snapshot does not show can still keep it.
+ * -EACCES means that something of this is still there but was refused, could not be tried, or is
+ * of a kind through which this function does not open a namespace: a socket, credentials, a file
+ * system, a pidfd, a mount below another one. It is also the answer if the snapshot shows nothing
+ * that leads to the namespace, and for a loaded one if the boot id of the system cannot be read.
  *
  * To enter the namespace, setns(2) needs CAP_SYS_ADMIN in it, and a process with one thread.
  *

@@ -9,9 +9,9 @@ use crate::error::Error;
 use crate::facts::{INITIAL_PID_NAMESPACE, INITIAL_USER_NAMESPACE, NamespaceType, Target};
 use crate::observe::Procfs;
 use crate::observe::answer::Answer;
-use crate::observe::pins::lookup::{Effort, Lookup};
-use crate::observe::sysctl;
+use crate::observe::pins::lookup::Lookup;
 use crate::observe::visits::{self, Visits};
+use crate::observe::{sysctl, ways};
 use crate::snapshot::{Node, Nonuser, Pin, Snapshot, Way};
 use crate::sys::clock::Start;
 use crate::sys::file::{self, Fd, Identity};
@@ -252,46 +252,25 @@ impl<'s> Search<'s> {
             Way::Pin(index) => index,
         };
         let (namespace_type, inode) = self.snapshot.pinned(index);
-        let wanted = Identity { device, inode };
-        match self.snapshot.pin(index) {
-            Pin::Member { pid, tid } => self.open_link(pid, tid, namespace_type.name(), device),
+        let way = match self.snapshot.pin(index) {
+            Pin::Member { pid, tid } => ways::Way::Link { pid, tid, name: namespace_type.name() },
             Pin::ForChildren { pid, tid } => {
                 let is_pid = namespace_type == NamespaceType::Pid;
                 let name = if is_pid { c"pid_for_children" } else { c"time_for_children" };
-                self.open_link(pid, tid, name, device)
+                ways::Way::Link { pid, tid, name }
             }
-            Pin::Descriptor { pid, tid, number } => {
-                let table = self.thread(pid, tid, c"fd")?;
-                let name = ShortPath::new(format_args!("{number}"));
-                procfs.reopen(&procfs.find_target(&table, name.as_c_str())?, wanted)
-            }
-            Pin::Mount { pid: 1.., path, .. } => {
-                let root = ShortPath::new(format_args!("{}/root", self.pid(way)));
-                let root = procfs.find_target(procfs.root(), root.as_c_str())?;
-                let file = self.lookup.find(Effort::Thorough, procfs.root(), &root, path.to_bytes())?;
-                // The mount can be below what is there.
-                procfs.reopen(&file, wanted).map_err(|errno| if errno.is_gone() { Errno(libc::EACCES) } else { errno })
-            }
+            Pin::Descriptor { pid, tid, number } => ways::Way::Descriptor { pid, tid, number },
+            Pin::Mount { pid: pid @ 1.., path, .. } => ways::Way::Mount { pid, path: path.to_bytes() },
             _ => match self.pid(way) {
-                0 => Err(Errno(libc::EACCES)),
+                0 => return Err(Errno(libc::EACCES)),
                 pid => {
                     let process = ShortPath::new(format_args!("{pid}"));
                     procfs.find_directory(procfs.root(), process.as_c_str())?;
-                    Err(Errno(libc::EACCES))
+                    return Err(Errno(libc::EACCES));
                 }
             },
-        }
-    }
-
-    fn open_link(&self, pid: i32, tid: i32, name: &CStr, device: u64) -> Result<Fd, Errno> {
-        self.procfs.open_namespace(&self.thread(pid, tid, c"ns")?, name, Some(device))
-    }
-
-    /// A directory of a thread.
-    fn thread(&self, pid: i32, tid: i32, name: &CStr) -> Result<Fd, Errno> {
-        let thread = ShortPath::new(format_args!("{pid}/task/{tid}"));
-        let thread = self.procfs.find_directory(self.procfs.root(), thread.as_c_str())?;
-        self.procfs.find_directory(&thread, name)
+        };
+        way.open(procfs, &mut self.lookup, Identity { device, inode })
     }
 
     fn is_top(&self, namespace: &Fd) -> bool {

@@ -92,9 +92,9 @@ pub const USERNS_SCAN_BPF: u64 = 0x10;
 /// proc_pid_setgroups(5). A namespace without a process is joined by a short-lived child process
 /// (setns(2)), of which the scan reads these files. That takes CAP_SYS_ADMIN in the namespace, and
 /// a procfs of the caller's own PID namespace. Before Linux 6.18 the scan can open such a namespace
-/// only if a descendant has a process or, with USERNS_SCAN_PINNED, through a descriptor. Unlike
-/// other children, this one has a copy of the caller's memory, as after fork(2). All joins of a scan
-/// take two seconds at most.
+/// only if a descendant has a process or, with USERNS_SCAN_PINNED, through a descriptor or a mount.
+/// Unlike other children, this one has a copy of the caller's memory, as after fork(2). All joins of
+/// a scan take two seconds at most.
 ///
 /// With USERNS_SCAN_BPF, the maps come from the kernel's own structures instead, from Linux 5.12
 /// on: also of a namespace without a process if a descendant has one; with USERNS_SCAN_PINNED if a
@@ -107,7 +107,9 @@ pub const USERNS_SCAN_MAPS: u64 = 0x20;
 /// of one moment.
 ///
 /// The credentials of a process and its user namespace are read while the process has its PID: if
-/// the PID is reused during the scan, they are of the same process. There is one exception: with
+/// the PID is reused during the scan, they are of the same process. Capabilities are those that it
+/// has in this namespace: a process that has any is in it before and after they are read. If it
+/// moves each time, its credentials are unknown (USERNS_GAP_CREDENTIALS). There is one exception: with
 /// USERNS_SCAN_BPF, the file is read after the user namespace is known where BPF cannot tell the
 /// credentials, that is, of processes in nested PID namespaces before Linux 6.7. Then these are
 /// unknown if the process with this PID is in another user namespace meanwhile, and can be those of

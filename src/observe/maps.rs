@@ -8,10 +8,12 @@
 //! the caller then reads the files. The child itself would see numbers of the parent.
 
 use super::answer::Answer;
+use super::pins::lookup::Lookup;
 use super::visits::{self, Visits};
+use super::ways::Way;
 use super::{Context, Procfs};
 use crate::error::Error;
-use crate::facts::{Extent, Gap, Holder, Maps, Member, NamespaceType, Target, add_map, parse_link};
+use crate::facts::{Extent, Gap, Hold, Holder, Maps, Member, NamespaceType, Target, add_map, parse_link};
 use crate::sys::clock::Start;
 use crate::sys::file::{self, Fd};
 use crate::sys::{Errno, apart, if_any, nsfs, pidfd, worker};
@@ -168,46 +170,37 @@ struct Joiner {
     usual: Option<Procfs>,
     /// The caller may open every namespace that is in use (Linux 6.19.14).
     may_open_all: bool,
+    lookup: Lookup,
 }
 
 impl Joiner {
     fn new(context: &Context) -> Result<Joiner, Error> {
         let usual = if context.pid_namespaces.are_equal() { None } else { Procfs::usual()? };
-        Ok(Joiner { usual, may_open_all: context.may_list_all() })
-    }
-
-    /// The procfs in which children have the PIDs that the caller knows.
-    fn procfs<'a>(&'a self, context: &'a Context) -> Option<&'a Procfs> {
-        if context.pid_namespaces.are_equal() {
-            return Some(context.procfs);
-        }
-        let usual = self.usual.as_ref()?;
-        let mut text = [0; 16];
-        let link = usual.read_link(usual.root(), c"self", &mut text).ok()?;
-        (parse::number(link)? == pidfd::own_pid() as u64).then_some(usual)
+        Ok(Joiner { usual, may_open_all: context.may_list_all(), lookup: Lookup::default() })
     }
 
     /// Waits so many microseconds for a child, at most: on a busy host it may not run at once.
     fn read(
-        &self,
+        &mut self,
         context: &Context,
         index: u32,
         extents: &mut Vec<Extent>,
         patience: u64,
     ) -> Result<Answer<Maps>, Error> {
         let refused = Ok(Answer::Refused(Errno(libc::EACCES)));
-        let Some(procfs) = self.procfs(context) else { return refused };
+        let Joiner { usual, may_open_all, lookup } = self;
+        let Some(procfs) = procfs_of_children(context, usual.as_ref()) else { return refused };
         let user = context.users.entries()[index as usize];
         if patience == 0 {
             return refused;
         }
         let opened = match user.id {
-            0 => find(context, index)?,
+            0 => find(context, index, lookup)?,
             id => match nsfs::open(id, libc::CLONE_NEWUSER, user.inode) {
-                Err(Errno(libc::ESTALE)) if self.may_open_all && has_member(context, index) => return Ok(Answer::Gone),
+                Err(Errno(libc::ESTALE)) if *may_open_all && has_member(context, index) => return Ok(Answer::Gone),
                 // From Linux 6.19.14 on, the kernel refuses this outside the initial PID namespace.
                 opened => match if_any(opened)? {
-                    None => find(context, index)?,
+                    None => find(context, index, lookup)?,
                     opened => opened,
                 },
             },
@@ -225,64 +218,87 @@ impl Joiner {
     }
 }
 
+/// The procfs in which children have the PIDs that the caller knows.
+fn procfs_of_children<'p>(context: &'p Context, usual: Option<&'p Procfs>) -> Option<&'p Procfs> {
+    if context.pid_namespaces.are_equal() {
+        return Some(context.procfs);
+    }
+    let usual = usual?;
+    let mut text = [0; 16];
+    let link = usual.read_link(usual.root(), c"self", &mut text).ok()?;
+    (parse::number(link)? == pidfd::own_pid() as u64).then_some(usual)
+}
+
 /// Whether a process was found in a namespace, so that it was in use (Linux 6.19 opens no other one).
 fn has_member(context: &Context, index: u32) -> bool {
     context.facts().members.iter().any(|member| member.namespace == index)
 }
 
-/// Opens a namespace that the kernel does not open by its id, through what refers to it. In a worker, since a process can block
-/// its readers.
-fn find(context: &Context, index: u32) -> Result<Option<Fd>, Error> {
+/// Opens a namespace that the kernel does not open by its id, through what refers to it or to one below it. In a worker, since
+/// a process can block its readers.
+fn find(context: &Context, index: u32, lookup: &mut Lookup) -> Result<Option<Fd>, Error> {
     struct Task<'t, 'p> {
         context: &'t Context<'p>,
         index: u32,
+        lookup: &'t mut Lookup,
         found: Result<Option<Fd>, Errno>,
     }
-    let mut task = Task { context, index, found: Ok(None) };
-    let search = |task: &mut Task| task.found = search(task.context, task.index);
+    let mut task = Task { context, index, lookup, found: Ok(None) };
+    let search = |task: &mut Task| task.found = search(task.context, task.index, task.lookup);
     worker::run(&mut task, search, visits::PATIENCE)?;
     Ok(task.found?)
 }
 
-fn search(context: &Context, index: u32) -> Result<Option<Fd>, Errno> {
+fn search(context: &Context, index: u32, lookup: &mut Lookup) -> Result<Option<Fd>, Errno> {
     let user = context.users.entries()[index as usize];
     let Some(wanted) = context.identity(user.inode) else { return Ok(None) };
-    // Another one can have the inode number by now.
-    let checked = |found: Fd| match user.id == 0 || nsfs::id(&found)? == user.id {
-        true => Ok(found),
-        false => Err(Errno(libc::ESTALE)),
+    let ascend = |opened: Result<Fd, Errno>| {
+        let mut at = opened?;
+        while file::identity(&at)? != wanted {
+            at = nsfs::owning_user_namespace(&at)?; // of a user namespace: its parent
+        }
+        // Another one can have the inode number by now.
+        match user.id == 0 || nsfs::id(&at)? == user.id {
+            true => Ok(at),
+            false => Err(Errno(libc::ESTALE)),
+        }
     };
     let (procfs, facts) = (context.procfs, context.facts());
-    let descriptors = facts.holds.iter().filter_map(|hold| match hold.holder {
-        Holder::Descriptor { pid, tid, number } if hold.target == Target::User(index) => Some((pid, tid, number)),
-        _ => None,
-    });
-    for (pid, tid, number) in descriptors.take(MOST_TRIES.into()) {
-        let path = ShortPath::new(format_args!("{pid}/task/{tid}/fd"));
-        let name = ShortPath::new(format_args!("{number}"));
-        let open = || {
-            let table = procfs.open_directory(procfs.root(), path.as_c_str())?;
-            procfs.reopen(&procfs.find_target(&table, name.as_c_str())?, wanted)
-        };
-        if let Some(found) = if_any(open().and_then(checked))? {
+    let own = |hold: &&Hold| hold.target == Target::User(index);
+    let below = |hold: &&Hold| match hold.target {
+        Target::User(user) => user != index && context.users.is_at_or_above(index, user),
+        Target::Nonuser(nonuser) => {
+            let owner = context.nonusers.entries()[nonuser as usize].owner;
+            owner.is_some_and(|owner| context.users.is_at_or_above(index, owner))
+        }
+    };
+    let of = |hold: &Hold| Some((way(context, hold)?, context.target_identity(hold.target)?));
+    let ways = facts.holds.iter().filter(own).filter_map(of).take(MOST_TRIES.into());
+    for (way, wanted) in ways.chain(facts.holds.iter().filter(below).filter_map(of).take(MOST_TRIES.into())) {
+        if let Some(found) = if_any(ascend(way.open(procfs, lookup, wanted)))? {
             return Ok(Some(found));
         }
     }
-    let below = facts.members.iter().filter(|member| context.users.is_at_or_above(index, member.namespace));
-    for member in below.take(MOST_TRIES.into()) {
+    let members = facts.members.iter().filter(|member| context.users.is_at_or_above(index, member.namespace));
+    for member in members.take(MOST_TRIES.into()) {
         let path = ShortPath::new(format_args!("{}/ns/user", member.pid));
-        let open = || {
-            let mut at = procfs.open_namespace(procfs.root(), path.as_c_str(), Some(wanted.device))?;
-            while file::identity(&at)? != wanted {
-                at = nsfs::parent(&at)?;
-            }
-            Ok(at)
-        };
-        if let Some(found) = if_any(open().and_then(checked))? {
+        if let Some(found) = if_any(ascend(procfs.open_namespace(procfs.root(), path.as_c_str(), Some(wanted.device))))?
+        {
             return Ok(Some(found));
         }
     }
     Ok(None)
+}
+
+/// The way to what is held, if there is one.
+fn way<'c>(context: &'c Context, hold: &Hold) -> Option<Way<'c>> {
+    match hold.holder {
+        Holder::Descriptor { pid, tid, number } => Some(Way::Descriptor { pid, tid, number }),
+        Holder::Mount { pid: pid @ 1.., path, .. } => {
+            Some(Way::Mount { pid, path: context.facts().text.get(path).to_bytes() })
+        }
+        _ => None,
+    }
 }
 
 /// Reads the files of a process or thread. EINVAL: one is not as the kernel writes it.

@@ -24,6 +24,7 @@ pub mod answer;
 pub mod mountinfo;
 pub mod sysctl;
 pub mod visits;
+pub mod ways;
 
 // Sources.
 pub mod caller;

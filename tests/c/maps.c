@@ -182,11 +182,12 @@ static void need_handles(void)
 }
 
 SITUATION(without_handles, IN_SANDBOX,
-          "before Linux 6.18: through a descriptor, and through a process below")
+          "before Linux 6.18: through a descriptor, a mount, what it owns, and a process below")
 {
+    struct held owned;
     pid_t first = start(go_down, &(int){ 1 }), pid;
     int fd = open_namespace(first, "user");
-    uint64_t by_descriptor = inode_of_fd(fd);
+    uint64_t by_descriptor = inode_of_fd(fd), by_mount;
     struct userns_snapshot *snapshot;
     struct all_maps expected;
 
@@ -204,10 +205,19 @@ SITUATION(without_handles, IN_SANDBOX,
     CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_MAPS), 0);
     userns_free(snapshot);
     mount_tmpfs("/mnt");
-    by_descriptor = mount_left_user("/mnt/ns");
+    by_mount = mount_left_user("/mnt/ns");
+    make_file("/mnt/net");
+    mount_namespace(open_left_network(&owned), "/mnt/net");
     snapshot = scan_with(USERNS_SCAN_MAPS | USERNS_SCAN_PINNED);
-    check_no_maps(userns_find_inode(snapshot, by_descriptor));
-    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_MAPS), 1);
+    check_maps(userns_find_inode(snapshot, by_mount), &expected);
+    check_maps(userns_find_inode(snapshot, owned.inode), &expected);
+    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_MAPS), 0);
+    userns_free(snapshot);
+    /* The mount is below another one. */
+    mount_tmpfs("/mnt");
+    snapshot = scan_with(USERNS_SCAN_MAPS | USERNS_SCAN_PINNED);
+    check_no_maps(userns_find_inode(snapshot, by_mount));
+    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_MAPS), 2);
     userns_free(snapshot);
 }
 
@@ -248,13 +258,8 @@ SITUATION(pinned, IN_SANDBOX | BY_BPF, "namespaces that only a descriptor or a m
     by_mount = mount_left_user("/mnt/ns");
     snapshot = scan_with(USERNS_SCAN_MAPS | USERNS_SCAN_PINNED);
     check_maps(userns_find_inode(snapshot, by_descriptor), &expected);
-    if (userns_gap_count(snapshot, USERNS_GAP_MAPS) == 0) {
-        check_maps(userns_find_inode(snapshot, by_mount), &expected);
-    } else { /* outside the initial PID namespace, Linux 6.19.14 */
-        CHECK(!is_before(6, 19));
-        check_no_maps(userns_find_inode(snapshot, by_mount));
-        CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_MAPS), 1);
-    }
+    check_maps(userns_find_inode(snapshot, by_mount), &expected);
+    CHECK_EQ(userns_gap_count(snapshot, USERNS_GAP_MAPS), 0);
     userns_free(snapshot);
 }
 
