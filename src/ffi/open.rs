@@ -86,14 +86,16 @@ const _: () = assert!(SIZE == FIRST_SIZE);
 ///     -ENFILE           the system has too many open files
 ///     -ENOTRECOVERABLE  a bug in this library; it wrote a message to standard error
 ///
-/// -ESTALE is certain for a caller in the initial user and PID namespace that has
-/// CAP_SYS_ADMIN, from Linux 6.18 on. To other callers the kernel does not say whether a namespace
-/// has ended or is out of reach. For them it means that everything that led to the namespace has
-/// ended, or is in another namespace now; a process or file that the snapshot does not show can
-/// still keep it. -EACCES means that something of this is still there but was refused, could not be
-/// tried, or is of a kind through which nobody can open the namespace: a socket, credentials, a
-/// file system, a pidfd. It is also the answer if the snapshot shows nothing that leads to the
-/// namespace, and for a loaded one if the boot id of the system cannot be read.
+/// From Linux 6.18 on, -ESTALE is certain for a caller in the initial user and PID namespace that
+/// has CAP_SYS_ADMIN, with one exception. From Linux 6.19 on, the kernel opens none that is not in
+/// use: a socket, credentials, a file system or a pidfd can still keep it if the snapshot shows
+/// no such pin of it. To other callers the kernel does not say whether a namespace has ended or is
+/// out of reach. For them it means that everything that led to the namespace has ended, or is in
+/// another namespace now; a process or file that the snapshot does not show can still keep it.
+/// -EACCES means that something of this is still there but was refused, could not be tried, or is
+/// of a kind through which this function does not open a namespace: a socket, credentials, a file
+/// system, a pidfd, a mount below another one. It is also the answer if the snapshot shows nothing
+/// that leads to the namespace, and for a loaded one if the boot id of the system cannot be read.
 ///
 /// To enter the namespace, setns(2) needs CAP_SYS_ADMIN in it, and a process with one thread.
 ///
