@@ -93,14 +93,15 @@ static bool is_told(void)
 SITUATION(two_users, AS_ROOT | IN_SANDBOX | BY_BPF,
           "each user makes namespaces until the limit; then the charges are the limit")
 {
-    pid_t limited = start(make_limited, &(struct maker){ -1, 1000, 100000, 16 }), inner;
+    pid_t limited = start(make_limited, &(struct maker){ -1, 1000, 100000, 16, false, false }),
+          inner;
     int descriptor = open_namespace(limited, "user"), below;
     struct userns_snapshot *snapshot;
     const struct userns_node *node;
     uint64_t limit;
 
     /* User 1 has a namespace in which its root makes one: both are charged to user 1. */
-    inner = start(make_namespace, &(struct maker){ descriptor, 1, 4, 4 });
+    inner = start(make_namespace, &(struct maker){ descriptor, 1, 4, 4, false, false });
     below = open_namespace(inner, "user");
     CHECK(try_to_start(&(struct request){ below, 3 }) != 0);
     for (unsigned uid = 1; uid <= 2; uid++) {
@@ -186,7 +187,7 @@ SITUATION(limit_of_the_caller, IN_SANDBOX | BY_BPF,
 SITUATION(out_of_sight, AS_ROOT | IN_SANDBOX | BY_BPF,
           "BPF tells charges for namespaces that a scan does not find")
 {
-    pid_t limited = start(make_limited, &(struct maker){ -1, 1000, 100000, 16 }), pid;
+    pid_t limited = start(make_limited, &(struct maker){ -1, 1000, 100000, 16, false, false }), pid;
     int descriptor = open_namespace(limited, "user"), hidden, sockets[2];
     struct userns_snapshot *snapshot;
     uint64_t inode;

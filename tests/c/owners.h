@@ -10,6 +10,9 @@ struct maker {
     int parent;          /* a descriptor of the user namespace; -1: that of this process */
     unsigned owner;      /* who makes it, as the parent numbers the users */
     unsigned lower, ids; /* 0, 1, … are these in the parent */
+    bool
+        in_extents; /* but the second half of the ids comes first; a namespace below can have one half */
+    bool has_more; /* and more ids, behind a gap */
 };
 
 /* Becomes another user; the capabilities remain permitted. */
@@ -44,12 +47,17 @@ static UNUSED uint64_t effective_capabilities(void)
 static UNUSED void map_ids_of_parent(const struct maker *maker, int ready)
 {
     static const char *const files[] = { "uid_map", "gid_map" };
-    char byte, path[64];
+    unsigned half = maker->in_extents ? maker->ids / 2 : 0;
+    char byte, path[64], map[160];
 
+    snprintf(map, sizeof map, "0 %u %u", maker->lower, maker->ids);
+    if (half > 0)
+        snprintf(map, sizeof map, "0 %u %u\n%u %u %u\n%s", maker->lower + half, half, half,
+                 maker->lower, half, maker->has_more ? "1000 200000 5\n" : "");
     CHECK(read(ready, &byte, 1) == 1);
     for (int i = 0; i < 2; i++) {
         snprintf(path, sizeof path, "/proc/%d/%s", (int)getppid(), files[i]);
-        CHECK(write_file(path, "0 %u %u", maker->lower, maker->ids));
+        CHECK(write_file(path, "%s", map));
     }
 }
 

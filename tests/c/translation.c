@@ -367,7 +367,7 @@ SITUATION(generated, IN_SANDBOX | BY_BPF,
 {
     mount_tmpfs("/tmp");
     CHECK(chmod("/tmp", 0777) == 0);
-    try_all(1, rounds(300));
+    try_all(1, 300 / (int)time_factor());
 }
 
 /* ---- A nested caller ---- */
