@@ -107,13 +107,15 @@ pub const USERNS_SCAN_MAPS: u64 = 0x20;
 /// of one moment.
 ///
 /// The credentials of a process and its user namespace are read while the process has its PID: if
-/// the PID is reused during the scan, they are of the same process. Capabilities are those that it
-/// has in this namespace: a process that has any is in it before and after they are read. If it
-/// moves each time, its credentials are unknown (USERNS_GAP_CREDENTIALS). There is one exception: with
+/// the PID is reused during the scan, they are of the same process. There is one exception: with
 /// USERNS_SCAN_BPF, the file is read after the user namespace is known where BPF cannot tell the
 /// credentials, that is, of processes in nested PID namespaces before Linux 6.7. Then these are
 /// unknown if the process with this PID is in another user namespace meanwhile, and can be those of
 /// another process if procfs does not show in which it is.
+///
+/// Capabilities are those that a process has in this namespace: one that has any is in it before
+/// and after they are read. If it moves each time, its credentials are unknown
+/// (USERNS_GAP_CREDENTIALS).
 pub const USERNS_SCAN_CREDENTIALS: u64 = 0x40;
 /// options->flags: also read the cgroups of processes, see userns_process_cgroup(). This reads
 /// /proc/PID/cgroup, which everyone may. With USERNS_SCAN_BPF it reads only that of the caller,

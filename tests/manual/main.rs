@@ -274,24 +274,31 @@ fn examples_run() {
 
     let own_name = fs::read_to_string("/proc/self/comm").unwrap();
     let pid = std::process::id().to_string();
+    // SAFETY: it has no preconditions.
+    let uid = unsafe { libc::geteuid() }.to_string();
     let saved = scratch("manual.json");
     for (function, source) in examples() {
         if function == "userns_open" {
             enter_a_namespace(&source);
             continue;
         }
-        let argument = match function.as_str() {
-            "userns_process_name" => Some(own_name.trim_end()),
-            "userns_find_pid" | "userns_capable" => Some(pid.as_str()),
-            "userns_save" => Some(saved.to_str().unwrap()),
-            _ => None,
+        let arguments: &[&str] = match function.as_str() {
+            "userns_process_name" => &[own_name.trim_end()],
+            "userns_find_pid" | "userns_capable" | "userns_process_uid" => &[&pid],
+            "userns_translate_uid" => &[&pid, &uid],
+            "userns_save" => &[saved.to_str().unwrap()],
+            _ => &[],
         };
-        let output = example(&source).args(argument).output().unwrap();
+        let output = example(&source).args(arguments).output().unwrap();
         let printed = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{function}: {output:?}");
         match function.as_str() {
             "userns_process_name" => assert!(printed.contains(&format!("process {pid} is in 40265")), "{printed}"),
             "userns_find_pid" => assert_eq!(printed, "in my user namespace\n"),
+            "userns_process_uid" => assert!(printed.contains(&format!("effective UID {uid}\n")), "{printed}"),
+            "userns_translate_uid" => assert_eq!(printed, format!("user {uid}\n")),
+            "userns_uid_map" => assert!(printed.contains(" are "), "{printed}"),
+            "userns_nonuser_open" => assert!(printed.contains(": open\n"), "{printed}"),
             "userns_parent" => assert!(printed.starts_with("40265"), "{printed}"),
             "userns_probe" => assert!(printed.contains("work") || printed.contains("reason: "), "{printed}"),
             "userns_save" => assert!(printed.ends_with(" user namespaces\n"), "{printed}"),
