@@ -7,7 +7,7 @@
 # make check-fuzz        has a fuzzer try RUNS inputs for each parser
 # make check-endurance   scans in all ways for MINUTES (30) while everything changes
 # make check-miri        runs unit tests in Miri
-# make check-sanitizers  runs them with AddressSanitizer
+# make check-sanitizers  runs them with AddressSanitizer and ThreadSanitizer
 # make coverage          tells which lines of src no test executes
 # make install    installs them; make uninstall removes them
 # make clean      removes what make built; cargo clean removes what cargo built
@@ -139,8 +139,9 @@ check-miri:
 	    $(CARGO) +nightly miri test --locked --lib --target-dir target/miri -- --skip sys::
 
 check-sanitizers:
-	tests/sanitizers.sh state:: saved:: probe:: open::
-	ASAN_OPTIONS= tests/sanitizers.sh errors:: state::plain_scan
+	tests/sanitizers/run address state:: saved:: probe:: open::
+	ASAN_OPTIONS= tests/sanitizers/run address errors:: state::plain_scan
+	tests/sanitizers/run thread threads:: state::
 
 coverage:
 	tests/coverage.sh
