@@ -68,10 +68,14 @@ impl Reasons<'_> {
             _ => (None, 0),
         };
         let answer = experiment.and_then(|experiment| outcome.experiment(experiment));
-        // Exhaustion says nothing about a filter.
-        if let Some(answer) = answer.filter(|&answer| answer != expected && !Errno(answer).is_exhaustion()) {
+        // Exhaustion says nothing about a filter. In unshare(2), Debian asks its sysctl before the kernel looks at the flags.
+        let is_of_filter = |answer| answer != expected && !Errno(answer).is_exhaustion();
+        let is_asked_first = call == Call::Unshare && experiment == Some(Experiment::User);
+        let is_sysctl = is_asked_first && answer == Some(libc::EPERM) && self.caller.is_refused_by_sysctl(step);
+        let may_be_filter = self.caller.may_be_filtered && !is_sysctl;
+        if let Some(answer) = answer.filter(|&answer| may_be_filter && is_of_filter(answer)) {
             let what = describe(step, call);
-            return self.proved(
+            self.proved(
                 ReasonKind::Seccomp,
                 format_args!(
                     "a seccomp filter answers {what} with {} (\"Seccomp\" in /proc/self/status): an impossible call, too, which \
@@ -80,7 +84,8 @@ impl Reasons<'_> {
                     errno(answer),
                     errno(expected)
                 ),
-            );
+            )?;
+            return if experiment == Some(Experiment::User) { self.explain_sysctl(step) } else { Ok(()) };
         }
         match (call, error) {
             (Call::Fork | Call::Clone | Call::Unshare | Call::NewUidMap | Call::NewGidMap, libc::EAGAIN) => {
@@ -91,6 +96,7 @@ impl Reasons<'_> {
             }
             (Call::Clone | Call::Unshare, libc::EINVAL) => self.explain_missing(step)?,
             (Call::Clone | Call::Unshare, _) if step == Step::Create => self.explain_creation(outcome)?,
+            (Call::Clone | Call::Unshare, libc::EPERM) if step == Step::Nested => self.explain_sysctl(step)?,
             (Call::UidMap | Call::GidMap, _) => self.explain_map(error)?,
             (Call::NewUidMap | Call::NewGidMap, _) => {
                 self.explain_helper(usize::from(call == Call::NewGidMap), Some((outcome.helper, error)))?;
@@ -162,16 +168,20 @@ impl Reasons<'_> {
                 )?;
             }
         }
-        if self.caller.clone_sysctl == Some(0) && self.caller.is_ordinary() {
-            self.proved(
-                ReasonKind::Sysctl,
-                format_args!(
-                    "/proc/sys/kernel/unprivileged_userns_clone is 0, so only root may make user namespaces; an administrator \
-                    permits them with: sysctl -w kernel.unprivileged_userns_clone=1"
-                ),
-            )?;
+        self.explain_sysctl(Step::Create)
+    }
+
+    fn explain_sysctl(&mut self, step: Step) -> Result<(), Error> {
+        if !self.caller.is_refused_by_sysctl(step) {
+            return Ok(());
         }
-        Ok(())
+        self.proved(
+            ReasonKind::Sysctl,
+            format_args!(
+                "/proc/sys/kernel/unprivileged_userns_clone is 0, so only root in the initial user namespace may make user \
+                namespaces; an administrator permits them with: sysctl -w kernel.unprivileged_userns_clone=1"
+            ),
+        )
     }
 
     /// EINVAL: the kernel does not know the flag.
@@ -248,6 +258,9 @@ impl Reasons<'_> {
             self.explain_missing(step)?;
         }
         self.explain_caller()?;
+        if steps[Step::Nested as usize] {
+            self.explain_sysctl(Step::Nested)?; // the same reason as above is told once
+        }
         limits::explain_files(self, &steps)?;
         Modules::read()?.explain_caller(self)?;
         limits::explain_cgroup(self)?;
@@ -286,6 +299,8 @@ mod tests {
         assert_eq!(kinds(&Caller { clone_sysctl: Some(0), ..caller(true) }), []);
         let nested = Caller { clone_sysctl: Some(0), is_in_initial: Some(false), ..caller(true) };
         assert_eq!(kinds(&nested), [ReasonKind::Sysctl]);
+        let root = Caller { clone_sysctl: Some(0), ..caller(true) };
+        assert!(root.is_refused_by_sysctl(Step::Nested) && !root.is_refused_by_sysctl(Step::Create));
         assert_eq!(kinds(&Caller { is_gid_mapped: Some(false), ..caller(true) }), [ReasonKind::Unmapped]);
         assert_eq!(kinds(&Caller { is_uid_mapped: None, ..caller(true) }), []);
     }

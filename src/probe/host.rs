@@ -11,6 +11,7 @@ use crate::idmap::translate;
 use crate::observe::mountinfo::{self, Mount};
 use crate::sys::file;
 use crate::sys::process::{self, Capability};
+use crate::sys::trial::Step;
 use crate::sys::{Errno, if_any, pidfd, stream};
 use crate::util::parse;
 use std::ffi::{CStr, c_int};
@@ -33,6 +34,8 @@ pub struct Caller {
     /// prctl(2) PR_GET_DUMPABLE; true if that is unknown.
     pub is_dumpable: bool,
     pub has_no_new_privs: bool,
+    /// prctl(2) PR_GET_SECCOMP; true if that is unknown.
+    pub may_be_filtered: bool,
     /// Debian's sysctl `kernel.unprivileged_userns_clone`.
     pub clone_sysctl: Option<u64>,
 }
@@ -51,6 +54,7 @@ impl Caller {
             is_admin: !process::lacks(Capability::SysAdmin),
             is_dumpable: process::attribute(libc::PR_GET_DUMPABLE).is_none_or(|value| value == 1),
             has_no_new_privs: process::attribute(libc::PR_GET_NO_NEW_PRIVS) == Some(1),
+            may_be_filtered: process::attribute(libc::PR_GET_SECCOMP) != Some(0),
             clone_sysctl: number(c"/proc/sys/kernel/unprivileged_userns_clone")?,
         })
     }
@@ -67,6 +71,7 @@ impl Caller {
             is_admin,
             is_dumpable: true,
             has_no_new_privs: false,
+            may_be_filtered: false,
             clone_sysctl: None,
         }
     }
@@ -74,6 +79,12 @@ impl Caller {
     /// Whether the kernel takes the caller for an ordinary user: it lacks CAP_SYS_ADMIN in the initial user namespace.
     pub fn is_ordinary(&self) -> bool {
         !self.is_admin || self.is_in_initial == Some(false)
+    }
+
+    /// Whether Debian's sysctl keeps the process that makes a step from making a user namespace. The one inside has no
+    /// capability in the initial user namespace, whoever the caller is.
+    pub fn is_refused_by_sysctl(&self, step: Step) -> bool {
+        self.clone_sysctl == Some(0) && (step == Step::Nested || self.is_ordinary())
     }
 }
 

@@ -165,7 +165,7 @@ const RUN_ELSEWHERE: [&str; 3] = ["bindings", "loader", "needs"];
 const WITHOUT_SITUATIONS: [&str; 2] = ["abi", "dump"];
 
 /// Programs that count or refuse what a scan does, take time, or take their snapshots without `tests/c/scan.h`.
-pub const NOT_SAVED: [&str; 22] = [
+pub const NOT_SAVED: [&str; 23] = [
     "arguments",
     "bpf_refusal",
     "describe",
@@ -183,6 +183,7 @@ pub const NOT_SAVED: [&str; 22] = [
     "probe_seccomp",
     "probe_selinux",
     "probe_subids",
+    "probe_sysctl",
     "race",
     "state",
     "storm",

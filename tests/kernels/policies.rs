@@ -1,4 +1,4 @@
-//! Machines with security modules that restrict user namespaces: `make check-policies`. Their policies, in the directory
+//! Machines with security modules or a sysctl that restrict user namespaces: `make check-policies`. Their policies, in the directory
 //! `policies`, are compiled here, and loaded by `init.c`.
 
 use crate::architecture::X86_64;
@@ -9,10 +9,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A module, the parameters of the kernel that select it, and the file of `tests/c` about it.
-const MODULES: [(&str, &str, &str); 2] = [
+/// A module or sysctl, the parameters of the kernel that select it, and the file of `tests/c` about it.
+const POLICIES: [(&str, &str, &str); 3] = [
     ("apparmor", "security=apparmor", "probe_apparmor"),
     ("selinux", "security=selinux selinux=1 enforcing=1", "probe_selinux"),
+    ("sysctl", "", "probe_sysctl"),
 ];
 
 /// The versions of kernels of which the newest build is taken: AppArmor restricts user namespaces since Linux 6.7.
@@ -22,12 +23,12 @@ const KERNELS: [((u32, u32), (u32, u32)); 2] = [((6, 12), (6, 12)), ((7, 0), (u3
 const SUITE: &str = "trixie";
 const PACKAGES: [&str; 4] = ["apparmor", "secilc", "libsepol2", "libc6"];
 
-/// Runs all situations about security modules. False if one failed or was skipped, or a kernel cannot be had.
+/// Runs all situations about them. False if one failed or was skipped, or a kernel cannot be had.
 pub fn check(pool: &Pool) -> Result<bool, String> {
     let directory = &pool.directory;
     let policies = compile(&pool.files("tools", SUITE, &PACKAGES)?, directory)?;
     let mut passed = true;
-    for (module, parameters, file) in MODULES {
+    for (module, parameters, file) in POLICIES {
         let selection = Selection { only: vec![format!("{file}::")], skip: Vec::new() };
         let image = emulator::build_image(directory, &selection, &X86_64, None)?;
         let mut kernels: Vec<Kernel> = KERNELS.into_iter().filter_map(|versions| pool.newest(versions)).collect();
