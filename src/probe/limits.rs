@@ -6,6 +6,7 @@ use super::pseudo;
 use super::reasons::Reasons;
 use super::sentence::{Bytes, name};
 use crate::error::Error;
+use crate::facts::Gap;
 use crate::options::Options;
 use crate::snapshot::Snapshot;
 use crate::sys::dir::Directory;
@@ -105,10 +106,11 @@ pub fn explain_files(reasons: &mut Reasons, steps: &[bool]) -> Result<(), Error>
 }
 
 /// A limit on user namespaces that is not 0: the caller's own, an ancestor's, or that on the depth. A scan tells how many there
-/// are of the caller in its own user namespace, and who is in them. False if there can be no scan.
+/// are of the caller in its own user namespace, as far as it sees, and who is in them or keeps them. False if there can be no
+/// scan.
 fn explain_users(reasons: &mut Reasons, file: &CStr, limit: Option<u64>) -> Result<bool, Error> {
     let uid = reasons.caller.uid;
-    let snapshot = match Options::new().owned().names().scan() {
+    let snapshot = match Options::new().pinned().names().scan() {
         Err(error) if error.is_exhaustion() => return Err(error),
         Err(_) => return Ok(false),
         Ok(snapshot) => snapshot,
@@ -122,10 +124,11 @@ fn explain_users(reasons: &mut Reasons, file: &CStr, limit: Option<u64>) -> Resu
         reasons.proved(
             ReasonKind::Limit,
             format_args!(
-                "{}{} is reached by UID {uid} in the caller's own user namespace, and a scan sees {charge} in use{users}; \
+                "{}{} is reached by UID {uid} in the caller's own user namespace: a scan sees {charge} in use{users}{}; \
                 end them, or raise the limit",
                 name(file),
-                Value(limit)
+                Value(limit),
+                if is_reached { "" } else { ", and something keeps others, which it does not see" }
             ),
         )?;
         return Ok(true);
@@ -133,13 +136,21 @@ fn explain_users(reasons: &mut Reasons, file: &CStr, limit: Option<u64>) -> Resu
     reasons.likely(
         ReasonKind::Limit,
         format_args!(
-            "max_user_namespaces of an ancestor of the caller's user namespace is reached, for the user who owns the namespace \
-            there: that of its own one{} is not, of which a scan sees {charge} in use; raise it outside",
-            Value(limit)
+            "as far as a scan sees, max_user_namespaces of an ancestor of the caller's user namespace is reached, for the user \
+            who owns the namespace there: of that of its own one{}, it sees {charge} in use{}; raise it outside",
+            Value(limit),
+            if can_hide(&snapshot) { ", but not all processes, descriptors or mounts" } else { "" }
         ),
     )?;
     explain_depth(reasons)?;
     Ok(true)
+}
+
+/// Whether a scan can have missed namespaces below the caller's own one.
+fn can_hide(snapshot: &Snapshot) -> bool {
+    // What is outside is not charged there; names and cgroups are no namespaces.
+    let has_no_part = |gap| matches!(gap, Gap::Nested | Gap::Names | Gap::Maps | Gap::Credentials | Gap::Cgroups);
+    snapshot.gaps().iter().any(|gap| !has_no_part(gap))
 }
 
 fn explain_depth(reasons: &mut Reasons) -> Result<(), Error> {
@@ -164,7 +175,7 @@ impl fmt::Display for Value {
     }
 }
 
-/// Some processes in the user namespaces that a user owns.
+/// Some processes in the user namespaces that a user owns, or that keep these without being there.
 struct Users<'s>(&'s Snapshot, u32);
 
 impl fmt::Display for Users<'_> {
@@ -173,11 +184,14 @@ impl fmt::Display for Users<'_> {
         let Users(snapshot, uid) = *self;
         let is_below = |node| snapshot.self_node().is_some_and(|own| own.is_ancestor_of(node));
         let of_user = snapshot.nodes().filter(|&node| node.owner_uid() == Some(uid) && is_below(node));
-        let first = of_user.filter_map(|node| node.pids().first());
-        for (index, &pid) in first.take(MOST).enumerate() {
+        let first = of_user.filter_map(|node| {
+            let member = node.pids().first().map(|&pid| ("of", pid));
+            member.or_else(|| node.pins().find_map(|pin| Some(("kept by", pin.pid()?))))
+        });
+        for (index, (how, pid)) in first.take(MOST).enumerate() {
             let name = snapshot.process_name(pid).unwrap_or_default();
-            f.write_str(if index == 0 { ", for example of " } else { ", " })?;
-            write!(f, "process {pid}")?;
+            f.write_str(if index == 0 { ", for example " } else { ", " })?;
+            write!(f, "{how} process {pid}")?;
             if !name.is_empty() {
                 write!(f, " ({})", Bytes(name.to_bytes()))?;
             }

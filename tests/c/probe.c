@@ -1,6 +1,7 @@
 /* userns_probe(): what each state of the host or the caller makes of it. */
 #include "fuse.h"
 #include "owners.h"
+#include "pins.h"
 #include "probe.h"
 #include "situation.h"
 
@@ -157,6 +158,32 @@ SITUATION(limit_used_up, IN_SANDBOX, "the caller has as many user namespaces as 
         0, ALL_STEPS,
         (struct expected){ 0, USERNS_STEP_CREATE, ENOSPC, USERNS_REASON_LIMIT, true, words });
     end(user);
+}
+
+/* For in_child(): a descriptor or a mount of a process keeps the only namespace that is permitted. */
+static void check_kept(void *is_mount)
+{
+    struct held *held = shared(sizeof *held);
+    pid_t keeper;
+    char words[64];
+
+    new_user_namespace();
+    set_limit("user", 1);
+    CHECK(prctl(PR_SET_NAME, "keeper") == 0);
+    keeper = start(*(bool *)is_mount ? hold_by_mount : hold_descriptor, held);
+    snprintf(words, sizeof words, "sees 1 in use, for example kept by process %d (keeper); end",
+             (int)keeper);
+    check_probe(
+        0, ALL_STEPS,
+        (struct expected){ 0, USERNS_STEP_CREATE, ENOSPC, USERNS_REASON_LIMIT, true, words });
+    end(keeper);
+}
+
+SITUATION(limit_used_up_without_processes, IN_SANDBOX,
+          "the same, and only a descriptor or a mount keeps them")
+{
+    in_child(check_kept, &(bool){ false });
+    in_child(check_kept, &(bool){ true });
 }
 
 SITUATION(limit_of_ancestor, IN_SANDBOX,

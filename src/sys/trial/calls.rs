@@ -59,7 +59,7 @@ fn mount_at(path: *const c_char, file_system: &CStr, flags: libc::c_ulong) -> Re
 
 /// Makes the calls of a scan that other programs seldom make, with arguments that are none, so that they do nothing.
 pub fn survive_scan() {
-    const CALLS: [c_long; 14] = [
+    const CALLS: [c_long; 16] = [
         libc::SYS_pread64,
         libc::SYS_clone3,
         libc::SYS_openat2,
@@ -68,6 +68,8 @@ pub fn survive_scan() {
         libc::SYS_kcmp,
         libc::SYS_getdents64,
         libc::SYS_open_by_handle_at,
+        libc::SYS_setns,
+        libc::SYS_unshare,
         libc::SYS_pidfd_open,
         libc::SYS_pidfd_getfd,
         libc::SYS_pidfd_send_signal,
