@@ -263,7 +263,7 @@ impl Reasons<'_> {
         }
         limits::explain_files(self, &steps)?;
         Modules::read()?.explain_caller(self)?;
-        limits::explain_cgroup(self)?;
+        limits::explain_cgroup(self, 1)?;
         if steps[Step::Map as usize] {
             self.explain_procfs(steps[Step::Pid as usize])?;
         }

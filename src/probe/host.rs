@@ -6,7 +6,7 @@
 use super::pseudo;
 use super::sentence::{Sentence, sentence};
 use crate::error::Error;
-use crate::facts::{INITIAL_USER_NAMESPACE, add_map};
+use crate::facts::{INITIAL_PID_NAMESPACE, INITIAL_USER_NAMESPACE, add_map};
 use crate::idmap::translate;
 use crate::observe::mountinfo::{self, Mount};
 use crate::sys::file;
@@ -27,6 +27,8 @@ pub struct Caller {
     pub gid: u32,
     /// `None` if that is unknown.
     pub is_in_initial: Option<bool>,
+    /// In the initial PID namespace, whose procfs has all processes; false if that is unknown.
+    pub sees_all_processes: bool,
     pub is_uid_mapped: Option<bool>,
     pub is_gid_mapped: Option<bool>,
     /// CAP_SYS_ADMIN in the caller's own user namespace; true if that is unknown.
@@ -44,11 +46,16 @@ impl Caller {
     pub fn find() -> Result<Caller, Error> {
         let (uid, gid) = process::effective_ids();
         let directory = pseudo::open(c"/proc/self/ns", libc::O_PATH);
-        let own = directory.and_then(|directory| file::status_at(&directory, c"user"));
+        let inode = |name| -> Result<Option<u64>, Error> {
+            let found =
+                directory.as_ref().map_err(|&errno| errno).and_then(|directory| file::status_at(directory, name));
+            Ok(if_any(found)?.map(|namespace| namespace.inode))
+        };
         Ok(Caller {
             uid,
             gid,
-            is_in_initial: if_any(own)?.map(|own| own.inode == INITIAL_USER_NAMESPACE),
+            is_in_initial: inode(c"user")?.map(|own| own == INITIAL_USER_NAMESPACE),
+            sees_all_processes: inode(c"pid")? == Some(INITIAL_PID_NAMESPACE),
             is_uid_mapped: is_mapped(c"/proc/self/uid_map", uid)?,
             is_gid_mapped: is_mapped(c"/proc/self/gid_map", gid)?,
             is_admin: !process::lacks(Capability::SysAdmin),
@@ -66,6 +73,7 @@ impl Caller {
             uid: 1000,
             gid: 1000,
             is_in_initial: Some(true),
+            sees_all_processes: true,
             is_uid_mapped: Some(true),
             is_gid_mapped: Some(true),
             is_admin,
@@ -225,8 +233,16 @@ fn hides(path: &[u8]) -> bool {
     ![&b"/binfmt_misc"[..], b"/nfsd", b"/xen", b"/openprom"].iter().any(|name| path.ends_with(name))
 }
 
-/// The first cgroup, of the caller or above it, that has as many processes as it may have: the path of the file and its value.
-pub fn full_cgroup() -> Result<Option<(Sentence, u64)>, Error> {
+/// A limit on processes, and how many there are.
+pub struct FullCgroup {
+    /// The path of the file with the limit.
+    pub file: Sentence,
+    pub limit: u64,
+    pub count: u64,
+}
+
+/// The first cgroup, of the caller or above it, without room for so many more processes.
+pub fn full_cgroup(more: u64) -> Result<Option<FullCgroup>, Error> {
     let cgroups = read(c"/proc/self/cgroup")?.unwrap_or_default();
     for line in cgroups.split(|&byte| byte == b'\n') {
         let mut fields = line.splitn(3, |&byte| byte == b':').skip(1);
@@ -239,10 +255,10 @@ pub fn full_cgroup() -> Result<Option<(Sentence, u64)>, Error> {
         let Ok(mut path) = std::str::from_utf8(path) else { continue };
         while let Some(parent) = path.rfind('/') {
             let file = |name: &str| sentence(format_args!("{root}{}/{name}", path.trim_end_matches('/')));
-            let (limit, count) = (file("pids.max")?, file("pids.current")?);
-            if let (Some(limit_value), Some(count)) = (number(limit.as_c_str())?, number(count.as_c_str())?) {
-                if count >= limit_value {
-                    return Ok(Some((limit, limit_value)));
+            let (limit_file, count_file) = (file("pids.max")?, file("pids.current")?);
+            if let (Some(limit), Some(count)) = (number(limit_file.as_c_str())?, number(count_file.as_c_str())?) {
+                if count.saturating_add(more) > limit {
+                    return Ok(Some(FullCgroup { file: limit_file, limit, count }));
                 }
             }
             path = &path[..parent];

@@ -1,7 +1,7 @@
 //! Limits: namespaces(7), user_namespaces(7), getrlimit(2), and the pids controller of cgroups(7).
 
 use super::ReasonKind;
-use super::host;
+use super::host::{self, FullCgroup};
 use super::pseudo;
 use super::reasons::Reasons;
 use super::sentence::{Bytes, name};
@@ -203,21 +203,23 @@ impl fmt::Display for Users<'_> {
 /// EAGAIN: RLIMIT_NPROC, or a cgroup.
 pub fn explain_processes(reasons: &mut Reasons, step: Step) -> Result<(), Error> {
     let from = reasons.found.len();
-    explain_cgroup(reasons)?;
+    let needed = needed(step);
+    explain_cgroup(reasons, needed)?;
     let uid = process::real_uid();
     // Below the initial user namespace, a limit is one of each of them, of which only some processes are in sight.
     let is_initial = reasons.caller.is_in_initial == Some(true);
     let is_exempt = is_initial && is_exempt(reasons, step, uid);
     if let Some(limit) = process::process_limit().filter(|_| !is_exempt) {
         let count = count_threads(uid)?;
-        let is_reached = is_initial && count >= limit;
-        if is_reached || reasons.found.len() == from {
+        let is_reached = is_initial && count.saturating_add(needed) > limit;
+        let is_counted = is_initial && reasons.caller.sees_all_processes;
+        if is_reached || (!is_counted && reasons.found.len() == from) {
             reasons.add(
                 ReasonKind::Processes,
                 is_reached,
                 format_args!(
                     "RLIMIT_NPROC of the caller is {limit} (\"Max processes\" in /proc/self/limits), and UID {uid} has {count} processes and \
-                    threads in sight; end some, or raise the limit in limits.conf(5) or by LimitNPROC= of systemd"
+                    threads in sight, to which a probe adds {needed}; end some, or raise the limit in limits.conf(5) or by LimitNPROC= of systemd"
                 ),
             )?;
         }
@@ -226,7 +228,8 @@ pub fn explain_processes(reasons: &mut Reasons, step: Step) -> Result<(), Error>
         reasons.likely(
             ReasonKind::Processes,
             format_args!(
-                "the system can have no more processes: /proc/sys/kernel/threads-max or /proc/sys/kernel/pid_max; end some, or raise it"
+                "the system can have no more processes: /proc/sys/kernel/threads-max, /proc/sys/kernel/pid_max, or pids.max of a \
+                cgroup that cannot be read; end some, or raise it"
             ),
         )?;
     }
@@ -240,14 +243,21 @@ fn is_exempt(reasons: &Reasons, step: Step, uid: u32) -> bool {
     uid == 0 || (is_outside && (reasons.caller.is_admin || process::has(Capability::SysResource)))
 }
 
-pub fn explain_cgroup(reasons: &mut Reasons) -> Result<(), Error> {
-    let Some((path, limit)) = host::full_cgroup()? else { return Ok(()) };
+/// How many processes a trial has at a time until a step has one: they have ended when the limits are read. The third one is
+/// inside of the namespaces, or is a program that maps ids.
+fn needed(step: Step) -> u64 {
+    if step == Step::Create { 2 } else { 3 }
+}
+
+/// `more`: how many processes the caller needs.
+pub fn explain_cgroup(reasons: &mut Reasons, more: u64) -> Result<(), Error> {
+    let Some(FullCgroup { file, limit, count }) = host::full_cgroup(more)? else { return Ok(()) };
     reasons.proved(
         ReasonKind::Processes,
         format_args!(
-            "{} is {limit}, and the cgroup has as many processes and threads; end some, or raise it: TasksMax= of systemd, \
-            --pids-limit of container engines",
-            name(path.as_c_str())
+            "{} is {limit}, and the cgroup has {count} processes and threads, to which a probe adds {more}; end some, or raise \
+            it: TasksMax= of systemd, --pids-limit of container engines",
+            name(file.as_c_str())
         ),
     )
 }

@@ -446,6 +446,7 @@ static void enter_cgroup(char *path, size_t size, const char *limit)
         snprintf(path, size, "%s/userns-probe-XXXXXX", roots[i]);
         if (mkdtemp(path) == NULL)
             continue;
+        CHECK(chmod(path, 0755) == 0);
         snprintf(file, sizeof file, "%s/pids.max", path);
         if (write_file(file, "%s", limit)) {
             snprintf(file, sizeof file, "%s/cgroup.procs", path);
@@ -457,22 +458,52 @@ static void enter_cgroup(char *path, size_t size, const char *limit)
     skip("there is no cgroup with a pids controller");
 }
 
-static void probe_in_cgroup(void *path)
+/* One by one, since the process of a nested namespace is then made inside. */
+static void probe_in_cgroup(char *path, int limit)
 {
-    enter_cgroup(path, 64, "1");
-    check_probe(0, ALL_STEPS,
-                (struct expected){ 0, USERNS_STEP_CREATE, EAGAIN, USERNS_REASON_PROCESSES, true,
-                                   "pids.max is 1" });
+    struct expected expected = {
+        0, USERNS_STEP_CREATE, EAGAIN, USERNS_REASON_PROCESSES, true, NULL
+    };
+    struct userns_probe *answer;
+    char text[16], words[64];
+    size_t count;
+
+    snprintf(text, sizeof text, "%d", limit);
+    enter_cgroup(path, 64, text);
+    become_nobody(0);
+    CHECK(setrlimit(RLIMIT_NPROC, &(struct rlimit){ 10000, 10000 }) == 0);
+    if (limit == 3) {
+        expected.worked = 0x3;
+        expected.failed = USERNS_STEP_NESTED;
+    }
+    snprintf(words, sizeof words, "pids.max is %d, and the cgroup has 1 processes", limit);
+    expected.words = words;
+    check_probe(USERNS_PROBE_ONE_BY_ONE, USERNS_STEP_NESTED, expected);
+    answer = probe(USERNS_PROBE_ONE_BY_ONE, USERNS_STEP_NESTED);
+    userns_probe_reasons(answer, &count);
+    CHECK_EQ(count, 1);
+    userns_probe_free(answer);
 }
 
-SITUATION(full_cgroup, AS_ROOT, "the cgroup of the caller has as many processes as it may have")
+/* One more is enough. */
+static void probe_in_sufficient_cgroup(char *path)
+{
+    enter_cgroup(path, 64, "4");
+    become_nobody(0);
+    check_works(USERNS_PROBE_ONE_BY_ONE, ALL_STEPS);
+}
+
+static void with_cgroup(int limit)
 {
     char *path = shared(64);
     pid_t child = fork_child();
     int status;
 
     if (child == 0) {
-        probe_in_cgroup(path);
+        if (limit < 4)
+            probe_in_cgroup(path, limit);
+        else
+            probe_in_sufficient_cgroup(path);
         exit(0);
     }
     CHECK(waitpid(child, &status, 0) == child);
@@ -480,6 +511,13 @@ SITUATION(full_cgroup, AS_ROOT, "the cgroup of the caller has as many processes 
         usleep(10000);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+}
+
+SITUATION(full_cgroup, AS_ROOT, "the cgroup of the caller has no room for the processes of a probe")
+{
+    need_namespaces();
+    for (int limit = 1; limit <= 4; limit++)
+        with_cgroup(limit);
 }
 
 static void unshare_and_probe(void *unused UNUSED)
