@@ -5,7 +5,7 @@ use super::host;
 use super::reasons::{Reasons, Refusal, describe, errno};
 use super::sentence::{Bytes, name};
 use crate::error::Error;
-use crate::sys::trial::{Call, Step};
+use crate::sys::trial::Call;
 use crate::util::arrays::push;
 use crate::util::parse;
 use std::ffi::CStr;
@@ -57,7 +57,11 @@ impl AppArmor {
                 ),
             );
         }
-        let is_creation = matches!((step, call), (Step::Create | Step::Nested, Call::Clone | Call::Unshare));
+        let is_creation = refusal.is_creation();
+        // A rule for that is missed with EACCES.
+        if is_creation && error == libc::EPERM {
+            return Ok(());
+        }
         if is_creation && self.explain_profile(reasons)? {
             return Ok(());
         }

@@ -105,6 +105,9 @@ impl Reasons<'_> {
             _ => (),
         }
         if !self.has_proof(from) && matches!(error, libc::EPERM | libc::EACCES) {
+            if (step, error) == (Step::Create, libc::EPERM) && outcome.experiment(Experiment::Unchrooted).is_none() {
+                self.explain_possible_chroot()?;
+            }
             let new_label = outcome.label.split(|&byte| byte == b'\0').next().unwrap_or_default();
             let capability = if call == Call::Loopback { Experiment::NetAdmin } else { Experiment::SysAdmin };
             let is_incapable = outcome.experiment(capability).map(|answer| answer != 0);
@@ -115,14 +118,8 @@ impl Reasons<'_> {
             self.likely(
                 ReasonKind::Unknown,
                 format_args!(
-                    "{what} failed with {}, and no file tells why; {}",
-                    errno(error),
-                    match (step, error) {
-                        (Step::Create, libc::EPERM) => {
-                            "a chroot(2) to the root of a mount, or a security module, can be the reason: compare with a shell outside"
-                        }
-                        _ => "the log of the kernel can tell more",
-                    }
+                    "{what} failed with {}, and no file tells why; the log of the kernel can tell more",
+                    errno(error)
                 ),
             )?;
         }
@@ -141,6 +138,18 @@ impl Reasons<'_> {
             )?;
         }
         self.explain_caller()
+    }
+
+    /// A caller who may not leave a chroot cannot find out about one to the root of a mount.
+    fn explain_possible_chroot(&mut self) -> Result<(), Error> {
+        self.likely(
+            ReasonKind::Chroot,
+            format_args!(
+                "the caller can be in a chroot(2) to the root directory of a mount, which only root can find out: there the kernel \
+                makes no user namespaces, with this error, EPERM; a security module can answer so, too: compare with a shell \
+                outside, and start the program with pivot_root(2) instead"
+            ),
+        )
     }
 
     /// What keeps this caller from making any user namespace, as files tell.

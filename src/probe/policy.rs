@@ -48,7 +48,9 @@ impl Modules {
         if reasons.found.len() == from {
             self.selinux.explain(reasons, refusal)?;
         }
-        let is_other = |module: &[u8]| !module.is_empty() && !OTHERS.contains(&module);
+        // Landlock has no hook there.
+        let has_part = |module: &[u8]| module != b"landlock" || !refusal.is_creation();
+        let is_other = |module: &[u8]| !module.is_empty() && !OTHERS.contains(&module) && has_part(module);
         if reasons.found.len() == from && self.list.split(|&byte| byte == b',').any(is_other) {
             reasons.likely(
                 ReasonKind::Lsm,
@@ -85,10 +87,21 @@ mod tests {
         error: i32,
         words: &str,
     ) -> Vec<(ReasonKind, bool, bool)> {
+        let call = (Step::Capable, Call::Mount);
+        answer_to(call, modules, is_admin, label, error, words)
+    }
+
+    fn answer_to(
+        (step, call): (Step, Call),
+        modules: &Modules,
+        is_admin: bool,
+        label: &[u8],
+        error: i32,
+        words: &str,
+    ) -> Vec<(ReasonKind, bool, bool)> {
         let caller = Caller::made_up(is_admin);
         let mut reasons = Reasons { caller: &caller, found: Vec::new() };
-        let refusal =
-            Refusal { step: Step::Capable, call: Call::Mount, error, new_label: label, is_incapable: Some(false) };
+        let refusal = Refusal { step, call, error, new_label: label, is_incapable: Some(false) };
         // Another call that is refused for the same reason has no other one.
         for _ in 0..2 {
             modules.explain(&mut reasons, &refusal).unwrap();
@@ -131,5 +144,19 @@ mod tests {
         let tomoyo = Modules { list: b"capability,yama,tomoyo".to_vec(), ..Modules::default() };
         assert_eq!(answer(&tomoyo, false, b"", libc::EPERM, "tomoyo"), [(ReasonKind::Lsm, false, true)]);
         assert_eq!(answer(&Modules::default(), false, b"", libc::EPERM, ""), []);
+    }
+
+    #[test]
+    fn not_every_module_refuses_creation() {
+        let creation = |list: &str, label: &[u8], error| {
+            let apparmor = AppArmor { restricts_userns: true, label: label.to_vec(), ..AppArmor::default() };
+            let modules = Modules { apparmor, list: list.into(), ..Modules::default() };
+            answer_to((Step::Create, Call::Clone), &modules, false, b"", error, "CLONE_NEWUSER")
+        };
+        let confined = b"docker-default (enforce)";
+        assert_eq!(creation("landlock,apparmor", confined, libc::EPERM), []);
+        assert_eq!(creation("landlock,apparmor", b"unconfined", libc::EPERM), []);
+        assert_eq!(creation("landlock,apparmor", confined, libc::EACCES), [(ReasonKind::AppArmor, false, true)]);
+        assert_eq!(creation("landlock,bpf", b"", libc::EPERM), [(ReasonKind::Lsm, false, true)]);
     }
 }

@@ -19,6 +19,13 @@ pub struct Refusal<'r> {
     pub is_incapable: Option<bool>,
 }
 
+impl Refusal<'_> {
+    /// Whether a user namespace could not be made. Security modules have a hook for that: `security_create_user_ns()`.
+    pub fn is_creation(&self) -> bool {
+        matches!((self.step, self.call), (Step::Create | Step::Nested, Call::Clone | Call::Unshare))
+    }
+}
+
 /// The reasons found so far.
 pub struct Reasons<'r> {
     pub caller: &'r Caller,

@@ -107,9 +107,8 @@ static void probe_chroot_as_nobody(void *is_mount)
 
     enter_chroot(*(bool *)is_mount);
     if (*(bool *)is_mount) { /* which no file tells */
-        expected.kind = USERNS_REASON_UNKNOWN;
         expected.is_proved = false;
-        expected.words = "a chroot(2) to the root of a mount";
+        expected.words = "a chroot(2) to the root directory of a mount";
     }
     become_nobody(0);
     check_probe(0, ALL_STEPS, expected);

@@ -158,12 +158,20 @@ impl Task<'_> {
             calls::survive_scan();
             self.record.set_experiment(Experiment::Scan, Ok(0));
         }
-        if self.record.error(Step::Create) == Some(libc::EPERM) && calls::leave_chroot() == Ok(true) {
-            let made = match self.wish.one_by_one {
-                true => calls::unshare(libc::CLONE_NEWUSER),
-                false => self.make(libc::CLONE_NEWUSER),
-            };
-            self.record.set_experiment(Experiment::Unchrooted, made);
+        if self.record.error(Step::Create) == Some(libc::EPERM) {
+            match calls::leave_chroot() {
+                Ok(true) => self.record.set_experiment(Experiment::Unchrooted, self.make_user_namespace()),
+                // It has failed from there.
+                Ok(false) => self.record.set_experiment(Experiment::Unchrooted, Err(Errno(libc::EPERM))),
+                Err(_) => (), // an ordinary user may not
+            }
+        }
+    }
+
+    fn make_user_namespace(&self) -> Result<usize, Errno> {
+        match self.wish.one_by_one {
+            true => calls::unshare(libc::CLONE_NEWUSER),
+            false => self.make(libc::CLONE_NEWUSER),
         }
     }
 

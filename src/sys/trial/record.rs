@@ -72,7 +72,7 @@ pub enum Experiment {
     Mount,
     /// Calls that a scan makes, for which a filter can end a process.
     Scan,
-    /// Creation from the root directory of the mount namespace: setns(2).
+    /// Creation from the root directory of the mount namespace: setns(2), which only some may call.
     Unchrooted,
     /// Whether the process in the user namespace has these capabilities: capget(2). Without a security module it has all.
     SysAdmin,
