@@ -24,9 +24,13 @@ impl Reasons<'_> {
         if source.range.is_none() {
             return self.explain_ranges(kind, &source);
         }
-        // Root keeps its capabilities when it executes the program, which needs no others.
+        // Root keeps its capabilities when it executes the program, which needs no others. Another user keeps only those
+        // that are ambient: capabilities(7).
         let needed = if kind == 0 { Capability::SetUid } else { Capability::SetGid };
-        let has_privileges = self.caller.is_admin || (self.caller.uid == 0 && !host::lacks(needed)?);
+        let has_privileges = match self.caller.uid {
+            0 => !host::lacks(needed)?,
+            _ => host::is_ambient(needed)?,
+        };
         if !has_privileges && self.explain_privileges(program)? {
             return Ok(());
         }

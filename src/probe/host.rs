@@ -173,9 +173,19 @@ pub fn ask(path: &CStr, question: &[u8]) -> Result<Option<Vec<u8>>, Error> {
 
 /// Whether a capability is missing in the effective set of the caller, whatever a security module takes away.
 pub fn lacks(capability: Capability) -> Result<bool, Error> {
+    Ok(is_in_set(b"CapEff", capability)? == Some(false))
+}
+
+/// Whether the caller keeps a capability when it executes a program without privileges.
+pub fn is_ambient(capability: Capability) -> Result<bool, Error> {
+    Ok(is_in_set(b"CapAmb", capability)? == Some(true))
+}
+
+/// `None`: the set cannot be read.
+fn is_in_set(name: &[u8], capability: Capability) -> Result<Option<bool>, Error> {
     let status = text(c"/proc/self/status")?.unwrap_or_default();
-    let set = parse::value_of(&status, b"CapEff").and_then(parse::hexadecimal);
-    Ok(set.is_some_and(|set| set & (1 << capability as u32) == 0))
+    let set = parse::value_of(&status, name).and_then(parse::hexadecimal);
+    Ok(set.map(|set| set & (1 << capability as u32) != 0))
 }
 
 /// Whether a path exists, also if it may not be looked up, or something else is mounted there.
