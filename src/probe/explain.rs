@@ -4,7 +4,7 @@
 //! the caller (EPERM), security modules (EPERM or EACCES). Debian's patch comes before (EPERM), and a seccomp filter before all
 //! of them.
 
-use super::host::{self, MountedProc};
+use super::host::{self, Mapping, MountedProc};
 use super::policy::Modules;
 use super::reasons::{Reasons, Refusal, describe, errno};
 use super::sentence::{Bytes, name};
@@ -137,7 +137,23 @@ impl Reasons<'_> {
                 ),
             )?;
         }
-        self.explain_caller()
+        self.explain_caller()?;
+        if self.has_proof(0) {
+            return Ok(());
+        }
+        let ids =
+            [("uid", self.caller.uid, self.caller.uid_mapping), ("gid", self.caller.gid, self.caller.gid_mapping)];
+        for (what, id, _) in ids.into_iter().filter(|&(.., mapping)| mapping == Mapping::Ambiguous) {
+            self.likely(
+                ReasonKind::Unmapped,
+                format_args!(
+                    "the effective {what} of the caller, which is shown as {id}, need not be mapped in its user namespace: the kernel \
+                    shows each that is not mapped so (/proc/sys/kernel/overflow{what}), and /proc/self/{what}_map has this one; \
+                    run the program as another user, or write a map that has its own"
+                ),
+            )?;
+        }
+        Ok(())
     }
 
     /// A caller who may not leave a chroot cannot find out about one to the root of a mount.
@@ -165,9 +181,8 @@ impl Reasons<'_> {
             )?;
         }
         let (uid, gid) = (self.caller.uid, self.caller.gid);
-        for (what, id, is_mapped) in [("uid", uid, self.caller.is_uid_mapped), ("gid", gid, self.caller.is_gid_mapped)]
-        {
-            if is_mapped == Some(false) {
+        for (what, id, mapping) in [("uid", uid, self.caller.uid_mapping), ("gid", gid, self.caller.gid_mapping)] {
+            if mapping == Mapping::Unmapped {
                 self.proved(
                     ReasonKind::Unmapped,
                     format_args!(
@@ -310,7 +325,9 @@ mod tests {
         assert_eq!(kinds(&nested), [ReasonKind::Sysctl]);
         let root = Caller { clone_sysctl: Some(0), ..caller(true) };
         assert!(root.is_refused_by_sysctl(Step::Nested) && !root.is_refused_by_sysctl(Step::Create));
-        assert_eq!(kinds(&Caller { is_gid_mapped: Some(false), ..caller(true) }), [ReasonKind::Unmapped]);
-        assert_eq!(kinds(&Caller { is_uid_mapped: None, ..caller(true) }), []);
+        assert_eq!(kinds(&Caller { gid_mapping: Mapping::Unmapped, ..caller(true) }), [ReasonKind::Unmapped]);
+        for uid_mapping in [Mapping::Unknown, Mapping::Ambiguous] {
+            assert_eq!(kinds(&Caller { uid_mapping, ..caller(true) }), []);
+        }
     }
 }

@@ -20,6 +20,8 @@ const FLAGS: c_int = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
 /// `PROC_SUPER_MAGIC` of linux/magic.h.
 const PROC_SUPER_MAGIC: u32 = 0x9fa0;
 const WORKING_DIRECTORY: c_int = libc::AT_FDCWD;
+/// `DEFAULT_OVERFLOWUID` of linux/highuid.h.
+const DEFAULT_OVERFLOW: u64 = 65_534;
 
 /// The caller, as it is seen by the checks of the kernel.
 pub struct Caller {
@@ -29,8 +31,8 @@ pub struct Caller {
     pub is_in_initial: Option<bool>,
     /// In the initial PID namespace, whose procfs has all processes; false if that is unknown.
     pub sees_all_processes: bool,
-    pub is_uid_mapped: Option<bool>,
-    pub is_gid_mapped: Option<bool>,
+    pub uid_mapping: Mapping,
+    pub gid_mapping: Mapping,
     /// CAP_SYS_ADMIN in the caller's own user namespace; true if that is unknown.
     pub is_admin: bool,
     /// prctl(2) PR_GET_DUMPABLE; true if that is unknown.
@@ -56,8 +58,8 @@ impl Caller {
             gid,
             is_in_initial: inode(c"user")?.map(|own| own == INITIAL_USER_NAMESPACE),
             sees_all_processes: inode(c"pid")? == Some(INITIAL_PID_NAMESPACE),
-            is_uid_mapped: is_mapped(c"/proc/self/uid_map", uid)?,
-            is_gid_mapped: is_mapped(c"/proc/self/gid_map", gid)?,
+            uid_mapping: mapping(c"/proc/self/uid_map", uid, c"/proc/sys/kernel/overflowuid")?,
+            gid_mapping: mapping(c"/proc/self/gid_map", gid, c"/proc/sys/kernel/overflowgid")?,
             is_admin: !process::lacks(Capability::SysAdmin),
             is_dumpable: process::attribute(libc::PR_GET_DUMPABLE).is_none_or(|value| value == 1),
             has_no_new_privs: process::attribute(libc::PR_GET_NO_NEW_PRIVS) == Some(1),
@@ -74,8 +76,8 @@ impl Caller {
             gid: 1000,
             is_in_initial: Some(true),
             sees_all_processes: true,
-            is_uid_mapped: Some(true),
-            is_gid_mapped: Some(true),
+            uid_mapping: Mapping::Mapped,
+            gid_mapping: Mapping::Mapped,
             is_admin,
             is_dumpable: true,
             has_no_new_privs: false,
@@ -96,13 +98,35 @@ impl Caller {
     }
 }
 
-/// Whether a file such as proc_pid_uid_map(5) maps an id.
-fn is_mapped(path: &CStr, id: u32) -> Result<Option<bool>, Error> {
-    let Some(text) = text(path)? else { return Ok(None) };
+/// Whether an id of the caller is mapped in its user namespace.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Mapping {
+    Unmapped,
+    Mapped,
+    /// The map has the id that the kernel shows, but it shows the same one for all that are not mapped.
+    Ambiguous,
+    Unknown,
+}
+
+/// What a file such as proc_pid_uid_map(5) tells about an id that the kernel shows, and the file with the id that it shows for
+/// those that are not mapped.
+fn mapping(path: &CStr, id: u32, overflow: &CStr) -> Result<Mapping, Error> {
+    let Some(text) = text(path)? else { return Ok(Mapping::Unknown) };
+    Ok(mapping_in(&text, id, number(overflow)?.unwrap_or(DEFAULT_OVERFLOW))?)
+}
+
+fn mapping_in(text: &[u8], id: u32, overflow: u64) -> Result<Mapping, Errno> {
     let mut map = Vec::new();
     // Inside and outside are the same here, so that the translation finds the id.
-    let is_map = add_map(&mut map, &text, true)?.is_some();
-    Ok(is_map.then(|| translate(Some(&map), id, Some(&map)).is_ok()))
+    if add_map(&mut map, text, true)?.is_none() {
+        return Ok(Mapping::Unknown);
+    }
+    let is_whole = translate(Some(&map), u32::MAX - 1, Some(&map)).is_ok(); // as in the initial user namespace
+    Ok(match translate(Some(&map), id, Some(&map)) {
+        Err(_) => Mapping::Unmapped,
+        Ok(_) if u64::from(id) == overflow && !is_whole => Mapping::Ambiguous,
+        Ok(_) => Mapping::Mapped,
+    })
 }
 
 /// Whether a child of the calling thread would be the first process of a PID namespace, see `Procfs::would_child_be_first()`:
@@ -275,4 +299,19 @@ pub fn full_cgroup(more: u64) -> Result<Option<FullCgroup>, Error> {
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_stands_for_all_others_is_ambiguous() {
+        let mapping = |text: &str, id| mapping_in(text.as_bytes(), id, 65_534).unwrap();
+        assert!(mapping("0 100000 65536\n", 65_534) == Mapping::Ambiguous);
+        assert!(mapping("0 100000 65536\n", 65_533) == Mapping::Mapped);
+        assert!(mapping("0 100000 65534\n", 65_534) == Mapping::Unmapped);
+        assert!(mapping("0 0 4294967295\n", 65_534) == Mapping::Mapped);
+        assert!(mapping("", 0) == Mapping::Unmapped && mapping("x\n", 0) == Mapping::Unknown);
+    }
 }

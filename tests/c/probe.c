@@ -253,6 +253,32 @@ SITUATION(unmapped, 0, "the ids of the caller are not mapped in its user namespa
                 (struct expected){ 0, 0, 0, USERNS_REASON_UNMAPPED, true, NULL });
 }
 
+SITUATION(unmapped_beside_nobody, AS_ROOT,
+          "the same, and the map has the id that stands for all that are not mapped")
+{
+    int ready[2];
+    pid_t helper;
+
+    CHECK(pipe2(ready, O_CLOEXEC) == 0);
+    helper = fork_child();
+    if (helper == 0) {
+        map_ids_of_parent(&(struct maker){ .lower = 100000, .ids = 65536 }, ready[0]);
+        _exit(0);
+    }
+    become(7);
+    if (unshare(CLONE_NEWUSER) != 0)
+        skip("cannot make a user namespace: %s", strerror(errno));
+    CHECK(prctl(PR_SET_DUMPABLE, 1) == 0);
+    CHECK(write(ready[1], "", 1) == 1);
+    expect_success(helper);
+    CHECK(geteuid() == 65534);
+    check_probe(0, ALL_STEPS,
+                (struct expected){ 0, USERNS_STEP_CREATE, EPERM, USERNS_REASON_UNMAPPED, false,
+                                   "/proc/sys/kernel/overflowuid" });
+    become(65534);
+    check_works(0, USERNS_STEP_CREATE | USERNS_STEP_MAP);
+}
+
 /*
  * Covers procfs mounts elsewhere, which the sandbox has from the host. As long as one of them is fully
  * visible, a procfs can be mounted in a user namespace, whatever is mounted over /proc: see
