@@ -16,10 +16,7 @@ impl Reasons<'_> {
         let source = if kind == 0 { uids } else { gids };
         let (helper, ranges) = (subids::NAMES[kind], name(subids::RANGES[kind]));
         let Some(program) = source.program else {
-            return self.proved(
-                ReasonKind::Helper,
-                format_args!("{helper} is not installed: there is no /usr/bin/{helper}; install the package uidmap or shadow-utils"),
-            );
+            return self.explain_missing_program(helper);
         };
         if source.range.is_none() {
             return self.explain_ranges(kind, &source);
@@ -46,6 +43,26 @@ impl Reasons<'_> {
                 format_args!(
                     "{program} failed (wait status {status:#x}); try it by hand, and compare the range in {ranges} with the ids that \
                     /proc/self/uid_map has"
+                ),
+            ),
+        }
+    }
+
+    fn explain_missing_program(&mut self, helper: &str) -> Result<(), Error> {
+        match subids::find_in_path(helper)? {
+            None => self.proved(
+                ReasonKind::Helper,
+                format_args!(
+                    "{helper} is not installed: there is no /usr/bin/{helper}, nor one in a directory of PATH; install the package \
+                    uidmap or shadow-utils"
+                ),
+            ),
+            Some(elsewhere) => self.likely(
+                ReasonKind::Helper,
+                format_args!(
+                    "{helper} is only at {}, as PATH says, where a probe does not run it, and other programs need not look; \
+                    install it as /usr/bin/{helper}",
+                    name(elsewhere.as_c_str())
                 ),
             ),
         }

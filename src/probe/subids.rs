@@ -1,6 +1,7 @@
 //! Subordinate ids: subuid(5), subgid(5), newuidmap(1), newgidmap(1).
 
 use super::host;
+use super::sentence::{Bytes, Sentence, sentence};
 use crate::error::Error;
 use crate::sys::file;
 use crate::sys::{if_any, process};
@@ -45,6 +46,20 @@ pub fn find() -> Result<[Source; 2], Error> {
         Ok(Source { program, range: range(&ranges, uid, name), is_complete })
     };
     Ok([source(0)?, source(1)?])
+}
+
+/// Where a program is that is not in those directories: PATH, as it was when the caller's program was executed. The library
+/// does not run it.
+pub fn find_in_path(helper: &str) -> Result<Option<Sentence>, Error> {
+    let environment = host::read(c"/proc/self/environ")?.unwrap_or_default();
+    let path = environment.split(|&byte| byte == b'\0').find_map(|variable| variable.strip_prefix(b"PATH="));
+    for directory in path.unwrap_or_default().split(|&byte| byte == b':').filter(|path| path.starts_with(b"/")) {
+        let program = sentence(format_args!("{}/{helper}", Bytes(directory)))?;
+        if host::exists(program.as_c_str())? {
+            return Ok(Some(program));
+        }
+    }
+    Ok(None)
 }
 
 /// The name of a user, in passwd(5).

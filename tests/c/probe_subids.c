@@ -66,6 +66,28 @@ SITUATION(missing, IN_SANDBOX | AS_ROOT, "there are no such programs")
                 (struct expected){ 0, 0, 0, USERNS_REASON_HELPER, true, "newgidmap" });
 }
 
+/* Executed with another PATH, by elsewhere() below; the directory can be found in it then. */
+static void probe_elsewhere(void)
+{
+    have_programs(NULL, 0);
+    CHECK(mkdir("/mnt/bin", 0755) == 0);
+    make_text_file("/mnt/bin/newuidmap", 0755, "");
+    expect(0, ENOENT, false, "/mnt/bin/newuidmap");
+}
+
+SITUATION(elsewhere, IN_SANDBOX | AS_ROOT, "the program is where only PATH leads")
+{
+    const char *path = getenv("PATH");
+
+    if (path != NULL && strstr(path, "/mnt/bin") != NULL) {
+        probe_elsewhere();
+        return;
+    }
+    CHECK(setenv("PATH", "relative::/nowhere:/mnt/bin:/bin", 1) == 0);
+    execl("/proc/self/exe", "/proc/self/exe", "elsewhere", (char *)NULL);
+    fail("cannot execute this program again");
+}
+
 SITUATION(no_range, IN_SANDBOX | AS_ROOT, "the user has no range of ids")
 {
     have_programs(map_ids, 0755);
