@@ -36,7 +36,10 @@ impl Reasons<'_> {
             None => Ok(()),
             Some((_, libc::ETIMEDOUT)) => self.proved(
                 ReasonKind::Timeout,
-                format_args!("{program} took more than five seconds; it can be waiting for a service of user names"),
+                format_args!(
+                    "the programs that map ids took more than five seconds, and {program} had not ended; it can be waiting for a \
+                    service of user names"
+                ),
             ),
             Some((status, _)) => self.likely(
                 ReasonKind::Helper,

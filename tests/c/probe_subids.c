@@ -240,6 +240,26 @@ SITUATION(slow, IN_SANDBOX | AS_ROOT, "the program does not end")
     CHECK(waitpid(-1, NULL, __WALL | WNOHANG) == -1 && errno == ECHILD);
 }
 
+/* The shell has no sleep of its own. */
+static const char slow_then_endless[] =
+    "read now rest </proc/uptime\n"
+    "end=$((${now%.*} + 3))\n"
+    "while [ ${now%.*} -lt $end ] || [ $kind = gid ]; do read now rest </proc/uptime; done\n"
+    "printf '%s %s %s\\n' $2 $3 $4 >/proc/$1/uid_map";
+
+SITUATION(both_slow, IN_SANDBOX | AS_ROOT, "both programs together have as long as one")
+{
+    struct timespec before, after;
+
+    have_programs(slow_then_endless, 0755);
+    CHECK(clock_gettime(CLOCK_MONOTONIC, &before) == 0);
+    check_probe(USERNS_PROBE_SUBIDS, ALL_STEPS & ~USERNS_STEP_NESTED,
+                (struct expected){ 0x1d, USERNS_STEP_MAP, ETIMEDOUT, USERNS_REASON_TIMEOUT, true,
+                                   "/usr/bin/newgidmap had not ended" });
+    CHECK(clock_gettime(CLOCK_MONOTONIC, &after) == 0);
+    CHECK(after.tv_sec - before.tv_sec < 7);
+}
+
 /* ---- While a program runs, the child of the caller waits ---- */
 
 static void probe_slowly(void *unused UNUSED)

@@ -14,19 +14,20 @@ mod steps;
 
 pub use record::{Call, Experiment, LABEL, STEPS, Step};
 
+use super::clock::Start;
 use super::{Errno, left, signal, worker};
 use record::{EXPERIMENTS, LATE, Record, Shared};
 use std::ffi::{CStr, c_int, c_void};
 use std::sync::atomic::Ordering;
 use steps::Task;
 
-/// So many microseconds a process of a trial is waited for by its parent.
+/// So many microseconds after the beginning of a trial, no process of it is waited for any more by its parent.
 const MOST_TIME: u64 = 8_000_000;
-/// So long a program that writes maps.
+/// So long the programs that write maps are waited for, together.
 const HELPER_TIME: u64 = 5_000_000;
 /// So long the caller waits for the first process: it ends earlier by itself, unless a system call blocks.
 const CALLER_TIME: u64 = 10_000_000;
-/// And so long after it has killed it.
+/// And so long a process that has been killed.
 const MOMENT: u64 = 500_000;
 
 /// Enough for a few nested system calls, and for formatting numbers.
@@ -125,7 +126,8 @@ fn attempt(wish: &Wish, shares_descriptors: bool) -> Result<Option<Outcome>, Err
     let top =
         |number: usize| stacks.as_ptr().cast::<u8>().wrapping_add(number * STACK_SIZE).cast_mut().cast::<c_void>();
     let caller = super::pidfd::own_pid();
-    let task = Task { wish, record, caller, shares_descriptors, stacks: [top(1), top(2), top(3)], made: 0 };
+    let stacks = [top(1), top(2), top(3)];
+    let task = Task { wish, record, start: Start::now(), caller, shares_descriptors, stacks, made: 0 };
     let flags = if shares_descriptors { libc::CLONE_FILES } else { 0 };
     // No handler of the caller runs in the child, which keeps them blocked.
     let signals = signal::block_all();

@@ -4,7 +4,7 @@
 use super::calls;
 use super::record::{CREATED, Call, Experiment, MAPPED, Step};
 use super::steps::{self, ONE_BY_ONE, Task};
-use super::{HELPER_TIME, MOST_TIME, Mapper};
+use super::{HELPER_TIME, MOMENT, Mapper};
 use crate::sys::clock::Start;
 use crate::sys::{Errno, child, file, process};
 use crate::util::path::ShortPath;
@@ -93,9 +93,8 @@ impl Task<'_> {
 
     /// Writes the maps of the process in the namespace, if a program has to, and waits for its end.
     fn watch(&self, child: c_int) {
-        let start = Start::now();
         if let Some(mappers) = &self.wish.mappers {
-            while self.record.stage.load(Ordering::Acquire) != CREATED && start.elapsed_microseconds() < MOST_TIME {
+            while self.record.stage.load(Ordering::Acquire) != CREATED && self.time_left() > 0 {
                 match child::status(child) {
                     Ok(None) => calls::sleep(100),
                     Ok(Some(status)) => return self.note_end(status),
@@ -103,7 +102,9 @@ impl Task<'_> {
                 }
             }
             let calls = [Call::NewUidMap, Call::NewGidMap];
-            if mappers.iter().zip(calls).all(|(mapper, call)| self.run_mapper(mapper, call, child)) {
+            let start = Start::now();
+            let time_left = || self.time_left().min(HELPER_TIME.saturating_sub(start.elapsed_microseconds()));
+            if mappers.iter().zip(calls).all(|(mapper, call)| self.run_mapper(mapper, call, child, time_left())) {
                 self.record.succeed(Step::Map);
             }
             self.record.stage.store(MAPPED, Ordering::Release);
@@ -112,7 +113,7 @@ impl Task<'_> {
     }
 
     /// Runs newuidmap(1) or newgidmap(1): it maps 0 to the caller's own id, and a range of further ids.
-    fn run_mapper(&self, mapper: &Mapper, call: Call, child: c_int) -> bool {
+    fn run_mapper(&self, mapper: &Mapper, call: Call, child: c_int, patience: u64) -> bool {
         let (id, start, count) = (mapper.id, mapper.start, mapper.count);
         let texts = [child as u32, 0, id, 1, 1, start, count].map(|number| ShortPath::new(format_args!("{number}")));
         let mut arguments = [ptr::null(); 9];
@@ -124,9 +125,9 @@ impl Task<'_> {
         // SAFETY: only the new process uses the third stack.
         let started = unsafe { calls::clone(run_program, self.stacks[2], 0, (&raw const program).cast()) };
         let status = started.and_then(|program| {
-            calls::wait_for(program, HELPER_TIME).inspect_err(|_| {
+            calls::wait_for(program, patience).inspect_err(|_| {
                 calls::kill(program);
-                let _ = calls::wait_for(program, HELPER_TIME);
+                let _ = calls::wait_for(program, MOMENT);
             })
         });
         match status {

@@ -2,7 +2,7 @@
 
 use super::calls;
 use super::record::{CREATED, Call, Experiment, LABEL, LATE, Record, STEPS, Step};
-use super::{MOST_TIME, Wish};
+use super::{MOMENT, MOST_TIME, Wish};
 use crate::sys::clock::Start;
 use crate::sys::file;
 use crate::sys::process::Capability;
@@ -16,6 +16,8 @@ use std::sync::atomic::Ordering;
 pub struct Task<'t> {
     pub wish: &'t Wish<'t>,
     pub record: &'t Record,
+    /// When the trial has begun.
+    pub start: Start,
     /// The PID of the caller.
     pub caller: c_int,
     /// The caller shares its descriptor table with the first process.
@@ -124,7 +126,7 @@ impl Task<'_> {
             self.record.begin(Step::Map, Call::NewUidMap);
             self.record.stage.store(CREATED, Ordering::Release);
             // It ends if the first process has ended before this one asked to end with it.
-            wait_while(self.record, CREATED);
+            self.wait_while(CREATED);
             return;
         }
         let Wish { uid, gid, .. } = self.wish;
@@ -194,14 +196,26 @@ impl Task<'_> {
 
     /// Waits for a child, and notes the signal that ended it. One that does not end is killed with this process.
     pub fn wait_for(&self, child: c_int) {
-        match calls::wait_for(child, MOST_TIME) {
+        match calls::wait_for(child, self.time_left()) {
             Ok(status) => self.note_end(status),
             Err(Errno(libc::ECHILD)) => (),
             Err(_) => {
                 self.record.interrupt(LATE);
                 calls::kill(child);
-                let _ = calls::wait_for(child, MOST_TIME);
+                let _ = calls::wait_for(child, MOMENT);
             }
+        }
+    }
+
+    /// One deadline for all, so that slow steps together take no longer than the caller waits, which would blame a later one.
+    pub fn time_left(&self) -> u64 {
+        MOST_TIME.saturating_sub(self.start.elapsed_microseconds())
+    }
+
+    /// Waits while the stage is this one.
+    fn wait_while(&self, stage: u32) {
+        while self.record.stage.load(Ordering::Acquire) == stage && self.time_left() > 0 {
+            calls::sleep(100);
         }
     }
 
@@ -228,13 +242,5 @@ impl Task<'_> {
                 self.record.set_experiment(experiment, if has_it { Ok(0) } else { Err(Errno(libc::EPERM)) });
             }
         }
-    }
-}
-
-/// Waits while the stage is this one, for a limited time.
-pub fn wait_while(record: &Record, stage: u32) {
-    let start = Start::now();
-    while record.stage.load(Ordering::Acquire) == stage && start.elapsed_microseconds() < MOST_TIME {
-        calls::sleep(100);
     }
 }
