@@ -48,16 +48,9 @@ static void print_help(void)
 
 enum result result_of(const struct check *check, uint64_t step)
 {
-    uint64_t worked = userns_probe_worked(check->probe);
-    uint64_t failed = userns_probe_failed_step(check->probe);
-    int error = userns_probe_error(check->probe);
-    bool is_over = failed == USERNS_STEP_CREATE || error == -EINTR || error == -ETIMEDOUT;
-
-    if (worked & step)
-        return WORKS;
-    if (failed == 0 || (is_over && step != failed))
+    if (!(userns_probe_tried(check->probe) & step))
         return NOT_TRIED;
-    return FAILS;
+    return userns_probe_worked(check->probe) & step ? WORKS : FAILS;
 }
 
 const char *error_text(int error)

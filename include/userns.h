@@ -2190,6 +2190,17 @@ int userns_probe(const struct userns_probe_options *options,
 void userns_probe_free(struct userns_probe *probe);
 
 /**
+ * Get the steps that were tried. Those that were wanted and are not among them need something that
+ * failed or took too long: all need USERNS_STEP_CREATE, for example, and USERNS_STEP_PID needs the
+ * mount namespace of USERNS_STEP_CAPABLE.
+ *
+ * Returns USERNS_STEP_ bits; 0 for NULL and with USERNS_PROBE_READ_ONLY.
+ *
+ * Since 0.1.
+ */
+uint64_t userns_probe_tried(const struct userns_probe *probe);
+
+/**
  * Get the steps that worked.
  *
  * Returns USERNS_STEP_ bits; 0 for NULL and with USERNS_PROBE_READ_ONLY.

@@ -350,7 +350,8 @@ struct reason {
 
 /** What came of a probe. It owns its memory. */
 struct probe_result {
-    std::uint64_t worked;                    /**< bits of step */
+    std::uint64_t tried;                     /**< bits of step */
+    std::uint64_t worked;                    /**< of these */
     std::optional<userns::step> failed_step; /**< the first step that failed */
     std::error_code error;                   /**< of that step, an errno value of the kernel */
     std::vector<reason> reasons;             /**< those that are proved first */
@@ -923,7 +924,8 @@ void compare(const snapshot &&, const snapshot &&) = delete;
         throw std::system_error(-error, category(), "userns_probe");
     const std::unique_ptr<struct userns_probe, decltype(&userns_probe_free)> owned(
         probed, userns_probe_free);
-    probe_result result = { userns_probe_worked(probed),
+    probe_result result = { userns_probe_tried(probed),
+                            userns_probe_worked(probed),
                             std::nullopt,
                             { -userns_probe_error(probed), std::generic_category() },
                             {} };

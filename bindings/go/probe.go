@@ -23,7 +23,8 @@ type Reason struct {
 
 // ProbeResult is what came of a probe.
 type ProbeResult struct {
-	Worked     Steps
+	Tried      Steps
+	Worked     Steps         // of these
 	FailedStep Steps         // the first step that failed; 0 if none did
 	Errno      syscall.Errno // of that step
 	Reasons    []Reason      // those that are proved first
@@ -46,6 +47,7 @@ func Probe(options *ProbeOptions) (ProbeResult, error) {
 	}
 	defer C.userns_probe_free(probe)
 	result := ProbeResult{
+		Tried:      Steps(C.userns_probe_tried(probe)),
 		Worked:     Steps(C.userns_probe_worked(probe)),
 		FailedStep: Steps(C.userns_probe_failed_step(probe)),
 		Errno:      syscall.Errno(-C.userns_probe_error(probe)),

@@ -159,7 +159,7 @@ func TestProbe(t *testing.T) {
 		t.Fatal(err)
 	}
 	if result.FailedStep == 0 {
-		if result.Worked != userns.StepCreate|userns.StepMap || result.Errno != 0 || len(result.Reasons) != 0 {
+		if result.Tried != result.Worked || result.Worked != userns.StepCreate|userns.StepMap || result.Errno != 0 || len(result.Reasons) != 0 {
 			t.Errorf("%+v", result)
 		}
 	} else if result.Worked.Has(result.FailedStep) || result.Errno == 0 || len(result.Reasons) == 0 {

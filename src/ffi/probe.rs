@@ -195,6 +195,19 @@ pub unsafe extern "C" fn userns_probe_free(probe: *mut userns_probe) {
     }
 }
 
+/// Get the steps that were tried. Those that were wanted and are not among them need something that
+/// failed or took too long: all need USERNS_STEP_CREATE, for example, and USERNS_STEP_PID needs the
+/// mount namespace of USERNS_STEP_CAPABLE.
+///
+/// Returns USERNS_STEP_ bits; 0 for NULL and with USERNS_PROBE_READ_ONLY.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn userns_probe_tried(probe: *const userns_probe) -> u64 {
+    // SAFETY: the caller passes NULL or a probe.
+    bits(unsafe { probe.as_ref() }, Probe::tried)
+}
+
 /// Get the steps that worked.
 ///
 /// Returns USERNS_STEP_ bits; 0 for NULL and with USERNS_PROBE_READ_ONLY.
@@ -203,8 +216,7 @@ pub unsafe extern "C" fn userns_probe_free(probe: *mut userns_probe) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn userns_probe_worked(probe: *const userns_probe) -> u64 {
     // SAFETY: the caller passes NULL or a probe.
-    let Some(probe) = (unsafe { probe.as_ref() }) else { return 0 };
-    STEPS.iter().filter(|(_, step)| probe.probe.worked(*step)).fold(0, |all, (bit, _)| all | bit)
+    bits(unsafe { probe.as_ref() }, Probe::worked)
 }
 
 /// Get the first step that was tried and failed.
@@ -302,6 +314,12 @@ impl userns_probe {
         unsafe { allocated.write(userns_probe { probe, handles, reasons }) };
         Ok(allocated)
     }
+}
+
+/// The bits of the steps that have a property.
+fn bits(probe: Option<&userns_probe>, has: fn(&Probe, Step) -> bool) -> u64 {
+    let Some(probe) = probe else { return 0 };
+    STEPS.iter().filter(|(_, step)| has(&probe.probe, *step)).fold(0, |all, (bit, _)| all | bit)
 }
 
 /// Checks and converts the options.

@@ -277,6 +277,7 @@ fn a_probe_keeps_its_reasons() {
             },
         );
         assert_eq!(told, json!([[6, true, "one"], [15, true, "two"]]));
+        assert_eq!(probe::userns_probe_tried(probe), probe::USERNS_STEP_CREATE);
         assert_eq!(probe::userns_probe_worked(probe), 0);
         assert_eq!(probe::userns_probe_failed_step(probe), probe::USERNS_STEP_CREATE);
         assert_eq!(probe::userns_probe_error(probe), -libc::EPERM);

@@ -167,6 +167,11 @@ pub struct Probe {
 }
 
 impl Probe {
+    /// Whether a step was tried. One that needs another one that failed is not.
+    pub fn tried(&self, step: Step) -> bool {
+        self.steps[step as usize].is_some()
+    }
+
     /// Whether a step was tried and worked.
     pub fn worked(&self, step: Step) -> bool {
         self.steps[step as usize] == Some(0)

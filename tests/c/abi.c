@@ -93,6 +93,7 @@
     F(int, userns_load, (int, struct userns_snapshot **)) \
     F(int, userns_probe, (const struct userns_probe_options *, struct userns_probe **)) \
     F(void, userns_probe_free, (struct userns_probe *)) \
+    F(uint64_t, userns_probe_tried, (const struct userns_probe *)) \
     F(uint64_t, userns_probe_worked, (const struct userns_probe *)) \
     F(uint64_t, userns_probe_failed_step, (const struct userns_probe *)) \
     F(int, userns_probe_error, (const struct userns_probe *)) \

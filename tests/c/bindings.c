@@ -201,13 +201,13 @@ SITUATION(probe, 0, "whether user namespaces can be made: here, and where a limi
 {
     const char *output;
 
-    check_contains(compare_dumps("probe"), "probe: worked ");
+    check_contains(compare_dumps("probe"), "probe: tried ");
     new_user_namespace();
     if (!write_file("/proc/sys/user/max_user_namespaces", "0"))
         skip("cannot set a limit: %s", strerror(errno));
     output = compare_dumps("probe");
-    check_contains(output, "probe: worked 0 failed 1 error 28 reasons ");
+    check_contains(output, "probe: tried 1 worked 0 failed 1 error 28 reasons ");
     check_contains(output, "  kind 3 proved 1 text ");
-    check_contains(output, "probe: worked 0 failed 0 error 0 reasons ");
+    check_contains(output, "probe: tried 0 worked 0 failed 0 error 0 reasons ");
     check_contains(output, "error 22 an argument is invalid");
 }

@@ -298,9 +298,9 @@ static int probe_and_dump(uint32_t flags, uint64_t steps)
         return 1;
     }
     reasons = userns_probe_reasons(probe, &count);
-    printf("probe: worked %" PRIu64 " failed %" PRIu64 " error %d reasons %zu\n",
-           userns_probe_worked(probe), userns_probe_failed_step(probe), -userns_probe_error(probe),
-           count);
+    printf("probe: tried %" PRIu64 " worked %" PRIu64 " failed %" PRIu64 " error %d reasons %zu\n",
+           userns_probe_tried(probe), userns_probe_worked(probe), userns_probe_failed_step(probe),
+           -userns_probe_error(probe), count);
     for (size_t i = 0; i < count; i++)
         printf("  kind %d proved %d text %s\n", (int)userns_reason_kind(reasons[i]),
                userns_reason_is_proved(reasons[i]), userns_reason_text(reasons[i]));

@@ -35,9 +35,31 @@ SITUATION(steps_include_others, 0, "a step includes those that it needs")
         for (uint32_t flags = 0; flags < 4; flags += USERNS_PROBE_ONE_BY_ONE) {
             struct userns_probe *answer = probe(flags, cases[i][0]);
 
+            CHECK_EQ(userns_probe_tried(answer), cases[i][1]);
             CHECK_EQ(userns_probe_worked(answer), cases[i][1]);
             userns_probe_free(answer);
         }
+}
+
+SITUATION(steps_not_tried, 0, "what a step needs has failed")
+{
+    struct userns_probe *answer;
+
+    need_namespaces();
+    new_user_namespace();
+    CHECK(write_file("/proc/sys/user/max_mnt_namespaces", "0"));
+    for (uint32_t flags = 0; flags < 4; flags += USERNS_PROBE_ONE_BY_ONE) {
+        answer = probe(flags, ALL_STEPS);
+        CHECK_EQ(userns_probe_tried(answer), ALL_STEPS & ~USERNS_STEP_PID);
+        userns_probe_free(answer);
+    }
+    CHECK(write_file("/proc/sys/user/max_user_namespaces", "0"));
+    answer = probe(0, ALL_STEPS);
+    CHECK_EQ(userns_probe_tried(answer), USERNS_STEP_CREATE);
+    userns_probe_free(answer);
+    answer = probe(USERNS_PROBE_READ_ONLY, ALL_STEPS);
+    CHECK_EQ(userns_probe_tried(answer), 0);
+    userns_probe_free(answer);
 }
 
 SITUATION(arguments, 0, "NULL, sizes, flags and steps that do not exist")
@@ -71,7 +93,8 @@ SITUATION(arguments, 0, "NULL, sizes, flags and steps that do not exist")
     userns_probe_reasons(probe, NULL);
     userns_probe_free(probe);
     userns_probe_free(NULL);
-    CHECK(userns_probe_worked(NULL) == 0 && userns_probe_failed_step(NULL) == 0);
+    CHECK(userns_probe_tried(NULL) == 0 && userns_probe_worked(NULL) == 0 &&
+          userns_probe_failed_step(NULL) == 0);
     CHECK(userns_probe_error(NULL) == 0);
     CHECK(userns_probe_reasons(NULL, &count) == NULL && count == 0);
     CHECK((int)userns_reason_kind(NULL) == 0 && !userns_reason_is_proved(NULL));

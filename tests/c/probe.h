@@ -40,8 +40,9 @@ static UNUSED void print_probe(const struct userns_probe *probe)
     size_t count;
     const struct userns_reason *const *reasons = userns_probe_reasons(probe, &count);
 
-    fprintf(stderr, "worked %#" PRIx64 ", failed %#" PRIx64 " (%d)\n", userns_probe_worked(probe),
-            userns_probe_failed_step(probe), userns_probe_error(probe));
+    fprintf(stderr, "tried %#" PRIx64 ", worked %#" PRIx64 ", failed %#" PRIx64 " (%d)\n",
+            userns_probe_tried(probe), userns_probe_worked(probe), userns_probe_failed_step(probe),
+            userns_probe_error(probe));
     for (size_t i = 0; i < count; i++)
         fprintf(stderr, "  %d %s: %s\n", (int)userns_reason_kind(reasons[i]),
                 userns_reason_is_proved(reasons[i]) ? "proved" : "likely",
@@ -86,6 +87,7 @@ static UNUSED void check_works(uint32_t flags, uint64_t steps)
         print_probe(answer);
         fail("not all of %#" PRIx64 " worked", steps);
     }
+    CHECK_EQ(userns_probe_tried(answer), steps);
     CHECK_EQ(userns_probe_failed_step(answer), 0);
     CHECK(userns_probe_error(answer) == 0);
     CHECK(userns_probe_reasons(answer, &count) == NULL && count == 0);

@@ -22,7 +22,8 @@ fn shown(answers: &[(&str, &str)], arguments: &[&str]) -> (Option<i32>, String) 
     (status, output)
 }
 
-const APPARMOR: [(&str, &str); 6] = [
+const APPARMOR: [(&str, &str); 7] = [
+    ("TRIED", "47"),
     ("WORKED", "11"),
     ("FAILED", "4"),
     ("ERROR", "-13"),
@@ -45,7 +46,7 @@ fn the_report() {
   ok   map      map this user and group into it
   FAIL capable  mount a file system in it: Permission denied
   ok   net      create a network namespace with a loopback device
-  FAIL pid      create a PID namespace with its own /proc
+  -    pid      create a PID namespace with its own /proc: not tried
   FAIL nested   create one more user namespace inside
 
 Likely reason (apparmor): a sentence that is longer than the eighty columns of a
@@ -58,26 +59,26 @@ userns_check(1) explains the steps and the reasons.
     );
     assert_eq!(shown(&APPARMOR, &[]), (Some(1), expected));
     assert_eq!(shown(&APPARMOR, &["--quiet"]), (Some(1), String::new()));
-    assert_eq!(shown(&[("WORKED", "63")], &["--quiet"]), (Some(0), String::new()));
+    assert_eq!(shown(&[("TRIED", "63"), ("WORKED", "63")], &["--quiet"]), (Some(0), String::new()));
 
-    let (status, output) = shown(&[("WORKED", "63")], &[]);
+    let (status, output) = shown(&[("TRIED", "63"), ("WORKED", "63")], &[]);
     assert_eq!(status, Some(0));
     assert!(output.starts_with(&format!("User namespaces work here for UID {uid}.\n\n  ok ")), "{output}");
     assert_eq!(output.contains("\nRoot may do more than other users."), uid == 0);
     assert!(!output.contains("FAIL") && !output.contains("userns_check(1)"), "{output}");
 }
 
-/// Which steps were not tried follows from the step that failed and its error.
 #[test]
 fn steps_that_were_not_tried() {
-    let show =
-        |[worked, failed, error]: [&str; 3]| shown(&[("WORKED", worked), ("FAILED", failed), ("ERROR", error)], &[]).1;
+    let show = |[tried, worked, failed, error]: [&str; 4]| {
+        shown(&[("TRIED", tried), ("WORKED", worked), ("FAILED", failed), ("ERROR", error)], &[]).1
+    };
     let cases = [
-        (["0", "1", "-1"], "FAIL - - - - -"),
-        (["41", "2", "-1"], "ok FAIL FAIL ok FAIL ok"),
-        (["7", "8", "-1"], "ok ok ok FAIL FAIL FAIL"),
-        (["7", "8", "-4"], "ok ok ok FAIL - -"),
-        (["7", "8", "-110"], "ok ok ok FAIL - -"),
+        (["1", "0", "1", "-1"], "FAIL - - - - -"),
+        (["47", "41", "2", "-1"], "ok FAIL FAIL ok - ok"),
+        (["63", "7", "8", "-1"], "ok ok ok FAIL FAIL FAIL"),
+        (["15", "7", "8", "-4"], "ok ok ok FAIL - -"),
+        (["15", "7", "8", "-110"], "ok ok ok FAIL - -"),
     ];
     for (answers, expected) in cases {
         let output = show(answers);
@@ -101,16 +102,16 @@ fn json() {
         r#"{"step":"map","result":"works"}"#,
         r#"{"step":"capable","result":"fails","errno":13,"error":"Permission denied"}"#,
         r#"{"step":"net","result":"works"}"#,
-        r#"{"step":"pid","result":"fails"}"#,
+        r#"{"step":"pid","result":"not_tried"}"#,
         r#"{"step":"nested","result":"fails"}"#,
     ];
-    let reason = format!(r#"{{"kind":"apparmor","proved":false,"text":"{}"}}"#, APPARMOR[5].1);
+    let reason = format!(r#"{{"kind":"apparmor","proved":false,"text":"{}"}}"#, APPARMOR[6].1);
     let expected = format!("{}\"works\":false,\"steps\":[{}],\"reasons\":[{reason}]}}\n", head(none), steps.join(","));
     assert_eq!(shown(&APPARMOR, &["--json"]), (Some(1), expected));
 
     let steps = [r#"{"step":"create","result":"works"}"#, r#"{"step":"map","result":"works"}"#];
     let expected = format!("{}\"works\":true,\"steps\":[{}],\"reasons\":[]}}\n", head(none), steps.join(","));
-    assert_eq!(shown(&[("WORKED", "3")], &["--json", "--steps=map"]), (Some(0), expected));
+    assert_eq!(shown(&[("TRIED", "3"), ("WORKED", "3")], &["--json", "--steps=map"]), (Some(0), expected));
 
     let all = ["--json", "--steps=create", "--read-only", "--one-by-one", "--subids"];
     let flags = none.replace("false", "true");
@@ -128,7 +129,7 @@ fn json() {
 fn hostile_texts() {
     let text = b"\x1b[31m \"q\" \\ \x7f \x07\t\xff\xc3( \xc3\xa9 \xe2\x80\xae \xf0\x9f\x98\x80 \xed\xa0\x80 \xc0\x80 \xf4\x90\x80\x80 \xe2\x82";
     let answer = |arguments: &[&str], locale: &str| {
-        let mut command = fake(&[("KIND", "99"), ("FAILED", "1"), ("ERROR", "-1")], arguments);
+        let mut command = fake(&[("KIND", "99"), ("TRIED", "1"), ("FAILED", "1"), ("ERROR", "-1")], arguments);
         command.env("TEXT", OsStr::from_bytes(text)).env("LC_ALL", locale).output().unwrap().stdout
     };
     let json = String::from_utf8(answer(&["--json"], "C.UTF-8")).unwrap();
@@ -208,6 +209,6 @@ fn width() {
         let paragraph = format!("Likely{}", from.split_once("\n\n").unwrap().0);
         assert!(paragraph.lines().all(|line| line.len() <= expected), "{columns}: {paragraph}");
         let words: Vec<&str> = paragraph.split_whitespace().collect();
-        assert_eq!(words.join(" "), format!("Likely reason (apparmor): {}.", APPARMOR[5].1));
+        assert_eq!(words.join(" "), format!("Likely reason (apparmor): {}.", APPARMOR[6].1));
     }
 }

@@ -191,7 +191,7 @@ static void probe_and_dump(std::uint32_t flags, std::uint64_t steps)
 {
     const userns::probe_result result = userns::probe({ flags, steps });
 
-    std::cout << "probe: worked " << result.worked << " failed "
+    std::cout << "probe: tried " << result.tried << " worked " << result.worked << " failed "
               << static_cast<std::uint64_t>(result.failed_step.value_or(userns::step{}))
               << " error " << result.error.value() << " reasons " << result.reasons.size() << '\n';
     for (const userns::reason &reason : result.reasons)

@@ -205,6 +205,7 @@ static void probes()
     const userns::probe_result result = userns::probe({0, userns::step_map});
 
     CHECK(!result.failed_step == !result.error && !result.failed_step == result.reasons.empty());
+    CHECK(result.failed_step || result.tried == result.worked);
     CHECK(result.failed_step || result.worked == (userns::step_create | userns::step_map));
     try {
         (void)userns::probe({0, std::uint64_t{1} << 63});

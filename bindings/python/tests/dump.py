@@ -156,7 +156,7 @@ def probe_and_dump(steps: userns.Step = userns.Step(0), **flags: bool) -> None:
     probe = userns.probe(steps, **flags)
     error = probe.error.errno if probe.error else 0
     put(
-        *("probe: worked", int(probe.worked), "failed", int(probe.failed_step or 0)),
+        *("probe: tried", int(probe.tried), "worked", int(probe.worked), "failed", int(probe.failed_step or 0)),
         *("error", error, "reasons", len(probe.reasons)),
     )
     for kind, is_proved, words in probe.reasons:

@@ -191,7 +191,7 @@ class Probe(unittest.TestCase):
         probe = userns.probe(userns.Step.MAP)
         if probe.failed_step is None:
             self.assertEqual((probe.worked, probe.error), (userns.Step.CREATE | userns.Step.MAP, None))
-            self.assertEqual(probe.reasons, [])
+            self.assertEqual((probe.tried, probe.reasons), (probe.worked, []))
         else:
             self.assertIsInstance(probe.error, OSError)
             self.assertTrue(probe.reasons and all(reason.text for reason in probe.reasons))

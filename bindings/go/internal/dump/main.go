@@ -241,8 +241,8 @@ func probeAndDump(options *userns.ProbeOptions) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("probe: worked %d failed %d error %d reasons %d\n", result.Worked, result.FailedStep, result.Errno,
-		len(result.Reasons))
+	fmt.Printf("probe: tried %d worked %d failed %d error %d reasons %d\n", result.Tried, result.Worked,
+		result.FailedStep, result.Errno, len(result.Reasons))
 	for _, reason := range result.Reasons {
 		proved := 0
 		if reason.IsProved {

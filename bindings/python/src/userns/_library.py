@@ -150,6 +150,7 @@ _PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "userns_describe": (c_int, c_int, POINTER(Info)),
     "userns_probe": (c_int, POINTER(ProbeOptions), POINTER(_handle)),
     "userns_probe_free": (None, _handle),
+    "userns_probe_tried": (c_uint64, _handle),
     "userns_probe_worked": (c_uint64, _handle),
     "userns_probe_failed_step": (c_uint64, _handle),
     "userns_probe_error": (c_int, _handle),

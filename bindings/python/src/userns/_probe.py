@@ -29,7 +29,9 @@ class Reason(NamedTuple):
 class Probe(NamedTuple):
     """What came of a probe."""
 
-    #: The steps that worked; none with read_only=True.
+    #: The steps that were tried; none with read_only=True.
+    tried: Step
+    #: Those of them that worked.
     worked: Step
     #: The first step that failed.
     failed_step: Optional[Step]
@@ -68,6 +70,7 @@ def _copy(probe: c_void_p) -> Probe:
     error = -library.userns_probe_error(probe)
     reasons = (c_void_p(reason) for reason in _array(library.userns_probe_reasons, probe))
     return Probe(
+        Step(library.userns_probe_tried(probe)),
         Step(library.userns_probe_worked(probe)),
         Step(failed) if failed else None,
         OSError(error, os.strerror(error)) if error else None,
