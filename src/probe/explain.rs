@@ -61,6 +61,10 @@ impl Reasons<'_> {
     }
 
     fn explain_step(&mut self, outcome: &Outcome, step: Step, error: i32, call: Call) -> Result<(), Error> {
+        // From `try_all()`: clone(2) does not return that.
+        if let (Call::Clone, libc::EINTR, Some((signal, ..))) = (call, error, outcome.interruption) {
+            return self.explain_interruption((signal, step, call));
+        }
         let from = self.found.len();
         let (experiment, expected) = match call {
             Call::Clone | Call::Unshare => (Some(Experiment::of(step)), libc::EINVAL),

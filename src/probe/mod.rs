@@ -240,7 +240,7 @@ fn try_all(wish: &Wish) -> Result<Outcome, Error> {
     if is_killed(&best) {
         return Ok(all);
     }
-    let mut killed = None;
+    let mut killed = [None; STEPS.len()];
     for step in MORE.into_iter().filter(|&step| wish.steps[step as usize]) {
         let mut more = fewer;
         more.steps[step as usize] = true;
@@ -250,11 +250,18 @@ fn try_all(wish: &Wish) -> Result<Outcome, Error> {
         }
         let outcome = trial::run(&more)?;
         match is_killed(&outcome) {
-            true => killed = killed.or(all.interruption.map(|(signal, _, call)| (signal, step, call))),
+            true => killed[step as usize] = Some((libc::EINTR, Call::Clone)),
             false => (fewer, best) = (more, outcome),
         }
     }
-    best.interruption = killed.or(best.interruption);
+    let first = STEPS.into_iter().find(|&step| killed[step as usize].is_some());
+    if let (Some(first), Some((signal, ..))) = (first, all.interruption) {
+        best.interruption = Some((signal, first, Call::Clone));
+        killed[first as usize] = None; // otherwise explained twice
+    }
+    for (step, killed) in best.steps.iter_mut().zip(killed) {
+        *step = killed.or(*step);
+    }
     Ok(best)
 }
 

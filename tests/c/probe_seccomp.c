@@ -114,6 +114,38 @@ SITUATION(first_call_kills, 0, "a filter kills for a call that the first child m
         in_child(probe_without_parent, &flags);
 }
 
+/* Each is told. Without its mount namespace, a procfs is not tried. */
+static void probe_with_two_fatal(void *with_mounts)
+{
+    bool is_mount = *(bool *)with_mounts;
+    uint64_t first = is_mount ? USERNS_STEP_CAPABLE : USERNS_STEP_NET;
+    struct userns_probe *answer;
+    const struct userns_reason *const *reasons;
+    size_t count;
+
+    filter_bits(__NR_clone, 0, is_mount ? CLONE_NEWNS : CLONE_NEWPID, IS_FATAL);
+    filter_bits(__NR_clone, 0, CLONE_NEWNET, IS_FATAL);
+    answer = probe(0, ALL_STEPS);
+    print_probe(answer);
+    CHECK_EQ(userns_probe_failed_step(answer), first);
+    CHECK(userns_probe_error(answer) == -EINTR);
+    CHECK_EQ(userns_probe_tried(answer), ALL_STEPS & ~(is_mount ? USERNS_STEP_PID : 0));
+    CHECK_EQ(userns_probe_worked(answer), is_mount ? 0x23 : 0x27);
+    reasons = userns_probe_reasons(answer, &count);
+    CHECK_EQ(count, 2);
+    for (size_t i = 0; i < 2; i++)
+        CHECK(userns_reason_kind(reasons[i]) == USERNS_REASON_SECCOMP &&
+              userns_reason_is_proved(reasons[i]));
+    userns_probe_free(answer);
+}
+
+SITUATION(two_fatal_filters, 0, "filters kill for two types of namespaces")
+{
+    need_namespaces();
+    in_child(probe_with_two_fatal, &(bool){ true });
+    in_child(probe_with_two_fatal, &(bool){ false });
+}
+
 SITUATION(all_namespaces_denied, 0,
           "as in a container: no call that makes a namespace, whatever its flags")
 {
