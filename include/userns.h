@@ -2157,6 +2157,12 @@ int userns_load(int fd,
  * The answer is about the calling thread, with its credentials, namespaces and filters, and about
  * the program that it executes: AppArmor, for example, has a profile for each program.
  *
+ * The caller should be dumpable (PR_GET_DUMPABLE in prctl(2)), which a process is not that has
+ * changed its user or was executed with privileges. Otherwise the maps of its children belong to
+ * root, and USERNS_STEP_MAP fails with EACCES unless the caller is root: that is a mistake of the
+ * caller's and says nothing about the host. The library does not change it, since the child has a
+ * copy of the caller's memory, which others could read then. prctl(PR_SET_DUMPABLE, 1) does.
+ *
  * options: what to try; NULL means USERNS_PROBE_OPTIONS_INIT.
  * probe: receives the result, to be released with userns_probe_free(); NULL if the call fails.
  *

@@ -249,7 +249,8 @@ impl Reasons<'_> {
                 ReasonKind::Unknown,
                 format_args!(
                     "the caller is not dumpable (PR_GET_DUMPABLE in prctl(2)), so /proc/self/uid_map belongs to root, also that of \
-                    its children; a program that is executed is dumpable, or call prctl(PR_SET_DUMPABLE, 1)"
+                    its children, and the step tells nothing about the host; a program that is executed is dumpable, or call \
+                    prctl(PR_SET_DUMPABLE, 1)"
                 ),
             ),
             _ => Ok(()),
