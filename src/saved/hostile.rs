@@ -41,6 +41,8 @@ fn facts_that_contradict_each_other() {
         r#""nodes":[{}]"#,
         r#""nodes":[{"inode":0}]"#,
         r#""nodes":[{"inode":5},{"inode":5}]"#,
+        r#""nodes":[{"inode":5,"id":"7"},{"inode":6,"id":"0"},{"inode":8,"id":"0"},{"inode":9,"id":"7"}]"#,
+        r#""nonusers":[{"type":"net","inode":5,"id":"7"},{"type":"pid","inode":6},{"type":"net","inode":8,"id":"7"}]"#,
         r#""nodes":[{"inode":5,"parent":5}]"#,
         r#""nodes":[{"inode":5,"parent":6},{"inode":6,"parent":7},{"inode":7,"parent":5}]"#,
         r#""nodes":[{"inode":5,"parent":6}]"#,
@@ -66,6 +68,52 @@ fn facts_that_contradict_each_other() {
     ] {
         assert_bad(with(members));
     }
+}
+
+/// Other programs take the first or the last one of two.
+#[test]
+fn repeated_members() {
+    let once = [
+        (r#"{"$}"#, "format", r#"{"major":1}"#),
+        (r#"{"format":{"$}}"#, "major", "1"),
+        (r#"{"format":{"major":1},"time":{"$}}"#, "seconds", "1"),
+        (r#"{"format":{"major":1},"gaps":{"$}}"#, "unreadable", "1"),
+        (r#"{"format":{"major":1},"gaps":{"$}}"#, "cgroups", "1"),
+        (r#"{"format":{"major":1},"$}"#, "nodes", "[]"),
+        (r#"{"format":{"major":1},"$}"#, "processes", "[]"),
+        (r#"{"format":{"major":1},"$,"nodes":[{"inode":5}]}"#, "self", "5"),
+        (r#"{"format":{"major":1},"nodes":[{"$}]}"#, "inode", "5"),
+        (r#"{"format":{"major":1},"nodes":[{"inode":4},{"inode":5,"$}]}"#, "parent", "4"),
+        (r#"{"format":{"major":1},"nodes":[{"inode":5,"$}]}"#, "pids", "[]"),
+        (r#"{"format":{"major":1},"nodes":[{"inode":5,"$}]}"#, "pins", "[]"),
+        (r#"{"format":{"major":1},"nodes":[{"inode":5,"maps":{"$}}]}"#, "projid", "[]"),
+        (r#"{"format":{"major":1},"nodes":[{"inode":5,"pins":[{"kind":"mount","$}]}]}"#, "path", r#""/""#),
+        (r#"{"format":{"major":1},"nonusers":[{"inode":5,"$}]}"#, "type", r#""net""#),
+        (r#"{"format":{"major":1},"processes":[{"pid":5,"$}]}"#, "name", r#""a""#),
+    ];
+    for (file, name, value) in once {
+        let with_members = |members: &str| file.replace("\"$", members);
+        let member = format!("\"{name}\":{value}");
+        assert!(load(with_members(&member)).is_ok(), "{member}");
+        assert_bad(with_members(&format!("{member},{member}")));
+        assert_bad(with_members(&format!("{member},\"new\":1,\"{name}\":null")));
+        let escaped = format!("\\u{:04x}{}", name.as_bytes()[0], &name[1..]);
+        assert_bad(with_members(&format!("{member},\"{escaped}\":{value}")));
+    }
+    // Nobody reads these.
+    let unread = r#""new":1,"new":2,"nodes":[{"inode":5,"depth":0,"depth":1,"new":{"new":1,"new":1}}]"#;
+    assert!(load(with(unread)).is_ok());
+}
+
+#[test]
+fn null_is_nothing() {
+    let (null, missing) = (
+        r#""time":null,"self":null,"known":[null],"processes":[null,{"pid":7,"cgroup":null}],
+            "nodes":[null,{"inode":5,"id":null,"parent":null,"maps":null,"pids":[null,7],"pins":null}]"#,
+        r#""processes":[{"pid":7}],"nodes":[{"inode":5,"pids":[7]}]"#,
+    );
+    assert_eq!(save(&load(with(null)).unwrap()), save(&load(with(missing)).unwrap()));
+    assert_bad(with(r#""nodes":[{"inode":null}]"#));
 }
 
 #[test]

@@ -29,14 +29,25 @@ pub struct Link {
     pub inode: u64,
 }
 
-/// Resolves all references. An error if one leads nowhere or in a circle, or if two namespaces have the same number.
+/// Resolves all references. An error if one leads nowhere or in a circle, or if two namespaces of one type have the same
+/// number or id.
 pub fn resolve(facts: &mut Facts, links: &[Link]) -> Result<(), Error> {
     let mut users = numbers(facts.users.len())?;
+    let id_of = |index: u32| facts.users[index as usize].id;
+    sort_by_number(&mut users, &|&index| id_of(index))?;
+    require(users.windows(2).all(|two| id_of(two[0]) == 0 || id_of(two[0]) < id_of(two[1])))?;
     let inode_of = |facts: &Facts, index: u32| facts.users[index as usize].inode;
     sort_by_number(&mut users, &|&index| inode_of(facts, index))?;
     require(users.windows(2).all(|two| inode_of(facts, two[0]) < inode_of(facts, two[1])))?;
 
     let mut nonusers = numbers(facts.nonusers.len())?;
+    let id_of = |index: u32| {
+        let nonuser = &facts.nonusers[index as usize];
+        (nonuser.namespace_type, nonuser.id)
+    };
+    sort_by_number(&mut nonusers, &|&index| id_of(index).1)?;
+    sort_by_number(&mut nonusers, &|&index| id_of(index).0 as u64)?;
+    require(nonusers.windows(2).all(|two| id_of(two[0]).1 == 0 || id_of(two[0]) < id_of(two[1])))?;
     let key_of = |facts: &Facts, index: u32| {
         let nonuser = &facts.nonusers[index as usize];
         (nonuser.namespace_type, nonuser.inode)

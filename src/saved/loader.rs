@@ -99,6 +99,11 @@ impl Loader {
         self.keep(|_| require(place == Place::Ignored));
     }
 
+    /// An object has a member twice.
+    pub fn repeated(&mut self) {
+        self.keep(|_| Err(Error::NOT_SAVED));
+    }
+
     pub fn truth(&mut self, place: Place, value: bool) {
         match place {
             Place::PinOvermounted => self.pin.is_overmounted = value,
@@ -188,7 +193,7 @@ impl Loader {
             Place::SourceError => facts.source_error = narrow(value, 1..=4095)? as i32,
             // A 32-bit program has no larger ones.
             Place::Gap(gap) => facts.gaps.add(gap, value.try_into().unwrap_or(usize::MAX)),
-            Place::Own => add(&mut self.links, Link { from: From::Own, inode: value }, usize::MAX)?,
+            Place::Own => push(&mut self.links, Link { from: From::Own, inode: value })?,
             Place::UnmappedUid => facts.unmapped_uid = Some(narrow(value, 0..=ID_LIMIT)? as u32),
             Place::OwnerUid => namespace.user.owner_uid = Some(narrow(value, 0..=ID_LIMIT)? as u32),
             Place::Charged => namespace.user.charged = Some(value),

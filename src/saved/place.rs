@@ -73,45 +73,31 @@ pub enum Place {
 }
 
 impl Place {
-    /// The place of a member of the object here.
-    pub fn member(self, name: &str) -> Place {
+    /// The members of the object here that are read. None has more than 32.
+    fn members(self) -> &'static [(&'static str, Place)] {
         match self {
-            Place::Whole => member_of_whole(name),
-            Place::Header if name == "format" => Place::Format,
-            Place::Format if name == "major" => Place::Major,
-            Place::Time if name == "seconds" => Place::Seconds,
-            Place::Time if name == "nanoseconds" => Place::Nanoseconds,
-            Place::Gaps => gap(name).map_or(Place::Ignored, Place::Gap),
-            Place::Node | Place::Nonuser => member_of_namespace(self == Place::Nonuser, name),
-            Place::Maps => match name {
-                "uid" => Place::Map(IdKind::Uid),
-                "gid" => Place::Map(IdKind::Gid),
-                "projid" => Place::Map(IdKind::Projid),
-                "setgroups" => Place::Setgroups,
-                _ => Place::Ignored,
-            },
-            Place::Pin => match name {
-                "kind" => Place::PinKind,
-                "pid" => Place::PinPid,
-                "tid" => Place::PinTid,
-                "descriptor" => Place::PinDescriptor,
-                "path" => Place::PinPath,
-                "overmounted" => Place::PinOvermounted,
-                "nonuser" => Place::PinNonuser,
-                _ => Place::Ignored,
-            },
+            Place::Whole => &WHOLE,
+            Place::Header => &[("format", Place::Format)],
+            Place::Format => &[("major", Place::Major)],
+            Place::Time => &[("seconds", Place::Seconds), ("nanoseconds", Place::Nanoseconds)],
+            Place::Gaps => &GAPS,
+            Place::Node => &NODE,
+            Place::Nonuser => &NONUSER,
+            Place::Maps => &MAPS,
+            Place::Pin => &PIN,
             // Its type follows from the kind of the pin.
-            Place::PinNonuser if name == "inode" => Place::PinNonuserInode,
-            Place::Process => match name {
-                "pid" => Place::Pid,
-                "name" => Place::Name,
-                "uid" => Place::Uid,
-                "capabilities" => Place::Capabilities,
-                "pids" => Place::Pids,
-                "cgroup" => Place::Cgroup,
-                _ => Place::Ignored,
-            },
-            _ => Place::Ignored,
+            Place::PinNonuser => &[("inode", Place::PinNonuserInode)],
+            Place::Process => &PROCESS,
+            _ => &[],
+        }
+    }
+
+    /// The place of a member of the object here, and the bit of this member.
+    pub fn member(self, name: &str) -> (Place, u32) {
+        let members = self.members();
+        match members.iter().position(|&(known, _)| known == name) {
+            Some(at) => (members[at].1, 1 << at),
+            None => (Place::Ignored, 0),
         }
     }
 
@@ -161,46 +147,79 @@ impl Place {
     }
 }
 
-fn member_of_whole(name: &str) -> Place {
-    match name {
-        "format" => Place::Format,
-        "time" => Place::Time,
-        "boot_id" => Place::BootId,
-        "proc_path" => Place::ProcPath,
-        "pid_namespace" => Place::PidNamespace,
-        "source" => Place::Source,
-        "source_error" => Place::SourceError,
-        "source_log" => Place::SourceLog,
-        "empty_source" => Place::EmptySource,
-        "known" => Place::Known,
-        "gaps" => Place::Gaps,
-        "self" => Place::Own,
-        "unmapped_uid" => Place::UnmappedUid,
-        "nodes" => Place::Nodes,
-        "nonusers" => Place::Nonusers,
-        "processes" => Place::Processes,
-        _ => Place::Ignored,
-    }
-}
+const WHOLE: [(&str, Place); 16] = [
+    ("format", Place::Format),
+    ("time", Place::Time),
+    ("boot_id", Place::BootId),
+    ("proc_path", Place::ProcPath),
+    ("pid_namespace", Place::PidNamespace),
+    ("source", Place::Source),
+    ("source_error", Place::SourceError),
+    ("source_log", Place::SourceLog),
+    ("empty_source", Place::EmptySource),
+    ("known", Place::Known),
+    ("gaps", Place::Gaps),
+    ("self", Place::Own),
+    ("unmapped_uid", Place::UnmappedUid),
+    ("nodes", Place::Nodes),
+    ("nonusers", Place::Nonusers),
+    ("processes", Place::Processes),
+];
 
-fn member_of_namespace(is_nonuser: bool, name: &str) -> Place {
-    match (name, is_nonuser) {
-        ("inode", _) => Place::Inode,
-        ("id", _) => Place::Id,
-        ("parent", _) => Place::Parent,
-        ("pins", _) => Place::Pins,
-        ("device", false) => Place::Device,
-        ("owner_uid", false) => Place::OwnerUid,
-        ("maps", false) => Place::Maps,
-        ("charged", false) => Place::Charged,
-        ("limit", false) => Place::Limit,
-        ("pids", false) => Place::Members,
-        ("type", true) => Place::Type,
-        ("owner", true) => Place::Owner,
-        _ => Place::Ignored,
+const GAPS: [(&str, Place); Gap::ALL.len()] = {
+    let mut members = [("", Place::Ignored); Gap::ALL.len()];
+    let mut at = 0;
+    while at < members.len() {
+        members[at] = (words::GAPS[at], Place::Gap(Gap::ALL[at]));
+        at += 1;
     }
-}
+    members
+};
 
-fn gap(name: &str) -> Option<Gap> {
-    Gap::ALL.into_iter().find(|&gap| words::GAPS[gap as usize] == name)
-}
+const NODE: [(&str, Place); 10] = [
+    ("inode", Place::Inode),
+    ("id", Place::Id),
+    ("device", Place::Device),
+    ("parent", Place::Parent),
+    ("owner_uid", Place::OwnerUid),
+    ("maps", Place::Maps),
+    ("charged", Place::Charged),
+    ("limit", Place::Limit),
+    ("pids", Place::Members),
+    ("pins", Place::Pins),
+];
+
+const NONUSER: [(&str, Place); 6] = [
+    ("type", Place::Type),
+    ("inode", Place::Inode),
+    ("id", Place::Id),
+    ("owner", Place::Owner),
+    ("parent", Place::Parent),
+    ("pins", Place::Pins),
+];
+
+const MAPS: [(&str, Place); 4] = [
+    ("uid", Place::Map(IdKind::Uid)),
+    ("gid", Place::Map(IdKind::Gid)),
+    ("projid", Place::Map(IdKind::Projid)),
+    ("setgroups", Place::Setgroups),
+];
+
+const PIN: [(&str, Place); 7] = [
+    ("kind", Place::PinKind),
+    ("pid", Place::PinPid),
+    ("tid", Place::PinTid),
+    ("descriptor", Place::PinDescriptor),
+    ("path", Place::PinPath),
+    ("overmounted", Place::PinOvermounted),
+    ("nonuser", Place::PinNonuser),
+];
+
+const PROCESS: [(&str, Place); 6] = [
+    ("pid", Place::Pid),
+    ("name", Place::Name),
+    ("uid", Place::Uid),
+    ("capabilities", Place::Capabilities),
+    ("pids", Place::Pids),
+    ("cgroup", Place::Cgroup),
+];

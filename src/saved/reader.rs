@@ -81,7 +81,13 @@ impl<'de> Visitor<'de> for Value<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         let Value { loader, place } = self;
         loader.begin_object(place);
-        while let Some(member) = members.next_key_seed(Name(place))? {
+        let mut read = 0;
+        while let Some((member, bit)) = members.next_key_seed(Name(place))? {
+            // Other programs take the first one, or the last one.
+            if read & bit != 0 {
+                loader.repeated();
+            }
+            read |= bit;
             members.next_value_seed(Value { loader, place: member })?;
         }
         loader.end_object(place);
@@ -90,21 +96,21 @@ impl<'de> Visitor<'de> for Value<'_> {
 }
 
 impl<'de> DeserializeSeed<'de> for Name {
-    type Value = Place;
+    type Value = (Place, u32);
 
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Place, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(Place, u32), D::Error> {
         from.deserialize_str(self)
     }
 }
 
 impl Visitor<'_> for Name {
-    type Value = Place;
+    type Value = (Place, u32);
 
     fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         to.write_str("a name")
     }
 
-    fn visit_str<E>(self, name: &str) -> Result<Place, E> {
+    fn visit_str<E>(self, name: &str) -> Result<(Place, u32), E> {
         Ok(self.0.member(name))
     }
 }

@@ -104,10 +104,12 @@ fn add_users(facts: &mut Facts, draw: &mut Draw) {
         let is_initial = at == 0 && draw.is();
         // Each has another number.
         let inode = if is_initial { INITIAL_USER_NAMESPACE } else { numbered(at, draw) };
+        let id = draw.below(6) as u64;
+        let is_new = facts.users.iter().all(|other| other.id != id);
         facts.users.push(UserNamespace {
             device: draw.below(3) as u64,
             inode,
-            id: draw.below(6) as u64,
+            id: if is_new { id } else { 0 },
             owner_uid: draw.option(|draw| draw.below(4) as u32),
             parent: None,
             maps: draw.is().then(|| add_maps(&mut facts.extents, draw)).flatten(),
@@ -147,6 +149,8 @@ fn add_nonusers(facts: &mut Facts, draw: &mut Draw) {
         let (inode, id, owner) = (numbered(at, draw), draw.number(), draw.index(facts.users.len()));
         // Each has another number, but for those of different types.
         let inode = if facts.nonusers.iter().any(|other| other.namespace_type == namespace_type) { inode } else { 1 };
+        let is_new = facts.nonusers.iter().all(|other| (other.namespace_type, other.id) != (namespace_type, id));
+        let id = if is_new { id } else { 0 };
         facts.nonusers.push(Nonuser { namespace_type, inode, id, owner, parent: None });
     }
     let is_pid = |facts: &Facts, at: usize| facts.nonusers[at].namespace_type == NamespaceType::Pid;
