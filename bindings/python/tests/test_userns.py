@@ -3,6 +3,7 @@
 The environment variable USERNS_H names the header, whose constants are compared.
 """
 
+import codecs
 import copy
 import errno
 import gc
@@ -19,7 +20,7 @@ import weakref
 from datetime import datetime, timedelta, timezone
 from enum import IntFlag
 from pathlib import Path
-from typing import Any, Dict, List, Union
+from typing import Any, Dict, IO, List, Optional, Union, cast
 
 import userns
 from userns import _constants
@@ -142,6 +143,28 @@ class Changes(unittest.TestCase):
             userns.compare(snapshot, None)  # type: ignore[arg-type]
 
 
+class Slow(io.RawIOBase):
+    """A raw file that takes a part of the bytes at a time, and as many as it has room for."""
+
+    def __init__(self, to: IO[bytes], room: int) -> None:
+        self.to, self.room = to, room
+
+    def write(self, data: Any) -> Optional[int]:
+        part = data[: min(100, self.room)]
+        self.room -= len(part)
+        return self.to.write(part) or None
+
+
+class Silent:
+    """Something like a file, whose write() returns nothing."""
+
+    def __init__(self) -> None:
+        self.parts: List[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.parts.append(data)
+
+
 class Saved(unittest.TestCase):
     def test_round_trip(self) -> None:
         snapshot = userns.scan(owned=True, names=True)
@@ -159,6 +182,33 @@ class Saved(unittest.TestCase):
                 self.assertEqual(loaded.to_dict(), snapshot.to_dict())
                 self.assertEqual(loaded.time_ns, snapshot.time_ns)
                 self.assertEqual([node.pids for node in loaded], [node.pids for node in snapshot])
+
+    def test_raw_files(self) -> None:
+        snapshot = userns.scan(owned=True, names=True)
+        expected, written = io.BytesIO(), io.BytesIO()
+        snapshot.save(expected)
+        raw = Slow(written, len(expected.getvalue()))
+        snapshot.save(cast(IO[bytes], raw))
+        self.assertEqual(written.getvalue(), expected.getvalue())
+        with self.assertRaises(BlockingIOError):
+            snapshot.save(cast(IO[bytes], Slow(io.BytesIO(), len(expected.getvalue()) - 1)))
+
+    def test_wrappers(self) -> None:
+        snapshot = userns.scan()
+        expected, silent = io.BytesIO(), Silent()
+        snapshot.save(expected)
+        snapshot.save(cast(IO[bytes], silent))
+        self.assertEqual(silent.parts, [expected.getvalue()])
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "snapshot.json")
+            with open(path, "wb") as file, codecs.getwriter("utf-8")(file) as text:
+                self.assertNotIsInstance(text, io.TextIOBase)
+                snapshot.save(cast(IO[str], text))
+            self.assertEqual(Path(path).read_bytes(), expected.getvalue())
+            with tempfile.NamedTemporaryFile("w+", encoding="utf-8", dir=directory) as named:
+                snapshot.save(named)
+                named.flush()
+                self.assertEqual(Path(named.name).read_bytes(), expected.getvalue())
 
     def test_to_dict(self) -> None:
         snapshot = userns.scan(names=True)

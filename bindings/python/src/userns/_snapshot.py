@@ -637,18 +637,15 @@ class Snapshot:
     def save(self, file: Union[int, IO[Any]]) -> None:
         """Write the snapshot as JSON, see userns-json(5), to a descriptor or a file, of text or bytes.
 
-        Raises OSError for the errors of userns_save(), or what the file raises.
+        Raises OSError for the errors of userns_save(), or what the file raises; BlockingIOError if a raw file that
+        is non-blocking has not taken all.
         """
         if isinstance(file, int):
             error = library.userns_save(self._open(), _number(file))
             if error < 0:
                 raise _error(error)
             return
-        json_bytes = self._json()
-        if isinstance(file, io.TextIOBase):
-            file.write(json_bytes.decode())
-        else:
-            file.write(json_bytes)
+        _write(file, self._json())
 
     def to_dict(self) -> Dict[str, Any]:
         """The snapshot as the objects that json.loads() makes of what save() writes, see userns-json(5)."""
@@ -659,6 +656,24 @@ class Snapshot:
             self.save(file.fileno())
             file.seek(0)
             return file.read()
+
+
+def _write(file: IO[Any], json_bytes: bytes) -> None:
+    """Write all to a file of text or bytes."""
+    try:
+        written = file.write(json_bytes)
+    except TypeError:  # of text: some wrappers are no io.TextIOBase
+        file.write(json_bytes.decode())
+        return
+    rest = memoryview(json_bytes)
+    # Raw files can take a part, or nothing and return None. Of others, None says nothing.
+    while written is not None or isinstance(file, io.RawIOBase):
+        if not written:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        rest = rest[written:]
+        if not rest:
+            return
+        written = file.write(rest)
 
 
 def scan(
