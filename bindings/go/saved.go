@@ -12,6 +12,8 @@ import (
 
 // Save writes the snapshot as JSON, see userns-json(5). An error is that of w, or an *Error.
 func (s *Snapshot) Save(w io.Writer) error {
+	s.m.acquire()
+	defer s.m.release()
 	read, write, err := os.Pipe()
 	if err != nil {
 		return err
@@ -22,7 +24,7 @@ func (s *Snapshot) Save(w io.Writer) error {
 		read.Close() // the library then fails, too
 		copied <- err
 	}()
-	saved := s.saveTo(write)
+	saved := withDescriptor(write, func(fd C.int) C.int { return C.userns_save(s.m.snapshot, fd) })
 	write.Close()
 	if err := <-copied; err != nil {
 		return err
@@ -30,20 +32,15 @@ func (s *Snapshot) Save(w io.Writer) error {
 	return saved
 }
 
-func (s *Snapshot) saveTo(file *os.File) error {
-	s.m.acquire()
-	defer s.m.release()
-	return withDescriptor(file, func(fd C.int) C.int { return C.userns_save(s.m.snapshot, fd) })
-}
-
 // Load reads a snapshot that Save or another program wrote, to the end of r. An error is that of r, or an *Error with
-// EBADMSG if it is not a saved snapshot.
+// EBADMSG if it is not a saved snapshot. After an *Error such as EFBIG or ENOMEM, which does not wait for the end, a last
+// Read of r may still be going on.
 func Load(r io.Reader) (*Snapshot, error) {
 	read, write, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	copied := make(chan error)
+	copied := make(chan error, 1) // nobody may wait for it
 	go func() {
 		_, err := io.Copy(write, r)
 		write.Close()
@@ -52,8 +49,11 @@ func Load(r io.Reader) (*Snapshot, error) {
 	var loaded *C.struct_userns_snapshot
 	failure := withDescriptor(read, func(fd C.int) C.int { return C.userns_load(fd, &loaded) })
 	read.Close() // io.Copy fails if the library has not read all
-	err = <-copied
-	if failure != nil && (err == nil || errors.Is(err, syscall.EPIPE)) {
+	atEnd := failure == nil || errors.Is(failure, syscall.EBADMSG) || errors.Is(failure, syscall.EPROTONOSUPPORT)
+	if !atEnd {
+		return nil, failure
+	}
+	if err = <-copied; err == nil {
 		err = failure
 	}
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -423,15 +424,88 @@ func TestSave(t *testing.T) {
 	}
 }
 
-func residentPages(t *testing.T) (pages int) {
+// pages returns how many pages this process has mapped, and how many are in memory.
+func pages(t *testing.T) (virtual, resident int) {
 	text, err := os.ReadFile("/proc/self/statm")
 	if err == nil {
-		_, err = fmt.Sscanf(string(text), "%d %d", new(int), &pages)
+		_, err = fmt.Sscanf(string(text), "%d %d", &virtual, &resident)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pages
+	return virtual, resident
+}
+
+func TestSaveClosed(t *testing.T) {
+	snapshot := scan(t, nil)
+	snapshot.Close()
+	goroutines := runtime.NumGoroutine()
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("Save of a closed snapshot did not panic")
+			}
+		}()
+		snapshot.Save(io.Discard)
+	}()
+	if now := runtime.NumGoroutine(); now > goroutines {
+		t.Errorf("%d goroutines, not %d", now, goroutines)
+	}
+}
+
+// blanks has so many blanks, and then nothing until it is closed.
+type blanks struct {
+	left int
+	end  chan struct{}
+}
+
+func (r *blanks) Read(to []byte) (int, error) {
+	if r.left == 0 {
+		<-r.end
+		return 0, io.EOF
+	}
+	if len(to) > r.left {
+		to = to[:r.left]
+	}
+	for i := range to {
+		to[i] = ' '
+	}
+	r.left -= len(to)
+	return len(to), nil
+}
+
+// The library has no memory when it has read 128 MiB. The reader has no more then, and no end.
+func TestLoadDoesNotWait(t *testing.T) {
+	virtual, _ := pages(t)
+	var before syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_AS, &before); err != nil {
+		t.Fatal(err)
+	}
+	limit := syscall.Rlimit{Cur: uint64(virtual)*uint64(os.Getpagesize()) + 200<<20, Max: before.Max}
+	if err := syscall.Setrlimit(syscall.RLIMIT_AS, &limit); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Setrlimit(syscall.RLIMIT_AS, &before)
+	r := &blanks{128 << 20, make(chan struct{})}
+	defer close(r.end)
+	loaded := make(chan error, 1)
+	go func() {
+		_, err := userns.Load(r)
+		loaded <- err
+	}()
+	select {
+	case err := <-loaded:
+		if !errors.Is(err, syscall.ENOMEM) {
+			t.Error(err)
+		}
+	case <-time.After(time.Minute):
+		t.Error("Load waits for its reader")
+	}
+}
+
+func residentPages(t *testing.T) int {
+	_, resident := pages(t)
+	return resident
 }
 
 // Both the finalizer and Close release memory.
