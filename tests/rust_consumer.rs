@@ -104,6 +104,13 @@ fn with_name(line: &str, command_at: usize) -> String {
     format!("{start}{}", program.rsplit('/').next().unwrap())
 }
 
+/// Such a program is short in Rust.
+#[test]
+fn the_example_is_short() {
+    let example = fs::read_to_string(root().join("examples/lsns.rs")).unwrap();
+    assert!(example.lines().count() < 80);
+}
+
 #[test]
 fn the_example_prints_what_lsns_prints() {
     let skip = |reason: &str| skip("the_example_prints_what_lsns_prints", reason);

@@ -6,8 +6,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::process::Command;
 
-/// The picture of a graph as SVG, drawn in less than ten seconds of the processor, which other tests may be using, too.
-/// Returns `None` and reports a skip without Graphviz.
+/// The picture of a graph as SVG, drawn with ten seconds of CPU time: the time of day also depends on other tests. Returns
+/// `None` and reports a skip without Graphviz.
 fn drawn(test: &str, graph: &str) -> Option<String> {
     let file = scratch(&format!("{test}.dot"));
     fs::write(&file, graph).unwrap();
@@ -15,9 +15,9 @@ fn drawn(test: &str, graph: &str) -> Option<String> {
         skip(test, "dot(1) of Graphviz is missing");
         return None;
     }
-    let output = Command::new("sh").args(["-c", "ulimit -t 60; exec dot -Tsvg \"$0\""]).arg(file).output().unwrap();
+    let output = Command::new("sh").args(["-c", "ulimit -t 10; exec dot -Tsvg \"$0\""]).arg(file).output().unwrap();
     let (picture, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && errors.is_empty(), "{errors}\n{graph}");
+    assert!(output.status.success() && errors.is_empty(), "{}: {errors}\n{graph}", output.status);
     Some(picture.into_owned())
 }
 
@@ -113,7 +113,7 @@ const CHAINS: &str = "exec 3<&0; i=0
     until [ $(wc -l <\"$1.ends\") = COUNT ]; do sleep 0.1; done
     echo ready; exec cat";
 
-/// Graphviz draws 1,000 namespaces within ten seconds, whether they are wide or deep.
+/// Graphviz draws 1,000 namespaces in time, whether they are wide or deep.
 #[test]
 fn a_thousand_namespaces() {
     for (count, length) in [(1000, 1), (40, 25)] {
