@@ -1,6 +1,9 @@
 # Completion of userns_inspect(1) for fish(1).
 
+# Namespaces: those of processes, or files.
+set -l namespaces 'self (__fish_complete_pids)'
 set -l columns NS ID PNS DEPTH STATE OUID OWNER NPROCS PID UID USER COMMAND CGROUP UNIT UIDMAP GIDMAP SETGROUPS OWNED PINS
+complete -c userns_inspect -a $namespaces
 complete -c userns_inspect -l pid -x -a 'self (__fish_complete_pids)' -d 'The namespace of a process'
 complete -c userns_inspect -l inode -x -d 'The namespace with this inode number'
 complete -c userns_inspect -l pinned -d 'Also namespaces without processes, and pins'
@@ -22,8 +25,8 @@ complete -c userns_inspect -l json -d 'Everything, for other programs and for --
 complete -c userns_inspect -l watch -x -d 'What changes, every so many seconds'
 complete -c userns_inspect -l load -r -F -d 'What --json has saved'
 complete -c userns_inspect -l map -x -d 'What an id is elsewhere'
-complete -c userns_inspect -l from -r -d 'The namespace of the id'
-complete -c userns_inspect -l to -r -d 'The namespace of the result'
+complete -c userns_inspect -l from -r -F -a $namespaces -d 'The namespace of the id'
+complete -c userns_inspect -l to -r -F -a $namespaces -d 'The namespace of the result'
 complete -c userns_inspect -l gid -d 'The id is a GID'
 complete -c userns_inspect -l projid -d 'The id is a project id'
 complete -c userns_inspect -l can -x -a 'self (__fish_complete_pids)' -d 'Whether a process has a capability'

@@ -95,6 +95,11 @@ fn fish() {
         let Some(found) = offered(name, &format!("{name} -")) else { return };
         assert_eq!(found, options(&program), "{name}");
     }
+    for line in ["userns_inspect ", "userns_inspect --from ", "userns_inspect --map 0 --to "] {
+        let (all, files) = (offered("userns_inspect", line), offered("userns_inspect", &format!("{line}/pro")));
+        assert!(["self", "1"].iter().all(|word| all.as_ref().unwrap().contains(*word)), "{line}: {all:?}");
+        assert!(files.as_ref().unwrap().contains("/proc/"), "{line}: {files:?}");
+    }
     let found = offered("userns_inspect", "userns_inspect -l -o NS,PI").unwrap();
     assert_eq!(found.into_iter().collect::<Vec<_>>(), ["NS,PID", "NS,PINS"]);
 }
