@@ -174,7 +174,7 @@ static struct userns_snapshot *observe(struct request *request)
     int error;
 
     if (request->file != NULL)
-        return load(request->file, &request->view);
+        return load(request);
     error = userns_scan(&request->options, &snapshot);
     if (error < 0)
         report(request->options.proc_path, "%s", userns_strerror(error));

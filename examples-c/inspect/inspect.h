@@ -401,8 +401,11 @@ void put_json(const char *text);
 
 /* load.c */
 
-/* Reads a saved snapshot. Returns NULL if that fails, after a message. */
-struct userns_snapshot *load(const char *path, struct view *view);
+/*
+ * Reads a saved snapshot. Returns NULL if that fails, after a message. Says if what is requested
+ * needs pins, and the snapshot was saved without them.
+ */
+struct userns_snapshot *load(struct request *request);
 
 /* watch.c */
 

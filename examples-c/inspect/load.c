@@ -35,8 +35,9 @@ static bool is_too_deep(const struct userns_snapshot *snapshot)
     return false;
 }
 
-struct userns_snapshot *load(const char *path, struct view *view)
+struct userns_snapshot *load(struct request *request)
 {
+    const char *path = request->file;
     bool is_input = strcmp(path, "-") == 0;
     struct userns_snapshot *snapshot = NULL;
     int file = is_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC), error;
@@ -57,8 +58,9 @@ struct userns_snapshot *load(const char *path, struct view *view)
         userns_free(snapshot);
         return NULL;
     }
-    view->is_foreign = !is_of_this_boot(snapshot);
-    if (view->pins && userns_empty_source(snapshot) == USERNS_EMPTY_SOURCE_ANCESTORS)
+    request->view.is_foreign = !is_of_this_boot(snapshot);
+    if ((request->options.flags & USERNS_SCAN_PINNED) != 0 &&
+        userns_empty_source(snapshot) == USERNS_EMPTY_SOURCE_ANCESTORS)
         report(path, "this was saved without --pinned");
     return snapshot;
 }

@@ -36,6 +36,7 @@ static const char usage[] =
     "      --dot           a graph for dot(1) of Graphviz\n"
     "      --openmetrics   numbers for Prometheus, of a scan like --pinned\n"
     "      --json          everything, for other programs and for --load\n"
+    "                      (with --pinned or --sockets also pins)\n"
     "      --watch SECONDS what changes, one line for each change; with --json one\n"
     "                      JSON object; with --no-pids without processes\n"
     "      --load FILE     show what --json has saved, here or elsewhere, instead of\n"

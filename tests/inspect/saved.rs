@@ -137,9 +137,18 @@ fn a_tree_that_is_too_deep() {
 #[test]
 fn pins_that_were_not_saved() {
     let file = saved("unpinned", &[]);
-    let (status, _, errors) = run(&["--load", file.to_str().unwrap(), "--pinned"]);
-    assert_eq!(status, Some(0));
-    assert!(errors.contains(": this was saved without --pinned\n"), "{errors}");
+    let pinned = saved("pinned", &["--pinned"]);
+    let warns = |file: &PathBuf, arguments: &[&str]| {
+        let (status, _, errors) = run(&[&["--load", file.to_str().unwrap()], arguments].concat());
+        assert_eq!(status, Some(0), "{errors}");
+        errors.contains(": this was saved without --pinned\n")
+    };
+    for arguments in [&["--pinned"][..], &["--limits"], &["--openmetrics"], &["-l", "-o", "PINS"]] {
+        assert!(warns(&file, arguments) && !warns(&pinned, arguments), "{arguments:?}");
+    }
+    for arguments in [&[][..], &["-l"], &["--json"]] {
+        assert!(!warns(&file, arguments), "{arguments:?}");
+    }
     let missing = run(&["--load", file.to_str().unwrap(), "--pid", "2147483647"]).2;
     assert!(missing.contains(&format!("{}: process 2147483647 was not found", file.display())), "{missing}");
 }
