@@ -137,6 +137,9 @@ check-miri:
 	    rustup toolchain install nightly --profile minimal --component miri,rust-src
 	MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=2 PROPTEST_DISABLE_FAILURE_PERSISTENCE=1 \
 	    $(CARGO) +nightly miri test --locked --lib --target-dir target/miri -- --skip sys::
+	# As on a machine of big endian.
+	MIRIFLAGS=-Zmiri-disable-isolation $(CARGO) +nightly miri test --locked --lib --target-dir target/miri \
+	    --target s390x-unknown-linux-gnu -- a_recorded_file
 
 check-sanitizers:
 	tests/sanitizers/run address state:: saved:: probe:: open::
