@@ -3,6 +3,7 @@
 #define SAVED_H
 
 #include "check.h"
+#include <pthread.h>
 #include <sys/mman.h>
 #include <userns.h>
 
@@ -60,11 +61,16 @@ static UNUSED bool is_saved(void)
 /* Replaces a snapshot by one that was saved and loaded, which the situation then checks. */
 static UNUSED struct userns_snapshot *saved_and_loaded(struct userns_snapshot *snapshot)
 {
-    int first = save(snapshot), second;
+    int first, second, cancel;
     size_t length, other_length;
-    char *text = text_of(first, &length), *other_text;
-    struct userns_snapshot *loaded = load_from(first);
+    char *text, *other_text;
+    struct userns_snapshot *loaded;
 
+    /* The functions of this file are cancellation points. */
+    CHECK(pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel) == 0);
+    first = save(snapshot);
+    text = text_of(first, &length);
+    loaded = load_from(first);
     second = save(loaded);
     other_text = text_of(second, &other_length);
     if (length != other_length || memcmp(text, other_text, length) != 0)
@@ -76,6 +82,7 @@ static UNUSED struct userns_snapshot *saved_and_loaded(struct userns_snapshot *s
     close(first);
     close(second);
     userns_free(snapshot);
+    CHECK(pthread_setcancelstate(cancel, NULL) == 0);
     return loaded;
 }
 

@@ -164,9 +164,8 @@ const RUN_ELSEWHERE: [&str; 3] = ["bindings", "loader", "needs"];
 /// Programs without situations, which other Rust tests use.
 const WITHOUT_SITUATIONS: [&str; 2] = ["abi", "dump"];
 
-/// Programs that count or refuse what a scan does, take time, or take their snapshots without `tests/c/scan.h`.
-pub const NOT_SAVED: [&str; 23] = [
-    "arguments",
+/// Programs that scan seldom or never, count or refuse what a scan does, or take minutes.
+pub const NOT_SAVED: [&str; 17] = [
     "bpf_refusal",
     "describe",
     "display",
@@ -174,9 +173,6 @@ pub const NOT_SAVED: [&str; 23] = [
     "injection",
     "leaks",
     "memory",
-    "mount_views",
-    "notice",
-    "paths",
     "probe",
     "probe_apparmor",
     "probe_callers",
@@ -185,10 +181,8 @@ pub const NOT_SAVED: [&str; 23] = [
     "probe_subids",
     "probe_sysctl",
     "race",
-    "state",
     "storm",
     "stress",
-    "threads",
 ];
 
 /// The files of `tests/c` that have situations: `tree` for `tests/c/tree.c`.
