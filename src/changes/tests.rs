@@ -113,7 +113,7 @@ fn parents_are_compared_as_namespaces() {
     assert_eq!(changes(&moved, &chain(5)).len(), 4, "a parent with another number");
 }
 
-/// A scan can see two namespaces with one number, of which one has ended meanwhile.
+/// No scan records two namespaces with one number, and no file has them. With ids they would still be two.
 #[test]
 fn two_with_one_inode() {
     let both = assemble(facts(
