@@ -56,6 +56,15 @@ impl Loader {
             self.facts.gaps.add(Gap::Pins, 1);
             return Ok(());
         };
+        // A mount can be without a process.
+        let (has_thread, has_descriptor) = match kind {
+            PinKind::Mount | PinKind::OutOfSight | PinKind::Owned | PinKind::ChildNamespace => (false, false),
+            PinKind::Member | PinKind::ForChildren => (true, false),
+            _ => (true, true),
+        };
+        require(!has_thread || pid != 0 && tid != 0)?;
+        require(!has_descriptor || number.is_some())?;
+        let number = number.unwrap_or_default();
         let holder = match kind {
             PinKind::Member => Holder::Member { pid, tid },
             PinKind::ForChildren => Holder::ForChildren { pid, tid },

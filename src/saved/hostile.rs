@@ -59,6 +59,9 @@ fn facts_that_contradict_each_other() {
         r#""nonusers":[{"type":"pid","inode":5,"parent":6},{"type":"net","inode":6}]"#,
         r#""nodes":[{"inode":5,"pins":[{"kind":"mount","path":"/","nonuser":{"type":"mnt","inode":9}}]}]"#,
         r#""nodes":[{"inode":5,"pins":[{"pid":5}]}]"#,
+        r#""nodes":[{"inode":5,"pins":[{"kind":"member","pid":5}]}]"#,
+        r#""nodes":[{"inode":5,"pins":[{"kind":"for_children","tid":5}]}]"#,
+        r#""nodes":[{"inode":5,"pins":[{"kind":"socket","pid":5,"tid":5}]}]"#,
         r#""processes":[{}]"#,
         r#""processes":[{"pid":5},{"pid":5}]"#,
         r#""processes":[{"pid":5,"capabilities":"0000000000000000"}]"#, // no UID, and none that stands for it
@@ -166,7 +169,12 @@ fn values_out_of_range() {
         (r#""empty_source":$"#, &["\"\""]),
         (r#""gaps":{"links":$}"#, &["-1", "[]"]),
         (r#""gaps":$"#, &["5", "[]"]),
-        (r#""nodes":[{"inode":5,"pins":[{"kind":"descriptor","pid":$}]}]"#, &["-1", "2147483648"]),
+        (
+            r#""nodes":[{"inode":5,"pins":[{"kind":"descriptor","descriptor":0,"tid":5,"pid":$}]}]"#,
+            &["-1", "0", "2147483648"],
+        ),
+        (r#""nodes":[{"inode":5,"pins":[{"kind":"mount","pid":$}]}]"#, &["0"]),
+        (r#""nodes":[{"inode":5,"pins":[{"kind":"member","pid":5,"tid":$}]}]"#, &["0"]),
         (r#""nodes":[{"inode":5,"pins":[{"kind":$}]}]"#, &["1", "[]"]),
         (r#""nodes":$"#, &["{}", "5", "[5]", "[[]]"]),
     ] {
@@ -174,6 +182,8 @@ fn values_out_of_range() {
             assert_bad(with(&place.replace('$', value)));
         }
     }
+    let pins = r#""pins":[{"kind":"mount"},{"kind":"descriptor","descriptor":0,"tid":5,"pid":5}]"#;
+    assert!(load(with(&format!(r#""nodes":[{{"inode":5,{pins}}}]"#))).is_ok());
     assert!(load(with("\"processes\":[{\"pid\":5,\"cgroup\":\"\u{fffd}\"}]")).is_ok());
     assert_bad([with("\"processes\":[{\"pid\":5,\"cgroup\":\"").as_bytes(), b"\xff\"}]}"].concat());
     // Too many bytes for any path.

@@ -70,9 +70,11 @@ pub struct MapRecord {
 pub struct Pin {
     /// `None`: not read. `Some(None)`: one that this version does not know.
     pub kind: Option<Option<PinKind>>,
+    /// 0: not read, as `tid`.
     pub pid: i32,
     pub tid: i32,
-    pub number: i32,
+    /// Of the descriptor.
+    pub number: Option<i32>,
     pub path: TextRef,
     pub is_overmounted: bool,
     pub nonuser: Option<u64>,
@@ -212,9 +214,9 @@ impl Loader {
                     narrow(value, 0..=u32::MAX.into())? as u32;
                 maps.number_count += 1;
             }
-            Place::PinPid => pin.pid = narrow(value, 0..=PID_LIMIT)? as i32,
-            Place::PinTid => pin.tid = narrow(value, 0..=PID_LIMIT)? as i32,
-            Place::PinDescriptor => pin.number = narrow(value, 0..=PID_LIMIT)? as i32,
+            Place::PinPid => pin.pid = narrow(value, 1..=PID_LIMIT)? as i32,
+            Place::PinTid => pin.tid = narrow(value, 1..=PID_LIMIT)? as i32,
+            Place::PinDescriptor => pin.number = Some(narrow(value, 0..=PID_LIMIT)? as i32),
             Place::PinNonuserInode => pin.nonuser = Some(value),
             Place::Pid => process.facts.pid = narrow(value, 1..=PID_LIMIT)? as i32,
             Place::Uid => process.uid = Some(narrow(value, 0..=ID_LIMIT)? as u32),

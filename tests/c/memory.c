@@ -183,7 +183,7 @@ static const struct {
     { "\"processes\":[", "{\"pid\":%1$d}", "]" },
     { "\"processes\":[", "{\"pid\":%1$d,\"name\":\"\"}", "]" },
     { "\"processes\":[", "{\"pid\":%1$d,\"cgroup\":\"/%1$d\"}", "]" },
-    { "\"nodes\":[{\"inode\":1,\"pins\":[", "{\"kind\":\"peer\"}", "]}]" },
+    { "\"nodes\":[{\"inode\":1,\"pins\":[", "{\"kind\":\"mount\"}", "]}]" },
 };
 
 static int dense_file(size_t kind, int count)
