@@ -10,8 +10,9 @@ use crate::facts::{INITIAL_PID_NAMESPACE, INITIAL_USER_NAMESPACE, NamespaceType,
 use crate::observe::Procfs;
 use crate::observe::answer::Answer;
 use crate::observe::pins::lookup::Lookup;
+use crate::observe::reference::Reference;
+use crate::observe::sysctl;
 use crate::observe::visits::{self, Visits};
-use crate::observe::{sysctl, ways};
 use crate::snapshot::{Node, Nonuser, Pin, Snapshot, Way};
 use crate::sys::clock::Start;
 use crate::sys::file::{self, Fd, Identity};
@@ -252,15 +253,15 @@ impl<'s> Search<'s> {
             Way::Pin(index) => index,
         };
         let (namespace_type, inode) = self.snapshot.pinned(index);
-        let way = match self.snapshot.pin(index) {
-            Pin::Member { pid, tid } => ways::Way::Link { pid, tid, name: namespace_type.name() },
+        let reference = match self.snapshot.pin(index) {
+            Pin::Member { pid, tid } => Reference::Link { pid, tid, name: namespace_type.name() },
             Pin::ForChildren { pid, tid } => {
                 let is_pid = namespace_type == NamespaceType::Pid;
                 let name = if is_pid { c"pid_for_children" } else { c"time_for_children" };
-                ways::Way::Link { pid, tid, name }
+                Reference::Link { pid, tid, name }
             }
-            Pin::Descriptor { pid, tid, number } => ways::Way::Descriptor { pid, tid, number },
-            Pin::Mount { pid: pid @ 1.., path, .. } => ways::Way::Mount { pid, path: path.to_bytes() },
+            Pin::Descriptor { pid, tid, number } => Reference::Descriptor { pid, tid, number },
+            Pin::Mount { pid: pid @ 1.., path, .. } => Reference::Mount { pid, path: path.to_bytes() },
             _ => match self.pid(way) {
                 0 => return Err(Errno(libc::EACCES)),
                 pid => {
@@ -270,7 +271,7 @@ impl<'s> Search<'s> {
                 }
             },
         };
-        way.open(procfs, &mut self.lookup, Identity { device, inode })
+        reference.open(procfs, &mut self.lookup, Identity { device, inode })
     }
 
     fn is_top(&self, namespace: &Fd) -> bool {

@@ -208,17 +208,17 @@ impl<'p> Context<'p> {
         }
     }
 
-    /// That of a namespace of the facts.
+    /// The device and inode number of a namespace; `None` if no namespace was opened yet.
+    pub fn identity(&self, inode: u64) -> Option<Identity> {
+        Some(Identity { device: self.users.device()?, inode })
+    }
+
+    /// The same of a namespace of the facts.
     pub fn target_identity(&self, target: Target) -> Option<Identity> {
         self.identity(match target {
             Target::User(index) => self.users.entries()[index as usize].inode,
             Target::Nonuser(index) => self.nonusers.entries()[index as usize].inode,
         })
-    }
-
-    /// The device and inode number of a namespace; `None` if no namespace was opened yet.
-    pub fn identity(&self, inode: u64) -> Option<Identity> {
-        Some(Identity { device: self.users.device()?, inode })
     }
 }
 

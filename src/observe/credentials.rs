@@ -1,12 +1,14 @@
 //! Source: the credentials of processes that BPF found without these, proc_pid_status(5). Those of processes that procfs showed
 //! come with their user namespace, see `processes.rs`.
 
-use super::status::{self, Status};
+use super::answer::Answer;
+use super::status::Status;
 use super::visits::{self, Visits};
 use super::{Context, Procfs};
 use crate::error::Error;
 use crate::facts::Credentials;
 use crate::util::arrays::numbers;
+use crate::util::path::ShortPath;
 
 /// Reads the credentials that BPF has not told.
 ///
@@ -38,9 +40,13 @@ impl Walk<'_, '_> {
 
     /// Whether a process is where BPF found it, as far as procfs tells.
     fn is_in_its_place(&self, pid: i32) -> Result<bool, Error> {
-        let members = &self.context.facts().members;
+        let (context, path) = (&*self.context, ShortPath::new(format_args!("{pid}/ns/user")));
+        let members = &context.facts().members;
         let found = members.binary_search_by_key(&pid, |member| member.pid).map(|at| members[at].namespace);
-        Ok(status::user_namespace(self.context, pid)?.is_none_or(|now| now == found.ok()))
+        match Answer::settle(|| context.procfs.read_user_namespace(path.as_c_str()))? {
+            Answer::Is(inode) => Ok(context.users.find(inode) == found.ok()),
+            _ => Ok(true),
+        }
     }
 }
 
@@ -62,6 +68,7 @@ impl Visits for Walk<'_, '_> {
         let status = Status::open(self.context, pid);
         if self.is_in_its_place(pid)? {
             let credentials = status.read(self.context)?;
+            // With capabilities it can have got them in another namespace since, see `processes.rs`.
             let is_known = credentials.is_none_or(|known| known.capabilities == 0) || self.is_in_its_place(pid)?;
             self.set(index, credentials.filter(|_| is_known));
         }

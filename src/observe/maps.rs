@@ -9,8 +9,8 @@
 
 use super::answer::Answer;
 use super::pins::lookup::Lookup;
+use super::reference::Reference;
 use super::visits::{self, Visits};
-use super::ways::Way;
 use super::{Context, Procfs};
 use crate::error::Error;
 use crate::facts::{Extent, Gap, Hold, Holder, Maps, Member, NamespaceType, Target, add_map, parse_link};
@@ -263,7 +263,7 @@ fn search(context: &Context, index: u32, lookup: &mut Lookup) -> Result<Option<F
             false => Err(Errno(libc::ESTALE)),
         }
     };
-    let (procfs, facts) = (context.procfs, context.facts());
+    let facts = context.facts();
     let own = |hold: &&Hold| hold.target == Target::User(index);
     let below = |hold: &&Hold| match hold.target {
         Target::User(user) => user != index && context.users.is_at_or_above(index, user),
@@ -272,30 +272,31 @@ fn search(context: &Context, index: u32, lookup: &mut Lookup) -> Result<Option<F
             owner.is_some_and(|owner| context.users.is_at_or_above(index, owner))
         }
     };
-    let of = |hold: &Hold| Some((way(context, hold)?, context.target_identity(hold.target)?));
-    let ways = facts.holds.iter().filter(own).filter_map(of).take(MOST_TRIES.into());
-    for (way, wanted) in ways.chain(facts.holds.iter().filter(below).filter_map(of).take(MOST_TRIES.into())) {
-        if let Some(found) = if_any(ascend(way.open(procfs, lookup, wanted)))? {
-            return Ok(Some(found));
-        }
-    }
-    let members = facts.members.iter().filter(|member| context.users.is_at_or_above(index, member.namespace));
-    for member in members.take(MOST_TRIES.into()) {
-        let path = ShortPath::new(format_args!("{}/ns/user", member.pid));
-        if let Some(found) = if_any(ascend(procfs.open_namespace(procfs.root(), path.as_c_str(), Some(wanted.device))))?
-        {
+    let held = |hold: &Hold| Some((reference(context, hold)?, context.target_identity(hold.target)?));
+    let member = |member: &Member| {
+        let target = Target::User(member.namespace);
+        let link = Reference::Link { pid: member.pid, tid: member.pid, name: c"user" };
+        Some((link, context.target_identity(target)?))
+    };
+    let is_at_or_below = |member: &&Member| context.users.is_at_or_above(index, member.namespace);
+    let few = usize::from(MOST_TRIES);
+    let references = facts.holds.iter().filter(own).filter_map(held).take(few);
+    let references = references.chain(facts.holds.iter().filter(below).filter_map(held).take(few));
+    let members = facts.members.iter().filter(is_at_or_below).filter_map(member).take(few);
+    for (reference, target) in references.chain(members) {
+        if let Some(found) = if_any(ascend(reference.open(context.procfs, lookup, target)))? {
             return Ok(Some(found));
         }
     }
     Ok(None)
 }
 
-/// The way to what is held, if there is one.
-fn way<'c>(context: &'c Context, hold: &Hold) -> Option<Way<'c>> {
+/// What can be opened of a holder.
+fn reference<'c>(context: &'c Context, hold: &Hold) -> Option<Reference<'c>> {
     match hold.holder {
-        Holder::Descriptor { pid, tid, number } => Some(Way::Descriptor { pid, tid, number }),
+        Holder::Descriptor { pid, tid, number } => Some(Reference::Descriptor { pid, tid, number }),
         Holder::Mount { pid: pid @ 1.., path, .. } => {
-            Some(Way::Mount { pid, path: context.facts().text.get(path).to_bytes() })
+            Some(Reference::Mount { pid, path: context.facts().text.get(path).to_bytes() })
         }
         _ => None,
     }

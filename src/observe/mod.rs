@@ -22,9 +22,9 @@ pub mod status;
 // For the actions, too.
 pub mod answer;
 pub mod mountinfo;
+pub mod reference;
 pub mod sysctl;
 pub mod visits;
-pub mod ways;
 
 // Sources.
 pub mod caller;

@@ -2,7 +2,7 @@
 //! are wanted.
 
 use super::answer::Answer;
-use super::status::{self, Status};
+use super::status::Status;
 use super::visits::{self, Visits};
 use super::{Context, Procfs};
 use crate::error::Error;
@@ -67,13 +67,10 @@ impl Visits for Walk<'_, '_> {
                 }
             };
             // Before anything is recorded, since a visit that records nothing can be given up.
-            let credentials = match status {
-                Some(status) => status.read(self.context)?,
-                None => None,
-            };
-            let has_capabilities = credentials.is_some_and(|known| known.capabilities != 0);
-            if namespace.is_none() || !has_capabilities || status::user_namespace(self.context, pid)? == Some(namespace)
-            {
+            let credentials = status.map_or(Ok(None), |status| status.read(self.context))?;
+            // A process without capabilities can have created another namespace since, where it has them all.
+            let may_have_left = namespace.is_some() && credentials.is_some_and(|known| known.capabilities != 0);
+            if !may_have_left || matches!(find(self.context, pid)?, Answer::Is(now) if Some(now) == namespace) {
                 return self.record(pid, namespace, credentials);
             }
             tries += 1;
@@ -95,10 +92,7 @@ impl Visits for Walk<'_, '_> {
             Some(namespace) => self.context.record_user(namespace)?,
             None => None,
         };
-        let credentials = match status {
-            Some(status) => status.read(self.context)?,
-            None => None,
-        };
+        let credentials = status.map_or(Ok(None), |status| status.read(self.context))?;
         self.record(pid, namespace, credentials)
     }
 }

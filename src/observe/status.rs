@@ -49,18 +49,6 @@ impl Status {
     }
 }
 
-/// The user namespace of a process, by its index if it has been recorded. `None`: procfs does not tell it.
-///
-/// Credentials with capabilities are those of a member of a namespace only if it is in this before and after they are read. In
-/// between, a process without any can have created another namespace, where it has them all.
-pub fn user_namespace(context: &Context, pid: i32) -> Result<Option<Option<u32>>, Error> {
-    let path = ShortPath::new(format_args!("{pid}/ns/user"));
-    match Answer::settle(|| context.procfs.read_user_namespace(path.as_c_str()))? {
-        Answer::Is(inode) => Ok(Some(context.users.find(inode))),
-        _ => Ok(None),
-    }
-}
-
 /// What the lines of the file say, as far as they were read.
 struct Text {
     process: Option<u64>,

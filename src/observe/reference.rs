@@ -1,4 +1,4 @@
-//! Opens a namespace once more, through what was found to keep it.
+//! Opens a namespace once more, through what was found to refer to it.
 
 use super::Procfs;
 use super::pins::lookup::{Effort, Lookup};
@@ -7,28 +7,28 @@ use crate::sys::file::{Fd, Identity};
 use crate::util::path::ShortPath;
 use std::ffi::CStr;
 
-/// What can be opened again.
-pub enum Way<'w> {
+pub enum Reference<'r> {
     /// A link in the directory `ns` of a thread, proc_pid_ns(5).
-    Link { pid: i32, tid: i32, name: &'w CStr },
+    Link { pid: i32, tid: i32, name: &'r CStr },
     /// A descriptor in the table of a thread.
     Descriptor { pid: i32, tid: i32, number: i32 },
     /// A mount at a path, as a process sees it.
-    Mount { pid: i32, path: &'w [u8] },
+    Mount { pid: i32, path: &'r [u8] },
 }
 
-impl Way<'_> {
-    /// Opens the namespace; a link can lead to another one by now. EACCES: this way is closed. ENOENT, ESRCH: it has gone.
+impl Reference<'_> {
+    /// Opens the namespace; a link can lead to another one by now. EACCES: it cannot be reached so. ENOENT,
+    /// ESRCH: the reference has gone.
     pub fn open(&self, procfs: &Procfs, lookup: &mut Lookup, wanted: Identity) -> Result<Fd, Errno> {
         match *self {
-            Way::Link { pid, tid, name } => {
+            Reference::Link { pid, tid, name } => {
                 procfs.open_namespace(&thread(procfs, pid, tid, c"ns")?, name, Some(wanted.device))
             }
-            Way::Descriptor { pid, tid, number } => {
+            Reference::Descriptor { pid, tid, number } => {
                 let name = ShortPath::new(format_args!("{number}"));
                 procfs.reopen(&procfs.find_target(&thread(procfs, pid, tid, c"fd")?, name.as_c_str())?, wanted)
             }
-            Way::Mount { pid, path } => {
+            Reference::Mount { pid, path } => {
                 let root = ShortPath::new(format_args!("{pid}/root"));
                 let root = procfs.find_target(procfs.root(), root.as_c_str())?;
                 let file = lookup.find(Effort::Thorough, procfs.root(), &root, path)?;
