@@ -54,7 +54,10 @@ static void make_spaces(void)
         parent = &spaces[space->parent];
         space->depth = parent->depth + 1;
         space->ids = space->depth == 1 ? 16 : parent->ids / 2;
-        maker = (struct maker){ parent->descriptor, 0, 0, space->ids, true, space->depth == 1 };
+        maker = (struct maker){ .parent = parent->descriptor,
+                                .ids = space->ids,
+                                .in_extents = true,
+                                .has_more = space->depth == 1 };
         maker.owner = (unsigned)rand() % (parent->ids < USERS ? parent->ids : USERS);
         if (rand() % 2 == 0)
             maker.lower = space->depth == 1 ? 100000 : parent->ids - space->ids;
