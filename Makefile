@@ -2,7 +2,7 @@
 # make check      runs the tests; all of the following run more
 # make check-kernels     those of tests/c on other kernels, in emulated machines
 # make check-architectures  the same on other architectures, and with musl
-# make check-policies    those about AppArmor and SELinux, on kernels with a policy
+# make check-policies    those about AppArmor, SELinux and Debian's sysctl, on kernels with these
 # make check-faults      lets each system call of the library fail
 # make check-fuzz        has a fuzzer try RUNS inputs for each parser
 # make check-endurance   scans in all ways for MINUTES (30) while everything changes

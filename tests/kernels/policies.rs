@@ -1,5 +1,5 @@
-//! Machines with security modules or a sysctl that restrict user namespaces: `make check-policies`. Their policies, in the directory
-//! `policies`, are compiled here, and loaded by `init.c`.
+//! Machines with security modules, or Debian's sysctl, that restrict user namespaces: `make check-policies`. The policies, in
+//! the directory `policies`, are compiled here, and loaded by `init.c`.
 
 use crate::architecture::X86_64;
 use crate::debian::{Kernel, Pool};
