@@ -40,9 +40,9 @@ static pid_t try_to_start(const struct request *request)
         for (;;)
             pause();
     }
+    close(ready[1]);
     CHECK(read(ready[0], &error, sizeof error) == sizeof error);
     close(ready[0]);
-    close(ready[1]);
     if (error == 0)
         return pid;
     CHECK_EQ(error, ENOSPC);

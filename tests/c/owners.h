@@ -44,7 +44,7 @@ static UNUSED uint64_t effective_capabilities(void)
 }
 
 /* Maps the ids of the parent process, once it is in its new user namespace. */
-static UNUSED void map_ids_of_parent(const struct maker *maker, int ready)
+static UNUSED void map_ids_of_parent(const struct maker *maker, const int ready[2])
 {
     static const char *const files[] = { "uid_map", "gid_map" };
     unsigned half = maker->in_extents ? maker->ids / 2 : 0;
@@ -54,7 +54,10 @@ static UNUSED void map_ids_of_parent(const struct maker *maker, int ready)
     if (half > 0)
         snprintf(map, sizeof map, "0 %u %u\n%u %u %u\n%s", maker->lower + half, half, half,
                  maker->lower, half, maker->has_more ? "1000 200000 5\n" : "");
-    CHECK(read(ready, &byte, 1) == 1);
+    /* A maker that has become another user and fails cannot end its child by a signal. */
+    close(ready[1]);
+    if (read(ready[0], &byte, 1) != 1)
+        _exit(1);
     for (int i = 0; i < 2; i++) {
         snprintf(path, sizeof path, "/proc/%d/%s", (int)getppid(), files[i]);
         CHECK(write_file(path, "%s", map));
@@ -73,7 +76,7 @@ static UNUSED void make_namespace(void *argument)
     CHECK(pipe2(ready, O_CLOEXEC) == 0);
     helper = fork_child();
     if (helper == 0) {
-        map_ids_of_parent(maker, ready[0]);
+        map_ids_of_parent(maker, ready);
         _exit(0);
     }
     become(maker->owner);

@@ -285,7 +285,7 @@ SITUATION(unmapped_beside_nobody, AS_ROOT,
     CHECK(pipe2(ready, O_CLOEXEC) == 0);
     helper = fork_child();
     if (helper == 0) {
-        map_ids_of_parent(&(struct maker){ .lower = 100000, .ids = 65536 }, ready[0]);
+        map_ids_of_parent(&(struct maker){ .lower = 100000, .ids = 65536 }, ready);
         _exit(0);
     }
     become(7);
