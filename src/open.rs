@@ -202,7 +202,7 @@ struct Search<'s> {
     procfs: &'s Procfs,
     sought: &'s Sought,
     ways: Vec<Way>,
-    /// The device of all namespaces; `None` if the scan could open none.
+    /// The device of all namespaces; `None` if none could be opened.
     device: Option<u64>,
     own_pid: Option<u64>,
     /// The caller's own namespace of the sought type, if it is known. It sees none above.
@@ -219,14 +219,18 @@ impl<'s> Search<'s> {
         let mut text = [0; 16];
         let link = procfs.read_link(procfs.root(), c"self", &mut text).ok();
         let own = any(Procfs::open_own_namespace(sought.namespace_type))?;
+        let top = own.and_then(|own| file::identity(&own).ok());
+        // A loaded snapshot can name the device of any file.
+        let trusted = snapshot.nodes().filter(|_| !snapshot.is_loaded()).map(|node| node.device());
+        let device = top.map(|top| top.device).into_iter().chain(trusted).find(|&device| device != 0);
         Ok(Search {
             snapshot,
             procfs,
             sought,
             ways,
-            device: snapshot.nodes().map(|node| node.device()).find(|&device| device != 0),
+            device,
             own_pid: link.and_then(parse::number),
-            top: own.and_then(|own| file::identity(&own).ok()),
+            top,
             lookup: Lookup::default(),
             start: Start::now(),
             found: None,
