@@ -19,6 +19,8 @@ pub enum Source {
     BpfProcesses,
     /// A BPF program that the kernel runs for each thread (Linux 5.8).
     BpfTasks,
+    /// The file of a loaded snapshot names none that this version knows.
+    Unknown,
 }
 
 /// How far a scan looked for namespaces without processes. Each way includes those before it.

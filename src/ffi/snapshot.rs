@@ -251,17 +251,19 @@ pub unsafe extern "C" fn userns_nonusers(
 
 /// Get the source of a snapshot. Without USERNS_SCAN_BPF it is USERNS_SOURCE_PROCFS.
 ///
-/// Returns 0 only for NULL.
+/// Returns 0 for NULL, and for a loaded snapshot whose file names no source that this version
+/// knows.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn userns_source(snapshot: *const userns_snapshot) -> MaybeUninit<userns_source> {
     // SAFETY: the caller passes NULL or a snapshot.
     let snapshot = unsafe { snapshot.as_ref() };
-    enum_or_zero(snapshot.map(|snapshot| match snapshot.tree.source() {
-        Source::Procfs => userns_source::USERNS_SOURCE_PROCFS,
-        Source::BpfProcesses => userns_source::USERNS_SOURCE_BPF_PROCESSES,
-        Source::BpfTasks => userns_source::USERNS_SOURCE_BPF_TASKS,
+    enum_or_zero(snapshot.and_then(|snapshot| match snapshot.tree.source() {
+        Source::Procfs => Some(userns_source::USERNS_SOURCE_PROCFS),
+        Source::BpfProcesses => Some(userns_source::USERNS_SOURCE_BPF_PROCESSES),
+        Source::BpfTasks => Some(userns_source::USERNS_SOURCE_BPF_TASKS),
+        Source::Unknown => None,
     }))
 }
 

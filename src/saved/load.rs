@@ -5,7 +5,7 @@ use super::loader::{Loader, NO_UID};
 use super::place::Place;
 use super::{LONGEST_STRING, MAJOR};
 use crate::error::Error;
-use crate::facts::Facts;
+use crate::facts::{Facts, Source};
 use crate::snapshot::Snapshot;
 use crate::sys::{file, stream};
 use crate::util::arrays::sort_by_number;
@@ -71,6 +71,7 @@ fn read(number: c_int) -> Result<Vec<u8>, Error> {
 fn facts_of(json: &[u8]) -> Result<Facts, Error> {
     require(has_short_strings(json))?;
     let mut loader = Loader::default();
+    loader.facts.source = Source::Unknown;
     let is_json = loader.read(json, Place::Whole);
     match if is_json { loader.finish() } else { Err(Error::NOT_SAVED) } {
         // Another format looks wrong. Which one it is can be at its end.

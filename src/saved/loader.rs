@@ -5,7 +5,7 @@ use super::place::Place;
 use super::words::{self, PinKind, value_of};
 use super::{INEXACT, LONGEST_STRING};
 use crate::error::Error;
-use crate::facts::{Extent, Facts, Known, Member, NamespaceType, Process, TextRef, UserNamespace};
+use crate::facts::{EmptySource, Extent, Facts, Known, Member, NamespaceType, Process, Source, TextRef, UserNamespace};
 use crate::util::arrays::push;
 use crate::util::parse;
 use std::mem::take;
@@ -236,9 +236,12 @@ impl Loader {
                 self.bytes.extend_from_slice(text.as_bytes());
             }
             _ if place.is_string_of_bytes() => self.take_bytes(place, text.as_bytes())?,
-            Place::Source => facts.source = value_of(&words::SOURCES, text).ok_or(Error::NOT_SAVED)?,
+            Place::Source => facts.source = value_of(&words::SOURCES, text).unwrap_or(Source::Unknown),
             Place::SourceError => facts.source_error = value_of(&words::ERRORS, text).ok_or(Error::NOT_SAVED)?,
-            Place::EmptySource => facts.empty_source = value_of(&words::EMPTY_SOURCES, text).ok_or(Error::NOT_SAVED)?,
+            // Each way includes those before it, so a later one includes the last one here.
+            Place::EmptySource => {
+                facts.empty_source = value_of(&words::EMPTY_SOURCES, text).unwrap_or(EmptySource::Listns);
+            }
             // The others follow from what is there.
             Place::KnownFlag => facts.named |= text == "names",
             Place::Id => namespace.user.id = digits(text)?,

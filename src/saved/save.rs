@@ -102,7 +102,9 @@ impl Record for Whole<'_> {
         if let Some(inode) = snapshot.pid_namespace() {
             to.serialize_entry("pid_namespace", &Number(inode))?;
         }
-        to.serialize_entry("source", &word_of(&words::SOURCES, &snapshot.source()))?;
+        if let Some(word) = word_of(&words::SOURCES, &snapshot.source()) {
+            to.serialize_entry("source", word)?;
+        }
         if let Some(error) = snapshot.source_error() {
             match word_of(&words::ERRORS, &error.errno()) {
                 Some(word) => to.serialize_entry("source_error", word)?,

@@ -174,6 +174,62 @@ SITUATION(later_format, IN_SANDBOX | BY_BPF,
     close(more);
 }
 
+SITUATION(later_sources, 0, "a file names sources that this version does not know")
+{
+    static const char text[] =
+        "{\"format\":{\"major\":1,\"minor\":9},\"source\":\"later\","
+        "\"empty_source\":\"later\",\"nodes\":[{\"inode\":5}]}";
+    struct userns_snapshot *loaded, *again;
+    int fd = memory_file(), saved;
+
+    CHECK(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    loaded = load_from(fd);
+    CHECK_EQ(userns_source(loaded), 0);
+    CHECK_EQ(userns_source_error(loaded), 0);
+    CHECK_EQ(userns_empty_source(loaded), USERNS_EMPTY_SOURCE_LISTNS);
+    CHECK(userns_find_inode(loaded, 5) != NULL);
+    saved = save(loaded);
+    again = load_from(saved);
+    CHECK_EQ(userns_source(again), 0);
+    userns_free(loaded);
+    userns_free(again);
+    close(fd);
+    close(saved);
+}
+
+/* For before_deadline(): tries to open the "namespace" of a file that somebody else has written. */
+static void open_forged(void *fifo)
+{
+    struct userns_snapshot *now = scan(), *loaded;
+    int fd = memory_file(), error;
+    struct stat status;
+
+    CHECK(fstat(*(int *)fifo, &status) == 0);
+    CHECK(
+        dprintf(fd,
+                "{\"format\":{\"major\":1,\"minor\":0},\"boot_id\":\"%s\",\"proc_path\":\"/proc\","
+                "\"nodes\":[{\"inode\":%" PRIu64 ",\"device\":%" PRIu64 ",\"pins\":["
+                "{\"kind\":\"descriptor\",\"pid\":%d,\"tid\":%d,\"descriptor\":%d},"
+                "{\"kind\":\"mount\",\"pid\":%d,\"path\":\"/mnt/fifo\"}]}]}",
+                userns_boot_id(now), (uint64_t)status.st_ino, (uint64_t)status.st_dev,
+                (int)getpid(), (int)getpid(), *(int *)fifo, (int)getpid()) > 0);
+    loaded = load_from(fd);
+    error = userns_open(userns_find_inode(loaded, status.st_ino));
+    CHECK(error == -ESTALE || error == -EACCES);
+    userns_free(now);
+    userns_free(loaded);
+}
+
+SITUATION(forged, IN_SANDBOX, "a file takes a FIFO for a namespace: it is not opened")
+{
+    int fifo;
+
+    mount_tmpfs("/mnt");
+    CHECK(mkfifo("/mnt/fifo", 0600) == 0);
+    CHECK((fifo = open("/mnt/fifo", O_PATH | O_CLOEXEC)) >= 0);
+    before_deadline(open_forged, &fifo);
+}
+
 SITUATION(offset, 0, "saving and loading begin at the offset, and leave the descriptor open")
 {
     struct userns_snapshot *snapshot = scan(), *loaded;
