@@ -143,14 +143,14 @@ pub fn open_on_mount(directory: &Fd, path: &CStr, flags: c_int) -> Result<Fd, Er
     open_how(directory.0, path, flags, RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS)
 }
 
-/// Reads up to the size of `buffer`; 0 at the end of the file.
+/// Reads up to the size of `buffer`, in a worker at most 16 KiB; 0 at the end of the file.
 pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
     loop {
-        let read = || {
-            // SAFETY: the kernel writes at most `len` bytes into `buffer`.
-            check(unsafe { libc::syscall(libc::SYS_read, c_long::from(fd.0), buffer.as_mut_ptr(), buffer.len()) })
+        let read = |to: *mut u8, size: usize| {
+            // SAFETY: the kernel writes at most `size` bytes, for which there is room.
+            check(unsafe { libc::syscall(libc::SYS_read, c_long::from(fd.0), to, size) })
         };
-        match worker::guarded(read) {
+        match worker::guarded_into(buffer, read) {
             Err(Errno(libc::EINTR)) => continue,
             result => return result,
         }
@@ -196,7 +196,7 @@ pub fn read_to_end(fd: &Fd) -> Result<Vec<u8>, Errno> {
     Ok(bytes)
 }
 
-/// The text of the link `path`, truncated to the size of `buffer`.
+/// The text of the link `path`, truncated to the size of `buffer`, which is on the stack, see [`worker::guarded`].
 pub fn read_link_at<'b>(directory: &Fd, path: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8], Errno> {
     let length = worker::guarded(|| {
         let (text, size) = (buffer.as_mut_ptr().cast(), buffer.len());

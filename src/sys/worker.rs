@@ -9,7 +9,7 @@
 //! that shows its state, proc_pid_stat(5), and is killed only if it sleeps.
 //!
 //! The worker is killed only inside a call of [`guarded`]. So nothing is left half done: it holds no lock of the memory
-//! allocator, and its writes to memory are complete. Its descriptors are in a table, from which the caller closes them. No
+//! allocator, and its writes to memory are complete, but for one to its stack. Its descriptors are in a table, from which the caller closes them. No
 //! destructors run on its stack.
 //!
 //! There is a gap: if a call that opens a file goes on between the last look at the worker and its death, some
@@ -19,12 +19,15 @@ use super::clock::Start;
 use super::{Errno, check, child, left, signal};
 use std::cell::Cell;
 use std::ffi::{c_int, c_long, c_void};
+use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::{ptr, slice};
 
 /// Enough for a scan, which does not recurse. Unused pages cost nothing.
 const STACK_SIZE: usize = 256 * 1024;
+/// The most that one system call writes to the stack.
+const MOST_WRITTEN: usize = 16 * 1024;
 /// The worker never has more descriptors open.
 const MOST_DESCRIPTORS: usize = 16;
 /// How long the caller waits for the end of a killed worker, and at most between two looks at it, in microseconds.
@@ -263,8 +266,9 @@ pub(super) fn show_state(number: c_int) -> bool {
     true
 }
 
-/// Runs a system call that can block without end. In a worker, the caller can end it. If it can ask a file server, it writes
-/// only to the stack. A call that makes a descriptor also remembers it ([`opened`]): what follows the call may not be executed.
+/// Runs a system call that can block without end. In a worker, the caller can end it, but not always the call: one that waits
+/// for a file server or a lock of the kernel can still write when the caller has gone on. So it writes only to the stack, which
+/// is kept ([`left::keep`]). A call that makes a descriptor also remembers it ([`opened`]): what follows the call may not be executed.
 pub(super) fn guarded<R>(call: impl FnOnce() -> R) -> R {
     // SAFETY: not NULL only in a worker. Its caller waits until it ends, or executes no further instruction.
     let Some(shared) = (unsafe { SHARED.get().as_ref() }) else { return call() };
@@ -278,6 +282,22 @@ pub(super) fn guarded<R>(call: impl FnOnce() -> R) -> R {
         }
     }
     result
+}
+
+/// Runs a system call that can block without end, and that writes to memory of any kind. It returns how many bytes.
+pub(super) fn guarded_into(
+    buffer: &mut [u8],
+    call: impl FnOnce(*mut u8, usize) -> Result<usize, Errno>,
+) -> Result<usize, Errno> {
+    if !is_running() {
+        return call(buffer.as_mut_ptr(), buffer.len());
+    }
+    let mut stack = [const { MaybeUninit::<u8>::uninit() }; MOST_WRITTEN];
+    let size = buffer.len().min(MOST_WRITTEN);
+    let written = guarded(|| call(stack.as_mut_ptr().cast(), size))?;
+    // SAFETY: the call has written so many bytes.
+    buffer[..written].copy_from_slice(unsafe { slice::from_raw_parts(stack.as_ptr().cast(), written) });
+    Ok(written)
 }
 
 /// Remembers a new descriptor, so that the caller can close it.
