@@ -28,8 +28,8 @@ pub enum Gap {
     Mounts,
     /// Some mount namespaces have no process, and their mounts could not be read. Counts mount namespaces.
     MountNamespaces,
-    /// Every process of some mount namespaces is in a chroot(2), so that mounts outside of it are not visible. Counts mount
-    /// namespaces.
+    /// Every process of some mount namespaces is in a chroot(2), or has a root directory that is not in the mount namespace, so
+    /// that mounts outside of it are not visible. Counts mount namespaces.
     Chrooted,
     /// Some mounted namespaces could not be opened, or are more than a scan records. Counts mounts.
     UnopenedMounts,
@@ -109,6 +109,13 @@ impl Gaps {
     pub(crate) fn add(&mut self, gap: Gap, count: usize) {
         let total = &mut self.counts[gap as usize];
         *total = total.saturating_add(count);
+    }
+
+    /// Adds what came to one set of gaps since another one.
+    pub(crate) fn add_since(&mut self, before: &Gaps, after: &Gaps) {
+        for gap in Gap::ALL {
+            self.add(gap, after.count(gap) - before.count(gap));
+        }
     }
 
     /// Sets a gap without a unit.

@@ -177,6 +177,67 @@ SITUATION(chrooted_onto_mount, IN_SANDBOX,
     CHECK_EQ(gap_count_now(USERNS_GAP_CHROOTED), before);
 }
 
+struct foreign {
+    struct held held;
+    const char *path;
+};
+
+/* Every process of a new mount namespace has its root directory in the old one. */
+static void hold_outside_of_foreign_root(void *argument)
+{
+    struct foreign *foreign = argument;
+    int directory = open(foreign->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    CHECK(directory >= 0);
+    hold_by_mount(&foreign->held);
+    CHECK(fchdir(directory) == 0 && chroot(".") == 0);
+    close(directory);
+}
+
+static void check_foreign_root(const char *path)
+{
+    struct foreign *foreign = shared(sizeof *foreign);
+    size_t before = gap_count_now(USERNS_GAP_CHROOTED);
+    pid_t pid;
+
+    foreign->path = path;
+    pid = start(hold_outside_of_foreign_root, foreign);
+    CHECK_EQ(gap_count_now(USERNS_GAP_CHROOTED), before + 1);
+    start(join_mount_namespace, &pid);
+    CHECK_EQ(gap_count_now(USERNS_GAP_CHROOTED), before);
+    check_found(foreign->held.inode, 0);
+}
+
+SITUATION(root_in_another_namespace, IN_SANDBOX | BY_BPF,
+          "the only process of a mount namespace has the root directory of another one")
+{
+    check_foreign_root("/");
+}
+
+SITUATION(root_below_another_namespace, IN_SANDBOX | BY_BPF,
+          "the only process of a mount namespace has a directory of another one as its root")
+{
+    check_foreign_root("/usr");
+}
+
+static void hold_outside_of_detached_root(void *held)
+{
+    hold_by_mount(held);
+    CHECK(mkdir("/mnt/jail", 0700) == 0);
+    mount_tmpfs("/mnt/jail");
+    CHECK(chdir("/mnt/jail") == 0);
+    CHECK(umount2("/mnt/jail", MNT_DETACH) == 0 && chroot(".") == 0);
+}
+
+SITUATION(detached_root, IN_SANDBOX | BY_BPF,
+          "the root directory of the only process of a mount namespace was unmounted")
+{
+    size_t before = gap_count_now(USERNS_GAP_CHROOTED);
+
+    start(hold_outside_of_detached_root, shared(sizeof(struct held)));
+    CHECK_EQ(gap_count_now(USERNS_GAP_CHROOTED), before + 1);
+}
+
 enum { JAILS = 50 };
 
 /* /mnt/1/2/3/…, with the namespace in the last one. */

@@ -8,7 +8,7 @@ use super::roots::Roots;
 use super::threads::{Opened, Thread, open_view};
 use super::view::{KnownMounts, Reader, View};
 use crate::error::Error;
-use crate::facts::{Gap, NamespaceType};
+use crate::facts::{Gap, Gaps, NamespaceType};
 use crate::observe::Context;
 use crate::sys::file::{self, Fd, Place};
 use crate::sys::{Errno, if_any};
@@ -37,6 +37,8 @@ pub struct Mounts {
     stuck: usize,
     opener: Opener,
     reader: Reader,
+    /// What the views lack. A process is visited again if it changes, but not a view that is known by then.
+    gaps: Gaps,
 }
 
 /// A view.
@@ -59,7 +61,7 @@ struct Viewer {
 /// A view that does not begin at the root directory of its mount namespace.
 struct Chroot {
     namespace: u64,
-    /// That root directory, if it could be looked up.
+    /// That root directory, if it could be looked up, and is proved to be of the namespace.
     top: Option<Place>,
 }
 
@@ -122,21 +124,25 @@ impl Mounts {
         let view = index(self.kinds.len())?;
         push(&mut self.kinds, Kind { root: place, is_whole, is_tried: false })?;
         push(&mut self.viewers, Viewer { view, pid: thread.pid, tid: thread.tid })?;
-        self.find_chroot(context, (mount_namespace, view), (root, place), begins_at_mount)?;
+        // Before Linux 5.8 there is no proof of the root directory.
+        let lacks_ids = lacks_ids(root);
+        self.find_chroot(context, (mount_namespace, view), (root, place), is_proved || lacks_ids, begins_at_mount)?;
         // Without proof a process counts as one that has not changed its view if it has it again.
         let is_same = || thread.has_view(context.procfs, mount_namespace, place);
         let namespace = match namespace {
             None if is_same()? => Some(mount_namespace),
             proved => proved,
         };
-        // Before Linux 5.8 there is no proof of the root directory either.
-        let is_proved = is_proved || (lacks_ids(root) && namespace.is_some());
+        let is_proved = is_proved || (lacks_ids && namespace.is_some());
         let namespace = namespace.and_then(|inode| context.nonusers.find(NamespaceType::Mnt, inode));
+        let gaps = context.facts().gaps;
         for index in 0..self.reader.mounts.len() {
             let mount = self.reader.mounts[index];
             let seen = Seen { view, mount, pid: thread.pid, namespace, is_overmounted: false };
             self.record_mount(context, root, seen)?;
         }
+        let all = std::mem::replace(&mut context.facts_mut().gaps, gaps);
+        self.gaps.add_since(&gaps, &all);
         // A view that is not whole is not read again: each process with it is counted. This is last, since a visit can end
         // at any system call; then the next process with this view is read.
         if is_proved || !is_whole {
@@ -200,11 +206,13 @@ impl Mounts {
     }
 
     /// Notes whether a view begins below the root directory of its mount namespace: then mounts elsewhere are not visible.
+    /// Nor are any if the directory is not in the mount namespace: one of another, or of a mount that was detached.
     fn find_chroot(
         &mut self,
         context: &Context,
         (namespace, view): (u64, u32),
         (root, place): (&Fd, Place),
+        is_in_namespace: bool,
         begins_at_mount: bool,
     ) -> Result<(), Error> {
         let mut top = None;
@@ -222,11 +230,11 @@ impl Mounts {
         }
         // Whoever has made the lookups reach their limits must not make this view look complete.
         let is_lacking = !self.opener.lookup.is_possible();
-        if top == Some(place) || (is_lacking && begins_at_mount) {
+        if is_in_namespace && begins_at_mount && (top == Some(place) || is_lacking) {
             self.complete.try_reserve(1)?;
             self.complete.insert(namespace, view);
         } else {
-            push(&mut self.chroots, Chroot { namespace, top })?;
+            push(&mut self.chroots, Chroot { namespace, top: top.filter(|_| is_in_namespace) })?;
         }
         Ok(())
     }
@@ -256,6 +264,7 @@ impl Mounts {
 
     /// Opens the overmounted namespaces, if possible. The others are known by inode number only.
     pub fn finish(mut self, context: &mut Context) -> Result<(), Error> {
+        context.facts_mut().gaps.add_since(&Gaps::default(), &self.gaps);
         context.miss(Gap::Chrooted, self.count_chrooted()?);
         let known = std::mem::take(&mut self.known);
         self.unopened.retain(|seen| !known[&(seen.mount.id, seen.mount.inode)]);
