@@ -78,6 +78,27 @@ SITUATION(other_files, IN_SANDBOX | BY_BPF, "descriptors of directories and devi
     userns_free(after);
 }
 
+/* readlink(2) of its first descriptor fails: the path is longer than a page. */
+static void hold_behind_long_path(void *held)
+{
+    char name[200] = "";
+
+    memset(name, 'x', sizeof name - 1);
+    new_mount_namespace();
+    mount_tmpfs("/mnt");
+    CHECK(chdir("/mnt") == 0);
+    for (int i = 0; i < 30; i++)
+        CHECK(mkdir(name, 0700) == 0 && chdir(name) == 0);
+    CHECK(open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) >= 0);
+    hold_descriptor(held);
+}
+
+SITUATION(behind_long_path, IN_SANDBOX | BY_BPF,
+          "another descriptor of the process has a path that the kernel does not tell")
+{
+    check_held_by_descriptor(hold_behind_long_path);
+}
+
 /* ---- Threads ---- */
 
 static void hold_privately(void *held)

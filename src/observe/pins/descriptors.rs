@@ -226,11 +226,15 @@ fn read_descriptor(
     let name = ShortPath::new(format_args!("{number}"));
     let mut text = [0; 48];
     let procfs = context.procfs;
-    let read = || procfs.read_link(table, name.as_c_str(), &mut text).map(<[u8]>::len);
+    let read = || match procfs.read_link(table, name.as_c_str(), &mut text) {
+        Err(Errno(libc::ENAMETOOLONG)) => Ok(None),
+        read => Ok(Some(read?.len())),
+    };
     match Answer::settle(read)? {
         Answer::Is(length) => {
-            let entry = Entry { number, link: &text[..length], may_be_repeated, table };
-            visit(context, thread, entry)
+            // A path that is too long for a page is one all the same.
+            let link = length.map_or(&b"/"[..], |length| &text[..length]);
+            visit(context, thread, Entry { number, link, may_be_repeated, table })
         }
         Answer::Gone => Ok(Answer::Gone),
         Answer::Refused(errno) => Ok(Answer::Refused(errno)),
