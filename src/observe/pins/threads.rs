@@ -78,9 +78,14 @@ impl Thread {
 
     /// Whether the thread has not exited: it has a mount namespace.
     pub fn is_alive(&self, procfs: &Procfs) -> bool {
+        !self.has_lost(procfs, c"ns/mnt")
+    }
+
+    /// Whether a link of the thread leads nowhere any more.
+    fn has_lost(&self, procfs: &Procfs, link: &CStr) -> bool {
         let mut text = [0; 48];
-        let read = || procfs.read_link(&self.directory, c"ns/mnt", &mut text).map(<[u8]>::len);
-        !matches!(Answer::settle(read), Ok(Answer::Gone))
+        let read = || procfs.read_link(&self.directory, link, &mut text).map(<[u8]>::len);
+        matches!(Answer::settle(read), Ok(Answer::Gone))
     }
 
     /// Whether the process of this thread-group leader has ended. The leader can also have exited before another thread that
@@ -140,10 +145,11 @@ impl Threads {
     }
 
     /// Whether one of the listed threads, besides the thread-group leader, still lives. Then no thread called execve(2)
-    /// meanwhile, which ends all others, and gives the thread that calls it the TID of the leader.
+    /// meanwhile, which ends all others, and gives the thread that calls it the TID of the leader. Nor has this one begun to
+    /// give up its descriptors, which another thread, that was not listed, may have, too.
     pub fn has_living(&self, procfs: &Procfs, tasks: &Fd, pid: i32) -> bool {
         let lives = |&tid: &i32| match Thread::in_directory(procfs, tasks, pid, tid) {
-            Ok(Answer::Is(thread)) => tid != pid && thread.is_alive(procfs),
+            Ok(Answer::Is(thread)) => tid != pid && !thread.has_lost(procfs, c"exe"),
             _ => false,
         };
         self.tids.iter().any(lives)
