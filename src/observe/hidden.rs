@@ -7,6 +7,7 @@ use crate::facts::Source;
 use crate::sys::dir::Directory;
 use crate::sys::file::{self, Fd};
 use crate::sys::{Errno, if_any};
+use crate::util::arrays::{push, sort_by_number};
 use crate::util::parse;
 use crate::util::path::ShortPath;
 
@@ -41,6 +42,7 @@ pub fn has_any(context: &Context) -> Result<bool, Error> {
 /// Whether a thread has a child that is not listed.
 fn hides_child(context: &Context, tasks: &Fd, tid: u64) -> Result<bool, Error> {
     let Answer::Is(children) = Answer::of(read_children(context, tasks, tid))? else { return Ok(false) };
+    let mut unseen = Vec::new();
     for child in numbers(&children) {
         // Not the directory of the process: it can be found as long as the kernel remembers it.
         let path = ShortPath::new(format_args!("{child}/status"));
@@ -48,16 +50,18 @@ fn hides_child(context: &Context, tasks: &Fd, tid: u64) -> Result<bool, Error> {
         if members.binary_search_by_key(&child, |member| member.pid as u64).is_ok() {
             continue;
         }
-        if if_any(context.procfs.open_file(context.procfs.root(), path.as_c_str()))?.is_some() {
-            continue; // it started after the list was read
-        }
-        // Unless it has ended meanwhile.
-        let Answer::Is(now) = Answer::of(read_children(context, tasks, tid))? else { return Ok(false) };
-        if numbers(&now).any(|other| other == child) {
-            return Ok(true);
+        // Those that started after the list was read can be opened.
+        if if_any(context.procfs.open_file(context.procfs.root(), path.as_c_str()))?.is_none() {
+            push(&mut unseen, child)?;
         }
     }
-    Ok(false)
+    if unseen.is_empty() {
+        return Ok(false);
+    }
+    // Unless they have ended meanwhile. Not for each of them: a parent can end very many.
+    let Answer::Is(now) = Answer::of(read_children(context, tasks, tid))? else { return Ok(false) };
+    sort_by_number(&mut unseen, &|&child| child)?;
+    Ok(numbers(&now).any(|child| unseen.binary_search(&child).is_ok()))
 }
 
 fn read_children(context: &Context, tasks: &Fd, tid: u64) -> Result<Vec<u8>, Errno> {
