@@ -8,14 +8,39 @@
 #include <sys/inotify.h>
 
 /* What a process watches. */
-enum place { DIRECTORY, FILE_, MOUNTED, OWN, HELD, PROC, PROC_NS, PROC_FD, PROC_STATUS, PLACES };
+enum place {
+    DIRECTORY,
+    FILE_,
+    MOUNTED,
+    OWN,
+    HELD,
+    PROC,
+    PROC_NS,
+    PROC_FD,
+    PROC_TASK,
+    PROC_STATUS,
+    PROC_COMM,
+    PROC_CGROUP,
+    PROC_UID_MAP,
+    PROC_ENVIRON,
+    PLACES
+};
 
 static const char *const paths[PLACES] = {
-    [DIRECTORY] = "/mnt",        [FILE_] = "/mnt/file",
-    [MOUNTED] = "/mnt/ns",       [OWN] = "/proc/self/ns/user",
+    [DIRECTORY] = "/mnt",
+    [FILE_] = "/mnt/file",
+    [MOUNTED] = "/mnt/ns",
+    [OWN] = "/proc/self/ns/user",
     [HELD] = "/mnt/held", /* a link to a descriptor */
-    [PROC] = "/proc/self",       [PROC_NS] = "/proc/self/ns",
-    [PROC_FD] = "/proc/self/fd", [PROC_STATUS] = "/proc/self/status",
+    [PROC] = "/proc/self",
+    [PROC_NS] = "/proc/self/ns",
+    [PROC_FD] = "/proc/self/fd",
+    [PROC_TASK] = "/proc/self/task",
+    [PROC_STATUS] = "/proc/self/status",
+    [PROC_COMM] = "/proc/self/comm",
+    [PROC_CGROUP] = "/proc/self/cgroup",
+    [PROC_UID_MAP] = "/proc/self/uid_map",
+    [PROC_ENVIRON] = "/proc/self/environ",
 };
 
 static struct subject {
@@ -108,10 +133,10 @@ SITUATION(events, IN_SANDBOX | BY_BPF,
     subject->namespace = open(path, O_RDONLY | O_CLOEXEC);
     CHECK(subject->directory >= 0 && subject->namespace >= 0);
     check_notice(0, 0);
-    check_notice(USERNS_SCAN_NAMES, unless_told(5, 8, 1 << PROC));
+    check_notice(USERNS_SCAN_NAMES, unless_told(5, 8, 1 << PROC | 1 << PROC_COMM));
     check_notice(USERNS_SCAN_CREDENTIALS, unless_told(5, 8, 1 << PROC | 1 << PROC_STATUS));
-    check_notice(USERNS_SCAN_CGROUPS, unless_told(5, 12, 1 << PROC));
-    check_notice(USERNS_SCAN_MAPS, unless_told(6, 4, 1 << PROC));
+    check_notice(USERNS_SCAN_CGROUPS, unless_told(5, 12, 1 << PROC | 1 << PROC_CGROUP));
+    check_notice(USERNS_SCAN_MAPS, unless_told(6, 4, 1 << PROC | 1 << PROC_UID_MAP));
     check_notice(USERNS_SCAN_OWNED, 0);
     check_notice(USERNS_SCAN_PINNED, pinned);
     check_notice(USERNS_SCAN_PINNED | USERNS_SCAN_SOCKETS, pinned);
