@@ -31,32 +31,34 @@
  * ARRAYS are returned as a pointer to the first element, and their length in *count. count
  * may be NULL. An empty array is NULL with a count of 0. Arrays have no terminator.
  *
- * NULL is accepted as a snapshot, node, nonuser namespace, pin, change, probe or reason; the
- * answer is then NULL, 0 (also in *count) or false, unless the function documents another. Other
- * outputs are written only on success; userns_scan(), userns_compare(), userns_load() and
- * userns_probe() set their output to NULL on failure.
+ * NULL is accepted as a snapshot, node, nonuser namespace, pin, change, changes, probe or reason;
+ * the answer is then NULL, 0 (also in *count) or false, unless the function documents another.
+ * Other outputs are written only on success, and by userns_capable() with -ENODATA;
+ * userns_scan(), userns_compare(), userns_load() and userns_probe() set their output to NULL on
+ * failure.
  *
- * ERRORS. A function that can fail returns 0 on success and a negative errno value
- * otherwise. Its comment lists the values and their meaning. userns_strerror() returns a
+ * ERRORS. A function that can fail returns a negative errno value then, and otherwise 0 or the
+ * value that its comment states. Its comment lists the values and their meaning. userns_strerror() returns a
  * sentence for each; programs add the path. The library does not define errno: any call
  * may change it. A process that ends or denies access during a scan is not an error:
  * userns_gaps() and userns_gap_count() report what the scan knows that it missed.
  *
  * THREADS. Any number of threads may scan at the same time, and may read the same snapshot
- * at the same time; only userns_free() needs exclusive access to its snapshot. The library
- * takes no locks and keeps no state between calls, except for facts about the running
- * kernel, which are read once: its boot id and, with USERNS_SCAN_BPF, the layout of its
- * structures; and for child processes that cannot end, see below. All functions work in a
+ * at the same time; only the functions that release an object need exclusive access to it. The
+ * library takes no locks and keeps no state between calls, except for facts about the running
+ * kernel, which are read once: its boot id, whether it shows cgroups of version 2 and, with
+ * USERNS_SCAN_BPF, the layout of its structures; and for child processes that cannot end, see below. All functions work in a
  * child of fork(2), even if another thread forked it in the middle of a scan. No function is
  * a cancellation point (pthreads(7)), none may be called with asynchronous cancellation
  * enabled, and none is async-signal-safe (signal-safety(7)).
  *
  * OUTPUT STRUCTS begin with their size, which the caller sets, and flags. The library fills in
  * the fields that it knows, as far as the size reaches, and sets what is behind them to zero.
+ * The elements of arrays, struct userns_extent and struct userns_charge, never change.
  *
  * THE PROCESS stays as it is: a scan or action starts no thread, enters no namespace and
- * installs no signal handler. A plain scan opens at most six descriptors at a time, one with
- * USERNS_SCAN_PINNED and an action at most eleven, all close-on-exec, and closes them before it
+ * installs no signal handler. A plain scan opens at most six descriptors at a time, any
+ * other and an action at most eleven, all close-on-exec, and closes them before it
  * returns, but for the one that userns_open() or userns_nonuser_open() returns. They read procfs
  * in short-lived child processes, since reading a process can block without end, see
  * USERNS_GAP_UNREADABLE. A child shares memory and descriptors with the caller, sends no
@@ -68,19 +70,23 @@
  * process 1 of the new PID namespace, the calling thread reads procfs itself, and duplicates
  * no sockets of others.
  *
- * A child outlives the scan only if a file server has begun to serve it and does not answer:
- * on the way to proc_path (userns_scan() returns -EIO), or for a descriptor that was
- * duplicated, see USERNS_SCAN_SOCKETS. It keeps neither memory nor descriptors of the caller
- * (before Linux 5.9 it does), and a later scan reaps it. There are at most eight such children.
+ * A child outlives the scan only if no signal ends its system call: a file server has begun to
+ * serve it and does not answer, on the way to proc_path (userns_scan() returns -EIO) or for a
+ * descriptor that was duplicated, see USERNS_SCAN_SOCKETS; or it waits for a lock of the kernel.
+ * It executes nothing more, and a later scan reaps it. Until it ends, one that waits for a lock
+ * shares memory and descriptors with the caller; the others do not from Linux 5.9 on. There are
+ * at most eight such children.
  *
  * userns_probe() makes namespaces, in child processes with a copy of the memory and an empty
- * descriptor table (before Linux 5.9, a copy of the caller's). They end before it returns.
+ * descriptor table (a copy of the caller's before Linux 5.9, or if a filter refuses
+ * close_range(2)). They end before it returns, unless a system call of one cannot be ended; that
+ * one is left behind, as after a scan.
  *
  * USERNS_SCAN_BPF maps memory and loads a BPF program, which the kernel frees shortly after
  * the scan; if a signal interrupts the load, the scan blocks signals and retries.
  *
- * GROWTH. The ABI only grows: functions, constants and option fields are added, never
- * changed or removed. A program built with an older header runs with a newer library. With
+ * GROWTH. The ABI only grows: functions, constants and fields of structs with a size are
+ * added, never changed or removed. A program built with an older header runs with a newer library. With
  * an older library, a request that it does not know fails with -E2BIG or -EINVAL, and a
  * program that uses a newer function does not start. Each function names the version that
  * introduced it; constants and structs are of 0.1 unless their comment names another version.
@@ -167,8 +173,9 @@
  * PTRACE_MODE_ATTACH_REALCREDS (ptrace(2)), CAP_NET_ADMIN in the user namespace that owns the
  * network namespace, Linux 5.9, and a procfs of the caller's own PID namespace.
  *
- * A duplicate would give the socket the network class of the caller. So the scan duplicates
- * nothing if a cgroup controller for these, net_cls or net_prio, is in use (cgroups(7)).
+ * A duplicated socket takes the network class of the process that duplicates it. So the scan
+ * duplicates nothing if a cgroup controller for these, net_cls or net_prio, is in use
+ * (cgroups(7)).
  *
  * The process can put a file of a file server in place of its socket. If the server does not
  * answer, to close the duplicate blocks, and no signal ends that. So a child process makes the
@@ -345,8 +352,9 @@
 
 /**
  * userns_gaps(), with USERNS_SCAN_PINNED: every process of some mount namespaces is in a
- * chroot(2), so that mounts outside of it are not visible; or the time that a scan takes for
- * lookups was over before this was known. Before Linux 5.12 not detected if the root directory
+ * chroot(2), or has a root directory that is not in the mount namespace, so that mounts outside
+ * of it are not visible; or the time that a scan takes for lookups was over before this was
+ * known. Before Linux 5.12 not detected if the root directory
  * is itself a mount point. Counts mount namespaces.
  */
 #define USERNS_GAP_CHROOTED 0x200u
@@ -690,7 +698,7 @@ enum userns_reason_kind {
      */
     USERNS_REASON_SYSCTL = 6,
     /**
-     * AppArmor restricts unprivileged user namespaces, or a profile of it the caller.
+     * AppArmor restricts unprivileged user namespaces, or confines the caller by a profile.
      */
     USERNS_REASON_APPARMOR = 7,
     /**
@@ -828,8 +836,9 @@ struct userns_options {
     /**
      * The scan records at most so many pins, and reads at most four times as many threads,
      * descriptors and mounts each; 0 means 1,000,000. What is beyond is counted in gaps, such
-     * as USERNS_GAP_PINS. The first pin of each namespace is recorded whatever the limit.
-     * Processes and namespaces themselves are not limited. A pin takes some 40 bytes.
+     * as USERNS_GAP_PINS. Always recorded are the first pin of each namespace, and those that
+     * thread-group leaders are themselves, several for each process. Processes and namespaces
+     * are not limited. A pin takes some 40 bytes.
      */
     uint64_t limit;
 };
@@ -1141,7 +1150,8 @@ const struct userns_nonuser *const *userns_nonusers(const struct userns_snapshot
 /**
  * Get the source of a snapshot. Without USERNS_SCAN_BPF it is USERNS_SOURCE_PROCFS.
  *
- * Returns 0 only for NULL.
+ * Returns 0 for NULL, and for a loaded snapshot whose file names no source that this version
+ * knows.
  *
  * Since 0.1.
  */
@@ -1605,14 +1615,14 @@ const char *userns_process_cgroup(const struct userns_snapshot *snapshot,
  * capability: a number of linux/capability.h, at most 63. A capability that the running kernel
  *   does not know is in no effective set.
  * node: the user namespace, of the same snapshot.
- * reason: receives an enum userns_why, if the function returns 1, 0 or -ENODATA; may be NULL.
+ * why: receives an enum userns_why, if the function returns 1, 0 or -ENODATA; may be NULL.
  *
  * Returns 1 if the process has the capability, 0 if it has not, or a negative errno value.
  *
  *     -ENODATA          it cannot be known (USERNS_WHY_HIDDEN): the user namespace of the
- *                       process, its credentials, or a parent of node is unknown; or the process
- *                       and the owner both have the overflow UID, which can stand for different
- *                       ones
+ *                       process, its credentials, or the owner or parent of node or of one of
+ *                       its ancestors is unknown; or the process and the owner both have the
+ *                       overflow UID, which can stand for different ones
  *     -ESRCH            the scan did not see the process
  *     -EINVAL           snapshot or node is NULL, node is of another snapshot, or there is no
  *                       such capability
@@ -1625,7 +1635,7 @@ int userns_capable(const struct userns_snapshot *snapshot,
                    pid_t pid,
                    int capability,
                    const struct userns_node *node,
-                   uint32_t *reason);
+                   uint32_t *why);
 
 /* Limits ------------------------------------------------------------------------------- */
 
@@ -1809,7 +1819,7 @@ int userns_pin_descriptor(const struct userns_pin *pin);
 const char *userns_pin_path(const struct userns_pin *pin);
 
 /**
- * Whether a USERNS_PIN_MOUNT is known to be overmounted: its path leads to something else,
+ * Check whether a USERNS_PIN_MOUNT is known to be overmounted: its path leads to something else,
  * because another mount is on the same path or on a directory above it. umount(2) then removes
  * that other mount.
  *
@@ -1821,12 +1831,12 @@ const char *userns_pin_path(const struct userns_pin *pin);
 bool userns_pin_is_overmounted(const struct userns_pin *pin);
 
 /**
- * Whether a USERNS_PIN_MOUNT can be locked, see mount_namespaces(7): if a mount namespace is
+ * Check whether a USERNS_PIN_MOUNT can be locked, see mount_namespaces(7): if a mount namespace is
  * created in a new user namespace, the mounts that are copied into it cannot be unmounted
  * there (umount(2) fails with EINVAL). The end of the mount namespace removes them, that is
  * the end of its processes; so does umount(2) of the original, if mount namespaces share it.
  *
- * The kernel does not tell which mounts are locked. This function follows from owners: a
+ * The kernel does not tell which mounts are locked. This function infers it from owners: a
  * mount can be locked unless the owner of the mount namespace is the initial user namespace,
  * or is the owner of the mounted namespace (of a user namespace: its parent) or an ancestor
  * of that, and so probably made the mount itself. A mount that came by propagation is not
@@ -1975,7 +1985,6 @@ pid_t userns_change_pid(const struct userns_change *change);
  * is not walked, as in a scan. After two seconds no further attempt is made.
  *
  * Returns a close-on-exec descriptor, to be closed with close(2), or a negative errno value.
- * Other values than these are those of userns_scan() about exhausted resources.
  *
  *     -EINVAL           node is NULL
  *     -ESTALE           the namespace has ended
@@ -1988,15 +1997,16 @@ pid_t userns_change_pid(const struct userns_change *change);
  *     -ENOTRECOVERABLE  a bug in this library; it wrote a message to standard error
  *
  * From Linux 6.18 on, -ESTALE is certain for a caller in the initial user and PID namespace that
- * has CAP_SYS_ADMIN, with one exception. From Linux 6.19 on, the kernel opens none that is not in
- * use: a socket, credentials, a file system or a pidfd can still keep it if the snapshot shows
- * no such pin of it. To other callers the kernel does not say whether a namespace has ended or is
- * out of reach. For them it means that everything that led to the namespace has ended, or is in
- * another namespace now; a process or file that the snapshot does not show can still keep it.
- * -EACCES means that something of this is still there but was refused, could not be tried, or is
- * of a kind through which this function does not open a namespace: a socket, credentials, a file
- * system, a pidfd, a mount below another one. It is also the answer if the snapshot shows nothing
- * that leads to the namespace, and for a loaded one if the boot id of the system cannot be read.
+ * has CAP_SYS_ADMIN, with one exception. From Linux 6.19 on, the kernel refuses to open a
+ * namespace that is not in use, so only a socket, credentials, a file system or a pidfd that the
+ * snapshot does not show can still keep it. To other callers the kernel does not say whether a
+ * namespace has ended or is out of reach. For them it means that everything that led to the
+ * namespace has ended, or is in another namespace now; a process or file that the snapshot does
+ * not show can still keep it. -EACCES means that something of this is still there but was refused,
+ * could not be tried, or is of a kind through which this function does not open a namespace: a
+ * socket, credentials, a file system, a pidfd, a mount below another one. It is also the answer if
+ * the snapshot shows nothing that leads to the namespace, and for a loaded one if the boot id of
+ * the system cannot be read.
  *
  * To enter the namespace, setns(2) needs CAP_SYS_ADMIN in it, and a process with one thread.
  *
@@ -2011,7 +2021,7 @@ int userns_open(const struct userns_node *node);
  *
  * Returns a close-on-exec descriptor, or a negative errno value: those of userns_open().
  *
- *     -EINVAL           ns is NULL
+ *     -EINVAL           nonuser is NULL
  *     -ESTALE           the namespace has ended
  *     -EACCES           the namespace may still exist, but the caller cannot open it
  *     -EXDEV            the snapshot is of another boot of the system, or was loaded and does
@@ -2024,7 +2034,7 @@ int userns_open(const struct userns_node *node);
  * Since 0.1.
  */
 USERNS_NODISCARD
-int userns_nonuser_open(const struct userns_nonuser *ns);
+int userns_nonuser_open(const struct userns_nonuser *nonuser);
 
 /**
  * Describe the namespace of a descriptor, or the caller's own user namespace: the same facts
@@ -2032,8 +2042,8 @@ int userns_nonuser_open(const struct userns_nonuser *ns);
  * are. From Linux 6.11 on it needs no procfs.
  *
  * fd: a descriptor of a namespace of any type, for example of /proc/PID/ns/net; -1 for the
- * caller's own user namespace. A descriptor that was opened with O_PATH does not do; open(2)
- * /proc/self/fd/N to get another one.
+ * caller's own user namespace, so check first what open(2) returned. A descriptor that was opened
+ * with O_PATH is refused; open(2) /proc/self/fd/N to get another one.
  * info: receives the answer; info->size has to be set, see USERNS_INFO_INIT.
  *
  * The initial user namespace (USERNS_NODE_INITIAL) is recognized by its inode number 4026531837,
@@ -2143,16 +2153,17 @@ int userns_load(int fd,
  * SELinux tell what they permit. A policy can refuse that, and log it. A seccomp filter that kills
  * for one of these, also for statx(2) or prctl(2), ends the caller; one that kills for any other
  * call ends only a child. If a limit is reached, and a child has found that no filter kills for
- * the calls of userns_scan(), the caller also scans, to tell who has used it up. The child shares
- * descriptors (CLONE_FILES) and sends no SIGCHLD: neither wait(2) nor a handler of signals notices
- * it, except for a thread that waits for any child with __WALL or __WCLONE, which should not run
- * meanwhile. The child has a copy of the caller's memory, as after fork(2). It and its own
- * children end with the calling thread, and before this function returns, with all that they have
- * made; only a setuid newuidmap(1) or newgidmap(1) (USERNS_PROBE_SUBIDS) goes on for some seconds
- * at most if the calling thread ends meanwhile. A step that takes too long is given up after some
- * seconds (-ETIMEDOUT, USERNS_REASON_TIMEOUT). Mostly the function takes a few milliseconds,
- * longer if the caller has much memory, as fork(2) does, and about ten seconds at most, apart from
- * the scan.
+ * the calls of userns_scan(), the caller also scans, to tell who has used it up. The child sends
+ * no SIGCHLD: neither wait(2) nor a handler of signals notices it, except for a thread that waits
+ * for any child with __WALL or __WCLONE, which should not run meanwhile. The child has a copy of
+ * the caller's memory, as after fork(2). It and its own children end with the calling thread, and
+ * before this function returns, with all that they have made; only a setuid newuidmap(1) or
+ * newgidmap(1) (USERNS_PROBE_SUBIDS) goes on for some seconds at most if the calling thread ends
+ * meanwhile. A step that takes too long is given up after some seconds (-ETIMEDOUT,
+ * USERNS_REASON_TIMEOUT). Mostly the function takes a few milliseconds, longer if the caller has
+ * much memory, as fork(2) does, and about ten seconds at most for each child, of which a filter
+ * that kills causes up to five; longer for the scan, and if /etc or /usr is on a file server that
+ * does not answer.
  *
  * The answer is about the calling thread, with its credentials, namespaces and filters, and about
  * the program that it executes: AppArmor, for example, has a profile for each program.
@@ -2229,8 +2240,9 @@ uint64_t userns_probe_failed_step(const struct userns_probe *probe);
  *
  * Returns a negative errno value, that of the system call; -EINTR if a signal ended the process
  * that tried the step, such as SIGSYS of a seccomp filter; -ETIMEDOUT if it took too long; 0 if no
- * step failed, and for NULL. It is a value of the kernel: userns_strerror() need not know it, but
- * strerror(3) does.
+ * step failed, and for NULL. With USERNS_PROBE_SUBIDS, a helper program that failed counts as
+ * -EPERM, and one that is not installed, or a user without a range of ids, as -ENOENT.
+ * strerror(3) describes the value; the sentences of userns_strerror() are about scans.
  *
  * Since 0.1.
  */
@@ -2243,7 +2255,7 @@ int userns_probe_error(const struct userns_probe *probe);
  *
  * count: receives the number of reasons; may be NULL.
  *
- * Returns an array, which is empty if no step failed.
+ * Returns an array of *count reasons; empty if none was found.
  *
  * Since 0.1.
  */

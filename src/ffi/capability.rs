@@ -38,14 +38,14 @@ pub enum userns_why {
 /// capability: a number of linux/capability.h, at most 63. A capability that the running kernel
 ///   does not know is in no effective set.
 /// node: the user namespace, of the same snapshot.
-/// reason: receives an enum userns_why, if the function returns 1, 0 or -ENODATA; may be NULL.
+/// why: receives an enum userns_why, if the function returns 1, 0 or -ENODATA; may be NULL.
 ///
 /// Returns 1 if the process has the capability, 0 if it has not, or a negative errno value.
 ///
 ///     -ENODATA          it cannot be known (USERNS_WHY_HIDDEN): the user namespace of the
-///                       process, its credentials, or a parent of node is unknown; or the process
-///                       and the owner both have the overflow UID, which can stand for different
-///                       ones
+///                       process, its credentials, or the owner or parent of node or of one of
+///                       its ancestors is unknown; or the process and the owner both have the
+///                       overflow UID, which can stand for different ones
 ///     -ESRCH            the scan did not see the process
 ///     -EINVAL           snapshot or node is NULL, node is of another snapshot, or there is no
 ///                       such capability
@@ -59,7 +59,7 @@ pub unsafe extern "C" fn userns_capable(
     pid: libc::pid_t,
     capability: c_int,
     node: *const userns_node,
-    reason: *mut u32,
+    why: *mut u32,
 ) -> c_int {
     // SAFETY: the caller passes NULL or a snapshot, and NULL or a node.
     let (Some(snapshot), Some(node)) = (unsafe { (snapshot.as_ref(), node.as_ref()) }) else {
@@ -70,9 +70,9 @@ pub unsafe extern "C" fn userns_capable(
         snapshot.tree().capable(pid, capability, node.node())
     });
     match decided {
-        Ok(Verdict { holds, reason: why }) => {
+        Ok(Verdict { holds, reason }) => {
             // SAFETY: the caller passes NULL or where to write.
-            unsafe { write_if_some(Some(number_of(why) as u32), reason) };
+            unsafe { write_if_some(Some(number_of(reason) as u32), why) };
             holds.map_or(-Error::NOT_KNOWN.errno(), c_int::from)
         }
         Err(error) => -error.errno(),

@@ -74,7 +74,6 @@ const _: () = assert!(SIZE == FIRST_SIZE);
 /// is not walked, as in a scan. After two seconds no further attempt is made.
 ///
 /// Returns a close-on-exec descriptor, to be closed with close(2), or a negative errno value.
-/// Other values than these are those of userns_scan() about exhausted resources.
 ///
 ///     -EINVAL           node is NULL
 ///     -ESTALE           the namespace has ended
@@ -87,15 +86,16 @@ const _: () = assert!(SIZE == FIRST_SIZE);
 ///     -ENOTRECOVERABLE  a bug in this library; it wrote a message to standard error
 ///
 /// From Linux 6.18 on, -ESTALE is certain for a caller in the initial user and PID namespace that
-/// has CAP_SYS_ADMIN, with one exception. From Linux 6.19 on, the kernel opens none that is not in
-/// use: a socket, credentials, a file system or a pidfd can still keep it if the snapshot shows
-/// no such pin of it. To other callers the kernel does not say whether a namespace has ended or is
-/// out of reach. For them it means that everything that led to the namespace has ended, or is in
-/// another namespace now; a process or file that the snapshot does not show can still keep it.
-/// -EACCES means that something of this is still there but was refused, could not be tried, or is
-/// of a kind through which this function does not open a namespace: a socket, credentials, a file
-/// system, a pidfd, a mount below another one. It is also the answer if the snapshot shows nothing
-/// that leads to the namespace, and for a loaded one if the boot id of the system cannot be read.
+/// has CAP_SYS_ADMIN, with one exception. From Linux 6.19 on, the kernel refuses to open a
+/// namespace that is not in use, so only a socket, credentials, a file system or a pidfd that the
+/// snapshot does not show can still keep it. To other callers the kernel does not say whether a
+/// namespace has ended or is out of reach. For them it means that everything that led to the
+/// namespace has ended, or is in another namespace now; a process or file that the snapshot does
+/// not show can still keep it. -EACCES means that something of this is still there but was refused,
+/// could not be tried, or is of a kind through which this function does not open a namespace: a
+/// socket, credentials, a file system, a pidfd, a mount below another one. It is also the answer if
+/// the snapshot shows nothing that leads to the namespace, and for a loaded one if the boot id of
+/// the system cannot be read.
 ///
 /// To enter the namespace, setns(2) needs CAP_SYS_ADMIN in it, and a process with one thread.
 ///
@@ -113,7 +113,7 @@ pub unsafe extern "C" fn userns_open(node: *const userns_node) -> c_int {
 ///
 /// Returns a close-on-exec descriptor, or a negative errno value: those of userns_open().
 ///
-///     -EINVAL           ns is NULL
+///     -EINVAL           nonuser is NULL
 ///     -ESTALE           the namespace has ended
 ///     -EACCES           the namespace may still exist, but the caller cannot open it
 ///     -EXDEV            the snapshot is of another boot of the system, or was loaded and does
@@ -126,10 +126,10 @@ pub unsafe extern "C" fn userns_open(node: *const userns_node) -> c_int {
 /// Since 0.1.
 #[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn userns_nonuser_open(ns: *const userns_nonuser) -> c_int {
+pub unsafe extern "C" fn userns_nonuser_open(nonuser: *const userns_nonuser) -> c_int {
     // SAFETY: the caller passes NULL or a nonuser namespace.
-    let ns = unsafe { ns.as_ref() };
-    number(AssertUnwindSafe(|| ns.ok_or(Error::INVALID)?.nonuser().open()))
+    let nonuser = unsafe { nonuser.as_ref() };
+    number(AssertUnwindSafe(|| nonuser.ok_or(Error::INVALID)?.nonuser().open()))
 }
 
 /// A descriptor as C expects it: its number, or a negative errno value.
@@ -142,8 +142,8 @@ fn number(open: impl FnOnce() -> Result<OwnedFd, Error> + UnwindSafe) -> c_int {
 /// are. From Linux 6.11 on it needs no procfs.
 ///
 /// fd: a descriptor of a namespace of any type, for example of /proc/PID/ns/net; -1 for the
-/// caller's own user namespace. A descriptor that was opened with O_PATH does not do; open(2)
-/// /proc/self/fd/N to get another one.
+/// caller's own user namespace, so check first what open(2) returned. A descriptor that was opened
+/// with O_PATH is refused; open(2) /proc/self/fd/N to get another one.
 /// info: receives the answer; info->size has to be set, see USERNS_INFO_INIT.
 ///
 /// The initial user namespace (USERNS_NODE_INITIAL) is recognized by its inode number 4026531837,

@@ -154,7 +154,7 @@ pub unsafe extern "C" fn userns_pin_path(pin: *const userns_pin) -> *const c_cha
     unsafe { pin.as_ref() }.and_then(|pin| pin.pin().path()).map_or(ptr::null(), CStr::as_ptr)
 }
 
-/// Whether a USERNS_PIN_MOUNT is known to be overmounted: its path leads to something else,
+/// Check whether a USERNS_PIN_MOUNT is known to be overmounted: its path leads to something else,
 /// because another mount is on the same path or on a directory above it. umount(2) then removes
 /// that other mount.
 ///
@@ -168,12 +168,12 @@ pub unsafe extern "C" fn userns_pin_is_overmounted(pin: *const userns_pin) -> bo
     unsafe { pin.as_ref() }.is_some_and(|pin| pin.pin().is_overmounted())
 }
 
-/// Whether a USERNS_PIN_MOUNT can be locked, see mount_namespaces(7): if a mount namespace is
+/// Check whether a USERNS_PIN_MOUNT can be locked, see mount_namespaces(7): if a mount namespace is
 /// created in a new user namespace, the mounts that are copied into it cannot be unmounted
 /// there (umount(2) fails with EINVAL). The end of the mount namespace removes them, that is
 /// the end of its processes; so does umount(2) of the original, if mount namespaces share it.
 ///
-/// The kernel does not tell which mounts are locked. This function follows from owners: a
+/// The kernel does not tell which mounts are locked. This function infers it from owners: a
 /// mount can be locked unless the owner of the mount namespace is the initial user namespace,
 /// or is the owner of the mounted namespace (of a user namespace: its parent) or an ancestor
 /// of that, and so probably made the mount itself. A mount that came by propagation is not

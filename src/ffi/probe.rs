@@ -63,7 +63,7 @@ pub enum userns_reason_kind {
     /// /proc/sys/kernel/unprivileged_userns_clone is 0. Kernels of Debian and some others have
     /// it.
     USERNS_REASON_SYSCTL = 6,
-    /// AppArmor restricts unprivileged user namespaces, or a profile of it the caller.
+    /// AppArmor restricts unprivileged user namespaces, or confines the caller by a profile.
     USERNS_REASON_APPARMOR = 7,
     /// The policy of SELinux.
     USERNS_REASON_SELINUX = 8,
@@ -134,16 +134,17 @@ impl userns_reason {
 /// SELinux tell what they permit. A policy can refuse that, and log it. A seccomp filter that kills
 /// for one of these, also for statx(2) or prctl(2), ends the caller; one that kills for any other
 /// call ends only a child. If a limit is reached, and a child has found that no filter kills for
-/// the calls of userns_scan(), the caller also scans, to tell who has used it up. The child shares
-/// descriptors (CLONE_FILES) and sends no SIGCHLD: neither wait(2) nor a handler of signals notices
-/// it, except for a thread that waits for any child with __WALL or __WCLONE, which should not run
-/// meanwhile. The child has a copy of the caller's memory, as after fork(2). It and its own
-/// children end with the calling thread, and before this function returns, with all that they have
-/// made; only a setuid newuidmap(1) or newgidmap(1) (USERNS_PROBE_SUBIDS) goes on for some seconds
-/// at most if the calling thread ends meanwhile. A step that takes too long is given up after some
-/// seconds (-ETIMEDOUT, USERNS_REASON_TIMEOUT). Mostly the function takes a few milliseconds,
-/// longer if the caller has much memory, as fork(2) does, and about ten seconds at most, apart from
-/// the scan.
+/// the calls of userns_scan(), the caller also scans, to tell who has used it up. The child sends
+/// no SIGCHLD: neither wait(2) nor a handler of signals notices it, except for a thread that waits
+/// for any child with __WALL or __WCLONE, which should not run meanwhile. The child has a copy of
+/// the caller's memory, as after fork(2). It and its own children end with the calling thread, and
+/// before this function returns, with all that they have made; only a setuid newuidmap(1) or
+/// newgidmap(1) (USERNS_PROBE_SUBIDS) goes on for some seconds at most if the calling thread ends
+/// meanwhile. A step that takes too long is given up after some seconds (-ETIMEDOUT,
+/// USERNS_REASON_TIMEOUT). Mostly the function takes a few milliseconds, longer if the caller has
+/// much memory, as fork(2) does, and about ten seconds at most for each child, of which a filter
+/// that kills causes up to five; longer for the scan, and if /etc or /usr is on a file server that
+/// does not answer.
 ///
 /// The answer is about the calling thread, with its credentials, namespaces and filters, and about
 /// the program that it executes: AppArmor, for example, has a profile for each program.
@@ -241,8 +242,9 @@ pub unsafe extern "C" fn userns_probe_failed_step(probe: *const userns_probe) ->
 ///
 /// Returns a negative errno value, that of the system call; -EINTR if a signal ended the process
 /// that tried the step, such as SIGSYS of a seccomp filter; -ETIMEDOUT if it took too long; 0 if no
-/// step failed, and for NULL. It is a value of the kernel: userns_strerror() need not know it, but
-/// strerror(3) does.
+/// step failed, and for NULL. With USERNS_PROBE_SUBIDS, a helper program that failed counts as
+/// -EPERM, and one that is not installed, or a user without a range of ids, as -ENOENT.
+/// strerror(3) describes the value; the sentences of userns_strerror() are about scans.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
@@ -258,7 +260,7 @@ pub unsafe extern "C" fn userns_probe_error(probe: *const userns_probe) -> c_int
 ///
 /// count: receives the number of reasons; may be NULL.
 ///
-/// Returns an array, which is empty if no step failed.
+/// Returns an array of *count reasons; empty if none was found.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]

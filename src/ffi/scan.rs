@@ -37,8 +37,9 @@ pub const USERNS_SCAN_PINNED: u64 = 0x1;
 /// PTRACE_MODE_ATTACH_REALCREDS (ptrace(2)), CAP_NET_ADMIN in the user namespace that owns the
 /// network namespace, Linux 5.9, and a procfs of the caller's own PID namespace.
 ///
-/// A duplicate would give the socket the network class of the caller. So the scan duplicates
-/// nothing if a cgroup controller for these, net_cls or net_prio, is in use (cgroups(7)).
+/// A duplicated socket takes the network class of the process that duplicates it. So the scan
+/// duplicates nothing if a cgroup controller for these, net_cls or net_prio, is in use
+/// (cgroups(7)).
 ///
 /// The process can put a file of a file server in place of its socket. If the server does not
 /// answer, to close the duplicate blocks, and no signal ends that. So a child process makes the
@@ -144,8 +145,9 @@ pub struct userns_options {
     pub flags: u64,
     /// The scan records at most so many pins, and reads at most four times as many threads,
     /// descriptors and mounts each; 0 means 1,000,000. What is beyond is counted in gaps, such
-    /// as USERNS_GAP_PINS. The first pin of each namespace is recorded whatever the limit.
-    /// Processes and namespaces themselves are not limited. A pin takes some 40 bytes.
+    /// as USERNS_GAP_PINS. Always recorded are the first pin of each namespace, and those that
+    /// thread-group leaders are themselves, several for each process. Processes and namespaces
+    /// are not limited. A pin takes some 40 bytes.
     pub limit: u64,
 }
 
