@@ -119,6 +119,8 @@ check-kernels:
 	$(CARGO) test --release --locked --test kernels -- --update $(KERNELS)
 
 check-architectures:
+	rustup target add i686-unknown-linux-gnu aarch64-unknown-linux-gnu s390x-unknown-linux-gnu \
+	    riscv64gc-unknown-linux-gnu x86_64-unknown-linux-musl
 	$(CARGO) test --release --locked --test kernels -- --update $(or $(ARCHITECTURES),i686 aarch64 s390x riscv64 musl)
 
 check-policies:

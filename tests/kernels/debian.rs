@@ -10,7 +10,7 @@ use std::process::Command;
 /// Old and new suites. Backports keep many versions.
 const SUITES: [&str; 7] =
     ["bullseye", "bookworm", "bookworm-backports", "trixie", "trixie-backports", "sid", "experimental"];
-const SECURITY_SUITES: [&str; 2] = ["bullseye-security", "bookworm-security"];
+const SECURITY_SUITES: [&str; 3] = ["bullseye-security", "bookworm-security", "trixie-security"];
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// Modules that situations need, where they are not built in.
 const MODULES: [&str; 2] = ["fuse", "tun"];
