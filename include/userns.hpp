@@ -97,7 +97,7 @@ enum info_flag : std::uint32_t {
     info_owner_uid = USERNS_INFO_OWNER_UID,
 };
 
-/** Where a scan read the processes. A newer library can return other values. */
+/** Where a scan read the processes. A newer library can return other values; a loaded snapshot can have 0. */
 enum class source : std::uint32_t {
     procfs = USERNS_SOURCE_PROCFS,
     bpf_processes = USERNS_SOURCE_BPF_PROCESSES,

@@ -110,7 +110,7 @@ func (s *Snapshot) GapCount(gap Gaps) int {
 	return int(C.userns_gap_count(s.m.snapshot, C.uint32_t(gap)))
 }
 
-// Source returns where the scan read the processes.
+// Source returns where the scan read the processes; 0 if the file of a loaded snapshot does not tell.
 func (s *Snapshot) Source() Source {
 	s.m.acquire()
 	defer s.m.release()

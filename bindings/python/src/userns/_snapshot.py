@@ -595,7 +595,7 @@ class Snapshot:
 
     @property
     def source(self) -> Source:
-        """Where the scan read the processes."""
+        """Where the scan read the processes; 0 if the file of a loaded snapshot does not tell."""
         return Source(library.userns_source(self._open()))
 
     @property
