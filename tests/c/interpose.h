@@ -19,13 +19,35 @@ typedef unsigned long ioctl_operation;
 typedef int ioctl_operation;
 #endif
 
-/* The function that a program has replaced. ISO C has no cast to it from void *. */
+/* The functions that programs replace. */
+static struct {
+    const char *name;
+    void *function;
+} functions_of_libc[] = {
+    { "syscall", NULL },   { "ioctl", NULL },     { "readlinkat", NULL },
+    { "fstatat64", NULL }, { "fstatfs64", NULL },
+};
+
+enum { FUNCTIONS = sizeof functions_of_libc / sizeof *functions_of_libc };
+
+/*
+ * Before main(): dlsym(3) takes a lock, and a child of a scan that is killed in a system call would
+ * never release it.
+ */
+__attribute__((constructor)) static void find_functions(void)
+{
+    for (int i = 0; i < FUNCTIONS; i++)
+        functions_of_libc[i].function = dlsym(RTLD_NEXT, functions_of_libc[i].name);
+}
+
 static UNUSED void *function_of_libc(const char *name)
 {
-    void *function = dlsym(RTLD_NEXT, name);
+    int i = 0;
 
-    CHECK(function != NULL);
-    return function;
+    while (strcmp(functions_of_libc[i].name, name) != 0)
+        CHECK(++i < FUNCTIONS);
+    CHECK(functions_of_libc[i].function != NULL);
+    return functions_of_libc[i].function;
 }
 
 static UNUSED long pass_call(long number, const long arguments[6])
