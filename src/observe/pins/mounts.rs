@@ -215,28 +215,32 @@ impl Mounts {
         is_in_namespace: bool,
         begins_at_mount: bool,
     ) -> Result<(), Error> {
-        let mut top = None;
+        let top = if is_in_namespace { self.find_top(context, root, place)? } else { None };
+        // Whoever has made the lookups reach their limits must not make this view look complete.
+        let may_be_top = top == Some(place) || (is_in_namespace && !self.opener.lookup.is_possible());
+        if begins_at_mount && may_be_top {
+            self.complete.try_reserve(1)?;
+            self.complete.insert(namespace, view);
+        } else {
+            push(&mut self.chroots, Chroot { namespace, top })?;
+        }
+        Ok(())
+    }
+
+    /// The directory in which `..` leads no further up from a root directory.
+    fn find_top(&mut self, context: &Context, root: &Fd, place: Place) -> Result<Option<Place>, Error> {
         let mut above = if_any(self.opener.lookup.find_above(context.procfs.root(), root))?;
         let mut below = place;
         for _ in 0..MOST_LEVELS {
             let Some(directory) = above else { break };
             let Some(place) = if_any(context.procfs.place_of(&directory))? else { break };
             if place == below {
-                top = Some(place);
-                break;
+                return Ok(Some(place));
             }
             below = place;
             above = if_any(self.opener.lookup.find_above(context.procfs.root(), &directory))?;
         }
-        // Whoever has made the lookups reach their limits must not make this view look complete.
-        let is_lacking = !self.opener.lookup.is_possible();
-        if is_in_namespace && begins_at_mount && (top == Some(place) || is_lacking) {
-            self.complete.try_reserve(1)?;
-            self.complete.insert(namespace, view);
-        } else {
-            push(&mut self.chroots, Chroot { namespace, top: top.filter(|_| is_in_namespace) })?;
-        }
-        Ok(())
+        Ok(None)
     }
 
     /// The number of mount namespaces of which every view begins in a chroot(2).
