@@ -220,9 +220,12 @@ impl<'s> Search<'s> {
         let link = procfs.read_link(procfs.root(), c"self", &mut text).ok();
         let own = any(Procfs::open_own_namespace(sought.namespace_type))?;
         let top = own.and_then(|own| file::identity(&own).ok());
-        // A loaded snapshot can name the device of any file.
-        let trusted = snapshot.nodes().filter(|_| !snapshot.is_loaded()).map(|node| node.device());
-        let device = top.map(|top| top.device).into_iter().chain(trusted).find(|&device| device != 0);
+        let device = match top {
+            Some(own) => Some(own.device),
+            // It can name the device of any file.
+            None if snapshot.is_loaded() => None,
+            None => snapshot.nodes().map(|node| node.device()).find(|&device| device != 0),
+        };
         Ok(Search {
             snapshot,
             procfs,
