@@ -37,38 +37,37 @@
  * userns_scan(), userns_compare(), userns_load() and userns_probe() set their output to NULL on
  * failure.
  *
- * ERRORS. A function that can fail returns a negative errno value then, and otherwise 0 or the
- * value that its comment states. Its comment lists the values and their meaning. userns_strerror() returns a
- * sentence for each; programs add the path. The library does not define errno: any call
- * may change it. A process that ends or denies access during a scan is not an error:
- * userns_gaps() and userns_gap_count() report what the scan knows that it missed.
+ * ERRORS. A function that can fail returns a negative errno value then, and otherwise 0 or what
+ * its comment says. The comment lists the values and their meaning. userns_strerror() returns a
+ * sentence for each; programs add the path. The library does not define errno: any call may
+ * change it. A process that ends or denies access during a scan is not an error: userns_gaps()
+ * and userns_gap_count() report what the scan knows that it missed.
  *
- * THREADS. Any number of threads may scan at the same time, and may read the same snapshot
- * at the same time; only the functions that release an object need exclusive access to it. The
- * library takes no locks and keeps no state between calls, except for facts about the running
- * kernel, which are read once: its boot id, whether it shows cgroups of version 2 and, with
- * USERNS_SCAN_BPF, the layout of its structures; and for child processes that cannot end, see below. All functions work in a
- * child of fork(2), even if another thread forked it in the middle of a scan. No function is
- * a cancellation point (pthreads(7)), none may be called with asynchronous cancellation
- * enabled, and none is async-signal-safe (signal-safety(7)).
+ * THREADS. Any number of threads may scan at the same time, and may read the same snapshot at the
+ * same time; only the functions that release an object need exclusive access to it. The library
+ * takes no locks and keeps no state between calls, except for facts about the running kernel,
+ * which are read once: its boot id, whether it shows cgroups of version 2 and, with
+ * USERNS_SCAN_BPF, the layout of its structures; and for child processes that cannot end, see
+ * below. All functions work in a child of fork(2), even if another thread forked it in the middle
+ * of a scan. No function is a cancellation point (pthreads(7)), none may be called with
+ * asynchronous cancellation enabled, and none is async-signal-safe (signal-safety(7)).
  *
  * OUTPUT STRUCTS begin with their size, which the caller sets, and flags. The library fills in
  * the fields that it knows, as far as the size reaches, and sets what is behind them to zero.
  * The elements of arrays, struct userns_extent and struct userns_charge, never change.
  *
- * THE PROCESS stays as it is: a scan or action starts no thread, enters no namespace and
- * installs no signal handler. A plain scan opens at most six descriptors at a time, any
- * other and an action at most eleven, all close-on-exec, and closes them before it
- * returns, but for the one that userns_open() or userns_nonuser_open() returns. They read procfs
- * in short-lived child processes, since reading a process can block without end, see
- * USERNS_GAP_UNREADABLE. A child shares memory and descriptors with the caller, sends no
- * SIGCHLD, and is not reported by wait(2), except to a thread that waits for any child with
- * __WALL or __WCLONE, which should not run meanwhile; with USERNS_SCAN_MAPS, one that enters a
- * user namespace has a copy of the memory. Signals of the calling thread are blocked while it
- * runs, mostly for less than 10 milliseconds. Where clone3(2) is denied or missing (before
- * Linux 5.3), under valgrind, and after unshare(2) with CLONE_NEWPID until the caller has made
- * process 1 of the new PID namespace, the calling thread reads procfs itself, and duplicates
- * no sockets of others.
+ * THE PROCESS stays as it is: a scan or action starts no thread, enters no namespace and installs
+ * no signal handler. A plain scan opens at most six descriptors at a time, any other and an
+ * action at most eleven, all close-on-exec, and closes them before it returns, but for the one
+ * that userns_open() or userns_nonuser_open() returns. They read procfs in short-lived child
+ * processes, since reading a process can block without end, see USERNS_GAP_UNREADABLE. A child
+ * shares memory and descriptors with the caller, sends no SIGCHLD, and is not reported by
+ * wait(2), except to a thread that waits for any child with __WALL or __WCLONE, which should not
+ * run meanwhile; with USERNS_SCAN_MAPS, one that enters a user namespace has a copy of the
+ * memory. Signals of the calling thread are blocked while it runs, mostly for less than 10
+ * milliseconds. Where clone3(2) is denied or missing (before Linux 5.3), under valgrind, and
+ * after unshare(2) with CLONE_NEWPID until the caller has made process 1 of the new PID
+ * namespace, the calling thread reads procfs itself, and duplicates no sockets of others.
  *
  * A child outlives the scan only if no signal ends its system call: a file server has begun to
  * serve it and does not answer, on the way to proc_path (userns_scan() returns -EIO) or for a
@@ -85,13 +84,12 @@
  * USERNS_SCAN_BPF maps memory and loads a BPF program, which the kernel frees shortly after
  * the scan; if a signal interrupts the load, the scan blocks signals and retries.
  *
- * GROWTH. The ABI only grows: functions, constants and fields of structs with a size are
- * added, never changed or removed. A program built with an older header runs with a newer library. With
- * an older library, a request that it does not know fails with -E2BIG or -EINVAL, and a
- * program that uses a newer function does not start. Each function names the version that
- * introduced it; constants and structs are of 0.1 unless their comment names another version.
- * Functions that return a set of bits or an enum can
- * return values that are newer than the program.
+ * GROWTH. The ABI only grows: functions, constants and fields of structs with a size are added,
+ * never changed or removed. A program built with an older header runs with a newer library. With
+ * an older library, a request that it does not know fails with -E2BIG or -EINVAL, and a program
+ * that uses a newer function does not start. Each function names the version that introduced it;
+ * constants and structs are of 0.1 unless their comment names another version. Functions that
+ * return a set of bits or an enum can return values that are newer than the program.
  *
  * All constants, structs and functions begin with USERNS_ or userns_; all other names in
  * this header are the system's.
@@ -354,8 +352,8 @@
  * userns_gaps(), with USERNS_SCAN_PINNED: every process of some mount namespaces is in a
  * chroot(2), or has a root directory that is not in the mount namespace, so that mounts outside
  * of it are not visible; or the time that a scan takes for lookups was over before this was
- * known. Before Linux 5.12 not detected if the root directory
- * is itself a mount point. Counts mount namespaces.
+ * known. Before Linux 5.12 not detected if the root directory is itself a mount point. Counts
+ * mount namespaces.
  */
 #define USERNS_GAP_CHROOTED 0x200u
 

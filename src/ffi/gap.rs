@@ -49,8 +49,8 @@ pub const USERNS_GAP_MOUNT_NAMESPACES: u32 = 0x100;
 /// userns_gaps(), with USERNS_SCAN_PINNED: every process of some mount namespaces is in a
 /// chroot(2), or has a root directory that is not in the mount namespace, so that mounts outside
 /// of it are not visible; or the time that a scan takes for lookups was over before this was
-/// known. Before Linux 5.12 not detected if the root directory
-/// is itself a mount point. Counts mount namespaces.
+/// known. Before Linux 5.12 not detected if the root directory is itself a mount point. Counts
+/// mount namespaces.
 pub const USERNS_GAP_CHROOTED: u32 = 0x200;
 /// userns_gaps(), with USERNS_SCAN_PINNED: some mounted namespaces could not be opened, or are
 /// more than a scan records. Unless the scan found such a namespace elsewhere, only its inode

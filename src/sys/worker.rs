@@ -9,8 +9,8 @@
 //! that shows its state, proc_pid_stat(5), and is killed only if it sleeps.
 //!
 //! The worker is killed only inside a call of [`guarded`]. So nothing is left half done: it holds no lock of the memory
-//! allocator, and its writes to memory are complete, but for one to its stack. Its descriptors are in a table, from which the caller closes them. No
-//! destructors run on its stack.
+//! allocator, and its writes to memory are complete, but for one to its stack. Its descriptors are in a table, from which the
+//! caller closes them. No destructors run on its stack.
 //!
 //! There is a gap: if a call that opens a file goes on between the last look at the worker and its death, some
 //! microseconds, the kernel may have made a descriptor of which nobody knows. It stays open (SECURITY.md).
