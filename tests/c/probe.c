@@ -518,8 +518,8 @@ static void probe_in_cgroup(char *path, int limit)
 
     snprintf(text, sizeof text, "%d", limit);
     enter_cgroup(path, 64, text);
-    become_nobody(0);
     CHECK(setrlimit(RLIMIT_NPROC, &(struct rlimit){ 10000, 10000 }) == 0);
+    become_nobody(0);
     if (limit == 3) {
         expected.worked = 0x3;
         expected.failed = USERNS_STEP_NESTED;

@@ -95,6 +95,13 @@ static void load_policies(void)
         load_policy("/policies/apparmor", "/sys/kernel/security/apparmor/.load");
 }
 
+/* Situations limit the number of processes. */
+static void delegate_pids(void)
+{
+    if (!write_file("/sys/fs/cgroup/cgroup.subtree_control", "+pids"))
+        dprintf(answers, "pids controller: %s\n", strerror(errno));
+}
+
 /* Situations connect to this host. */
 static void start_loopback(void)
 {
@@ -237,6 +244,7 @@ int main(void)
     CHECK(chmod("/tmp", 01777) == 0);
     mkdir("/mnt", 0755);
     open_answers();
+    delegate_pids();
     start_loopback();
     load_modules();
     load_policies();
