@@ -1,4 +1,4 @@
-//! A short-lived child process that shares memory and descriptors with its parent: clone(2), wait4(2).
+//! A short-lived child process that shares memory and descriptors with its parent: clone(2), wait4(2), waitid(2).
 
 use super::{Errno, check, signal};
 use std::cell::Cell;
@@ -126,24 +126,46 @@ pub(super) fn wait_for(child: c_int) {
 /// Reaps the child, and returns its status, see wait(2). The signals that libc reserves for itself cannot be blocked and can
 /// interrupt this.
 pub(super) fn reap(child: c_int) -> Result<c_int, Errno> {
-    let mut status: c_int = 0;
     loop {
-        let (child, all) = (c_long::from(child), c_long::from(libc::__WALL));
-        // SAFETY: `status` may be written. A child without an exit signal is only waited for with __WALL.
-        let waited = check(unsafe { libc::syscall(libc::SYS_wait4, child, &raw mut status, all, 0 as c_long) });
-        if waited != Err(Errno(libc::EINTR)) {
-            return waited.map(|_| status);
+        match wait(child, 0) {
+            Ok(Some(status)) => return Ok(status),
+            Ok(None) | Err(Errno(libc::EINTR)) => (),
+            Err(errno) => return Err(errno),
         }
     }
 }
 
 /// Reaps a child if it has ended, and returns its status then.
 pub(super) fn status(child: c_int) -> Result<Option<c_int>, Errno> {
+    wait(child, libc::WNOHANG)
+}
+
+/// A child without an exit signal is only waited for with __WALL.
+fn wait(child: c_int, flags: c_int) -> Result<Option<c_int>, Errno> {
+    let (id, flags) = (c_long::from(child), c_long::from(libc::__WALL | flags));
     let mut status: c_int = 0;
-    let (child, flags) = (c_long::from(child), c_long::from(libc::__WALL | libc::WNOHANG));
     // SAFETY: `status` may be written.
-    let ended = check(unsafe { libc::syscall(libc::SYS_wait4, child, &raw mut status, flags, 0 as c_long) })?;
-    Ok((ended != 0).then_some(status))
+    match check(unsafe { libc::syscall(libc::SYS_wait4, id, &raw mut status, flags, 0 as c_long) }) {
+        Ok(ended) => Ok((ended != 0).then_some(status)),
+        Err(errno @ Errno(libc::ECHILD | libc::EINTR)) => Err(errno),
+        Err(_) => wait_by_id(id, flags), // a seccomp filter can know only one of them
+    }
+}
+
+/// By waitid(2).
+fn wait_by_id(child: c_long, flags: c_long) -> Result<Option<c_int>, Errno> {
+    let (process, flags) = (libc::P_PID as c_long, c_long::from(libc::WEXITED) | flags);
+    // SAFETY: the structure consists of numbers.
+    let mut info: libc::siginfo_t = unsafe { mem::zeroed() };
+    // SAFETY: `info` may be written.
+    check(unsafe { libc::syscall(libc::SYS_waitid, process, child, &raw mut info, flags, 0 as c_long) })?;
+    // SAFETY: the structure is about a child that has ended, or still 0.
+    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    Ok((pid != 0).then(|| match info.si_code {
+        libc::CLD_EXITED => status << 8,
+        libc::CLD_DUMPED => status | 0x80,
+        _ => status,
+    }))
 }
 
 /// Reaps a child if it has ended; true if there is none.
