@@ -31,14 +31,16 @@ struct call {
 static const struct call known_calls[] = {
 #define CALL(name) #name, __NR_##name
     { CALL(openat),
-      { EACCES, EPERM, ENOENT, ESRCH, EMFILE, ENFILE, ENOMEM, EIO, ENXIO, ELOOP, EINTR, ENOSYS } },
-    { CALL(openat2),
-      { EACCES, EPERM, ENOENT, ESRCH, EMFILE, ENFILE, ENOMEM, EIO, EXDEV, EAGAIN, EINVAL, EINTR,
+      { EACCES, EPERM, ENOENT, ESRCH, EMFILE, ENFILE, ENOMEM, EIO, ENXIO, ENOTDIR, ELOOP, EINTR,
         ENOSYS } },
-    { CALL(read), { EIO, EACCES, EPERM, ESRCH, ENOMEM, EINVAL, EISDIR, EINTR, SHORT, END } },
+    { CALL(openat2),
+      { EACCES, EPERM, ENOENT, ESRCH, EMFILE, ENFILE, ENOMEM, EIO, ENXIO, ENOTDIR, ELOOP, EXDEV,
+        EAGAIN, EINVAL, EINTR, ENOSYS } },
+    { CALL(read),
+      { EIO, EACCES, EPERM, ESRCH, ENOMEM, EINVAL, EISDIR, EINTR, ENOSYS, SHORT, END } },
     { CALL(pread64), { EIO, EACCES, EPERM, ENOMEM, EINVAL, EINTR, ENOSYS } },
     { CALL(write),
-      { EIO, EACCES, EPERM, EINVAL, ENOMEM, ENOSPC, EDQUOT, EFBIG, EPIPE, EINTR, SHORT } },
+      { EIO, EACCES, EPERM, EINVAL, ENOMEM, ENOSPC, EDQUOT, EFBIG, EPIPE, EINTR, ENOSYS, SHORT } },
     { CALL(readlinkat), { EACCES, EPERM, ENOENT, ESRCH, ENOMEM, EINVAL, EIO, ENOSYS } },
     { CALL(getdents64), { EACCES, EPERM, ENOENT, ENOMEM, EIO, EINVAL, ENOSYS } },
 #ifdef __NR_newfstatat
@@ -66,7 +68,7 @@ static const struct call known_calls[] = {
     { CALL(close_range), { EPERM, EINVAL, ENOMEM, EMFILE, ENOSYS } },
     { CALL(kcmp), { EPERM, ESRCH, EBADF, ENOSYS } },
     { CALL(clone), { EAGAIN, ENOMEM, EPERM, EACCES, EINVAL, ENOSPC, EUSERS, ENOSYS } },
-    { CALL(clone3), { EPERM, ENOSYS } },
+    { CALL(clone3), { EAGAIN, ENOMEM, EPERM, EACCES, EINVAL, ENOSYS } },
     { CALL(ppoll), { EINTR, EINVAL, ENOMEM, EPERM, ENOSYS } },
     { CALL(futex), { EINTR, EAGAIN, EPERM, ENOSYS } },
     { CALL(pidfd_send_signal), { EPERM, ESRCH, ENOSYS } },
@@ -76,10 +78,11 @@ static const struct call known_calls[] = {
     { CALL(mount), { EPERM, EACCES, EINVAL, ENOENT, ENODEV, EBUSY, ENOMEM, ENOSPC, ENOSYS } },
     { CALL(fchdir), { EACCES, EPERM, ENOMEM, ENOSYS } },
     { CALL(umount2), { EPERM, EINVAL, EBUSY, ENOMEM, ENOSYS } },
-    { CALL(wait4), { ECHILD, EINTR } },
+    { CALL(wait4), { ECHILD, EINTR, EPERM, ENOSYS } },
     { CALL(waitid), { ECHILD, EPERM, ENOSYS } },
     { CALL(execve),
-      { EACCES, EPERM, ENOENT, ENOEXEC, ETXTBSY, E2BIG, EIO, ENOMEM, EAGAIN, ENOSYS } },
+      { EACCES, EPERM, ENOENT, ENOTDIR, ELOOP, ENOEXEC, ETXTBSY, E2BIG, EINVAL, EIO, ENOMEM, EMFILE,
+        ENFILE, EAGAIN, ENOSYS } },
     { CALL(socket), { EACCES, EPERM, EAFNOSUPPORT, EMFILE, ENFILE, ENOMEM, ENOSYS } },
     { CALL(capget), { EPERM, EINVAL, ENOSYS } },
     { CALL(getgroups), { EPERM, EINVAL, ENOSYS } },
@@ -90,7 +93,9 @@ static const struct call known_calls[] = {
     { CALL(prctl), { EPERM, EINVAL, ENOSYS } },
     { CALL(rt_sigpending), { EPERM, ENOSYS } },
     { CALL(rt_sigtimedwait), { EAGAIN, EINTR, EPERM, ENOSYS } },
-    { CALL(bpf), { EPERM, EINVAL, E2BIG, ENOMEM, EACCES, EAGAIN, EMFILE, ENOSPC, ENOSYS } },
+    { CALL(bpf),
+      { EPERM, EINVAL, E2BIG, ENOMEM, EACCES, EAGAIN, EBUSY, EMFILE, ENFILE, ENOSPC, EOPNOTSUPP,
+        ENOSYS } },
 #ifdef __NR_mmap
     { CALL(mmap), { ENOMEM, EPERM, ENODEV } },
 #endif
@@ -217,12 +222,13 @@ static char *mounts(void)
     return text[next];
 }
 
-/* A helper whose wait4(2) fails has ended or is about to, and stays a zombie. */
+/* A helper of which wait4(2) says that there is none has ended or is about to, and stays a zombie. */
 static bool has_children(void)
 {
     siginfo_t info;
 
-    if (run->fault.call >= 0 && known_calls[run->fault.call].number == __NR_wait4)
+    if (run->fault.call >= 0 && known_calls[run->fault.call].number == __NR_wait4 &&
+        run->fault.error == ECHILD)
         return false;
     return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) != -1 || errno != ECHILD;
 }
