@@ -161,11 +161,12 @@ fn wait_by_id(child: c_long, flags: c_long) -> Result<Option<c_int>, Errno> {
     check(unsafe { libc::syscall(libc::SYS_waitid, process, child, &raw mut info, flags, 0 as c_long) })?;
     // SAFETY: the structure is about a child that has ended, or still 0.
     let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
-    Ok((pid != 0).then(|| match info.si_code {
+    let status = match info.si_code {
         libc::CLD_EXITED => status << 8,
         libc::CLD_DUMPED => status | 0x80,
         _ => status,
-    }))
+    };
+    Ok((pid != 0).then_some(status))
 }
 
 /// Reaps a child if it has ended; true if there is none.

@@ -35,6 +35,8 @@ pub struct Options {
     nocapture: bool,
     /// Only tests that the attribute `#[ignore]` excludes: none.
     ignored: bool,
+    /// A filter that selects nothing is an error. As cargo-nextest calls it; the standard harness has no such option.
+    no_tests_fail: bool,
     threads: usize,
 }
 
@@ -57,6 +59,7 @@ impl Options {
                 "--nocapture" | "--no-capture" => options.nocapture = true,
                 "--ignored" => options.ignored = true,
                 "--skip" => options.skipped.push(value()?),
+                "--no-tests" => options.no_tests_fail = value()? == "fail",
                 "--format" => options.terse = value()? == "terse",
                 "--test-threads" => options.threads = value()?.parse().map_err(|error| format!("threads: {error}"))?,
                 "--include-ignored" | "--show-output" | "--test" | "--bench" | "--report-time" => {}
@@ -68,11 +71,21 @@ impl Options {
         Ok(options)
     }
 
+    fn matches(&self, name: &str, filter: &str) -> bool {
+        if self.exact { name == filter } else { name.contains(filter) }
+    }
+
     fn selects(&self, name: &str) -> bool {
-        let matches = |filter: &String| if self.exact { name == filter } else { name.contains(&**filter) };
+        let matches = |filter: &String| self.matches(name, filter);
         !self.ignored
             && (self.filters.is_empty() || self.filters.iter().any(matches))
             && !self.skipped.iter().any(matches)
+    }
+
+    /// A filter that must select a test, but none of these.
+    fn idle_filter(&self, tests: &[Test]) -> Option<&String> {
+        let is_idle = |filter: &&String| !tests.iter().any(|test| self.matches(&test.name, filter));
+        self.filters.iter().filter(|_| self.no_tests_fail).find(is_idle)
     }
 
     /// Whether tests of a module can be among those that are selected; for tests that are costly to make.
@@ -94,6 +107,10 @@ pub fn main(make: impl FnOnce(&Options) -> Vec<Test>) -> ExitCode {
     let mut tests = make(&options);
     let all = tests.len();
     tests.retain(|test| options.selects(&test.name));
+    if let Some(filter) = options.idle_filter(&tests) {
+        eprintln!("error: no test matches {filter}");
+        return ExitCode::FAILURE;
+    }
     tests.sort_by(|one, other| one.name.cmp(&other.name));
     if options.list {
         tests.iter().for_each(|test| println!("{}: test", test.name));
