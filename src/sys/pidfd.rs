@@ -72,11 +72,18 @@ fn namespace_for_children() -> Result<Fd, Errno> {
 }
 
 /// Whether a PID namespace lacks its first process: `NS_GET_PID_FROM_PIDNS`, see ioctl_nsfs(2) (Linux 6.11).
+///
+/// ESRCH: it does. Some kernels up to 6.18 answer ENOTTY instead, as those that do not know the operation; whether this one
+/// does, `NS_GET_PID_IN_PIDNS` tells, which has another answer for the caller.
 pub fn lacks_first_process(namespace: &Fd) -> bool {
-    let translate = libc::_IOR::<c_int>(0xb7, 0x6);
-    // SAFETY: the operation takes a number.
-    let first = check(unsafe { libc::ioctl(namespace.raw(), translate, 1 as c_long) }.into());
-    first == Err(Errno(libc::ESRCH))
+    let ask = |operation: u32, pid: c_long| {
+        // SAFETY: the operation takes a number.
+        check(unsafe { libc::ioctl(namespace.raw(), libc::_IOR::<c_int>(0xb7, operation), pid) }.into())
+    };
+    match ask(0x6, 1) {
+        Err(Errno(libc::ENOTTY)) => ask(0x8, own_pid().into()) == Err(Errno(libc::ESRCH)),
+        first => first == Err(Errno(libc::ESRCH)),
+    }
 }
 
 /// Duplicates a descriptor of another process, close-on-exec (Linux 5.6). Needs permission for
