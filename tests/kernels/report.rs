@@ -24,7 +24,7 @@ impl Entry {
     /// `None` is a kernel that cannot be had.
     pub fn new(band: &'static str, run: Option<&Run>) -> Self {
         let Some(run) = run else {
-            return Self::without_run(band, "the mirror has none");
+            return Self::without_run(band, "the mirror has none that can be downloaded");
         };
         let count = |outcome| run.count(outcome);
         let (passed, failed, skipped) = (count(Outcome::Passed), count(Outcome::Failed), count(Outcome::Skipped));
