@@ -1,7 +1,7 @@
 //! The calling thread: capget(2), getuid(2), getgroups(2), getrlimit(2), prctl(2), sched_yield(2).
 
 use super::file::Status;
-use super::{Errno, check};
+use super::{Errno, check, if_any};
 use std::ffi::c_long;
 
 /// Capabilities, by their numbers in linux/capability.h.
@@ -94,13 +94,14 @@ fn prctl(operation: libc::c_int, argument: c_long) -> Result<usize, Errno> {
     check(unsafe { libc::syscall(libc::SYS_prctl, c_long::from(operation), argument, none, none, none) })
 }
 
-/// Whether a group is the effective or a supplementary group of the calling process.
+/// Whether a group is the effective or a supplementary group of the calling process; false if a security policy refuses
+/// getgroups(2).
 pub fn is_in_group(gid: libc::gid_t) -> Result<bool, Errno> {
     // SAFETY: the call takes no pointer.
     if unsafe { libc::getegid() } == gid {
         return Ok(true);
     }
-    Ok(groups()?.contains(&gid))
+    Ok(if_any(groups())?.is_some_and(|groups| groups.contains(&gid)))
 }
 
 /// Lets other threads run first.

@@ -583,6 +583,19 @@ static bool is_explained(const struct fault *fault, const char *line, uint32_t g
     return gaps != 0 || says_gone(fault) || says_outside(fault) || says_old_kernel(fault, line);
 }
 
+/* Whether a scan does not say any more that it cannot see everything, though nothing has told it so. */
+static bool hides_gap(void)
+{
+    static const uint32_t always = USERNS_GAP_HIDEPID | USERNS_GAP_PIDNS | USERNS_GAP_NESTED;
+
+    for (int i = 0; i < 32; i++)
+        if (always & UINT32_C(1) << i && expected.gaps[i] > 0 && run->gaps[i] == 0) {
+            printf("    lost: gap %s\n", gap_names[i]);
+            return true;
+        }
+    return false;
+}
+
 /* What a snapshot, or an action, says. */
 static enum outcome judge_facts(const struct fault *fault)
 {
@@ -599,6 +612,8 @@ static enum outcome judge_facts(const struct fault *fault)
                 return SILENT;
             }
         }
+    if (run->subject->act == act_scan && hides_gap())
+        return SILENT;
     if (is_same)
         return SAME;
     if (has_gaps)
@@ -879,6 +894,48 @@ SITUATION(by_bpf, 0, "faults in a scan by BPF, with everything")
 {
     need_bpf();
     inject_into(SCAN(EVERY_FLAG | USERNS_SCAN_BPF));
+}
+
+/* As before Linux 6.16. */
+static int deny_mapping(const struct seccomp_data *data, int occurrence UNUSED)
+{
+    bool is_file = (data->args[3] & (MAP_PRIVATE | MAP_ANONYMOUS)) == MAP_PRIVATE;
+
+    return strcmp(known_calls[index_of_call(data->nr)].name, "mmap") == 0 && is_file ? ENODEV : 0;
+}
+
+SITUATION(by_bpf_read, 0, "faults in a scan by BPF that reads the type information")
+{
+    struct subject subject = SCAN(USERNS_SCAN_BPF);
+
+    need_bpf();
+    subject.standing = deny_mapping;
+    inject_into(subject);
+}
+
+enum { GROUP = 1234 };
+
+static void hide_processes(void)
+{
+    char options[64];
+
+    start_scene();
+    snprintf(options, sizeof options, "hidepid=2,gid=%d", GROUP);
+    CHECK(mount("proc", "/proc", "proc", MS_REMOUNT, options) == 0);
+}
+
+static void join_group(void)
+{
+    become_nobody(GROUP);
+}
+
+SITUATION(exempted, AS_ROOT, "faults in a scan of a user from whose group no process is hidden")
+{
+    struct subject subject = SCAN(USERNS_SCAN_NAMES);
+
+    subject.set_scene = hide_processes;
+    subject.prepare = join_group;
+    inject_into(subject);
 }
 
 #define OPEN(scanned) \
