@@ -26,7 +26,7 @@ const LINKS: [(NamespaceType, &CStr); LENGTH] = [
 #[derive(Default)]
 pub struct Links {
     inodes: [Option<u64>; LENGTH],
-    are_some_refused: bool,
+    pub are_some_refused: bool,
 }
 
 impl Links {

@@ -264,7 +264,9 @@ impl Search<'_, '_> {
             return Ok(());
         }
         self.read_descriptors(thread, missed)?;
-        self.read_mounts(thread, links.mount_namespace(), missed)
+        let namespace = links.mount_namespace();
+        missed.mounts |= namespace.is_none() && links.are_some_refused;
+        self.read_mounts(thread, namespace, missed)
     }
 
     fn read_descriptors(&mut self, thread: &Thread, missed: &mut Missed) -> Result<(), Error> {
