@@ -193,7 +193,8 @@ static struct run {
     atomic_bool is_supervised, is_acting;
     int unknown_call; /* 0: none */
     int error;
-    long blocks; /* of memory that are left */
+    time_t seconds; /* that it took */
+    long blocks;    /* of memory that are left */
     size_t gaps[32];
     char facts[FACTS]; /* sorted lines */
 } * run;
@@ -241,6 +242,7 @@ static void run_subject(void)
     sigset_t signals_before = { 0 }, signals = { 0 };
     int descriptors;
     long blocks;
+    time_t start;
 
     if (subject->prepare != NULL)
         subject->prepare();
@@ -250,7 +252,9 @@ static void run_subject(void)
     descriptors = open_descriptors();
     blocks = in_use;
     run->is_acting = true;
+    start = time(NULL);
     run->error = subject->act();
+    run->seconds = time(NULL) - start;
     run->is_acting = false;
     out = fmemopen(run->facts, FACTS, "w");
     CHECK(out != NULL);
