@@ -73,7 +73,7 @@ fn namespace_for_children() -> Result<Fd, Errno> {
 
 /// Whether a PID namespace lacks its first process: `NS_GET_PID_FROM_PIDNS`, see ioctl_nsfs(2) (Linux 6.11).
 ///
-/// ESRCH: it does. Some kernels up to 6.18 answer ENOTTY instead, as those that do not know the operation; whether this one
+/// ESRCH: it does. Some kernels up to 6.19 answer ENOTTY instead, as those that do not know the operation; whether this one
 /// does, `NS_GET_PID_IN_PIDNS` tells, which has another answer for the caller.
 pub fn lacks_first_process(namespace: &Fd) -> bool {
     let ask = |operation: u32, pid: c_long| {

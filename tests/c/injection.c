@@ -369,10 +369,10 @@ static const char *without_redundant_pins(const char *facts)
     return rest;
 }
 
-/* Counts the gaps that have grown; whether there are any. */
-static bool count_gaps(void)
+/* Counts the gaps that have grown, and returns them. */
+static uint32_t count_gaps(void)
 {
-    bool some = false;
+    uint32_t grown = 0;
 
     for (size_t i = 0; i < LENGTH(run->gaps); i++)
         if (run->gaps[i] > expected.gaps[i]) {
@@ -383,9 +383,9 @@ static bool count_gaps(void)
                 count("not told");
             else
                 count("gap %s", gap_names[i]);
-            some = true;
+            grown |= UINT32_C(1) << i;
         }
-    return some;
+    return grown;
 }
 
 static bool is_call(const struct fault *fault, const char *name)
@@ -565,16 +565,6 @@ static bool has_whole_line(const char *facts, const char *line)
     return false;
 }
 
-/* The gaps that have grown. */
-static uint32_t grown_gaps(void)
-{
-    uint32_t grown = 0;
-
-    for (int i = 0; i < 32; i++)
-        grown |= (uint32_t)(run->gaps[i] > expected.gaps[i]) << i;
-    return grown;
-}
-
 /* Whether something says why this fact is missing. There is only one gap but for scans. */
 static bool is_explained(const struct fault *fault, const char *line, uint32_t gaps)
 {
@@ -599,8 +589,8 @@ static bool hides_gap(void)
 /* What a snapshot, or an action, says. */
 static enum outcome judge_facts(const struct fault *fault)
 {
-    bool has_gaps = count_gaps(), is_same = true;
-    uint32_t gaps = grown_gaps();
+    uint32_t gaps = count_gaps();
+    bool is_same = true;
 
     if (!is_subset(without_redundant_pins(run->facts), expected.facts, "false"))
         return FALSE_;
@@ -616,7 +606,7 @@ static enum outcome judge_facts(const struct fault *fault)
         return SILENT;
     if (is_same)
         return SAME;
-    if (has_gaps)
+    if (gaps != 0)
         return LESS;
     return says_gone(fault) || says_outside(fault) ? GONE : OLD;
 }

@@ -265,6 +265,7 @@ impl Search<'_, '_> {
         }
         self.read_descriptors(thread, missed)?;
         let namespace = links.mount_namespace();
+        // Whose mounts these are is not known then.
         missed.mounts |= namespace.is_none() && links.are_some_refused;
         self.read_mounts(thread, namespace, missed)
     }
