@@ -123,17 +123,27 @@ impl Pool {
         release.starts_with(|first: char| first.is_ascii_digit()).then_some(release)
     }
 
-    /// The files of these packages of a suite, in a directory of this name that can be the root of a compiler's.
-    pub fn files(&self, name: &str, suite: &str, packages: &[&str]) -> Result<PathBuf, String> {
+    /// The files of these packages, in a directory of this name that can be the root of a compiler's. They are of the first
+    /// of these suites that the mirror has completely: one that is being updated may not.
+    pub fn files(&self, name: &str, suites: &[&str], packages: &[&str]) -> Result<PathBuf, String> {
         let directory = self.directory.join(name);
-        if !directory.exists() {
+        if directory.exists() {
+            return Ok(directory);
+        }
+        let mut messages = String::new();
+        for suite in suites {
             let aside = self.make_aside()?;
             let names = packages.iter().map(|package| format!("{package}/{suite}"));
-            output(self.apt("apt-get").current_dir(&aside).args(["download", "-qq"]).args(names))?;
-            output(Command::new("sh").current_dir(&aside).args(["-ec", UNPACK_FILES]))?;
-            fs::rename(aside, &directory).map_err(|error| error.to_string())?;
+            match output(self.apt("apt-get").current_dir(&aside).args(["download", "-qq"]).args(names)) {
+                Ok(_) => {
+                    output(Command::new("sh").current_dir(&aside).args(["-ec", UNPACK_FILES]))?;
+                    fs::rename(aside, &directory).map_err(|error| error.to_string())?;
+                    return Ok(directory);
+                }
+                Err(message) => messages += &message,
+            }
         }
-        Ok(directory)
+        Err(messages)
     }
 
     fn make_aside(&self) -> Result<PathBuf, String> {

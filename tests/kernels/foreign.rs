@@ -9,8 +9,8 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
 
-/// The suite that the packages are from.
-pub const SUITE: &str = "trixie";
+/// The suites that the packages can be from. Both have those of `packages()`.
+pub const SUITES: [&str; 2] = ["trixie", "sid"];
 
 /// Packages that a C compiler needs to link programs.
 pub fn packages(libc: Libc) -> &'static [&'static str] {

@@ -204,7 +204,7 @@ fn check_bands(
     let image = match architecture {
         None => emulator::build_image(&pool.directory, &request.selection, machine, None)?,
         Some(architecture) => {
-            let files = pool.files("files", foreign::SUITE, foreign::packages(architecture.libc))?;
+            let files = pool.files("files", &foreign::SUITES, foreign::packages(architecture.libc))?;
             let foreign = Foreign { architecture, files: &files };
             let replace = |root: &Path, programs: &[PathBuf]| foreign.build(root, programs);
             emulator::build_image(&pool.directory, &request.selection, machine, Some(&replace))?

@@ -26,7 +26,7 @@ const PACKAGES: [&str; 4] = ["apparmor", "secilc", "libsepol2", "libc6"];
 /// Runs all situations about them. False if one failed or was skipped, or a kernel cannot be had.
 pub fn check(pool: &Pool) -> Result<bool, String> {
     let directory = &pool.directory;
-    let policies = compile(&pool.files("tools", SUITE, &PACKAGES)?, directory)?;
+    let policies = compile(&pool.files("tools", &[SUITE], &PACKAGES)?, directory)?;
     let mut passed = true;
     for (module, parameters, file) in POLICIES {
         let selection = Selection { only: vec![format!("{file}::")], skip: Vec::new() };
