@@ -29,6 +29,7 @@ unsafe extern "C" {
     pub fn userns_free(snapshot: *mut Snapshot);
     pub fn userns_load(fd: c_int, snapshot: *mut *mut Snapshot) -> c_int;
     pub fn userns_save(snapshot: *const Snapshot, fd: c_int) -> c_int;
+    pub fn userns_describe(fd: c_int, info: *mut c_void) -> c_int;
     pub fn userns_probe(options: *const c_void, probe: *mut *mut c_void) -> c_int;
     pub fn userns_probe_free(probe: *mut c_void);
 

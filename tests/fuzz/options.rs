@@ -1,4 +1,4 @@
-//! The options of a scan and of a probe. What is behind them cannot be read.
+//! The options of a scan and of a probe, and what a description is written to. What is behind them cannot be read.
 
 use super::c;
 use std::ffi::{c_int, c_void};
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 const PAGE: usize = 4096;
 
-/// An input: whether the options are those of a scan or of a probe, and their size; then what follows that field.
+/// An input: whether the struct is for a scan, a probe or a description, and its size; then what follows that field.
 pub fn check(bytes: &[u8]) {
     let &[kind, low, high, ref rest @ ..] = bytes else { return };
     // Mostly a size that can be, sometimes any.
@@ -16,8 +16,9 @@ pub fn check(bytes: &[u8]) {
     let size = if is_large { size << 16 | size } else { size & 0x1fff };
     let mut rest = rest.to_vec();
     rest.resize(rest.len().max(16), 0);
-    match kind & 1 {
+    match kind & 3 {
         0 => check_scan(size, &rest),
+        2 => check_description(size as u32, &rest),
         _ => check_probe(size as u32, &rest),
     }
 }
@@ -102,4 +103,28 @@ fn check_probe(size: u32, rest: &[u8]) {
     assert_eq!(probe.is_null(), result != 0);
     // SAFETY: NULL, or a probe that is not used any more.
     unsafe { c::userns_probe_free(probe) };
+}
+
+/// Of the caller's own user namespace, or of a descriptor that is not open.
+fn check_description(size: u32, rest: &[u8]) {
+    const KNOWN: usize = 56;
+    let number = if rest[0] & 1 == 0 { -1 } else { c_int::MAX };
+    let result = match size as usize {
+        0..KNOWN => -libc::EINVAL,
+        PAGE.. => -libc::E2BIG,
+        _ if number < 0 => 0,
+        _ => -libc::EBADF,
+    };
+    with_options(size as usize, &size.to_ne_bytes(), rest, |info| {
+        // SAFETY: the struct is as large as it says, or its size is without sense.
+        let described = unsafe { c::userns_describe(number, info.cast_mut()) };
+        assert_eq!(described, result);
+        if described == 0 {
+            // SAFETY: the struct is as large as it says.
+            let bytes = unsafe { std::slice::from_raw_parts(info.cast::<u8>(), size as usize) };
+            assert_eq!(bytes[..4], size.to_ne_bytes());
+            assert_ne!(bytes[8..16], [0; 8], "the inode number");
+            assert!(bytes[KNOWN..].iter().all(|&byte| byte == 0));
+        }
+    });
 }
