@@ -1,4 +1,4 @@
-//! The caller's files, pipes and sockets: read(2), write(2), ppoll(2), and the signal SIGPIPE.
+//! The caller's files, pipes and sockets: read(2), write(2), ppoll(2), and the signal SIGPIPE: rt_sigtimedwait(2), sigaction(2).
 
 use super::file::Fd;
 use super::signal::{self, Blocked};
@@ -69,15 +69,37 @@ impl WithoutSigpipe {
 
 impl Drop for WithoutSigpipe {
     fn drop(&mut self) {
-        if !self.was_pending && is_pending() {
-            let sigpipe = sigpipe();
-            // Zero seconds, as 32 or 64 bits. Not sigtimedwait(3), which is a cancellation point.
-            let now = [0_u64; 2];
-            let none = ptr::null::<u8>();
-            // SAFETY: libc's set begins with the kernel's; the call changes neither set nor time.
-            unsafe {
-                libc::syscall(libc::SYS_rt_sigtimedwait, &raw const sigpipe, none, now.as_ptr(), SIGSET_SIZE);
-            }
+        if !self.was_pending && take_sigpipe().is_err() {
+            ignore_sigpipe();
+        }
+    }
+}
+
+/// Takes the signal if it is pending.
+fn take_sigpipe() -> Result<(), Errno> {
+    let sigpipe = sigpipe();
+    // Zero seconds, as 32 or 64 bits. Not sigtimedwait(3), which is a cancellation point.
+    let now = [0_u64; 2];
+    let none = ptr::null::<u8>();
+    // SAFETY: libc's set begins with the kernel's; the call changes neither set nor time.
+    let taken =
+        unsafe { libc::syscall(libc::SYS_rt_sigtimedwait, &raw const sigpipe, none, now.as_ptr(), SIGSET_SIZE) };
+    match check(taken) {
+        Err(Errno(libc::EAGAIN)) | Ok(_) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Where a security policy refuses that call: a signal is not pending any more once the process ignores it, see
+/// sigaction(2). It does so for a moment.
+fn ignore_sigpipe() {
+    let mut before = MaybeUninit::uninit();
+    // SAFETY: an action of zeros is one without flags and a mask; the first call fills `before`.
+    unsafe {
+        let mut ignore: libc::sigaction = MaybeUninit::zeroed().assume_init();
+        ignore.sa_sigaction = libc::SIG_IGN;
+        if libc::sigaction(libc::SIGPIPE, &raw const ignore, before.as_mut_ptr()) == 0 {
+            libc::sigaction(libc::SIGPIPE, before.as_ptr(), ptr::null_mut());
         }
     }
 }

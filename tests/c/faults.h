@@ -92,7 +92,7 @@ static const struct call known_calls[] = {
     { CALL(prlimit64), { EPERM, EINVAL, ENOSYS } },
     { CALL(prctl), { EPERM, EINVAL, ENOSYS } },
     { CALL(rt_sigpending), { EPERM, ENOSYS } },
-    { CALL(rt_sigtimedwait), { EAGAIN, EINTR, EPERM, ENOSYS } },
+    { CALL(rt_sigtimedwait), { EPERM, ENOSYS } }, /* of a signal that is pending */
     { CALL(bpf),
       { EPERM, EINVAL, E2BIG, ENOMEM, EACCES, EAGAIN, EBUSY, EMFILE, ENFILE, ENOSPC, EOPNOTSUPP,
         ENOSYS } },
@@ -181,6 +181,8 @@ struct subject {
     int (*act)(void);        /* calls fail only here; returns what the function does */
     void (*tell)(FILE *);    /* what came of it, a line for each fact; frees it */
     bool is_file;            /* not facts: a file, of which the order matters */
+    const char
+        *only[2]; /* the calls that fail, only the first and the last time; NULL: all calls */
     /* Errors that a call has without a fault, too; NULL: none. 0: the kernel answers. */
     int (*standing)(const struct seccomp_data *, int occurrence);
 };

@@ -496,7 +496,7 @@ static bool is_documented(const struct fault *fault)
         return is_of_describe(fault);
     if (act == act_probe)
         return is_of_probe(fault);
-    return act == act_save || act == act_load ? is_of_file(fault) : is_of_open(fault);
+    return act == act_open ? is_of_open(fault) : is_of_file(fault);
 }
 
 enum {
@@ -751,7 +751,9 @@ static bool is_long_form(void)
 /* A call that waits is made more or less often. */
 static bool is_selected(int call, int occurrence, int made)
 {
-    return occurrence == 0 || (!waits(call) && (occurrence == made - 1 || is_long_form()));
+    bool is_long = is_long_form() && run->subject->only[0] == NULL;
+
+    return occurrence == 0 || (!waits(call) && (occurrence == made - 1 || is_long));
 }
 
 /* What is repeated until it works, so that it must not always fail. */
@@ -766,7 +768,10 @@ static bool is_repeated(int call, int error)
 static bool can_be(int call, int error)
 {
     bool is_load = run->subject->act == act_load, is_probe = run->subject->act == act_probe;
+    const char *const *only = run->subject->only, *name = known_calls[call].name;
 
+    if (only[0] != NULL && strcmp(only[0], name) != 0 && strcmp(only[1], name) != 0)
+        return false;
     return (error != END || is_load) &&
            (error != SHORT || !is_probe || known_calls[call].number == __NR_read);
 }
@@ -882,9 +887,15 @@ SITUATION(maps, 0, "faults in a scan with maps")
     inject_into(SCAN(USERNS_SCAN_MAPS));
 }
 
-SITUATION(by_bpf, 0, "faults in a scan by BPF, with everything")
+/* In a process of its own: the type information of the kernel is read once in each. */
+static void scan_by_bpf(void *unused UNUSED)
 {
     need_bpf();
+}
+
+SITUATION(by_bpf, 0, "faults in a scan by BPF, with everything")
+{
+    in_child(scan_by_bpf, NULL);
     inject_into(SCAN(EVERY_FLAG | USERNS_SCAN_BPF));
 }
 
@@ -900,8 +911,10 @@ SITUATION(by_bpf_read, 0, "faults in a scan by BPF that reads the type informati
 {
     struct subject subject = SCAN(USERNS_SCAN_BPF);
 
-    need_bpf();
+    in_child(scan_by_bpf, NULL);
     subject.standing = deny_mapping;
+    subject.only[0] = "lseek";
+    subject.only[1] = "read";
     inject_into(subject);
 }
 
@@ -1017,6 +1030,45 @@ SITUATION(save_waiting, 0, "faults while a snapshot is saved to a non-blocking d
     inject_into(subject);
 }
 
+/* A pipe that nobody reads. */
+static void load_and_break_pipe(void)
+{
+    int ends[2];
+
+    snapshot = load_from(saved);
+    CHECK(pipe2(ends, O_CLOEXEC) == 0);
+    close(ends[0]);
+    target = ends[1];
+}
+
+/* The error that there is without a fault, too. */
+static int act_save_broken(void)
+{
+    int error = userns_save(snapshot, target);
+
+    return error == -EPIPE ? 0 : error;
+}
+
+static void tell_save_broken(FILE *out)
+{
+    sigset_t pending;
+
+    CHECK(sigpending(&pending) == 0);
+    if (sigismember(&pending, SIGPIPE))
+        fprintf(out, "SIGPIPE\n");
+    userns_free(snapshot);
+}
+
+SITUATION(save_broken, 0, "faults while a snapshot is saved to a pipe that nobody reads")
+{
+    inject_into((struct subject){ .function = "userns_save()",
+                                  .flags = EVERY_FLAG,
+                                  .set_scene = save_scene,
+                                  .prepare = load_and_break_pipe,
+                                  .act = act_save_broken,
+                                  .tell = tell_save_broken });
+}
+
 SITUATION(load, 0, "faults while a snapshot is loaded")
 {
     inject_into((struct subject)LOAD);
@@ -1121,4 +1173,21 @@ SITUATION(probe_subids, AS_ROOT, "faults in a probe that maps subordinate ids")
 SITUATION(probe_read_subids, AS_ROOT, "faults in a probe that looks for subordinate ids")
 {
     inject_into_probe(USERNS_PROBE_SUBIDS | USERNS_PROBE_READ_ONLY, have_mappers);
+}
+
+static void be_capable(void)
+{
+    read_boot_id();
+    become_capable_nobody();
+}
+
+SITUATION(probe_file_capabilities, AS_ROOT,
+          "faults in a probe that looks for the privileges of programs")
+{
+    inject_into((struct subject){ .function = "userns_probe()",
+                                  .flags = USERNS_PROBE_SUBIDS | USERNS_PROBE_READ_ONLY,
+                                  .set_scene = have_mappers,
+                                  .prepare = be_capable,
+                                  .act = act_probe,
+                                  .tell = tell_probe });
 }

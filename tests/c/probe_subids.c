@@ -2,7 +2,6 @@
 #include "probe.h"
 #include "situation.h"
 #include "subids.h"
-#include <linux/capability.h>
 #include <poll.h>
 #include <pthread.h>
 #include <time.h>
@@ -164,18 +163,6 @@ static void drop_capability(int number)
     CHECK(syscall(SYS_capset, &header, data) == 0);
 }
 
-/* Makes the permitted capabilities effective and inheritable again. */
-static void raise_capabilities(void)
-{
-    struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
-    struct __user_cap_data_struct data[2];
-
-    CHECK(syscall(SYS_capget, &header, data) == 0);
-    for (int i = 0; i < 2; i++)
-        data[i].effective = data[i].inheritable = data[i].permitted;
-    CHECK(syscall(SYS_capset, &header, data) == 0);
-}
-
 /* As in a container: root has some capabilities, but not CAP_SYS_ADMIN. */
 SITUATION(some_capabilities, IN_SANDBOX | AS_ROOT,
           "root needs no privileges from the program, so no_new_privs does not matter")
@@ -198,9 +185,7 @@ SITUATION(some_capabilities, IN_SANDBOX | AS_ROOT,
 SITUATION(capable_user, IN_SANDBOX | AS_ROOT, "capabilities of a user other than root")
 {
     have_programs("exit 1", 0755);
-    CHECK(prctl(PR_SET_KEEPCAPS, 1) == 0);
-    become_nobody(0);
-    raise_capabilities();
+    become_capable_nobody();
     expect_as_nobody(EPERM, true, "neither setuid root nor has it capabilities");
     for (int number = CAP_SETGID; number <= CAP_SETUID; number++)
         CHECK(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0) == 0);

@@ -52,6 +52,7 @@ static UNUSED int report_syscalls(const int *allowed, size_t count)
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
     };
     struct sock_fprog program = { 1, filter };
+    int listener;
 
     CHECK(2 * count + 2 <= sizeof filter / sizeof *filter);
     for (size_t i = 0; i < count; i++) {
@@ -60,6 +61,11 @@ static UNUSED int report_syscalls(const int *allowed, size_t count)
         filter[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     }
     filter[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+    listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+                            &program);
+    if (listener >= 0 || errno != EACCES)
+        return listener;
+    /* Without privileges, which a program that is executed must not get either. */
     CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
     return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
                         &program);

@@ -6,6 +6,7 @@
 #define SUBIDS_H
 
 #include "namespace.h"
+#include <linux/capability.h>
 
 static UNUSED void make_text_file(const char *path, mode_t mode, const char *text)
 {
@@ -60,5 +61,25 @@ static UNUSED void have_programs(const char *line, mode_t mode)
 /* What the real programs do. */
 static UNUSED const char *const map_ids =
     "printf '%s %s %s\\n%s %s %s\\n' $2 $3 $4 $5 $6 $7 >/proc/$1/${kind}_map";
+
+/* Makes the permitted capabilities effective and inheritable again. */
+static UNUSED void raise_capabilities(void)
+{
+    struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+    struct __user_cap_data_struct data[2];
+
+    CHECK(syscall(SYS_capget, &header, data) == 0);
+    for (int i = 0; i < 2; i++)
+        data[i].effective = data[i].inheritable = data[i].permitted;
+    CHECK(syscall(SYS_capset, &header, data) == 0);
+}
+
+/* A user other than root who has all capabilities. */
+static UNUSED void become_capable_nobody(void)
+{
+    CHECK(prctl(PR_SET_KEEPCAPS, 1) == 0);
+    become_nobody(0);
+    raise_capabilities();
+}
 
 #endif
