@@ -19,6 +19,7 @@ use debian::{Kernel, Pool};
 use emulator::{Image, Outcome, Run};
 use foreign::Foreign;
 use report::{Entry, Table};
+use std::borrow::Cow;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -76,7 +77,7 @@ const NEWEST: ((u32, u32), (u32, u32)) = ((7, 0), (u32::MAX, 0));
 const TOOLS: [(&str, &str); 4] = [("cpio", "cpio"), ("xz", "xz-utils"), ("apt-get", "apt"), ("dpkg-deb", "dpkg")];
 
 /// Which situations run: those whose names contain one of the texts (or all), but none of the others.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Selection {
     only: Vec<String>,
     skip: Vec<String>,
@@ -174,11 +175,34 @@ fn check(request: &Request) -> Result<bool, String> {
     if !kernels.is_empty() {
         passed &= check_bands(request, &KERNELS, &kernels, &X86_64, None)?;
     }
-    for band in others {
-        let architecture = architecture_of(band);
-        passed &= check_bands(request, &ARCHITECTURES, &[band], &architecture.machine, Some(architecture))?;
+    for some in others.chunks(machines()) {
+        let check = |band: &&'static Band| {
+            let architecture = architecture_of(band);
+            check_bands(request, &ARCHITECTURES, &[*band], &architecture.machine, Some(architecture))
+        };
+        let results = thread::scope(|scope| {
+            let running: Vec<_> = some.iter().map(|band| scope.spawn(move || check(band))).collect();
+            running.into_iter().map(|running| running.join().unwrap()).collect::<Vec<_>>()
+        });
+        for result in results {
+            passed &= result?;
+        }
     }
     Ok(passed)
+}
+
+/// One emulated machine uses one processor, so so many run at a time if there is enough memory.
+fn machines() -> usize {
+    thread::available_parallelism().map_or(1, usize::from).min(emulator::room())
+}
+
+/// What runs on other architectures by default. What the library does about faults depends on the kernel alone, and takes longer
+/// than everything else.
+fn selection_of(request: &Request) -> Cow<'_, Selection> {
+    match request.selection.is_everything() {
+        true => Cow::Owned(Selection { skip: vec!["injection::".into()], ..Selection::default() }),
+        false => Cow::Borrowed(&request.selection),
+    }
 }
 
 /// `None`: this machine cannot emulate another one, or finds no kernels, and the request permits that.
@@ -200,6 +224,9 @@ fn check_bands(
     machine: &'static Machine,
     architecture: Option<&'static Architecture>,
 ) -> Result<bool, String> {
+    // All build the same programs first.
+    static BUILDING: Mutex<()> = Mutex::new(());
+    let building = BUILDING.lock().unwrap();
     let Some(pool) = find_pool(request, machine)? else { return Ok(true) };
     let image = match architecture {
         None => emulator::build_image(&pool.directory, &request.selection, machine, None)?,
@@ -207,9 +234,10 @@ fn check_bands(
             let files = pool.files("files", &foreign::SUITES, foreign::packages(architecture.libc))?;
             let foreign = Foreign { architecture, files: &files };
             let replace = |root: &Path, programs: &[PathBuf]| foreign.build(root, programs);
-            emulator::build_image(&pool.directory, &request.selection, machine, Some(&replace))?
+            emulator::build_image(&pool.directory, &selection_of(request), machine, Some(&replace))?
         }
     };
+    drop(building);
     let found: Vec<_> = bands.iter().map(|band| pool.newest(band.versions)).collect();
     let mut kernels: Vec<&Kernel> = found.iter().flatten().collect();
     // The bands go up, so two of the same kernel are neighbours.
@@ -241,10 +269,9 @@ fn check_bands(
     Ok(passed)
 }
 
-/// Runs the situations on each kernel. One emulated machine uses one processor, so several run at a time if there is enough
-/// memory. What one shows is said at its end, and then `ended` is called.
+/// Runs the situations on each kernel. What one shows is said at its end, and then `ended` is called.
 fn run_all(kernels: &[&Kernel], image: &Image, ended: impl Fn(&Run) + Sync) -> Vec<Run> {
-    let machines = thread::available_parallelism().map_or(1, usize::from).min(emulator::room()).min(kernels.len());
+    let machines = machines().min(kernels.len());
     let (next, runs) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     println!("{} situations on {} kernels, {machines} at a time", image.tests, kernels.len());
     thread::scope(|scope| {

@@ -3,6 +3,7 @@
 use crate::emulator::{Outcome, Run};
 use crate::{Band, common};
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 /// A part of the page, between two comments.
 pub struct Table {
@@ -69,6 +70,8 @@ pub fn text(entries: &[Entry]) -> String {
 
 /// Writes it into the page. Those of other bands stay.
 pub fn update(new: &Entry, table: &Table) {
+    static WRITING: Mutex<()> = Mutex::new(());
+    let _writing = WRITING.lock().unwrap();
     common::update_page("docs/kernels.md", &format!("make check-{}", table.name), |old| {
         let entry = |band: &Band| if band.name == new.band { new.clone() } else { Entry::recorded(band.name, old) };
         text(&table.bands.iter().map(entry).collect::<Vec<_>>())
