@@ -131,7 +131,7 @@ check-faults:
 
 RUNS = 10000000
 check-fuzz:
-	tests/fuzz/engine/run $(RUNS)
+	tests/fuzz/engine/run $(RUNS) $(TARGETS)
 
 # Where the code is safe, a few random cases show as much as many.
 check-miri:
@@ -153,6 +153,7 @@ coverage:
 
 MINUTES ?= 30
 check-endurance:
+	@[ '$(MINUTES)' -gt 0 ]
 	MINUTES=$(MINUTES) $(CARGO) test --release --locked --test situations -- --no-tests=fail --nocapture \
 	    --exact storm::endurance
 

@@ -8,7 +8,7 @@ mod devices;
 mod files;
 mod hidden;
 mod limits;
-mod lines;
+pub mod lines;
 mod nonusers;
 mod pid_namespace;
 mod procfs;

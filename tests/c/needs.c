@@ -541,13 +541,13 @@ static void check_feature(struct feature feature, const char *source)
     check_calls(&feature, set, seen);
     if (feature.action == SCAN && access("/dev/fuse", R_OK | W_OK) == 0) {
         mount_tmpfs("/mnt");
-        make_stuck("/mnt/file");
-        run_feature(&feature, set, none, false, seen);
-        check_calls(&feature, set, seen);
-        CHECK(umount2("/mnt/file", MNT_FORCE | MNT_DETACH) ==
-              0); /* the process goes on, and ends */
+        if (try_make_stuck("/mnt/file") != 0) {
+            run_feature(&feature, set, none, false, seen);
+            check_calls(&feature, set, seen);
+            CHECK(umount2("/mnt/file", MNT_FORCE | MNT_DETACH) == 0); /* the process goes on */
+            CHECK(wait(NULL) > 0);
+        }
         CHECK(umount2("/mnt", MNT_DETACH) == 0);
-        CHECK(wait(NULL) > 0);
     }
     print_calls(&feature, source, seen);
 }

@@ -37,18 +37,28 @@ static UNUSED bool blocks_readers(pid_t pid)
     return !has_ended;
 }
 
-/* Mounts a file server and starts a process that it blocks. */
-static UNUSED pid_t make_stuck(const char *path)
+/* Mounts a file server and starts a process that it blocks. 0: this kernel blocks no readers. */
+static UNUSED pid_t try_make_stuck(const char *path)
 {
     int device = mount_dead_server(path);
     pid_t stuck = start_stuck(path);
 
     serve_until_open(device);
     usleep(200000);
-    if (!blocks_readers(stuck)) {
-        CHECK(waitpid(stuck, NULL, WNOHANG) == 0); /* the server has not answered */
+    if (blocks_readers(stuck))
+        return stuck;
+    CHECK(waitpid(stuck, NULL, WNOHANG) == 0); /* the server has not answered */
+    CHECK(umount2(path, MNT_FORCE | MNT_DETACH) == 0); /* the process goes on, and ends */
+    CHECK(close(device) == 0 && waitpid(stuck, NULL, 0) == stuck);
+    return 0;
+}
+
+static UNUSED pid_t make_stuck(const char *path)
+{
+    pid_t stuck = try_make_stuck(path);
+
+    if (stuck == 0)
         skip("this kernel does not block readers of a process inside execve(2)");
-    }
     return stuck;
 }
 

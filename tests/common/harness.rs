@@ -35,7 +35,8 @@ pub struct Options {
     nocapture: bool,
     /// Only tests that the attribute `#[ignore]` excludes: none.
     ignored: bool,
-    /// A filter that selects nothing is an error. As cargo-nextest calls it; the standard harness has no such option.
+    /// A filter that selects nothing, or only tests that are skipped, is an error. As cargo-nextest calls it; the standard
+    /// harness has no such option.
     no_tests_fail: bool,
     threads: usize,
 }
@@ -82,9 +83,9 @@ impl Options {
             && !self.skipped.iter().any(matches)
     }
 
-    /// A filter that must select a test, but none of these.
-    fn idle_filter(&self, tests: &[Test]) -> Option<&String> {
-        let is_idle = |filter: &&String| !tests.iter().any(|test| self.matches(&test.name, filter));
+    /// A filter that must select a test, but none with these names.
+    fn idle_filter(&self, names: impl Iterator<Item = impl AsRef<str>> + Clone) -> Option<&String> {
+        let is_idle = |filter: &&String| !names.clone().any(|name| self.matches(name.as_ref(), filter));
         self.filters.iter().filter(|_| self.no_tests_fail).find(is_idle)
     }
 
@@ -107,7 +108,7 @@ pub fn main(make: impl FnOnce(&Options) -> Vec<Test>) -> ExitCode {
     let mut tests = make(&options);
     let all = tests.len();
     tests.retain(|test| options.selects(&test.name));
-    if let Some(filter) = options.idle_filter(&tests) {
+    if let Some(filter) = options.idle_filter(tests.iter().map(|test| &test.name)) {
         eprintln!("error: no test matches {filter}");
         return ExitCode::FAILURE;
     }
@@ -129,7 +130,7 @@ fn counted(tests: usize) -> String {
 fn run(tests: &[Test], filtered: usize, options: &Options) -> ExitCode {
     let begin = Instant::now();
     println!("\nrunning {}", counted(tests.len()));
-    let (mut passed, mut skipped, mut failures) = (0, 0, Vec::new());
+    let (mut passed, mut skipped, mut failures) = (Vec::new(), 0, Vec::new());
     in_threads(tests, options, |test, outcome| {
         let (word, letter) = match outcome {
             Outcome::Passed => ("ok", '.'),
@@ -142,7 +143,7 @@ fn run(tests: &[Test], filtered: usize, options: &Options) -> ExitCode {
         }
         io::stdout().flush().unwrap();
         match outcome {
-            Outcome::Passed => passed += 1,
+            Outcome::Passed => passed.push(&test.name),
             Outcome::Failed(output) => failures.push((&test.name, output)),
             Outcome::Skipped(reason) => {
                 skipped += 1;
@@ -157,13 +158,23 @@ fn run(tests: &[Test], filtered: usize, options: &Options) -> ExitCode {
         println!("\nfailures:");
         failures.iter().for_each(|(name, _)| println!("    {name}"));
     }
-    let (word, failed, seconds) = (if failures.is_empty() { "ok" } else { "FAILED" }, failures.len(), begin.elapsed());
+    let (word, passed_count, failed) =
+        (if failures.is_empty() { "ok" } else { "FAILED" }, passed.len(), failures.len());
     println!(
-        "\ntest result: {word}. {passed} passed; {failed} failed; {skipped} ignored; 0 measured; {filtered} filtered out; \
+        "\ntest result: {word}. {passed_count} passed; {failed} failed; {skipped} ignored; 0 measured; {filtered} filtered out; \
          finished in {:.2}s\n",
-        seconds.as_secs_f64()
+        begin.elapsed().as_secs_f64()
     );
-    if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(101) }
+    if !failures.is_empty() {
+        return ExitCode::from(101);
+    }
+    match options.idle_filter(passed.iter()) {
+        Some(filter) => {
+            eprintln!("error: all tests that match {filter} were skipped");
+            ExitCode::FAILURE
+        }
+        None => ExitCode::SUCCESS,
+    }
 }
 
 /// Runs the tests in as many threads as wanted; the caller's thread reports.

@@ -3,7 +3,7 @@
 use super::file_of;
 use crate::facts::{Known, Text};
 use crate::observe::mountinfo::{Mount, Reader, mounts, option};
-use crate::sys::file;
+use crate::sys::{Errno, file};
 use std::cell::RefCell;
 use std::os::fd::AsRawFd;
 
@@ -12,16 +12,19 @@ thread_local! {
 }
 
 pub fn check(bytes: &[u8]) {
+    let is_too_long = |line: &[u8]| line.len() >= Reader::MOST_BYTES;
+    let lines = || bytes.split(|&byte| byte == b'\n');
     // A reader leaves out a line that is cut off.
-    let lines = bytes.rsplitn(2, |&byte| byte == b'\n').nth(1).unwrap_or_default();
+    let whole = lines().take(lines().count() - 1);
     let file = file_of(bytes);
     BUFFER.with_borrow_mut(|buffer| {
         let fd = file::borrow(file.as_raw_fd());
         let mut reader = Reader::new(&fd, buffer).unwrap();
-        for mount in mounts(lines) {
+        for mount in whole.take_while(|line| !is_too_long(line)).flat_map(mounts) {
             assert_eq!(reader.next_mount().unwrap().map(|(mount, _)| mount), Some(mount));
         }
-        assert_eq!(reader.next_mount(), Ok(None));
+        let end = if lines().any(is_too_long) { Err(Errno(libc::EOVERFLOW)) } else { Ok(None) };
+        assert_eq!(reader.next_mount(), end);
     });
     mounts(bytes).for_each(check_mount);
 }

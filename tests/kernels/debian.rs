@@ -103,18 +103,21 @@ impl Pool {
         command
     }
 
-    /// The newest kernel between two versions, unpacked.
-    pub fn newest(&self, (first, last): ((u32, u32), (u32, u32))) -> Option<Kernel> {
+    /// The newest kernel between two versions, unpacked; and whether all newer builds were no kernels, and not just absent.
+    pub fn newest(&self, (first, last): ((u32, u32), (u32, u32))) -> (Option<Kernel>, bool) {
         let is_between = |version: &Version| (first..=last).contains(&(version.0, version.1));
         let releases = self.releases.iter().rev().filter(|(version, ..)| is_between(version));
+        let mut is_newest = true;
         // Some are names for other packages, without a kernel. The others go on to an older build.
-        releases.take(5).find_map(|(_, release, version)| match self.unpack(release, version) {
+        let kernel = releases.take(5).find_map(|(_, release, version)| match self.unpack(release, version) {
             Ok(kernel) => kernel,
             Err(message) => {
                 println!("kernel {release}: {}", message.trim());
+                is_newest = false;
                 None
             }
-        })
+        });
+        (kernel, is_newest)
     }
 
     /// `6.18.15+deb13` for the package that has this kernel, or depends on the one that has it.

@@ -87,6 +87,10 @@ pub fn build_image(
         }
         programs.push(program);
     }
+    let is_idle = |text: &&String| !tests.iter().any(|line| line.split(' ').next().unwrap().contains(&***text));
+    if let Some(text) = selection.only.iter().find(is_idle) {
+        return Err(format!("no situation matches {text}"));
+    }
     let root = directory.join("root");
     let _ = fs::remove_dir_all(&root);
     fs::create_dir_all(&root).map_err(|error| error.to_string())?;

@@ -31,7 +31,7 @@ pub fn check(pool: &Pool) -> Result<bool, String> {
     for (module, parameters, file) in POLICIES {
         let selection = Selection { only: vec![format!("{file}::")], skip: Vec::new() };
         let image = emulator::build_image(directory, &selection, &X86_64, None)?;
-        let mut kernels: Vec<Kernel> = KERNELS.into_iter().filter_map(|versions| pool.newest(versions)).collect();
+        let mut kernels: Vec<Kernel> = KERNELS.into_iter().filter_map(|versions| pool.newest(versions).0).collect();
         for kernel in &mut kernels {
             kernel.version += &format!("-{module}");
             kernel.parameters = parameters;
