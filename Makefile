@@ -8,7 +8,7 @@
 # make check-endurance   scans in all ways for MINUTES (30) while everything changes
 # make check-miri        runs unit tests in Miri
 # make check-sanitizers  runs situations with AddressSanitizer and ThreadSanitizer
-# make coverage          tells which lines of src no test executes
+# make coverage          tells how many lines of src the tests execute
 # make install    installs them; make uninstall removes them
 # make clean      removes what make built; cargo clean removes what cargo built
 # make help       shows these lines

@@ -57,5 +57,6 @@ awk -F '[:,]' -v root="$PWD/" '
         }
         close("sort -n")
         printf "%5.1f %%  of %d lines of src\n", 100 * all_hits / all, all
+        exit all_hits < 0.9 * all
     }
 ' "$profiles/library" "$profiles/with-unit-tests"

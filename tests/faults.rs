@@ -6,7 +6,7 @@
 mod common;
 
 use common::SKIPPED;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, ExitCode};
 use std::sync::Mutex;
 use std::time::Instant;
@@ -39,22 +39,32 @@ fn main() -> ExitCode {
     let program = common::build_situations("injection").unwrap();
     let mut names: Vec<_> = common::situations_of(&program).unwrap().into_iter().map(|each| each.name).collect();
     names.retain(|name| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str())));
-    let (waiting, results) = (Mutex::new(names), Mutex::new((BTreeMap::new(), true)));
+    if names.is_empty() {
+        eprintln!("no situation has such a name");
+        return ExitCode::from(2);
+    }
+    let (waiting, results) = (Mutex::new(names), Mutex::new((BTreeMap::new(), BTreeSet::new(), true)));
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
                 // The lock is released before the situation runs.
                 while let Some(name) = { waiting.lock().unwrap().pop() } {
-                    let cells = run(&mut Command::new(&program), &name);
-                    let mut results = results.lock().unwrap();
-                    cells.iter().flatten().for_each(|cell| add(cell, &mut results.0));
-                    results.1 &= cells.is_some();
+                    let lines = run(&mut Command::new(&program), &name);
+                    let (functions, known, complete) = &mut *results.lock().unwrap();
+                    for line in lines.iter().flatten() {
+                        if let Some(call) = line.strip_prefix("known\t") {
+                            known.insert(call.to_string());
+                        } else {
+                            add(line, functions);
+                        }
+                    }
+                    *complete &= lines.is_some();
                 }
             });
         }
     });
-    let (functions, complete) = results.into_inner().unwrap();
-    let table = table(&functions);
+    let (functions, known, complete) = results.into_inner().unwrap();
+    let table = table(&functions) + &never_made(known, &functions);
     println!("\n{table}");
     if update && complete {
         common::update_page("docs/faults.md", "make check-faults", |_| table);
@@ -62,22 +72,32 @@ fn main() -> ExitCode {
     if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs a situation, and returns its cells; `None` if it failed or was skipped.
+/// Of the calls that are known, those that nothing made here.
+fn never_made(mut known: BTreeSet<String>, functions: &BTreeMap<String, Calls>) -> String {
+    for call in functions.values().flat_map(BTreeMap::keys) {
+        known.remove(call);
+    }
+    let names: Vec<_> = known.iter().map(|call| format!("`{call}`")).collect();
+    format!("### Not met\n\nCalls that no function made in this run: {}.\n", names.join(", "))
+}
+
+/// Runs a situation, and returns its cells and the names of known calls; `None` if it failed or was skipped.
 fn run(program: &mut Command, name: &str) -> Option<Vec<String>> {
     let start = Instant::now();
     let output = program.arg(name).env("INJECT_ALL", "1").env_remove("BY_BPF").env_remove("SAVED").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
-    let (cells, messages): (Vec<_>, Vec<_>) = text.lines().partition(|line| line.starts_with("cell\t"));
+    let (lines, messages): (Vec<_>, Vec<_>) =
+        text.lines().partition(|line| line.starts_with("cell\t") || line.starts_with("known\t"));
     let word = match output.status.code() {
         Some(0) => "ok",
         Some(SKIPPED) => "skipped",
         _ => "FAILED",
     };
-    println!("{name}: {word}, {} cells, {:.0} s", cells.len(), start.elapsed().as_secs_f64());
+    println!("{name}: {word}, {:.0} s", start.elapsed().as_secs_f64());
     if word != "ok" {
         println!("{}\n{}", messages.join("\n"), String::from_utf8_lossy(&output.stderr));
     }
-    (word == "ok").then(|| cells.into_iter().map(str::to_string).collect())
+    (word == "ok").then(|| lines.into_iter().map(str::to_string).collect())
 }
 
 /// Adds a line `cell FUNCTION CALL ERROR OUTCOME COUNT ...`, separated by tabs.

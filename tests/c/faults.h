@@ -213,6 +213,19 @@ static void install_filter(void)
         sched_yield();
 }
 
+/* The mappings that are not of a program, a library or the allocator. */
+static int shared_mappings(void)
+{
+    static char text[65536];
+    int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC), count = 0;
+
+    CHECK(fd >= 0);
+    read_all(fd, text, sizeof text);
+    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
+        count += strstr(line, "bpf-map") != NULL || strstr(line, "/btf/") != NULL;
+    return count;
+}
+
 static char *mounts(void)
 {
     static char text[2][65536];
@@ -266,6 +279,7 @@ static void run_subject(void)
         sort_lines(run->facts);
     run->blocks = in_use - blocks;
     CHECK_EQ(open_descriptors(), descriptors);
+    CHECK(shared_mappings() <= 1); /* that of the type information stays */
     CHECK(strcmp(mounts(), mounts_before) == 0);
     CHECK(sigprocmask(SIG_SETMASK, NULL, &signals) == 0);
     CHECK(memcmp(&signals, &signals_before, sizeof signals) == 0);
