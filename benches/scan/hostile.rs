@@ -137,14 +137,20 @@ fn figures(argv: &[OsString]) -> Result<Figures, String> {
     })
 }
 
+/// Two scans of the same things differ by about this share of one.
+const DIFFERENCE: f64 = 0.05;
+
 /// What one thing adds.
 fn cells(thing: &Thing, none: Figures, some: Figures) -> [String; 2] {
-    let each = |none: f64, some: f64| (some - none).max(0.0) / thing.count as f64;
-    let time = match thing.waits {
-        true => time(each(none.wall, some.wall)),
-        false => time(each(none.cpu, some.cpu)),
+    let (none_time, some_time) = if thing.waits { (none.wall, some.wall) } else { (none.cpu, some.cpu) };
+    let each = |none: f64, some: f64, text: fn(f64) -> String| {
+        let least = none * DIFFERENCE;
+        match some - none < least {
+            true => format!("less than {}", text(least / thing.count as f64)),
+            false => text((some - none) / thing.count as f64),
+        }
     };
-    [time, format!("{:.0} bytes", each(none.peak, some.peak) * 1024.0)]
+    [each(none_time, some_time, time), each(none.peak, some.peak, |kib| format!("{:.0} bytes", kib * 1024.0))]
 }
 
 /// Measures and prints; returns a table as Markdown.

@@ -22,7 +22,14 @@ enum place {
     PROC_COMM,
     PROC_CGROUP,
     PROC_UID_MAP,
+    PROC_GID_MAP,
+    PROC_PROJID_MAP,
+    PROC_SETGROUPS,
+    PROC_STAT,
+    PROC_MOUNTINFO,
+    PROC_FDINFO,
     PROC_ENVIRON,
+    PROC_MAPS,
     PLACES
 };
 
@@ -40,7 +47,14 @@ static const char *const paths[PLACES] = {
     [PROC_COMM] = "/proc/self/comm",
     [PROC_CGROUP] = "/proc/self/cgroup",
     [PROC_UID_MAP] = "/proc/self/uid_map",
+    [PROC_GID_MAP] = "/proc/self/gid_map",
+    [PROC_PROJID_MAP] = "/proc/self/projid_map",
+    [PROC_SETGROUPS] = "/proc/self/setgroups",
+    [PROC_STAT] = "/proc/self/stat",
+    [PROC_MOUNTINFO] = "/proc/self/mountinfo",
+    [PROC_FDINFO] = "/proc/self/fdinfo",
     [PROC_ENVIRON] = "/proc/self/environ",
+    [PROC_MAPS] = "/proc/self/maps",
 };
 
 static struct subject {
@@ -50,8 +64,9 @@ static struct subject {
 } * subject;
 
 /* For start(). */
-static void live_watched(void *unused UNUSED)
+static void live_watched(void *has_threads)
 {
+    static struct held held;
     char target[64];
 
     new_mount_namespace();
@@ -64,6 +79,8 @@ static void live_watched(void *unused UNUSED)
     CHECK(symlink(target, paths[HELD]) == 0);
     new_user_namespace();
     CHECK(socket(AF_INET, SOCK_DGRAM, 0) >= 0);
+    if (*(bool *)has_threads)
+        in_thread(do_nothing, &held);
     for (int i = 0; i < PLACES; i++) {
         subject->watches[i] = inotify_add_watch(subject->inotify, paths[i], IN_ALL_EVENTS);
         CHECK(subject->watches[i] >= 0);
@@ -117,16 +134,17 @@ static unsigned unless_told(int major, int minor, unsigned places)
     return is_by_bpf() && !is_before(major, minor) ? 0 : places;
 }
 
-SITUATION(events, IN_SANDBOX | BY_BPF,
-          "which files of a process a scan opens, as inotify(7) tells it")
+static void check_events(bool has_threads)
 {
-    const unsigned pinned = unless_told(6, 4, 1 << HELD | 1 << PROC | 1 << PROC_FD) | 1 << MOUNTED;
+    unsigned of_threads = has_threads ? 1 << PROC_TASK : 0;
+    const unsigned pinned =
+        unless_told(6, 4, 1 << HELD | 1 << PROC | 1 << PROC_FD | of_threads) | 1 << MOUNTED;
     char path[64];
 
     subject = shared(sizeof *subject);
     subject->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     CHECK(subject->inotify >= 0);
-    subject->pid = start(live_watched, NULL);
+    subject->pid = start(live_watched, &has_threads);
     snprintf(path, sizeof path, "/proc/%d/root/mnt", (int)subject->pid);
     subject->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)subject->pid, subject->held);
@@ -136,10 +154,23 @@ SITUATION(events, IN_SANDBOX | BY_BPF,
     check_notice(USERNS_SCAN_NAMES, unless_told(5, 8, 1 << PROC | 1 << PROC_COMM));
     check_notice(USERNS_SCAN_CREDENTIALS, unless_told(5, 8, 1 << PROC | 1 << PROC_STATUS));
     check_notice(USERNS_SCAN_CGROUPS, unless_told(5, 12, 1 << PROC | 1 << PROC_CGROUP));
-    check_notice(USERNS_SCAN_MAPS, unless_told(6, 4, 1 << PROC | 1 << PROC_UID_MAP));
+    check_notice(USERNS_SCAN_MAPS, unless_told(6, 4,
+                                               1 << PROC | 1 << PROC_UID_MAP | 1 << PROC_GID_MAP |
+                                                   1 << PROC_PROJID_MAP | 1 << PROC_SETGROUPS));
     check_notice(USERNS_SCAN_OWNED, 0);
     check_notice(USERNS_SCAN_PINNED, pinned);
     check_notice(USERNS_SCAN_PINNED | USERNS_SCAN_SOCKETS, pinned);
+}
+
+SITUATION(events, IN_SANDBOX | BY_BPF,
+          "which files of a process a scan opens, as inotify(7) tells it")
+{
+    check_events(false);
+}
+
+SITUATION(events_of_threads, IN_SANDBOX | BY_BPF, "the same of a process with two threads")
+{
+    check_events(true);
 }
 
 /* ---- The child process that joins a namespace ---- */
