@@ -367,16 +367,15 @@ static void join_cgroup(void *directory)
     CHECK(write_file(path, "0"));
 }
 
-/* Makes a cgroup, which no other sandbox has. Returns its path. */
+/* Makes a cgroup, which nobody else has. Returns its path. */
 static char *make_cgroup(const char *suffix)
 {
     static char path[128];
 
     if (mount("none", "/mnt", "cgroup2", 0, NULL) != 0)
         skip("cannot mount cgroup2: %s", strerror(errno));
-    snprintf(path, sizeof path, "/mnt/userns-%" PRIu64 "%s", inode_of_link(getpid(), "pid"),
-             suffix);
-    CHECK(mkdir(path, 0700) == 0);
+    snprintf(path, sizeof path, "/mnt/userns%s-XXXXXX", suffix);
+    CHECK(mkdtemp(path) != NULL);
     return path;
 }
 
