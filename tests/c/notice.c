@@ -107,17 +107,22 @@ static unsigned noticed(void)
     return places;
 }
 
+/* On a busy machine a visit to a process can end too late, and is repeated in another way. */
+enum { TRIES = 3 };
+
 /* Checks which events a scan causes, and that it changes no time of access. */
 static void check_notice(uint64_t flags, unsigned expected)
 {
     struct stat before[2], after[2];
-    unsigned places;
+    unsigned places = ~expected;
 
     CHECK(fstatat(subject->directory, "file", &before[0], 0) == 0 &&
           fstat(subject->namespace, &before[1]) == 0);
-    noticed();
-    userns_free(scan_with(flags));
-    places = noticed();
+    for (int i = 0; i < TRIES && places != expected; i++) {
+        noticed();
+        userns_free(scan_with(flags));
+        places = noticed();
+    }
     for (int i = 0; i < PLACES; i++)
         if ((places ^ expected) >> i & 1)
             fail("a scan with flags %#" PRIx64 " %s %s", flags,
