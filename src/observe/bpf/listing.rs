@@ -73,7 +73,7 @@ impl Instruction {
             0x63 | 0x7b => format!("{} = r{from}", self.memory(to)),
             0x07 | 0x0f => format!("r{to} += {operand}"),
             0x27 => format!("r{to} *= {operand}"),
-            0x4f => format!("r{to} |= {operand}"),
+            0x47 | 0x4f => format!("r{to} |= {operand}"),
             0x57 => format!("r{to} &= {operand}"),
             0x67 => format!("r{to} <<= {operand}"),
             0x77 => format!("r{to} >>= {operand}"),

@@ -4,7 +4,7 @@
 //! | file | content |
 //! |------|---------|
 //! | `processes.rs`, `tasks.rs`, `walk.rs`, `descriptors.rs`, `candidates.rs`, `leaders.rs`, `opened.rs` | the programs |
-//! | `chain.rs`, `maps.rs`, `namespaces.rs`, `pid.rs`, `credentials.rs`, `cgroups.rs`, `threads.rs`, `sets.rs`, `roots.rs`, `program.rs` | parts that programs share |
+//! | `chain.rs`, `kept.rs`, `maps.rs`, `namespaces.rs`, `pid.rs`, `credentials.rs`, `cgroups.rs`, `threads.rs`, `sets.rs`, `roots.rs`, `program.rs` | parts that programs share |
 //! | `tables.rs`, `process_tables.rs`, `file_tables.rs` | the kernel members that they read, and the records that they write |
 //! | `caches.rs` | the records that only the programs read |
 //! | `registers.rs`, `assembler.rs`, `schema.rs` | the notation of programs and tables |
@@ -28,6 +28,7 @@ mod chain;
 mod credentials;
 mod descriptors;
 mod file_tables;
+mod kept;
 mod kernel;
 mod layout;
 mod leaders;

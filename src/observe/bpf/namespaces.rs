@@ -2,9 +2,9 @@
 //!
 //! ```c
 //! void record_any_namespace(reason, common) {
+//!     record_descriptor(reason);                          // candidates.rs
 //!     if (!common)
 //!         return;
-//!     record_descriptor(reason);                          // candidates.rs
 //!     link = &descriptor->user;
 //!     type = common->ns_type;                             // before 6.18: common->ops->type
 //!     if (type == CLONE_NEWUSER)
@@ -91,13 +91,14 @@ nonusers! {
 const LINKED: Location = Location::new(0, Size::W, "*nonuser_link");
 
 impl Builder<'_> {
-    /// Records the descriptor for REASON, and the namespace of the `struct ns_common *` in NS. Goes to `done`, or to `next` if
-    /// the process has no number in the caller's PID namespace, or the array is full.
+    /// Records the descriptor for REASON, and the namespace of the `struct ns_common *` in NS, or none. Goes to `done`, or to
+    /// `next` if the process has no number in the caller's PID namespace, or the array is full.
     pub fn record_any_namespace(&mut self, done: Label, next: Label) {
         let [nonuser] = self.labels(["nonuser"]);
-        self.jeq(NS, 0, done);
         self.stx(FP + stack::TARGET, NS);
         self.record_descriptor(REASON, next);
+        self.ldx(R1, FP + stack::TARGET);
+        self.jeq(R1, 0, done);
         self.lea(LINK, DESCRIPTOR + Descriptor::nonuser);
         self.stx(FP + stack::NONUSER_LINK, LINK);
         self.lea(LINK, DESCRIPTOR + Descriptor::user);

@@ -92,10 +92,9 @@ pub mod stack {
 
     // In the programs for descriptors, at the same place as those for processes.
 
-    /// The descriptor that the program visits: its number, FILE, and its socket.
+    /// The descriptor that the program visits: its number, and FILE.
     pub const DESCRIPTOR_NUMBER: Location = Location::new(-88, Size::DW, "number");
     pub const FILE: Location = Location::new(-96, Size::DW, "file");
-    pub const SOCK: Location = Location::new(-104, Size::DW, "sock");
     /// The namespace that is recorded, over calls: `struct ns_common *` or `struct user_namespace *`.
     pub const TARGET: Location = Location::new(-112, Size::DW, "target");
     /// `struct ns_common *`: the parent of that; 0: none to record.
@@ -104,13 +103,9 @@ pub mod stack {
     pub const NONUSER_LINK: Location = Location::new(-128, Size::DW, "nonuser_link");
     /// `struct bpf_iter_num`: 8 bytes.
     pub const NONUSER_NUMBERS: Location = Location::new(-136, Size::DW, "&nonuser_numbers");
-    /// `struct inode *` of FILE.
-    pub const INODE: Location = Location::new(-144, Size::DW, "inode");
     /// The descriptor table that the program walks, and its present memory.
     pub const FILES: Location = Location::new(-152, Size::DW, "files");
     pub const TABLE: Location = Location::new(-160, Size::DW, "table");
-    /// The number of recorded descriptors before FILE.
-    pub const RECORDED: Location = Location::new(-168, Size::DW, "recorded");
     /// `struct bpf_iter_num`: 8 bytes.
     pub const VISITS: Location = Location::new(-176, Size::DW, "&visits");
 }

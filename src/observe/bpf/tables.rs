@@ -312,6 +312,12 @@ record! {
         word_index: u64,
         /// Not 0: it has passed all of them.
         is_walk_complete: u64,
+        /// What a file keeps that is still to be recorded: bits of kept.rs; the file and its inode; and the number of
+        /// descriptors before.
+        kept: u64,
+        file: u64,
+        inode: u64,
+        recorded: u64,
         /// The number of extents of id maps, and of cgroups. It counts those that did not fit, too.
         extent_count: u64,
         cgroup_count: u64,

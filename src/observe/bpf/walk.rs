@@ -26,6 +26,12 @@
 //!         for (;;) {
 //!             if (!bpf_iter_num_next(&visits))
 //!                 goto end;                                   // too many
+//!             if (array->kept) {
+//!                 record_kept();                              // kept.rs
+//!                 if (!array->kept)
+//!                     look_again();
+//!                 continue;
+//!             }
 //!             if (!array->word) {
 //!                 if (array->word_index >= table->max_fds / 64)
 //!                     break;
@@ -36,8 +42,14 @@
 //!             number = array->number++;
 //!             is_open = array->word & 1;
 //!             array->word >>= 1;
-//!             if (is_open)
-//!                 pass_file();
+//!             if (!is_open)
+//!                 continue;
+//!             file = table->fd[number];
+//!             if (!file)
+//!                 continue;
+//!             inode = file->f_inode;
+//!             find_kept();                                    // kept.rs
+//!             array->recorded = array->descriptor_count;
 //!         }
 //!         smp_mb();
 //!         if (task->files != files)
@@ -52,20 +64,13 @@
 //!     return 0;
 //! }
 //!
-//! void pass_file() {
-//!     file = table->fd[number];
-//!     if (!file)
-//!         return;
-//!     inode = file->f_inode;
-//!     recorded = array->descriptor_count;
-//!     record_file();                                          // descriptors.rs
-//!     if (array->descriptor_count == recorded)
-//!         return;
+//! void look_again() {
 //!     smp_mb();
-//!     if (files->fdt->fd[number] == file && file->f_inode == inode && task->files == files)
+//!     file = array->file;
+//!     if (files->fdt->fd[number] == file && file->f_inode == array->inode && task->files == files)
 //!         return;
-//!     array->descriptor_count = recorded;
-//!     record_descriptor(CANDIDATE);
+//!     array->descriptor_count = array->recorded;
+//!     record_descriptor(CANDIDATE);                           // candidates.rs
 //! }
 //! ```
 //!
@@ -87,7 +92,7 @@
 //! has to tell. A lasting descriptor cannot change. Records of namespaces are not taken back, but without a descriptor that
 //! refers to them the reader ignores them.
 
-use super::assembler::{Assembler, FP, Label, Location, Program, R1, R2, R3, Register};
+use super::assembler::{Assembler, FP, Label, Location, Program, R0, R1, R2, R3, Register};
 use super::candidates::Reason;
 use super::program::{Builder, Target};
 use super::registers::{ARRAY, FILE, INODE, TASK, stack};
@@ -102,22 +107,13 @@ const MOST_VISITS: i32 = 1 << 22;
 const WORD_SHIFT: i32 = 6;
 const WORD_SIZE: i32 = 8;
 
-/// What is left on the stack from a file.
-const LEFT: [Location; 9] = [
-    stack::LINK,
-    stack::DESCRIPTOR_NUMBER,
-    stack::FILE,
-    stack::SOCK,
-    stack::TARGET,
-    stack::PARENT,
-    stack::NONUSER_LINK,
-    stack::INODE,
-    stack::RECORDED,
-];
+/// What is left on the stack from a record.
+const LEFT: [Location; 4] = [stack::LINK, stack::TARGET, stack::PARENT, stack::NONUSER_LINK];
 
 pub fn program(target: Target, sockets: bool) -> Result<Program, Error> {
     let mut code = Assembler::new(target);
     let [next_task, next_visit, bit, end_table] = code.labels(["next_task", "next_visit", "bit", "end_table"]);
+    let [kept, recorded, abandon] = code.labels(["kept", "recorded", "abandon"]);
     let [complete, end, other_level] = code.labels(["complete", "end", "other_level"]);
     code.ld_map_value(ARRAY, target.array);
     code.keep_own_pid_namespace(other_level);
@@ -130,6 +126,8 @@ pub fn program(target: Target, sockets: bool) -> Result<Program, Error> {
     code.bind(next_visit);
     code.forget_file();
     code.next_number(stack::VISITS, end);
+    code.ldx(R1, ARRAY + Header::kept);
+    code.jne(R1, 0, kept);
     code.ldx(R1, ARRAY + Header::word);
     code.jne(R1, 0, bit);
     code.take_word(end_table);
@@ -137,6 +135,16 @@ pub fn program(target: Target, sockets: bool) -> Result<Program, Error> {
     code.bind(bit);
     code.take_bit(next_visit);
     code.pass_file(sockets, next_visit);
+    code.ja(next_visit);
+    code.bind(kept);
+    code.find_number();
+    code.record_kept(recorded, abandon);
+    code.bind(recorded);
+    code.look_again(next_visit);
+    code.ja(next_visit);
+    code.bind(abandon);
+    code.mov(R1, 0);
+    code.stx(ARRAY + Header::kept, R1);
     code.ja(next_visit);
     code.bind(end_table);
     code.look_for_other_table(next_task);
@@ -220,35 +228,47 @@ impl Builder<'_> {
         self.stx(FP + stack::DESCRIPTOR_NUMBER, R2);
     }
 
-    /// Records what the file keeps, if it is still there afterwards. Goes to `next`, or falls through.
+    /// Finds out what the file with this number keeps. Goes to `next` if that is nothing, or falls through.
     fn pass_file(&mut self, sockets: bool, next: Label) {
-        let [changed] = self.labels(["changed_file"]);
         self.ldx(R2, FP + stack::TABLE);
         self.read_file(next);
         self.cast_untrusted(FILE, R2, btf_type!(file));
-        self.stx(FP + stack::FILE, FILE);
         self.read(INODE, FILE, member!(file.f_inode));
-        self.stx(FP + stack::INODE, INODE);
+        self.find_kept(sockets, next);
         self.ldx(R1, ARRAY + Header::descriptor_count);
-        self.stx(FP + stack::RECORDED, R1);
-        self.record_file(sockets, next);
-        self.ldx(R1, ARRAY + Header::descriptor_count);
-        self.ldx(R2, FP + stack::RECORDED);
-        self.jeq(R1, R2, next);
+        self.stx(ARRAY + Header::recorded, R1);
+    }
+
+    /// Keeps the number of the file on the stack.
+    fn find_number(&mut self) {
+        self.ldx(R1, ARRAY + Header::number);
+        self.add(R1, -1);
+        self.stx(FP + stack::DESCRIPTOR_NUMBER, R1);
+    }
+
+    /// Once all is recorded that the file keeps: takes the records back if it is not there any more. Goes to `next`, or falls
+    /// through.
+    fn look_again(&mut self, next: Label) {
+        let [changed] = self.labels(["changed_file"]);
+        self.forget(&[INODE, FILE], &LEFT);
+        self.ldx(R1, ARRAY + Header::kept);
+        self.jne(R1, 0, next);
         self.order_loads();
         self.ldx(R2, FP + stack::FILES);
         self.read(R2, R2, member!(files_struct.fdt));
         self.read_file(changed);
-        self.ldx(R1, FP + stack::FILE);
+        self.ldx(R1, ARRAY + Header::file);
         self.jne(R2, R1, changed);
-        self.read(R1, R1, member!(file.f_inode));
-        self.ldx(R2, FP + stack::INODE);
+        self.cast(FILE, R1, btf_type!(file));
+        self.read(R1, FILE, member!(file.f_inode));
+        self.ldx(R2, ARRAY + Header::inode);
         self.jne(R1, R2, changed);
         self.read(R1, TASK, member!(task_struct.files));
         self.ldx(R2, FP + stack::FILES);
         self.jeq(R1, R2, next);
         self.bind(changed);
-        self.ldx(R1, FP + stack::RECORDED);
+        self.forget(&[INODE, FILE], &[]);
+        self.ldx(R1, ARRAY + Header::recorded);
         self.stx(ARRAY + Header::descriptor_count, R1);
         self.record_descriptor(Reason::Candidate as i32, next);
     }
@@ -256,6 +276,7 @@ impl Builder<'_> {
     /// Clears all that is left from a file.
     fn forget_file(&mut self) {
         self.forget(&[INODE, FILE], &LEFT);
+        self.stx(FP + stack::DESCRIPTOR_NUMBER, R0);
     }
 
     /// `R2 = ` the address of the file with this number, if R2 is the memory of a table. Goes to `otherwise` if there is
