@@ -26,8 +26,9 @@
 
 use super::caches::{Link, RootSlot, SetSlot, Slot};
 use super::file_tables::{Descriptor, Leader};
+use super::map_tables::{Extent, Maps};
 use super::process_tables::{CGROUP_NAME_SIZE, Cgroup, CgroupNode, Credentials, Pid, Root, Set, Thread};
-use super::tables::{Details, Extent, Header, Maps, Namespace, Nonuser, Process};
+use super::tables::{Details, Header, Namespace, Nonuser, Process};
 use crate::error::Error;
 use std::ops::Range;
 

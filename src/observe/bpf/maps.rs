@@ -27,10 +27,11 @@
 
 use super::assembler::{FP, Location, R0, R1, R2, R3, R4, R5, R8, Register};
 use super::layout::MOST_EXTENTS;
+use super::map_tables::{Extent, Maps};
 use super::program::{BPF_PROBE_READ_KERNEL, Builder};
 use super::registers::{ARRAY, NS, RECORD, stack};
 use super::schema::{Step, member};
-use super::tables::{Extent, Header, Maps, Namespace};
+use super::tables::{Header, Namespace};
 
 /// `UID_GID_MAP_MAX_BASE_EXTENTS` of the kernel: so many are in the map itself.
 const MOST_INSIDE: i32 = 5;

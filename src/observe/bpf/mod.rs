@@ -5,7 +5,7 @@
 //! |------|---------|
 //! | `processes.rs`, `tasks.rs`, `walk.rs`, `descriptors.rs`, `candidates.rs`, `leaders.rs`, `opened.rs` | the programs |
 //! | `chain.rs`, `kept.rs`, `maps.rs`, `namespaces.rs`, `pid.rs`, `credentials.rs`, `cgroups.rs`, `threads.rs`, `sets.rs`, `roots.rs`, `program.rs` | parts that programs share |
-//! | `tables.rs`, `process_tables.rs`, `file_tables.rs` | the kernel members that they read, and the records that they write |
+//! | `tables.rs`, `process_tables.rs`, `map_tables.rs`, `file_tables.rs` | the kernel members that they read, and the records that they write |
 //! | `caches.rs` | the records that only the programs read |
 //! | `registers.rs`, `assembler.rs`, `schema.rs` | the notation of programs and tables |
 //! | `btf.rs`, `kernel.rs` | the layout of the running kernel's structs |
@@ -34,6 +34,7 @@ mod layout;
 mod leaders;
 #[cfg(test)]
 mod listing;
+mod map_tables;
 mod maps;
 mod namespaces;
 mod opened;

@@ -3,8 +3,9 @@
 use super::cgroup_paths::Paths;
 use super::file_tables::{Descriptor, Leader};
 use super::layout::Layout;
+use super::map_tables::{Extent, Maps};
 use super::process_tables::{Cgroup, Credentials, Pid, Root, Set, Thread};
-use super::tables::{Details, Extent, Header, Maps, Namespace, Nonuser, Process};
+use super::tables::{Details, Header, Namespace, Nonuser, Process};
 use crate::error::Error;
 use crate::facts::{self, Member, Text, TextRef, add_extents};
 use crate::observe::users::{Observed, Users};

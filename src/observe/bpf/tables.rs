@@ -368,29 +368,6 @@ record! {
 }
 
 record! {
-    /// What follows a user namespace, if it is wanted. A copied field starts at the `user_namespace`.
-    pub struct Maps {
-        flags: u64 = user_namespace.flags,
-        /// The number of records before the first extent of the UIDs.
-        first: u32,
-        /// The number of extents of each kind, one kind behind the other.
-        uids: u32,
-        gids: u32,
-        projids: u32,
-    }
-}
-
-record! {
-    /// An extent: `struct uid_gid_extent` of the kernel.
-    pub struct Extent {
-        first: u32,
-        /// The number in the initial user namespace.
-        lower_first: u32,
-        count: u32,
-    }
-}
-
-record! {
     /// A nonuser namespace.
     pub struct Nonuser {
         /// As in `Namespace`. In a kernel without ids: inode number and type.
