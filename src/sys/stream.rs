@@ -80,11 +80,9 @@ fn take_sigpipe() -> Result<(), Errno> {
     let sigpipe = sigpipe();
     // Zero seconds, as 32 or 64 bits. Not sigtimedwait(3), which is a cancellation point.
     let now = [0_u64; 2];
-    let none = ptr::null::<u8>();
+    let (set, none, time) = (&raw const sigpipe, ptr::null::<u8>(), now.as_ptr());
     // SAFETY: libc's set begins with the kernel's; the call changes neither set nor time.
-    let taken =
-        unsafe { libc::syscall(libc::SYS_rt_sigtimedwait, &raw const sigpipe, none, now.as_ptr(), SIGSET_SIZE) };
-    match check(taken) {
+    match check(unsafe { libc::syscall(libc::SYS_rt_sigtimedwait, set, none, time, SIGSET_SIZE) }) {
         Err(Errno(libc::EAGAIN)) | Ok(_) => Ok(()),
         Err(errno) => Err(errno),
     }

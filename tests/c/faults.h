@@ -181,8 +181,8 @@ struct subject {
     int (*act)(void);        /* calls fail only here; returns what the function does */
     void (*tell)(FILE *);    /* what came of it, a line for each fact; frees it */
     bool is_file;            /* not facts: a file, of which the order matters */
-    const char
-        *only[2]; /* the calls that fail, only the first and the last time; NULL: all calls */
+    /* The calls that fail, only the first and the last time; NULL: all calls. */
+    const char *only[2];
     /* Errors that a call has without a fault, too; NULL: none. 0: the kernel answers. */
     int (*standing)(const struct seccomp_data *, int occurrence);
 };

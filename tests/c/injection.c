@@ -18,6 +18,13 @@ static struct userns_snapshot *snapshot, *other;
 /* What a function replaces also if it fails. */
 static void *const unset = &snapshot;
 
+/* There is a result, or an error. */
+static int checked(int error, const void *result)
+{
+    CHECK((error == 0) == (result != NULL) && result != unset);
+    return error;
+}
+
 static int act_scan(void)
 {
     struct userns_options options = USERNS_OPTIONS_INIT;
@@ -26,8 +33,7 @@ static int act_scan(void)
     options.flags = run->subject->flags;
     snapshot = unset;
     error = userns_scan(&options, &snapshot);
-    CHECK((error == 0) == (snapshot != NULL) && snapshot != unset);
-    return error;
+    return checked(error, snapshot);
 }
 
 static void tell_scan(FILE *out)
@@ -264,8 +270,7 @@ static int act_load(void)
 
     snapshot = unset;
     error = userns_load(saved, &snapshot);
-    CHECK((error == 0) == (snapshot != NULL) && snapshot != unset);
-    return error;
+    return checked(error, snapshot);
 }
 
 static void load_snapshot(void)
@@ -298,8 +303,7 @@ static int act_probe(void)
     options.flags = (uint32_t)run->subject->flags;
     probed = unset;
     error = userns_probe(&options, &probed);
-    CHECK((error == 0) == (probed != NULL) && probed != unset);
-    return error;
+    return checked(error, probed);
 }
 
 static void tell_probe(FILE *out)

@@ -47,7 +47,7 @@ static UNUSED pid_t try_make_stuck(const char *path)
     usleep(200000);
     if (blocks_readers(stuck))
         return stuck;
-    CHECK(waitpid(stuck, NULL, WNOHANG) == 0); /* the server has not answered */
+    CHECK(waitpid(stuck, NULL, WNOHANG) == 0);         /* the server has not answered */
     CHECK(umount2(path, MNT_FORCE | MNT_DETACH) == 0); /* the process goes on, and ends */
     CHECK(close(device) == 0 && waitpid(stuck, NULL, 0) == stuck);
     return 0;

@@ -19,7 +19,6 @@ use debian::{Kernel, Pool};
 use emulator::{Image, Outcome, Run};
 use foreign::Foreign;
 use report::{Entry, Table};
-use std::borrow::Cow;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -198,10 +197,10 @@ fn machines() -> usize {
 
 /// What runs on other architectures by default. What the library does about faults depends on the kernel alone, and takes longer
 /// than everything else.
-fn selection_of(request: &Request) -> Cow<'_, Selection> {
+fn selection_of(request: &Request) -> Selection {
     match request.selection.is_everything() {
-        true => Cow::Owned(Selection { skip: vec!["injection::".into()], ..Selection::default() }),
-        false => Cow::Borrowed(&request.selection),
+        true => Selection { skip: vec!["injection::".into()], ..Selection::default() },
+        false => request.selection.clone(),
     }
 }
 
