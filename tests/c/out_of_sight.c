@@ -188,11 +188,11 @@ SITUATION(without_list, IN_SANDBOX, "in a nested PID namespace the kernel lists 
 
 /* ---- Namespaces that nothing shows ---- */
 
+enum { LISTNS = 470 };
+
 /* Skips the situation unless the kernel lists all namespaces for this caller. */
 static void need_listns(void)
 {
-    enum { LISTNS = 470 };
-
     if (syscall(LISTNS, NULL, NULL, 0, 0) != 0 && errno == ENOSYS)
         skip("the kernel has no listns(2)");
     if (inode_of_link(getpid(), "pid") != INITIAL_PID_INODE)
@@ -257,6 +257,70 @@ SITUATION(chain_in_flight, AS_ROOT, "a descriptor of a grandchild is in flight")
     check_place(snapshot, userns_inode(child));
     CHECK(userns_pins(child, &count) == NULL && count == 0);
     userns_free(snapshot);
+}
+
+struct refusal {
+    long number;
+    int error;
+    uint64_t inode; /* of a namespace in flight */
+};
+
+/* Only memory and descriptors that run out fail a scan. */
+static void scan_refused(void *argument)
+{
+    const struct refusal *refusal = argument;
+    bool runs_out =
+        refusal->error == ENOMEM || refusal->error == EMFILE || refusal->error == ENFILE;
+    bool has_list = refusal->number != LISTNS;
+    struct userns_options options = USERNS_OPTIONS_INIT;
+    struct userns_snapshot *snapshot;
+    size_t links_before = gap_count_now(USERNS_GAP_LINKS);
+    int error;
+
+    deny_syscall(refusal->number, ANY_ARGUMENT, 0, refusal->error);
+    options.flags = USERNS_SCAN_PINNED;
+    error = userns_scan(&options, &snapshot);
+    if (error != (runs_out ? -refusal->error : 0))
+        fail("call %ld fails with %s: %d", refusal->number, error_name(refusal->error), error);
+    if (error != 0)
+        return;
+    CHECK(userns_find_inode(snapshot, refusal->inode) == NULL);
+    CHECK((userns_empty_source(snapshot) == USERNS_EMPTY_SOURCE_LISTNS) == has_list);
+    CHECK(!has_list || userns_gap_count(snapshot, USERNS_GAP_LINKS) > links_before);
+    userns_free(snapshot);
+}
+
+SITUATION(refused_list, AS_ROOT, "a policy denies to list namespaces, or to open those of the list")
+{
+    const struct refusal refusals[] = {
+        { LISTNS, EPERM, 0 },
+        { LISTNS, EACCES, 0 },
+        { LISTNS, EINVAL, 0 },
+        { LISTNS, EFAULT, 0 },
+        { LISTNS, EOVERFLOW, 0 },
+        { LISTNS, ENOSYS, 0 },
+        { LISTNS, ENOMEM, 0 },
+        { __NR_open_by_handle_at, EPERM, 0 },
+        { __NR_open_by_handle_at, EACCES, 0 },
+        { __NR_open_by_handle_at, EOPNOTSUPP, 0 },
+        { __NR_open_by_handle_at, EINVAL, 0 },
+        { __NR_open_by_handle_at, ENOSYS, 0 },
+        { __NR_open_by_handle_at, EMFILE, 0 },
+        { __NR_open_by_handle_at, ENOMEM, 0 },
+    };
+    uint64_t inode;
+    int fd;
+
+    need_listns();
+    fd = open_left_user();
+    inode = inode_of_fd(fd);
+    let_fly(fd);
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        struct refusal refusal = refusals[i];
+
+        refusal.inode = inode;
+        in_child(scan_refused, &refusal);
+    }
 }
 
 /* ---- Watches ---- */
