@@ -54,8 +54,8 @@ struct Task<'t, T> {
 /// returned.
 ///
 /// `work` calls [`Port::step`] before each part that can block; a part may take so many milliseconds (less than 1000), at
-/// most twice as many. The helper can be killed at any time, so `work` must not allocate memory, and only atomic writes
-/// to `argument` are certain to be complete. It begins without descriptors.
+/// most twice as many, and longer while the caller itself gets no processor. The helper can be killed at any time, so `work`
+/// must not allocate memory, and only atomic writes to `argument` are certain to be complete. It begins without descriptors.
 ///
 /// All signals are blocked in this thread meanwhile, so `work` should return after some milliseconds. The helper sends no
 /// SIGCHLD, and wait(2) does not report it. EAGAIN: there can be no helper, for example because it would share descriptors
@@ -174,8 +174,10 @@ impl Port {
                 // The wait can have been interrupted.
                 _ if start.elapsed_microseconds() < u64::from(patience) * 1000 => (),
                 _ => {
+                    // If the caller itself is late, the host is so busy that the helper may not have run at all.
+                    let is_late = start.elapsed_microseconds() >= u64::from(patience) * 2000;
                     let step = Some(self.step.load(Ordering::Acquire));
-                    if step == last {
+                    if step == last && !is_late {
                         return false;
                     }
                     (last, start) = (step, Start::now());
