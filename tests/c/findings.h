@@ -42,12 +42,17 @@ static UNUSED struct findings find_all(void)
     return findings;
 }
 
+/* An emulated machine is so slow that a scan can reach its limits on the time; not twice. */
 static UNUSED void check_nothing_new(const struct findings *before)
 {
     struct findings now = find_all();
+    uint32_t gaps = now.gaps & ~before->gaps;
 
     CHECK(now.nodes <= before->nodes && now.holders <= before->holders);
-    CHECK((now.gaps & ~before->gaps) == 0);
+    if (gaps != 0 && time_factor() > 1)
+        gaps &= find_all().gaps;
+    if (gaps != 0)
+        fail("new gaps: %#" PRIx32, gaps);
 }
 
 #endif
