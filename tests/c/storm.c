@@ -301,6 +301,7 @@ static const uint64_t flags_of_scans[] = {
     USERNS_SCAN_MAPS,
     USERNS_SCAN_CREDENTIALS,
     USERNS_SCAN_CGROUPS,
+    EVERY_FLAG,
 };
 enum {
     SETS = sizeof flags_of_scans / sizeof *flags_of_scans,
