@@ -30,7 +30,9 @@ enum { SKIPPED = 77 };
 static UNUSED const char *error_name(int error)
 {
 #ifdef __GLIBC__
-    return strerrorname_np(error);
+    const char *name = strerrorname_np(error);
+
+    return name != NULL ? name : strerror(error);
 #else
     return strerror(error);
 #endif

@@ -17,9 +17,11 @@
 
 /* In place of an errno value. */
 enum {
-    SHORT = -1, /* read(2) or write(2) of one byte */
+    SHORT = -1, /* read(2), pread(2) or write(2) of one byte */
     END = -2,   /* read(2) at the end of a file that is cut off */
 };
+
+#define ENOTSUPP 524 /* of the kernel's own, but bpf(2) gives it */
 
 struct call {
     const char *name;
@@ -35,10 +37,10 @@ static const struct call known_calls[] = {
         ENOSYS } },
     { CALL(openat2),
       { EACCES, EPERM, ENOENT, ESRCH, EMFILE, ENFILE, ENOMEM, EIO, ENXIO, ENOTDIR, ELOOP, EXDEV,
-        EAGAIN, EINVAL, EINTR, ENOSYS } },
+        EAGAIN, E2BIG, EINVAL, EINTR, ENOSYS } },
     { CALL(read),
       { EIO, EACCES, EPERM, ESRCH, ENOMEM, EINVAL, EISDIR, EINTR, ENOSYS, SHORT, END } },
-    { CALL(pread64), { EIO, EACCES, EPERM, ENOMEM, EINVAL, EINTR, ENOSYS } },
+    { CALL(pread64), { EIO, EACCES, EPERM, ENOMEM, EINVAL, EINTR, ENOSYS, SHORT } },
     { CALL(write),
       { EIO, EACCES, EPERM, EINVAL, ENOMEM, ENOSPC, EDQUOT, EFBIG, EPIPE, EINTR, ENOSYS, SHORT } },
     { CALL(readlinkat), { EACCES, EPERM, ENOENT, ESRCH, ENOMEM, EINVAL, EIO, ENOSYS } },
@@ -57,9 +59,9 @@ static const struct call known_calls[] = {
     { CALL(ioctl),
       { EPERM, EACCES, ENOTTY, EINVAL, ENOMEM, EMFILE, ENFILE, EIO, ENOENT, ESRCH, ENODEV,
         ENOSYS } },
-    { CALL(lseek), { EINVAL, ESPIPE } },
+    { CALL(lseek), { EINVAL, ESPIPE, EPERM, ENOSYS } },
 #ifdef __NR__llseek
-    { "lseek", __NR__llseek, { EINVAL, ESPIPE } },
+    { "lseek", __NR__llseek, { EINVAL, ESPIPE, EPERM, ENOSYS } },
 #endif
     { CALL(fcntl), { EBADF, EINVAL, EPERM, ENOSYS } },
     { CALL(dup3), { EBADF, EBUSY, EMFILE, EPERM, ENOSYS } },
@@ -94,8 +96,8 @@ static const struct call known_calls[] = {
     { CALL(rt_sigpending), { EPERM, ENOSYS } },
     { CALL(rt_sigtimedwait), { EPERM, ENOSYS } }, /* of a signal that is pending */
     { CALL(bpf),
-      { EPERM, EINVAL, E2BIG, ENOMEM, EACCES, EAGAIN, EBUSY, EMFILE, ENFILE, ENOSPC, EOPNOTSUPP,
-        ENOSYS } },
+      { EPERM, EINVAL, E2BIG, ENOMEM, EACCES, EAGAIN, EBUSY, EMFILE, ENFILE, ENOENT, ENOSPC, EFAULT,
+        EINTR, EOPNOTSUPP, ENOTSUPP, ENOSYS } },
 #ifdef __NR_mmap
     { CALL(mmap), { ENOMEM, EPERM, ENODEV } },
 #endif
@@ -295,7 +297,7 @@ static int processes_of_scene;
 static pid_t foreign[16];
 static size_t foreign_count;
 
-/* Transfers one byte of a read(2) or write(2). False if that fails. */
+/* Transfers one byte of a read(2), pread(2) or write(2). False if that fails. */
 static bool transfer_byte(const struct seccomp_notif *notification)
 {
     pid_t pid = (pid_t)notification->pid;
@@ -309,6 +311,8 @@ static bool transfer_byte(const struct seccomp_notif *notification)
     CHECK(process >= 0 && fd >= 0);
     if (notification->data.nr == __NR_read)
         done = read(fd, &byte, 1) == 1 && process_vm_writev(pid, &here, 1, &there, 1, 0) == 1;
+    else if (notification->data.nr == __NR_pread64) /* the library reads from the start only */
+        done = pread(fd, &byte, 1, 0) == 1 && process_vm_writev(pid, &here, 1, &there, 1, 0) == 1;
     else
         done = process_vm_readv(pid, &here, 1, &there, 1, 0) == 1 && write(fd, &byte, 1) == 1;
     close(fd);
