@@ -66,7 +66,7 @@ pub const AXES: [Axis; 9] = [
     } },
 ];
 
-fn raise_limit(descriptors: usize) -> io::Result<()> {
+pub fn raise_limit(descriptors: usize) -> io::Result<()> {
     let most = (descriptors + 100) as libc::rlim_t;
     let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
     // SAFETY: the call reads one `rlimit`.

@@ -1,18 +1,22 @@
 //! What each thing that a hostile process can make costs a scan that looks at everything: time and memory.
 
 use crate::cost::{self, median};
-use crate::growth::{AXES, costs_of};
+use crate::growth::{AXES, costs_of, raise_limit};
 use crate::number::{thousands, time};
 use crate::program;
-use crate::sandbox::{Sandbox, mount, succeeded};
+use crate::sandbox::{Sandbox, mount, succeeded, unshare};
 use crate::sleeper::start_sleeper;
 use crate::sleepers::Sleepers;
 use crate::table::table;
 use crate::{common, machine};
-use std::ffi::OsString;
+use std::ffi::{CString, OsStr, OsString, c_int};
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
+use std::mem;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -48,6 +52,9 @@ impl<'t> Thing<'t> {
 fn things(cgroup: &Result<Cgroup, String>) -> Vec<Thing<'_>> {
     let axes = AXES.iter().map(|axis| Thing::new(axis.things, MANY, |sandbox| (axis.make)(sandbox, MANY)));
     let others = [
+        Thing::new("sockets of a process", MANY, |sandbox| sandbox.make(|| open_sockets(MANY))),
+        Thing::new("namespaces registered with an io_uring", MANY, |sandbox| sandbox.make(|| register(MANY))),
+        Thing::new("watches of an inotify(7) descriptor", MANY, |sandbox| sandbox.make(|| watch(MANY))),
         Thing::new("processes in a cgroup with a path of 3,778 bytes", PATHS, |sandbox| {
             let cgroup = cgroup.as_ref().map_err(Clone::clone)?;
             sandbox.make(|| start_in(cgroup, PATHS))
@@ -87,6 +94,44 @@ impl Drop for Cgroup {
         // SAFETY: the path ends with NUL.
         succeeded(unsafe { libc::umount2(c"/mnt".as_ptr(), 0) }).unwrap();
     }
+}
+
+fn open_sockets(count: usize) -> io::Result<()> {
+    raise_limit(count)?;
+    (0..count).try_for_each(|_| UnixDatagram::unbound().map(mem::forget))
+}
+
+/// Registers one namespace so many times.
+fn register(count: usize) -> io::Result<()> {
+    raise_limit(count)?;
+    let namespace = File::open("/proc/self/ns/user")?;
+    let files = vec![namespace.as_raw_fd(); count];
+    // The size of `struct io_uring_params`, see io_uring_setup(2).
+    let mut parameters = [0u32; 30];
+    // SAFETY: the calls get a structure and an array, with their length.
+    unsafe {
+        let ring = libc::syscall(libc::SYS_io_uring_setup, 8, parameters.as_mut_ptr());
+        succeeded(if ring < 0 { -1 } else { 0 })?;
+        let register_files = 2;
+        let registered = libc::syscall(libc::SYS_io_uring_register, ring, register_files, files.as_ptr(), count);
+        succeeded(registered as c_int)
+    }
+}
+
+/// Watches so many files of a new tmpfs.
+fn watch(count: usize) -> io::Result<()> {
+    unshare(libc::CLONE_NEWNS)?;
+    mount(c"none", c"/", libc::MS_REC | libc::MS_PRIVATE)?;
+    mount(c"tmpfs", c"/mnt", 0)?;
+    // SAFETY: the call takes no pointer.
+    let descriptor = unsafe { libc::inotify_init1(libc::IN_CLOEXEC) };
+    for number in 0..count {
+        let path = CString::new(format!("/mnt/{number}"))?;
+        File::create(OsStr::from_bytes(path.to_bytes()))?;
+        // SAFETY: the path ends with NUL.
+        succeeded(unsafe { libc::inotify_add_watch(descriptor, path.as_ptr(), libc::IN_OPEN) })?;
+    }
+    Ok(())
 }
 
 fn start_in(cgroup: &Cgroup, count: usize) -> io::Result<()> {
