@@ -256,7 +256,7 @@ static void print_generated(void *seed)
 
 SITUATION(generated, 0, "random trees, compared with a second implementation of the format")
 {
-    for (unsigned seed = 1; seed <= 9; seed++)
+    for (unsigned seed = 1; seed <= (unsigned)rounds(9); seed++)
         in_sandbox(print_generated, &seed);
 }
 

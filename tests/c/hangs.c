@@ -51,7 +51,7 @@ static void scan_beside_dangers(void *unused UNUSED)
     leased = open("/mnt/net:[1]", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     CHECK(leased >= 0 && signal(SIGIO, SIG_IGN) != SIG_ERR);
     CHECK(fcntl(leased, F_SETLEASE, F_WRLCK) == 0);
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < rounds(200); i++) {
         check_nothing_new(&before);
         CHECK(fcntl(leased, F_GETLEASE) == F_WRLCK);
     }

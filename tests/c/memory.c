@@ -303,7 +303,7 @@ static void refuse_each_of_probe(uint32_t flags, long least)
 
         refuses_on = i == 1;
         while (probe_is_refused(flags, nth))
-            nth++;
+            nth += time_factor();
         CHECK(nth > least);
     }
     CHECK_EQ(open_descriptors(), descriptors);

@@ -137,7 +137,7 @@ static void scan_beside_waiter(void *argument)
     pthread_t thread;
 
     CHECK(pthread_create(&thread, NULL, wait_for_any, &returned) == 0);
-    for (int i = 0; i < 200; i++)
+    for (int i = 0; i < rounds(200); i++)
         CHECK(finds(USERNS_SCAN_PINNED, ((const struct held *)argument)->inode));
     CHECK(!returned);
     CHECK(kill(child, SIGKILL) == 0 && pthread_join(thread, NULL) == 0);

@@ -24,6 +24,7 @@ pub struct Machine {
     /// The end of the names of the smallest kernels.
     pub flavour: &'static str,
     pub qemu: &'static str,
+    /// Emulation takes one thread, since as many machines run at a time as there are processors.
     pub arguments: &'static [&'static str],
     /// The first serial port.
     pub console: &'static str,
@@ -66,7 +67,7 @@ pub static ALL: [Architecture; 5] = [
             debian: "arm64",
             flavour: "-cloud-arm64",
             qemu: "qemu-system-aarch64",
-            arguments: &["-machine", "virt", "-cpu", "cortex-a72"],
+            arguments: &["-accel", "tcg,thread=single", "-machine", "virt", "-cpu", "cortex-a72"],
             console: "ttyAMA0",
             tools: &[
                 ("qemu-system-aarch64", "qemu-system-arm"),
@@ -84,7 +85,7 @@ pub static ALL: [Architecture; 5] = [
             debian: "s390x",
             flavour: "-s390x",
             qemu: "qemu-system-s390x",
-            arguments: &[],
+            arguments: &["-accel", "tcg,thread=single"],
             console: "ttysclp0",
             tools: &[
                 ("qemu-system-s390x", "qemu-system-misc"),
@@ -102,7 +103,7 @@ pub static ALL: [Architecture; 5] = [
             debian: "riscv64",
             flavour: "-riscv64",
             qemu: "qemu-system-riscv64",
-            arguments: &["-machine", "virt"],
+            arguments: &["-accel", "tcg,thread=single", "-machine", "virt"],
             console: "ttyS0",
             tools: &[
                 ("qemu-system-riscv64", "qemu-system-misc"),
