@@ -3,12 +3,12 @@
 # make check-kernels     those of tests/c on other kernels, in emulated machines
 # make check-architectures  the same on other architectures, and with musl
 # make check-policies    those about AppArmor, SELinux and Debian's sysctl, on kernels with these
-# make check-faults      lets each system call of the library fail
+# make check-faults      lets each system call of the library fail; as root
 # make check-fuzz        has a fuzzer try RUNS inputs for each parser
 # make check-endurance   scans in all ways for MINUTES (30) while everything changes
 # make check-miri        runs unit tests in Miri
-# make check-sanitizers  runs situations with AddressSanitizer and ThreadSanitizer
-# make coverage          tells how many lines of src the tests execute
+# make check-sanitizers  runs situations with Address-, Leak- and ThreadSanitizer; as root
+# make coverage          tells how many lines of src the tests execute; as root
 # make install    installs them; make uninstall removes them
 # make clean      removes what make built; cargo clean removes what cargo built
 # make help       shows these lines
@@ -153,7 +153,7 @@ WITHOUT_SANDBOX = errors::versions errors::errors_are_explained state::plain_sca
 check-sanitizers:
 	tests/sanitizers/run address state:: saved:: probe:: open::
 	ASAN_OPTIONS= tests/sanitizers/run address --exact $(WITHOUT_SANDBOX)
-	tests/sanitizers/run thread threads:: state::
+	tests/sanitizers/run thread threads:: threads_by_bpf:: state::
 
 coverage:
 	tests/coverage.sh

@@ -78,8 +78,13 @@ fn stay(child: c_int) -> Result<(), Errno> {
     let (process, child) = (libc::P_PID as c_long, c_long::from(child));
     let flags = c_long::from(libc::WEXITED | libc::WNOWAIT | libc::__WALL);
     let (nothing, wait) = (ptr::null::<c_void>(), libc::SYS_waitid);
-    // SAFETY: the call writes nothing.
-    check(unsafe { libc::syscall(wait, process, child, nothing, flags, nothing) }).map(drop)
+    loop {
+        // SAFETY: the call writes nothing.
+        match check(unsafe { libc::syscall(wait, process, child, nothing, flags, nothing) }) {
+            Err(Errno(libc::EINTR)) => (), // by a signal of libc itself
+            result => return result.map(drop),
+        }
+    }
 }
 
 extern "C" fn enter(call: *mut c_void) -> c_int {

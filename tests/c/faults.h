@@ -81,7 +81,7 @@ static const struct call known_calls[] = {
     { CALL(fchdir), { EACCES, EPERM, ENOMEM, ENOSYS } },
     { CALL(umount2), { EPERM, EINVAL, EBUSY, ENOMEM, ENOSYS } },
     { CALL(wait4), { ECHILD, EINTR, EPERM, ENOSYS } },
-    { CALL(waitid), { ECHILD, EPERM, ENOSYS } },
+    { CALL(waitid), { ECHILD, EINTR, EPERM, ENOSYS } },
     { CALL(execve),
       { EACCES, EPERM, ENOENT, ENOTDIR, ELOOP, ENOEXEC, ETXTBSY, E2BIG, EINVAL, EIO, ENOMEM, EMFILE,
         ENFILE, EAGAIN, ENOSYS } },

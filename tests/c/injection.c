@@ -9,6 +9,7 @@
  */
 #include "situation.h"
 #include "faults.h"
+#include "stuck.h"
 #include "subids.h"
 
 /* ---- Scans ---- */
@@ -1004,6 +1005,24 @@ static int deny_mapping(const struct seccomp_data *data, int occurrence UNUSED)
     bool is_file = (data->args[3] & (MAP_PRIVATE | MAP_ANONYMOUS)) == MAP_PRIVATE;
 
     return strcmp(known_calls[index_of_call(data->nr)].name, "mmap") == 0 && is_file ? ENODEV : 0;
+}
+
+static void start_beside_stuck(void)
+{
+    start(go_down, &(int){ 1 });
+    mount_tmpfs("/mnt");
+    make_stuck("/mnt/file");
+}
+
+/* A scan that looks at the state of its worker, and kills it by its descriptor. */
+SITUATION(stuck, AS_ROOT, "faults in a scan beside a process inside execve(2)")
+{
+    struct subject subject = SCAN(0);
+
+    subject.set_scene = start_beside_stuck;
+    subject.only[0] = "pread64";
+    subject.only[1] = "pidfd_send_signal";
+    inject_into(subject);
 }
 
 SITUATION(by_bpf_read, 0, "faults in a scan by BPF that reads the type information")

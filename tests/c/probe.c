@@ -356,7 +356,7 @@ SITUATION(another_proc, IN_SANDBOX, "the same, with another procfs, over which n
 static void probe_covered(const char *path)
 {
     fprintf(stderr, "%s is covered\n", path);
-    alarm(60);
+    alarm(stretched(60));
     userns_probe_free(probe(USERNS_PROBE_READ_ONLY, ALL_STEPS));
     if (strcmp(path, "/proc") == 0) /* an experiment takes ten seconds */
         return;

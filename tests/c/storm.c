@@ -677,6 +677,8 @@ static void endure(void *unused UNUSED)
     populate(&disturbed);
     snapshot = scan_with(USERNS_SCAN_BPF);
     ways = userns_source_error(snapshot) == 0 ? WAYS : SETS;
+    if (ways == SETS)
+        fprintf(stderr, "no scan by BPF: %s\n", userns_strerror(userns_source_error(snapshot)));
     userns_free(snapshot);
     scan_before_storm(ways);
     start_storm(disturbed);

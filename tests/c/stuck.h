@@ -44,7 +44,7 @@ static UNUSED pid_t try_make_stuck(const char *path)
     pid_t stuck = start_stuck(path);
 
     serve_until_open(device);
-    usleep(200000);
+    usleep(200000 * time_factor());
     if (blocks_readers(stuck))
         return stuck;
     CHECK(waitpid(stuck, NULL, WNOHANG) == 0);         /* the server has not answered */
