@@ -11,6 +11,7 @@ mod cgroup;
 mod corpus;
 pub(crate) mod draw;
 pub(crate) mod facts;
+mod fdinfo;
 #[cfg(feature = "capi")]
 mod json;
 mod links;
@@ -34,6 +35,7 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("btf", btf::check),
     ("cgroup", cgroup::check),
     ("facts", facts::check),
+    ("fdinfo", fdinfo::check),
     #[cfg(feature = "capi")]
     ("json", json::check),
     ("links", links::check),

@@ -12,14 +12,14 @@ mod opener;
 mod overmounts;
 mod repeated;
 mod rest;
-mod rings;
+pub mod rings;
 mod roots;
 mod sockets;
 mod tables;
 mod threads;
 mod told;
 mod view;
-mod watches;
+pub mod watches;
 
 use super::answer::Answer;
 use super::devices::{Devices, TUN};

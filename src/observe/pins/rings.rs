@@ -209,27 +209,31 @@ fn registered(line: &[u8]) -> Option<Registered> {
     }
 }
 
+/// Whether a text has the table of files, and the namespaces and sockets there, as links of procfs name them.
+#[cfg(any(test, fuzzing))]
+pub fn files_in(text: &[u8]) -> (bool, Vec<String>) {
+    let mut table = Table::default();
+    let name = |registered| match registered {
+        Registered::Namespace(namespace_type, inode) => {
+            format!("{}:[{inode}]", namespace_type.name().to_str().unwrap())
+        }
+        Registered::Socket(inode) => format!("socket:[{inode}]"),
+    };
+    let names = text.iter().filter_map(|&byte| table.add(byte)).map(name).collect();
+    (table.is_found, names)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn files(text: &[u8]) -> (bool, Vec<String>) {
-        let mut table = Table::default();
-        let name = |registered| match registered {
-            Registered::Namespace(namespace_type, inode) => format!("{namespace_type:?} {inode}"),
-            Registered::Socket(inode) => format!("socket {inode}"),
-        };
-        let names = text.iter().filter_map(|&byte| table.add(byte)).map(name).collect();
-        (table.is_found, names)
-    }
 
     #[test]
     fn files_are_found_in_their_table_only() {
         let text = b"pos:\t0\n    0: user:[1]\nSQEs:\t1\n    1: net:[2]\nUserFiles:\t4\n    0: user:[4026531837]\n\
             \n    1: /a:_user:[3]\n    2: socket:[26]\n    3: /a_very_long_path/user:[4]/user:[4026531837]\n  12345: net:[5]\n\
             UserBufs:\t1\n    0: user:[6]\n";
-        let found = ["User 4026531837", "socket 26", "Net 5"].map(String::from).to_vec();
-        assert_eq!(files(text), (true, found));
-        assert_eq!(files(b"pos:\t0\nflags:\t02000002\n"), (false, Vec::new()));
+        let found = ["user:[4026531837]", "socket:[26]", "net:[5]"].map(String::from).to_vec();
+        assert_eq!(files_in(text), (true, found));
+        assert_eq!(files_in(b"pos:\t0\nflags:\t02000002\n"), (false, Vec::new()));
     }
 }

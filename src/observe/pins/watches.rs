@@ -112,7 +112,7 @@ impl Task<'_, '_> {
 }
 
 /// The device and inode number in `inotify wd:1 ino:2a sdev:4 mask:…` or `fanotify ino:2a sdev:4 mflags:…`.
-fn parse(line: &[u8]) -> Option<(u64, u64)> {
+pub fn parse(line: &[u8]) -> Option<(u64, u64)> {
     let mut words = line.split(|&byte| byte == b' ');
     let is_watch = matches!(words.next()?, b"inotify" | b"fanotify");
     let mut number = |name: &[u8]| {
