@@ -5,6 +5,7 @@
 #include "situation.h"
 #include "interpose.h"
 #include "pins.h"
+#include <limits.h>
 #include <sys/inotify.h>
 
 /* What a process watches. */
@@ -87,6 +88,9 @@ static void live_watched(void *has_threads)
     }
 }
 
+/* The file of the last event in each directory that is a place. */
+static char files[PLACES][NAME_MAX + 1];
+
 /* Takes the events since the last call; returns the set of places of which there were any. */
 static unsigned noticed(void)
 {
@@ -98,8 +102,12 @@ static unsigned noticed(void)
         for (char *at = buffer; at < buffer + length;) {
             struct inotify_event *event = (void *)at;
 
-            for (int i = 0; i < PLACES; i++)
-                places |= (unsigned)(event->wd == subject->watches[i]) << i;
+            for (int i = 0; i < PLACES; i++) {
+                if (event->wd != subject->watches[i])
+                    continue;
+                places |= 1u << i;
+                strcpy(files[i], event->len > 0 ? event->name : "itself");
+            }
             CHECK(!(event->mask & IN_Q_OVERFLOW));
             at += sizeof *event + event->len;
         }
@@ -125,8 +133,8 @@ static void check_notice(uint64_t flags, unsigned expected)
     }
     for (int i = 0; i < PLACES; i++)
         if ((places ^ expected) >> i & 1)
-            fail("a scan with flags %#" PRIx64 " %s %s", flags,
-                 places >> i & 1 ? "opens" : "does not open", paths[i]);
+            fail("a scan with flags %#" PRIx64 " %s %s: %s", flags,
+                 places >> i & 1 ? "opens" : "does not open", paths[i], files[i]);
     CHECK(fstatat(subject->directory, "file", &after[0], 0) == 0 &&
           fstat(subject->namespace, &after[1]) == 0);
     for (int i = 0; i < 2; i++)

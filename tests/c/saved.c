@@ -256,10 +256,11 @@ SITUATION(offset, 0, "saving and loading begin at the offset, and leave the desc
 /* tests/snapshot.json, which the assembler finds beside the headers. Machines that are emulated have no files. */
 __asm__(
     ".pushsection .rodata\n"
+    ".globl recorded, recorded_end\n" /* GNU ld for ARM takes two local symbols of a section for one */
     "recorded: .incbin \"../tests/snapshot.json\"\n"
     "recorded_end:\n"
     ".popsection");
-extern const char recorded[], recorded_end[];
+extern __attribute__((visibility("hidden"))) const char recorded[], recorded_end[];
 
 SITUATION(recorded, 0, "a file from a little-endian machine of 64 bits is the same on any machine")
 {
