@@ -372,10 +372,18 @@ static struct userns_snapshot *scan_once(int way, struct tally *tally)
 
 enum { TRIES = 3 /* on a busy machine a scan can reach its limits on the time */ };
 
-/* An emulated machine, where a scan in a storm takes seconds, scans only with all flags. */
+/* For how long endurance is tested; 0: it is not. */
+static unsigned minutes(void)
+{
+    const char *text = getenv("MINUTES");
+
+    return text != NULL ? (unsigned)atoi(text) : 0;
+}
+
+/* In a storm a scan can take seconds. The last set has all flags; the others run where there is time. */
 static int first_way(void)
 {
-    return time_factor() > 1 ? SETS - 1 : 0;
+    return is_long_run() || minutes() > 0 ? 0 : SETS - 1;
 }
 
 /* Without a storm all are found. */
@@ -431,14 +439,6 @@ enum {
     SHORT_RUN = 5              /* minutes */
 };
 
-/* For how long endurance is tested; 0: it is not. */
-static unsigned minutes(void)
-{
-    const char *text = getenv("MINUTES");
-
-    return text != NULL ? (unsigned)atoi(text) : 0;
-}
-
 /* Returns the number of things that scans lost without a gap. */
 static int print_results(void)
 {
@@ -483,11 +483,11 @@ SITUATION(
         fprintf(stderr, "no process is stuck inside execve(2)\n");
     start_storm(disturbed);
     if (is_one_stuck) {
-        scan_in_storm(scan_count(2));
+        scan_in_storm(scan_count(4));
         CHECK(umount2("/mnt/file", MNT_FORCE | MNT_DETACH) == 0); /* the process goes on */
         is_one_stuck = false;
     }
-    scan_in_storm(scan_count(2));
+    scan_in_storm(scan_count(4));
     CHECK_EQ(print_results(), 0);
 }
 
