@@ -212,7 +212,7 @@ SITUATION(as_the_kernel, AS_ROOT | IN_SANDBOX | BY_BPF,
 
     srand(13);
     subjects = shared(SUBJECTS * sizeof *subjects);
-    for (int i = 0; i < TREES; i++) {
+    for (int i = 0; i < rounds(TREES); i++) {
         struct userns_snapshot *snapshot;
 
         make_spaces();
@@ -227,7 +227,7 @@ SITUATION(as_the_kernel, AS_ROOT | IN_SANDBOX | BY_BPF,
         end_all();
     }
     printf("%d verdicts, %d of them yes\n", verdicts, allowed);
-    CHECK_EQ(verdicts, TREES * SUBJECTS * SPACES);
+    CHECK_EQ(verdicts, rounds(TREES) * SUBJECTS * SPACES);
     CHECK(allowed > verdicts / 10 && allowed < verdicts * 9 / 10);
 }
 
@@ -261,7 +261,7 @@ SITUATION(from_inside, AS_ROOT | IN_SANDBOX,
 {
     srand(14);
     subjects = shared(SUBJECTS * sizeof *subjects);
-    for (int i = 0; i < TREES; i++) {
+    for (int i = 0; i < rounds(TREES); i++) {
         make_spaces();
         start_subjects();
         for (int own = 1; own < SPACES; own++)

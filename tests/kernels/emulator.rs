@@ -13,7 +13,7 @@ use std::{fs, thread};
 /// Arguments for QEMU, and the environment variable for `tests/c/process.h`.
 const KVM: (&[&str], &str) = (&["-accel", "kvm", "-cpu", "max"], "TIME_FACTOR=1");
 /// Without KVM everything is much slower.
-const EMULATED: &str = "TIME_FACTOR=10";
+const EMULATED: &str = "TIME_FACTOR=20";
 /// MiB of a machine.
 const MEMORY: usize = 2048;
 /// Seconds after which a machine is ended.
