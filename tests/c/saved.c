@@ -256,15 +256,18 @@ SITUATION(offset, 0, "saving and loading begin at the offset, and leave the desc
 /* tests/snapshot.json, which the assembler finds beside the headers. Machines that are emulated have no files. */
 __asm__(
     ".pushsection .rodata\n"
-    ".globl recorded, recorded_end\n" /* GNU ld for ARM takes two local symbols of a section for one */
+    ".globl recorded, recorded_length\n" /* GNU ld for ARM takes two local symbols of a section for one */
+    ".balign 8\n"                        /* s390x addresses only even bytes by symbols */
     "recorded: .incbin \"../tests/snapshot.json\"\n"
-    "recorded_end:\n"
+    "1: .balign 8\n"
+    "recorded_length: .long 1b - recorded\n"
     ".popsection");
-extern __attribute__((visibility("hidden"))) const char recorded[], recorded_end[];
+extern __attribute__((visibility("hidden"))) const char recorded[];
+extern __attribute__((visibility("hidden"))) const uint32_t recorded_length;
 
 SITUATION(recorded, 0, "a file from a little-endian machine of 64 bits is the same on any machine")
 {
-    size_t expected = (size_t)(recorded_end - recorded), length;
+    size_t expected = recorded_length, length;
     struct userns_snapshot *loaded;
     int fd = memory_file(), saved;
     char *text;
