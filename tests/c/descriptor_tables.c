@@ -93,7 +93,7 @@ static void leave_tables(void)
 
     CHECK(copied >= 0 && copied < FIRST);
     for (;;) {
-        pid_t pid = (pid_t)syscall(__NR_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+        pid_t pid = fork_with(CLONE_FILES | SIGCHLD);
 
         CHECK(pid >= 0);
         if (pid == 0) {

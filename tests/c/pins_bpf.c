@@ -23,7 +23,7 @@ static struct userns_snapshot *scan_told(uint64_t flags)
 /* Runs a function in a child that shares the descriptor table, and ends. */
 static void in_child_with_files(void (*act)(struct held *), struct held *held)
 {
-    pid_t pid = (pid_t)syscall(__NR_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+    pid_t pid = fork_with(CLONE_FILES | SIGCHLD);
 
     CHECK(pid >= 0);
     if (pid == 0) {

@@ -381,7 +381,7 @@ static void cover_files(void *unused UNUSED)
 
     if (access("/sys/kernel/security/lsm", R_OK) == 0)
         skip("this kernel can have a security module itself");
-    deny_syscall(__NR_clone, 0, CLONE_NEWUSER, EPERM);
+    deny_syscall(__NR_clone, CLONE_FLAGS, CLONE_NEWUSER, EPERM);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         CHECK(mount_device(files[i], S_IFREG) >= 0);
         probe_covered(files[i]);

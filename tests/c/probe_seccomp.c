@@ -46,10 +46,10 @@ static const struct filter filters[] = {
     { __NR_unshare, ANY_ARGUMENT, 0, { 0, USERNS_STEP_CREATE }, { 0, 0 }, { 0, 0 } },
     { __NR_unshare, 0, CLONE_NEWUSER, { 0, USERNS_STEP_CREATE }, { 0, 0 }, { 0, 0 } },
     { __NR_unshare, 0, CLONE_NEWNET, { 0, USERNS_STEP_NET }, { 0, 0x37 }, { 0, 0x27 } },
-    { __NR_clone, 0, CLONE_NEWUSER, { USERNS_STEP_CREATE, 0 }, { 0, 0 }, { 0, 0 } },
-    { __NR_clone, 0, CLONE_NEWNET, { USERNS_STEP_NET, 0 }, { 0x37, 0 }, { 0x37, 0 } },
-    { __NR_clone, 0, CLONE_NEWNS, { USERNS_STEP_CAPABLE, 0 }, { 0x2b, 0 }, { 0x2b, 0 } },
-    { __NR_clone, 0, CLONE_NEWPID, { USERNS_STEP_PID, 0 }, { 0x2f, 0 }, { 0x2f, 0 } },
+    { __NR_clone, CLONE_FLAGS, CLONE_NEWUSER, { USERNS_STEP_CREATE, 0 }, { 0, 0 }, { 0, 0 } },
+    { __NR_clone, CLONE_FLAGS, CLONE_NEWNET, { USERNS_STEP_NET, 0 }, { 0x37, 0 }, { 0x37, 0 } },
+    { __NR_clone, CLONE_FLAGS, CLONE_NEWNS, { USERNS_STEP_CAPABLE, 0 }, { 0x2b, 0 }, { 0x2b, 0 } },
+    { __NR_clone, CLONE_FLAGS, CLONE_NEWPID, { USERNS_STEP_PID, 0 }, { 0x2f, 0 }, { 0x2f, 0 } },
     { __NR_mount,
       ANY_ARGUMENT,
       0,
@@ -123,8 +123,8 @@ static void probe_with_two_fatal(void *with_mounts)
     const struct userns_reason *const *reasons;
     size_t count;
 
-    filter_bits(__NR_clone, 0, is_mount ? CLONE_NEWNS : CLONE_NEWPID, IS_FATAL);
-    filter_bits(__NR_clone, 0, CLONE_NEWNET, IS_FATAL);
+    filter_bits(__NR_clone, CLONE_FLAGS, is_mount ? CLONE_NEWNS : CLONE_NEWPID, IS_FATAL);
+    filter_bits(__NR_clone, CLONE_FLAGS, CLONE_NEWNET, IS_FATAL);
     answer = probe(0, ALL_STEPS);
     print_probe(answer);
     CHECK_EQ(userns_probe_failed_step(answer), first);
@@ -152,7 +152,7 @@ SITUATION(all_namespaces_denied, 0,
     static const uint32_t all = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID;
 
     need_namespaces();
-    filter_bits(__NR_clone, 0, all, EPERM);
+    filter_bits(__NR_clone, CLONE_FLAGS, all, EPERM);
     filter_bits(__NR_unshare, ANY_ARGUMENT, 0, EPERM);
     filter_bits(__NR_setns, ANY_ARGUMENT, 0, EPERM);
     filter_bits(__NR_clone3, ANY_ARGUMENT, 0, ENOSYS);
@@ -170,7 +170,8 @@ static void probe_two_failures(void *way)
     size_t count;
     const struct userns_reason *const *reasons;
 
-    filter_bits(flags == 0 ? __NR_clone : __NR_unshare, 0, CLONE_NEWNS, EPERM);
+    filter_bits(flags == 0 ? __NR_clone : __NR_unshare, flags == 0 ? CLONE_FLAGS : 0, CLONE_NEWNS,
+                EPERM);
     answer = probe(flags, USERNS_STEP_CAPABLE | USERNS_STEP_NET);
     reasons = userns_probe_reasons(answer, &count);
     print_probe(answer);
@@ -196,7 +197,7 @@ SITUATION(two_failures, 0, "a filter refuses mount namespaces, and a limit netwo
     in_child(probe_two_failures, &(uint32_t){ USERNS_PROBE_ONE_BY_ONE });
     /* What is told of the user namespace is its own error, not that of a namespace beside it. */
     CHECK(write_file("/proc/sys/user/max_user_namespaces", "0"));
-    filter_bits(__NR_clone, 0, CLONE_NEWNET, EPERM);
+    filter_bits(__NR_clone, CLONE_FLAGS, CLONE_NEWNET, EPERM);
     check_probe(0, ALL_STEPS,
                 (struct expected){ 0, USERNS_STEP_CREATE, ENOSPC, USERNS_REASON_LIMIT, true,
                                    "max_user_namespaces is 0" });

@@ -202,7 +202,7 @@ SITUATION(refused, IN_SANDBOX | AS_ROOT, "the program fails for a reason of its 
 SITUATION(not_started, IN_SANDBOX | AS_ROOT, "there can be no process for the program")
 {
     have_programs(map_ids, 0755);
-    deny_syscall(__NR_clone, 0, 0, EAGAIN); /* as the limit on processes does */
+    deny_syscall(__NR_clone, CLONE_FLAGS, 0, EAGAIN); /* as the limit on processes does */
     check_probe(
         USERNS_PROBE_SUBIDS, ALL_STEPS,
         (struct expected){ 0x1d, USERNS_STEP_MAP, EAGAIN, USERNS_REASON_PROCESSES, false, NULL });

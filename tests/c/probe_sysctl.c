@@ -47,7 +47,7 @@ static void probe_as_nobody(void *unused UNUSED)
     expect_in_both_ways(0, USERNS_STEP_CREATE);
     deny_syscall(__NR_reboot, ANY_ARGUMENT, 0, EPERM); /* which a probe does not call */
     expect_in_both_ways(0, USERNS_STEP_CREATE);
-    deny_syscall(__NR_clone, 0, CLONE_NEWUSER | CLONE_FS, EPERM);
+    deny_syscall(__NR_clone, CLONE_FLAGS, CLONE_NEWUSER | CLONE_FS, EPERM);
     expect(0, 0, USERNS_STEP_CREATE, USERNS_REASON_SECCOMP, "a seccomp filter");
     expect(0, 0, USERNS_STEP_CREATE, USERNS_REASON_SYSCTL, sysctl);
 }

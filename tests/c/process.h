@@ -52,6 +52,22 @@ static UNUSED pid_t fork_child(void)
     return pid;
 }
 
+/* The number of the argument of clone(2) with the flags. On s390x the first one is the stack. */
+#ifdef __s390__
+enum { CLONE_FLAGS = 1 };
+#else
+enum { CLONE_FLAGS = 0 };
+#endif
+
+/* Like fork(2), with flags of clone(2). */
+static UNUSED pid_t fork_with(unsigned long flags)
+{
+    unsigned long first[2] = { 0 };
+
+    first[CLONE_FLAGS] = flags;
+    return (pid_t)syscall(__NR_clone, first[0], first[1], NULL, NULL, NULL);
+}
+
 /* Waits for a child; if it failed or skipped, so does this process. */
 static UNUSED void expect_success(pid_t pid)
 {
