@@ -686,6 +686,7 @@ SITUATION(number_of_calls, IN_SANDBOX,
     enum { MORE = 10, PER_NAMESPACE = 8, LEVELS = 3 };
     int alone, with_members, with_namespaces;
 
+    need_real_time();
     start(go_down, &(int){ 0 }); /* process 2: the scan checks whether it is kthreadd */
     calls_of_a_scan();           /* the first scan also reads the boot id */
     alone = calls_of_a_scan();
@@ -709,6 +710,7 @@ SITUATION(number_of_calls_for_maps, IN_SANDBOX,
     int alone, with_namespaces;
     pid_t pid;
 
+    need_real_time();
     start(go_down, &(int){ 0 }); /* as above */
     calls_of_a_scan();
     alone = calls_of_a_scan_with(USERNS_SCAN_MAPS) - calls_of_a_scan();
