@@ -30,9 +30,7 @@ enum { SKIPPED = 77 };
 static UNUSED const char *error_name(int error)
 {
 #ifdef __GLIBC__
-    const char *name = strerrorname_np(error);
-
-    return name != NULL ? name : strerror(error);
+    return strerrorname_np(error);
 #else
     return strerror(error);
 #endif
