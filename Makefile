@@ -153,7 +153,7 @@ WITHOUT_SANDBOX = errors::versions errors::errors_are_explained state::plain_sca
 check-sanitizers:
 	tests/sanitizers/run address state:: saved:: probe:: open::
 	ASAN_OPTIONS= tests/sanitizers/run address --exact $(WITHOUT_SANDBOX)
-	tests/sanitizers/run thread threads:: threads_by_bpf:: state::
+	tests/sanitizers/run thread threads:: state::
 
 coverage:
 	tests/coverage.sh
