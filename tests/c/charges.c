@@ -84,10 +84,10 @@ static void scan_inside(void *descriptor)
     userns_free(snapshot);
 }
 
-/* Whether a scan by BPF tells charges and limits: from Linux 6.4 on, where it visits threads. */
+/* Whether a scan by BPF tells charges and limits: where it visits threads. */
 static bool is_told(void)
 {
-    return is_by_bpf() && !is_before(6, 4);
+    return is_by_bpf() && calls_functions();
 }
 
 SITUATION(two_users, AS_ROOT | IN_SANDBOX | BY_BPF,

@@ -86,6 +86,23 @@ static UNUSED struct userns_snapshot *scan_with(uint64_t flags)
     return scan_as(NULL, flags);
 }
 
+/*
+ * Whether BPF programs can call functions of the kernel: from Linux 6.4 on, if it has a JIT compiler.
+ * From 6.7 on a scan shows that.
+ */
+static UNUSED bool calls_functions(void)
+{
+    struct userns_snapshot *snapshot;
+    bool calls;
+
+    if (is_before(6, 7))
+        return !is_before(6, 4);
+    snapshot = scan_with(USERNS_SCAN_BPF);
+    calls = userns_source(snapshot) == USERNS_SOURCE_BPF_PROCESSES;
+    userns_free(snapshot);
+    return calls;
+}
+
 /* Skips a situation that is about BPF where it cannot be used. */
 static UNUSED void need_bpf(void)
 {

@@ -230,17 +230,6 @@ static void run_tests(struct common *common)
     }
 }
 
-/* On s390x it is off by default. Programs that call kernel functions need it; bpf_interpreter.c is about the others. */
-static void enable_jit(void)
-{
-    int fd = open("/proc/sys/net/core/bpf_jit_enable", O_WRONLY | O_CLOEXEC);
-
-    if (fd < 0)
-        return; /* there is none */
-    dprintf(fd, "1");
-    close(fd);
-}
-
 int main(void)
 {
     struct common *common = shared(sizeof *common);
@@ -257,7 +246,6 @@ int main(void)
     open_answers();
     delegate_pids();
     start_loopback();
-    enable_jit();
     load_modules();
     load_policies();
     read_tests();
