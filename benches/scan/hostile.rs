@@ -12,7 +12,7 @@ use crate::{common, machine};
 use std::ffi::{CString, OsStr, OsString, c_int};
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Error, Read};
 use std::mem;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
@@ -129,7 +129,9 @@ fn watch(count: usize) -> io::Result<()> {
         let path = CString::new(format!("/mnt/{number}"))?;
         File::create(OsStr::from_bytes(path.to_bytes()))?;
         // SAFETY: the path ends with NUL.
-        succeeded(unsafe { libc::inotify_add_watch(descriptor, path.as_ptr(), libc::IN_OPEN) })?;
+        if unsafe { libc::inotify_add_watch(descriptor, path.as_ptr(), libc::IN_OPEN) } < 0 {
+            return Err(Error::last_os_error());
+        }
     }
     Ok(())
 }
