@@ -167,8 +167,10 @@ static unsigned unless_told(int major, int minor, unsigned places)
 static void check_events(bool has_threads)
 {
     unsigned of_threads = has_threads ? 1 << PROC_TASK : 0;
+    /* Before Linux 6.11 nothing else lists the mounts of other mount namespaces. */
+    unsigned of_mounts = is_before(6, 11) ? 1 << MOUNTED | 1 << PROC_MOUNTINFO : 1 << MOUNTED;
     const unsigned pinned =
-        unless_told(6, 4, 1 << HELD | 1 << PROC | 1 << PROC_FD | of_threads) | 1 << MOUNTED;
+        unless_told(6, 4, 1 << HELD | 1 << PROC | 1 << PROC_FD | of_threads) | of_mounts;
     char path[64];
 
     subject = shared(sizeof *subject);
