@@ -92,11 +92,16 @@ fn open_often(path: &str, count: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Mounts the user namespace on files of a new tmpfs, in a mount namespace of its own.
-fn mount_often(count: usize, is_covered: bool) -> io::Result<()> {
+/// Mounts a tmpfs on `/mnt`, in a mount namespace of its own.
+pub fn mount_own_tmpfs() -> io::Result<()> {
     unshare(libc::CLONE_NEWNS)?;
     mount(c"none", c"/", libc::MS_REC | libc::MS_PRIVATE)?;
-    mount(c"tmpfs", c"/mnt", 0)?;
+    mount(c"tmpfs", c"/mnt", 0)
+}
+
+/// Mounts the user namespace on files of such a tmpfs.
+fn mount_often(count: usize, is_covered: bool) -> io::Result<()> {
+    mount_own_tmpfs()?;
     for number in 0..count {
         let path = format!("/mnt/{number}");
         fs::write(&path, "")?;

@@ -1,21 +1,20 @@
 //! What each thing that a hostile process can make costs a scan that looks at everything: time and memory.
 
 use crate::cost::{self, median};
-use crate::growth::{AXES, costs_of, raise_limit};
+use crate::growth::{AXES, costs_of, mount_own_tmpfs, raise_limit};
 use crate::number::{thousands, time};
 use crate::program;
-use crate::sandbox::{Sandbox, mount, succeeded, unshare};
+use crate::sandbox::{Sandbox, mount, succeeded};
 use crate::sleeper::start_sleeper;
 use crate::sleepers::Sleepers;
 use crate::table::table;
 use crate::{common, machine};
-use std::ffi::{CString, OsStr, OsString, c_int};
+use std::ffi::{CString, OsString, c_int};
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Error, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::mem;
 use std::os::fd::AsRawFd;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -111,7 +110,7 @@ fn register(count: usize) -> io::Result<()> {
     // SAFETY: the calls get a structure and an array, with their length.
     unsafe {
         let ring = libc::syscall(libc::SYS_io_uring_setup, 8, parameters.as_mut_ptr());
-        succeeded(if ring < 0 { -1 } else { 0 })?;
+        succeeded(ring as c_int)?;
         let register_files = 2;
         let registered = libc::syscall(libc::SYS_io_uring_register, ring, register_files, files.as_ptr(), count);
         succeeded(registered as c_int)
@@ -120,20 +119,17 @@ fn register(count: usize) -> io::Result<()> {
 
 /// Watches so many files of a new tmpfs.
 fn watch(count: usize) -> io::Result<()> {
-    unshare(libc::CLONE_NEWNS)?;
-    mount(c"none", c"/", libc::MS_REC | libc::MS_PRIVATE)?;
-    mount(c"tmpfs", c"/mnt", 0)?;
+    mount_own_tmpfs()?;
     // SAFETY: the call takes no pointer.
     let descriptor = unsafe { libc::inotify_init1(libc::IN_CLOEXEC) };
-    for number in 0..count {
-        let path = CString::new(format!("/mnt/{number}"))?;
-        File::create(OsStr::from_bytes(path.to_bytes()))?;
+    succeeded(descriptor)?;
+    (0..count).try_for_each(|number| {
+        let path = format!("/mnt/{number}");
+        fs::write(&path, "")?;
+        let path = CString::new(path)?;
         // SAFETY: the path ends with NUL.
-        if unsafe { libc::inotify_add_watch(descriptor, path.as_ptr(), libc::IN_OPEN) } < 0 {
-            return Err(Error::last_os_error());
-        }
-    }
-    Ok(())
+        succeeded(unsafe { libc::inotify_add_watch(descriptor, path.as_ptr(), libc::IN_OPEN) })
+    })
 }
 
 fn start_in(cgroup: &Cgroup, count: usize) -> io::Result<()> {

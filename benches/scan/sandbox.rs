@@ -86,5 +86,5 @@ pub fn mount(source: &CStr, target: &CStr, flags: c_ulong) -> io::Result<()> {
 }
 
 pub fn succeeded(returned: c_int) -> io::Result<()> {
-    if returned == 0 { Ok(()) } else { Err(Error::last_os_error()) }
+    if returned >= 0 { Ok(()) } else { Err(Error::last_os_error()) }
 }

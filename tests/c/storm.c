@@ -370,8 +370,6 @@ static struct userns_snapshot *scan_once(int way, struct tally *tally)
     return snapshot;
 }
 
-enum { TRIES = 3 /* on a busy machine a scan can reach its limits on the time */ };
-
 /* For how long endurance is tested; 0: it is not. */
 static unsigned minutes(void)
 {
@@ -385,6 +383,8 @@ static int first_way(void)
 {
     return is_long_run() || minutes() > 0 ? 0 : SETS - 1;
 }
+
+enum { TRIES = 3 /* on a busy machine a scan can reach its limits on the time */ };
 
 /* Without a storm all are found. */
 static void scan_before_storm(int ways)

@@ -195,8 +195,7 @@ fn machines() -> usize {
     thread::available_parallelism().map_or(1, usize::from).min(emulator::room())
 }
 
-/// What runs on other architectures by default. What the library does about faults depends on the kernel alone, and takes longer
-/// than everything else.
+/// What runs on other architectures by default. The injection of faults takes longer than everything else.
 fn selection_of(request: &Request) -> Selection {
     match request.selection.is_everything() {
         true => Selection { skip: vec!["injection::".into()], ..Selection::default() },
