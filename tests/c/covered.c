@@ -67,7 +67,7 @@ SITUATION(stopped_servers, IN_SANDBOX,
 
     CHECK_EQ(start(go_down, &(int){ 1 }), 2);
     server = start(start_servers, NULL);
-    CHECK(kill(server, SIGSTOP) == 0);
+    stop(server);
     before_deadline(scan_beside_servers, NULL);
     end(server);
 }
@@ -117,7 +117,8 @@ SITUATION(stopped_roots, IN_SANDBOX,
 
     if (syscall(458 /* listmount(2) */, NULL, NULL, 0, 0) != 0 && errno == ENOSYS)
         skip("the kernel has no listmount(2)");
-    CHECK(kill(server, SIGSTOP) == 0 && kill(other, SIGSTOP) == 0);
+    stop(server);
+    stop(other);
     before_deadline(expect_no_procfs, procfs);
     end(server);
     end(other);
@@ -201,7 +202,7 @@ SITUATION(stopped_directory, IN_SANDBOX,
 
     CHECK_EQ(start(go_down, &(int){ 1 }), 2);
     server = start(start_root_server, path);
-    CHECK(kill(server, SIGSTOP) == 0);
+    stop(server);
     before_deadline(scan_forged, NULL);
     end(server);
 }

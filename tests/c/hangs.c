@@ -177,7 +177,7 @@ static void scan_beside_stopped_server(void (*live)(void *))
     struct held *held = shared(sizeof *held);
     pid_t server = start(start_server, NULL), pid = start(live, held);
 
-    CHECK(kill(server, SIGSTOP) == 0);
+    stop(server);
     before_deadline(scan_past_server, held);
     end(server);
     end(pid);
@@ -212,7 +212,7 @@ SITUATION(hanging_overmount, IN_SANDBOX, "such a file system is mounted over a n
     struct held *held = shared(sizeof *held);
     pid_t server = start(start_overmount, held);
 
-    CHECK(kill(server, SIGSTOP) == 0);
+    stop(server);
     before_deadline(scan_held, held);
     end(server);
 }
@@ -227,7 +227,7 @@ SITUATION(hanging_swap, IN_SANDBOX, "a process swaps a namespace for a file of s
     struct held *held = shared(sizeof *held);
     pid_t server = start(start_server, NULL), swapper = start(start_swapping_file, held);
 
-    CHECK(kill(server, SIGSTOP) == 0);
+    stop(server);
     before_deadline(scan_amid_swaps, held);
     end(server);
     end(swapper);
@@ -285,7 +285,7 @@ SITUATION(hanging_proc_path, IN_SANDBOX, "the procfs is looked up where a file s
 {
     pid_t server = start(start_server, NULL);
 
-    CHECK(kill(server, SIGSTOP) == 0);
+    stop(server);
     before_deadline(refuse_paths, NULL);
     before_deadline(refuse_paths_by_fstatfs, NULL);
     end(server);

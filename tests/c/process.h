@@ -149,6 +149,18 @@ static UNUSED void end(pid_t pid)
     CHECK(waitpid(pid, NULL, 0) == pid);
 }
 
+/*
+ * Stops a child. Its threads stop one after the other, and kill(2) does not wait for that: a file
+ * server could answer once more.
+ */
+static UNUSED void stop(pid_t pid)
+{
+    siginfo_t info;
+
+    CHECK(kill(pid, SIGSTOP) == 0);
+    CHECK(waitid(P_PID, (id_t)pid, &info, WSTOPPED) == 0 && info.si_code == CLD_STOPPED);
+}
+
 enum { PATIENCE = 300 /* seconds for one situation */ };
 
 /*
