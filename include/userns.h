@@ -1174,7 +1174,8 @@ enum userns_source userns_source(const struct userns_snapshot *snapshot);
  *                                namespace
  *     -EOPNOTSUPP                the kernel has no BPF, no type information (BTF, in
  *                                /sys/kernel/btf/vmlinux), or lacks a feature that the
- *                                program needs
+ *                                program needs, for example a JIT compiler (sysctl
+ *                                net.core.bpf_jit_enable)
  *     -ENOEXEC                   the kernel's verifier rejects the program, see
  *                                userns_source_log(); in a nested PID namespace also because
  *                                the kernel is locked down, see kernel_lockdown(7)
