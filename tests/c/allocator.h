@@ -101,4 +101,13 @@ void free(void *memory)
 }
 
 #endif
+
+/* Skips the situation if nothing would be refused. */
+static UNUSED void need_allocator(void)
+{
+#ifndef __GLIBC__
+    skip("only with glibc can a program replace the allocator of a library");
+#endif
+}
+
 #endif

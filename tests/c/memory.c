@@ -8,8 +8,6 @@
 #include "seccomp.h"
 #include "text.h"
 
-#ifdef __GLIBC__
-
 /* Whether a scan has kept the block that it may keep. */
 static bool kept;
 /* The result of a scan with enough memory. */
@@ -152,6 +150,7 @@ SITUATION(saved, IN_SANDBOX, "each allocation in turn fails while a snapshot is 
     long nth;
     int fd;
 
+    need_allocator();
     hold_in_all_ways(pid);
     snapshot = scan_with(EVERY_FLAG);
     fd = save(snapshot);
@@ -207,6 +206,7 @@ SITUATION(of_loading, 0, "loading needs at most thirty times the size of the fil
 {
     static const int counts[] = { 1, 1025, 65537 }; /* just after arrays have grown */
 
+    need_allocator();
     for (size_t i = 0; i < sizeof dense / sizeof *dense; i++)
         for (size_t j = 0; j < sizeof counts / sizeof *counts; j++) {
             int fd = dense_file(i, counts[j]);
@@ -226,6 +226,7 @@ SITUATION(actions, IN_SANDBOX, "each allocation in turn fails while namespaces a
 {
     pid_t pid = start(go_down_with, &(int){ CLONE_NEWNET });
 
+    need_allocator();
     in_child(refuse_each_of_actions, &pid);
 }
 
@@ -260,6 +261,7 @@ SITUATION(comparison, IN_SANDBOX, "each allocation in turn fails while snapshots
     pid_t pid = start(go_down, &(int){ 1 });
     struct userns_snapshot *before = scan(), *after;
 
+    need_allocator();
     end(pid);
     start(go_down, &(int){ 2 });
     after = scan();
@@ -313,6 +315,7 @@ SITUATION(probe, IN_SANDBOX, "each allocation in turn fails while a probe finds 
 {
     pid_t pid;
 
+    need_allocator();
     userns_free(scan()); /* which keeps the boot id */
     new_user_namespace();
     refuse_each_of_probe(0, 1);
@@ -330,6 +333,7 @@ SITUATION(out_of_memory, IN_SANDBOX, "each allocation in turn fails")
     /* Without handles, BPF tells more maps than procfs, which takes its place. */
     uint64_t every_flag = opens_by_handle(pid) ? EVERY_FLAG : EVERY_FLAG & ~USERNS_SCAN_MAPS;
 
+    need_allocator();
     hold_in_all_ways(pid);
     refuse_each_in_turn(0);
     refuse_each_in_turn(EVERY_FLAG);
@@ -343,12 +347,3 @@ SITUATION(out_of_memory, IN_SANDBOX, "each allocation in turn fails")
     refuse_each_in_turn(USERNS_SCAN_BPF);
     refuse_each_in_turn(every_flag | USERNS_SCAN_BPF);
 }
-
-#else
-
-SITUATION(out_of_memory, 0, "each allocation in turn fails")
-{
-    skip("only with glibc can a program replace the allocator of a library");
-}
-
-#endif

@@ -26,6 +26,8 @@ pub struct Machine {
     pub qemu: &'static str,
     /// Emulation takes one thread, since as many machines run at a time as there are processors.
     pub arguments: &'static [&'static str],
+    /// One where emulated processors wait for each other long: they take turns on one thread.
+    pub processors: &'static str,
     /// The first serial port.
     pub console: &'static str,
     /// Programs, and the packages of Debian that have them.
@@ -39,6 +41,7 @@ pub const X86_64: Machine = Machine {
     // Newer processors have features that make emulation slower. With cx16, a kernel crashed under load. With a thread for
     // each processor, one can execute an instruction that another one replaces, and the kernel crashes ("Oops: int3").
     arguments: &["-accel", "tcg,thread=single", "-cpu", "qemu64,-cx16"],
+    processors: "2",
     console: "ttyS0",
     tools: &[("qemu-system-x86_64", "qemu-system-x86")],
 };
@@ -54,6 +57,7 @@ pub static ALL: [Architecture; 5] = [
             flavour: "-686",
             qemu: "qemu-system-x86_64",
             arguments: &["-accel", "tcg,thread=single", "-cpu", "qemu64"],
+            processors: "2",
             console: "ttyS0",
             tools: &[("qemu-system-x86_64", "qemu-system-x86"), ("clang", "clang")],
         },
@@ -68,6 +72,7 @@ pub static ALL: [Architecture; 5] = [
             flavour: "-cloud-arm64",
             qemu: "qemu-system-aarch64",
             arguments: &["-accel", "tcg,thread=single", "-machine", "virt", "-cpu", "cortex-a72"],
+            processors: "2",
             console: "ttyAMA0",
             tools: &[
                 ("qemu-system-aarch64", "qemu-system-arm"),
@@ -86,6 +91,7 @@ pub static ALL: [Architecture; 5] = [
             flavour: "-s390x",
             qemu: "qemu-system-s390x",
             arguments: &["-accel", "tcg,thread=single"],
+            processors: "1",
             console: "ttysclp0",
             tools: &[
                 ("qemu-system-s390x", "qemu-system-misc"),
@@ -104,6 +110,7 @@ pub static ALL: [Architecture; 5] = [
             flavour: "-riscv64",
             qemu: "qemu-system-riscv64",
             arguments: &["-accel", "tcg,thread=single", "-machine", "virt"],
+            processors: "1",
             console: "ttyS0",
             tools: &[
                 ("qemu-system-riscv64", "qemu-system-misc"),

@@ -243,7 +243,7 @@ fn boot(kernel: &Kernel, image: &Image) -> Result<Child, String> {
     Command::new("timeout")
         .args([LIMIT, machine.qemu])
         .args(arguments)
-        .args(["-smp", "2", "-m", &MEMORY.to_string()])
+        .args(["-smp", machine.processors, "-m", &MEMORY.to_string()])
         .args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"])
         .arg("-kernel")
         .arg(&kernel.image)
