@@ -1,5 +1,6 @@
 //! BPF programs and maps: bpf(2). All returned descriptors are close-on-exec.
 
+use super::clock::Start;
 use super::file::Fd;
 use super::memory::Memory;
 use super::{Errno, check};
@@ -164,6 +165,11 @@ pub fn run_with(program: &Fd, mut argument: u64) -> Result<(), Errno> {
 
 /// Runs a program with [`Trigger::Visit`] once for each object in the PID namespace of the calling process.
 pub fn visit(program: &Fd) -> Result<(), Errno> {
+    visit_for(program, u64::MAX)
+}
+
+/// The same, for about so many microseconds: ETIME if a million objects later there are still more.
+pub fn visit_for(program: &Fd, most_time: u64) -> Result<(), Errno> {
     #[repr(C)]
     struct LinkCreate {
         prog_fd: u32,
@@ -179,11 +185,13 @@ pub fn visit(program: &Fd) -> Result<(), Errno> {
     let attributes = LinkCreate { prog_fd: number(program), target_fd: 0, attach_type: BPF_TRACE_ITER, flags: 0 };
     let link = call(BPF_LINK_CREATE, attributes).map(Fd::from_call)?;
     let visits = call(BPF_ITER_CREATE, IterCreate { link_fd: number(&link), flags: 0 }).map(Fd::from_call)?;
+    let start = Start::now();
     loop {
         // The programs write no output, so the first read that returns is at the end. The kernel interrupts it after a
         // million objects (EAGAIN: bpf_seq_read() of kernel/bpf/bpf_iter.c), and for signals.
         match super::file::read(&visits, &mut [0; 8]) {
-            Err(Errno(libc::EAGAIN | libc::EINTR)) => continue,
+            Err(Errno(libc::EAGAIN | libc::EINTR)) if start.elapsed_microseconds() <= most_time => continue,
+            Err(Errno(libc::EAGAIN | libc::EINTR)) => return Err(Errno(libc::ETIME)),
             visited => return visited.map(drop),
         }
     }

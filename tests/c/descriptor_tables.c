@@ -1,6 +1,8 @@
 /* Descriptor tables: large and sparse ones, and those that change while they are read. */
 #include "situation.h"
+#include "interpose.h"
 #include "pins.h"
+#include <linux/bpf.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <sys/eventfd.h>
@@ -153,7 +155,7 @@ static pid_t start_changing(void (*change)(void), int lasting, struct held *held
     return 0;
 }
 
-static void check_changing(void (*change)(void), size_t lasting, int fewest)
+static void check_changing(uint64_t flags, void (*change)(void), size_t lasting, int fewest)
 {
     static bool is_found[SWAPPED];
     struct held *held = shared(sizeof *held);
@@ -163,7 +165,7 @@ static void check_changing(void (*change)(void), size_t lasting, int fewest)
     allow_descriptors();
     pid = start_changing(change, (int)lasting, held);
     for (int i = 0; i < scans; i++) {
-        struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_PINNED);
+        struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_PINNED | flags);
         size_t count, found = 0;
         const struct userns_pin *const *pins =
             userns_pins(userns_find_inode(snapshot, held->inode), &count);
@@ -185,16 +187,37 @@ static void check_changing(void (*change)(void), size_t lasting, int fewest)
 
 SITUATION(swapped_file, IN_SANDBOX | BY_BPF, "one descriptor changes all the time")
 {
-    check_changing(swap_file, 2, 200);
+    check_changing(0, swap_file, 2, 200);
 }
 
 SITUATION(left_tables, IN_SANDBOX | BY_BPF,
           "a process takes copies of its table, and the original is cleared")
 {
-    check_changing(leave_tables, MANY, 100);
+    check_changing(0, leave_tables, MANY, 100);
 }
 
 SITUATION(handed_on, IN_SANDBOX | BY_BPF, "a table is handed on from thread to thread")
 {
-    check_changing(hand_on_table, MANY, 200);
+    check_changing(0, hand_on_table, MANY, 200);
+}
+
+/* Whether the kernel is one before Linux 6.7: no program passes the tables itself. */
+static bool has_visits_only;
+
+static bool answer_call(long number, const long arguments[6], long *result)
+{
+    if (!has_visits_only || number != SYS_bpf || arguments[0] != BPF_PROG_LOAD ||
+        ((const union bpf_attr *)arguments[1])->prog_type != BPF_PROG_TYPE_SYSCALL)
+        return false;
+    errno = EINVAL;
+    *result = -1;
+    return true;
+}
+
+SITUATION(handed_on_amid_visits, IN_SANDBOX,
+          "the same while the kernel shows descriptor after descriptor to a program, by TID")
+{
+    need_bpf();
+    has_visits_only = true;
+    check_changing(USERNS_SCAN_BPF, hand_on_table, MANY, 50);
 }

@@ -13,6 +13,7 @@
 //!     if (!file)
 //!         return 0;
 //!     number = ctx->fd;
+//!     record_thread_change();
 //!     inode = file->f_inode;
 //!     switch (inode->i_sb->s_magic) {
 //!     case NSFS_MAGIC:
@@ -47,11 +48,25 @@
 //! ```
 //!
 //! If the thread or process has no number in the caller's PID namespace, the record keeps TID or PID 0.
+//!
+//! The kernel goes by TID. If a thread ends while its files are shown, the rest is not shown; and the thread that keeps the
+//! table can have a smaller TID, with which the kernel does not begin again. So procfs reads a process one of whose threads
+//! has a table of its own:
+//!
+//! ```c
+//! void record_thread_change() {
+//!     if (task->pid == task->tgid || task->pid == array->thread)
+//!         return;
+//!     array->thread = task->pid;
+//!     keep_own_pid_namespace();
+//!     record_descriptor(CHANGED);
+//! }
+//! ```
 
 use super::assembler::{Assembler, FP, Label, Location, Operand, Program, R1, R2, Register, Size};
 use super::file_tables::Descriptor;
 use super::program::{Builder, Target};
-use super::registers::{DESCRIPTOR, FILE, INODE, NUMBER, RECORD, TASK, stack};
+use super::registers::{ARRAY, DESCRIPTOR, FILE, INODE, NUMBER, RECORD, TASK, stack};
 use super::schema::{btf_type, member};
 use super::tables::Header;
 use super::{NSFS_MAGIC, SOCKFS_MAGIC};
@@ -87,7 +102,8 @@ pub enum Reason {
     FileSystem = 6,
     /// It is a pidfd of a process that has ended.
     Pidfd = 7,
-    /// The thread took another descriptor table meanwhile. The number of the descriptor means nothing.
+    /// Procfs has to read the process: a thread took another descriptor table meanwhile, or may have handed on its own. The
+    /// number of the descriptor means nothing.
     Changed = 8,
 }
 
@@ -103,6 +119,7 @@ pub fn program(target: Target, sockets: bool) -> Result<Program, Error> {
     let mut code = Assembler::new(target);
     let [next, candidate, last] = code.labels(["next", "candidate", "last"]);
     code.read_context(next, last);
+    code.record_thread_change(next);
     code.read(INODE, FILE, member!(file.f_inode));
     code.read(R2, INODE, member!(inode.i_sb -> super_block.s_magic));
     code.jeq(R2, NSFS_MAGIC, candidate);
@@ -120,7 +137,7 @@ pub fn program(target: Target, sockets: bool) -> Result<Program, Error> {
 }
 
 impl Builder<'_> {
-    /// Reads task, file and number of the descriptor, which it keeps on the stack.
+    /// Reads task, file and number of the descriptor, and keeps file and number on the stack.
     pub fn read_context(&mut self, next: Label, last: Label) {
         self.ldx(TASK, R1 + CTX_TASK);
         self.jeq(TASK, 0, last);
@@ -129,6 +146,23 @@ impl Builder<'_> {
         self.ldx(R2, R1 + CTX_FD);
         self.stx(FP + stack::DESCRIPTOR_NUMBER, R2);
         self.cast_untrusted(FILE, FILE, btf_type!(file));
+        self.stx(FP + stack::FILE, FILE);
+    }
+
+    /// Has procfs read the process if TASK is not its thread-group leader: it has a table of its own.
+    pub fn record_thread_change(&mut self, next: Label) {
+        let [done] = self.labels(["done"]);
+        self.read(R1, TASK, member!(task_struct.pid));
+        self.read(R2, TASK, member!(task_struct.tgid));
+        self.jeq(R1, R2, done);
+        self.ld_map_value(ARRAY, self.context.array);
+        self.ldx(R2, ARRAY + Header::thread);
+        self.jeq(R1, R2, done);
+        self.stx(ARRAY + Header::thread, R1);
+        self.prologue(next);
+        self.record_change(next);
+        self.ldx(FILE, FP + stack::FILE);
+        self.bind(done);
     }
 
     /// Goes to `tun` if the inode is the device /dev/net/tun, and to `dynamic` if it is a device with a major number that the

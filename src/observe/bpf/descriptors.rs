@@ -12,6 +12,7 @@
 //!     if (!file)
 //!         return 0;
 //!     number = ctx->fd;
+//!     record_thread_change();                             // candidates.rs
 //!     keep_own_pid_namespace();                           // pid.rs
 //!     inode = file->f_inode;
 //!     find_kept();                                        // kept.rs
@@ -38,7 +39,7 @@ pub fn program(target: Target, sockets: bool) -> Result<Program, Error> {
     let mut code = Assembler::new(target);
     let [next, last, next_reason, end] = code.labels(["next", "last", "next_reason", "end"]);
     code.read_context(next, last);
-    code.stx(FP + stack::FILE, FILE);
+    code.record_thread_change(next);
     code.prologue(next);
     code.ldx(FILE, FP + stack::FILE);
     code.read(INODE, FILE, member!(file.f_inode));

@@ -247,7 +247,10 @@ impl Scope {
             Err(error) if error.is_exhaustion() => return Err(error),
             Err(error) => error,
         };
-        let error = match visit(target, Function::bpf_iter_task, tasks::program) {
+        let visit = || -> Result<(), Error> {
+            Ok(bpf::visit(&load_visitor(target, Function::bpf_iter_task, tasks::program, &mut [])?)?)
+        };
+        let error = match visit() {
             Ok(()) => return Ok((array, Source::BpfTasks)),
             Err(Error::NO_BPF) => refusal,
             Err(error) => error,
@@ -271,11 +274,6 @@ fn running_kernel() -> Result<&'static Kernel, Error> {
         kernel.into_boxed_slice().try_into().map_err(|_| Error::NO_MEMORY)
     })?;
     Ok(kernel)
-}
-
-/// Runs a program for each object of an iterator of the kernel.
-fn visit(target: Target, iterator: Function, build: impl Fn(Target) -> Result<Program, Error>) -> Result<(), Error> {
-    Ok(bpf::visit(&load_visitor(target, iterator, build, &mut [])?)?)
 }
 
 /// Loads a program for an iterator. Without a JIT compiler the kernel refuses programs that call its functions, but

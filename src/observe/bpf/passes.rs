@@ -1,11 +1,12 @@
 //! Drives the programs for descriptors, and those for thread-group leaders before and after them.
 
+use super::assembler::Program;
 use super::layout::{Layout, Threads, extents_of, with_spare};
 use super::program::{Ancestors, Target};
 use super::records::{self, Found};
 use super::schema::member;
 use super::tables::Function;
-use super::{Scope, candidates, descriptors, leaders, load, load_visitor, referred, running_kernel, visit, walk};
+use super::{Scope, candidates, descriptors, leaders, load, load_visitor, referred, running_kernel, walk};
 use crate::error::Error;
 use crate::observe::Context;
 use crate::sys::Errno;
@@ -15,6 +16,9 @@ use crate::sys::memory::Memory;
 
 /// The initial capacity for descriptors: the kernel gives no estimate.
 const DEFAULT_DESCRIPTORS: u32 = 16384;
+/// In microseconds: so long the kernel shows one descriptor after the other; then procfs is read. A process that hands a table
+/// from thread to thread can go on for as long as there are new TIDs.
+const MOST_TIME: u64 = 2_000_000;
 
 /// Finds what descriptors keep. Returns also the PIDs of processes that have kept their leader, in ascending order.
 pub fn find_descriptors(context: &Context, leaders: Leaders, sockets: bool) -> Result<(Found, Vec<i32>), Error> {
@@ -78,13 +82,14 @@ impl Scope {
             return Err(Error::NO_BPF);
         }
         let iterator = Function::bpf_iter_task_file;
-        let told = visit(target, iterator, |target| match target.kernel.has_number_iterator() {
-            true => descriptors::program(target, sockets),
-            false => candidates::program(target, sockets),
-        });
+        let visit = |build: fn(Target, bool) -> Result<Program, Error>| -> Result<(), Error> {
+            let program = load_visitor(target, iterator, |target| build(target, sockets), &mut [])?;
+            Ok(bpf::visit_for(&program, MOST_TIME)?)
+        };
+        let told = if kernel.has_number_iterator() { visit(descriptors::program) } else { Err(Error::NO_BPF) };
         match told {
-            Err(error) if error.is_exhaustion() => return Err(error),
-            Err(_) => visit(target, iterator, |target| candidates::program(target, sockets))?,
+            Err(error) if error.is_exhaustion() || error.errno() == libc::ETIME => return Err(error),
+            Err(_) => visit(candidates::program)?,
             Ok(()) => (),
         }
         Ok(array)

@@ -325,7 +325,8 @@ record! {
         cgroup_field: u64,
         /// The index of the root of the caller's cgroup namespace, plus 1; 0: it is not recorded.
         root_cgroup: u32,
-        padding: u32,
+        /// The last thread with a descriptor table of its own: its TID in the initial PID namespace.
+        thread: u32,
     }
 }
 
