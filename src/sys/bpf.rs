@@ -16,6 +16,7 @@ const BPF_MAP_TYPE_ARRAY: u32 = 2;
 const BPF_F_MMAPABLE: u32 = 1 << 10;
 const BPF_PROG_TYPE_TRACING: u32 = 26;
 const BPF_PROG_TYPE_SYSCALL: u32 = 31;
+const BPF_F_ANY_ALIGNMENT: u32 = 1 << 1;
 const BPF_F_SLEEPABLE: u32 = 1 << 4;
 const BPF_TRACE_ITER: u32 = 28;
 
@@ -107,7 +108,8 @@ pub fn load(instructions: &[u64], trigger: Trigger, log: &mut [u8]) -> Result<Fd
             log_size: log.len() as u32,
             log_buf,
             kern_version: 0,
-            prog_flags,
+            // All accesses are aligned, but the verifier of riscv64 cannot see that if the program reads where.
+            prog_flags: prog_flags | BPF_F_ANY_ALIGNMENT,
             prog_name: *b"userns_scan\0\0\0\0\0",
             prog_ifindex: 0,
             expected_attach_type,
