@@ -39,12 +39,16 @@ static const char file[] = "/tmp/file";
 /* Creates the file with this owner; false if the namespace does not map an id. */
 static bool create_as(uint32_t uid, uint32_t gid)
 {
+    /* In memory: on riscv64, libc returns a register whose upper half is not as compilers expect. */
+    volatile int now_uid, now_gid;
     bool is_changed;
     int fd = -1;
 
     setfsgid(gid);
     setfsuid(uid);
-    is_changed = (uint32_t)setfsuid(-1) == uid && (uint32_t)setfsgid(-1) == gid;
+    now_uid = setfsuid(-1);
+    now_gid = setfsgid(-1);
+    is_changed = (uint32_t)now_uid == uid && (uint32_t)now_gid == gid;
     if (is_changed)
         fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     setfsuid(geteuid());
