@@ -32,7 +32,7 @@ chmod 666 "$profiles"/*.profraw
 
 "$tools/llvm-profdata" merge -o "$profiles/all" "$profiles"/*.profraw
 library=$CARGO_TARGET_DIR/$host/debug/deps/libuserns.so
-lines() { "$tools/llvm-cov" export -format=lcov -instr-profile "$profiles/all" "$@" 2>/dev/null; }
+lines() { "$tools/llvm-cov" export -format=lcov -instr-profile "$profiles/all" "$@" 2>"$profiles/messages" || { cat "$profiles/messages" >&2; return 1; }; }
 lines "$library" >"$profiles/library"
 lines "$library" -object "$unit_tests" >"$profiles/with-unit-tests"
 # The first file says which lines the library has; each counts if it was executed in the library or in a unit test.

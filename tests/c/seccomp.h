@@ -2,7 +2,7 @@
 #ifndef SECCOMP_H
 #define SECCOMP_H
 
-#include "check.h"
+#include "process.h"
 #include <poll.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -71,13 +71,23 @@ static UNUSED int report_syscalls(const int *allowed, size_t count)
                         &program);
 }
 
-/* The listener of a child, which writes its number into memory that is shared; 0: not yet. */
+/*
+ * The listener of a child, which writes its number into memory that is shared; 0: not yet, -1: there
+ * is none. A child that ends before that has failed or skipped, and so does this process.
+ */
 static UNUSED int take_listener(pid_t child, int pidfd, const atomic_int *number)
 {
+    siginfo_t info = { 0 };
     int listener;
 
-    while (*number == 0 && waitpid(child, NULL, WNOHANG) == 0)
+    while (*number == 0) {
+        CHECK(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT | WNOHANG) == 0);
+        if (info.si_pid != 0) {
+            expect_success(child);
+            fail("process %d ended before its system calls were supervised", (int)child);
+        }
         sched_yield();
+    }
     listener = (int)syscall(SYS_pidfd_getfd, pidfd, *number, 0);
     if (listener < 0)
         skip("cannot supervise system calls: %s", strerror(errno));

@@ -710,7 +710,7 @@ SITUATION(endurance, 0, "eight threads scan in all ways, save, load, compare, op
 {
     if (minutes() == 0)
         skip("runs alone, for MINUTES: make check-endurance");
-    alarm(0);
+    alarm(stretched((unsigned)minutes() * 60 + PATIENCE));
     in_sandbox(endure, NULL);
 }
 

@@ -160,7 +160,7 @@ impl Pool {
         let directory = self.directory.join(format!("{release}_{version}"));
         if !directory.exists() {
             let aside = self.make_aside()?;
-            // Since Linux 6.19 the kernel, since 7.2 the modules are in packages of their own.
+            // Since Linux 6.19 the kernel and the modules are in packages of their own; the mirror can lack the modules.
             for kind in ["image", "binary", "modules"] {
                 let package = format!("linux-{kind}-{release}{}", self.machine.flavour);
                 if self.packages.contains(&package) {
