@@ -277,8 +277,8 @@ fn running_kernel() -> Result<&'static Kernel, Error> {
 }
 
 /// Loads a program for an iterator. Without a JIT compiler the kernel refuses programs that call its functions, but
-/// interprets the same program without such calls. Linux 7.2 on riscv64 does not interpret `bpf_get_current_task()`, by which
-/// a program finds a nested PID namespace: the compiler would replace that call.
+/// interprets the same program without such calls. EINVAL from Linux 7.2 on riscv64: it does not interpret
+/// `bpf_get_current_task()` either, by which a program finds a nested PID namespace. The compiler would replace that call.
 fn load_visitor(
     target: Target,
     iterator: Function,
@@ -289,9 +289,9 @@ fn load_visitor(
     match load(&build(target)?, trigger, log) {
         Err(error) if error.errno() == ENOTSUPP => {
             let kernel = target.kernel.without_functions();
-            match load(&build(Target { kernel: &kernel, ..target })?, trigger, log) {
-                Err(Error::REFUSED_BPF) => Err(Error::NO_BPF),
-                loaded => loaded,
+            match try_load(&build(Target { kernel: &kernel, ..target })?, trigger, log) {
+                Err(Errno(libc::EINVAL)) => Err(Error::NO_BPF),
+                loaded => or_refused(loaded),
             }
         }
         loaded => loaded,
@@ -300,6 +300,10 @@ fn load_visitor(
 
 /// Loads a program; see [`bpf::load`] about `log`.
 fn load(program: &Program, trigger: Trigger, log: &mut [u8]) -> Result<Fd, Error> {
+    or_refused(try_load(program, trigger, log))
+}
+
+fn try_load(program: &Program, trigger: Trigger, log: &mut [u8]) -> Result<Fd, Errno> {
     let mut loaded = bpf::load(&program.instructions, trigger, log);
     for _ in 0..MAX_RETRIES {
         if loaded.as_ref().err() != Some(&Errno(libc::EAGAIN)) {
@@ -310,6 +314,10 @@ fn load(program: &Program, trigger: Trigger, log: &mut [u8]) -> Result<Fd, Error
         let _blocked = signal::block_all();
         loaded = bpf::load(&program.instructions, trigger, log);
     }
+    loaded
+}
+
+fn or_refused(loaded: Result<Fd, Errno>) -> Result<Fd, Error> {
     match loaded {
         // From the verifier or a security module. Missing privileges are EPERM; a missing JIT compiler, without which
         // programs cannot call kernel functions, is ENOTSUPP.
