@@ -58,17 +58,6 @@ static void hold_mounts(void *unused UNUSED)
     CHECK(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0);
 }
 
-static void hold_private_descriptor(void *held)
-{
-    CHECK(unshare(CLONE_FILES) == 0);
-    hold_descriptor(held);
-}
-
-static void hold_in_thread(void *held)
-{
-    in_thread(hold_private_descriptor, held);
-}
-
 static void start_scene(void)
 {
     start(go_down, &(int){ 2 });

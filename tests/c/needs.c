@@ -486,17 +486,6 @@ static void live_in_chroot(void *unused UNUSED)
     CHECK(mkdir("/mnt/root", 0755) == 0 && chroot("/mnt/root") == 0);
 }
 
-static void hold_private_descriptor(void *held)
-{
-    CHECK(unshare(CLONE_FILES) == 0);
-    hold_descriptor(held);
-}
-
-static void hold_in_thread(void *held)
-{
-    in_thread(hold_private_descriptor, held);
-}
-
 static void watch(void *unused UNUSED)
 {
     int fd = inotify_init1(IN_CLOEXEC);

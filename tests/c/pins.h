@@ -181,6 +181,18 @@ static UNUSED void in_thread(void (*act)(void *), struct held *held)
     CHECK(read(ready[0], &byte, 1) == 1);
 }
 
+static void hold_private_descriptor(void *held)
+{
+    CHECK(unshare(CLONE_FILES) == 0);
+    hold_descriptor(held);
+}
+
+/* A thread has the descriptor, in a table of its own. */
+static UNUSED void hold_in_thread(void *held)
+{
+    in_thread(hold_private_descriptor, held);
+}
+
 /* ---- Mounts; all of them below /mnt, in a private mount namespace ---- */
 
 static UNUSED void make_file(const char *path)

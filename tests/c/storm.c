@@ -53,17 +53,6 @@ static pid_t add_member(void (*act)(void *), void *argument, uint64_t parent)
     return pid;
 }
 
-static void unshare_table_and_hold(void *held)
-{
-    CHECK(unshare(CLONE_FILES) == 0);
-    hold_descriptor(held);
-}
-
-static void hold_in_thread(void *held)
-{
-    in_thread(unshare_table_and_hold, held);
-}
-
 /* Starts a process that holds a new child of this user namespace. */
 static pid_t add_held(enum kind kind, void (*hold)(void *))
 {
