@@ -199,6 +199,8 @@ fn read_line(line: &str, text: &mut String, run: &mut Run) {
         };
         let name = words.nth(1).unwrap_or_default().to_string();
         run.results.push(TestResult { name, outcome, output: text.trim().to_string() });
+    } else if line.starts_with("problem: ") && run.results.is_empty() {
+        println!("kernel {}: {line}", run.version); // situations can be skipped for it
     } else if line == "begin" {
         text.clear();
     } else if line == "done" {

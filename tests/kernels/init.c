@@ -63,7 +63,7 @@ static void load_modules(void)
         snprintf(path, sizeof path, "/modules/%s", entry->d_name);
         fd = open(path, O_RDONLY | O_CLOEXEC);
         if (syscall(SYS_finit_module, fd, "", 0) != 0 && errno != EEXIST)
-            dprintf(answers, "module %s: %s\n", entry->d_name, strerror(errno));
+            dprintf(answers, "problem: module %s: %s\n", entry->d_name, strerror(errno));
         close(fd);
     }
     if (directory != NULL)
@@ -78,7 +78,7 @@ static void load_policy(const char *path, const char *loader)
     ssize_t length = read(from, policy, sizeof policy);
 
     if (length <= 0 || write(to, policy, (size_t)length) != length)
-        dprintf(answers, "%s: %s\n", path, strerror(errno));
+        dprintf(answers, "problem: %s: %s\n", path, strerror(errno));
     close(from);
     close(to);
 }
@@ -99,7 +99,7 @@ static void load_policies(void)
 static void delegate_pids(void)
 {
     if (!write_file("/sys/fs/cgroup/cgroup.subtree_control", "+pids"))
-        dprintf(answers, "pids controller: %s\n", strerror(errno));
+        dprintf(answers, "problem: pids controller: %s\n", strerror(errno));
 }
 
 /* It is there, but not used, on riscv64. Without this file there is none, or it is always used. */
@@ -115,7 +115,7 @@ static void start_loopback(void)
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
     if (ioctl(fd, SIOCSIFFLAGS, &request) != 0)
-        dprintf(answers, "loopback: %s\n", strerror(errno));
+        dprintf(answers, "problem: loopback: %s\n", strerror(errno));
     close(fd);
 }
 
@@ -156,7 +156,7 @@ static void tell_features(void)
     feature("mount namespaces", ioctl(fd, NS_MNT_GET_NEXT, info) == 0 || errno != ENOTTY);
     close(fd);
     if (userns_source_error(snapshot) != 0)
-        dprintf(answers, "no BPF: %s\n", userns_strerror(userns_source_error(snapshot)));
+        dprintf(answers, "problem: no BPF: %s\n", userns_strerror(userns_source_error(snapshot)));
     userns_free(snapshot);
 }
 
