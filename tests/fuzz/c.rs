@@ -9,6 +9,7 @@ pub type Snapshot = c_void;
 type Node = c_void;
 type Nonuser = c_void;
 type Pin = c_void;
+type Translate = unsafe extern "C" fn(*const Node, u32, *const Node, *mut u32) -> c_int;
 type Array<T> = unsafe extern "C" fn(*const c_void, *mut usize) -> *const T;
 
 #[repr(C)]
@@ -46,12 +47,15 @@ unsafe extern "C" {
     fn userns_source_log(snapshot: *const Snapshot) -> *const c_char;
     fn userns_empty_source(snapshot: *const Snapshot) -> c_int;
     fn userns_boot_id(snapshot: *const Snapshot) -> *const c_char;
+    fn userns_time(snapshot: *const Snapshot) -> u64;
+    fn userns_pid_namespace(snapshot: *const Snapshot) -> u64;
     fn userns_gaps(snapshot: *const Snapshot) -> u32;
     fn userns_gap_count(snapshot: *const Snapshot, gap: u32) -> usize;
     fn userns_strerror(error: c_int) -> *const c_char;
 
     fn userns_inode(node: *const Node) -> u64;
     fn userns_id(node: *const Node) -> u64;
+    fn userns_device(node: *const Node) -> u64;
     fn userns_flags(node: *const Node) -> u32;
     fn userns_depth(node: *const Node) -> u32;
     fn userns_owner_uid(node: *const Node, uid: *mut u32) -> bool;
@@ -65,6 +69,8 @@ unsafe extern "C" {
     fn userns_gid_map(node: *const Node, count: *mut usize) -> *const Extent;
     fn userns_projid_map(node: *const Node, count: *mut usize) -> *const Extent;
     fn userns_translate_uid(from: *const Node, id: u32, to: *const Node, result: *mut u32) -> c_int;
+    fn userns_translate_gid(from: *const Node, id: u32, to: *const Node, result: *mut u32) -> c_int;
+    fn userns_translate_projid(from: *const Node, id: u32, to: *const Node, result: *mut u32) -> c_int;
     fn userns_charges(node: *const Node, count: *mut usize) -> *const Charge;
     fn userns_limit(node: *const Node, limit: *mut u64) -> bool;
 
@@ -84,6 +90,7 @@ unsafe extern "C" {
     fn userns_nonuser_type(nonuser: *const Nonuser) -> c_int;
     fn userns_nonuser_type_name(nonuser: *const Nonuser) -> *const c_char;
     fn userns_nonuser_inode(nonuser: *const Nonuser) -> u64;
+    fn userns_nonuser_id(nonuser: *const Nonuser) -> u64;
     fn userns_nonuser_owner(nonuser: *const Nonuser) -> *const Node;
     fn userns_nonuser_parent(nonuser: *const Nonuser) -> *const Nonuser;
     fn userns_nonuser_member_count(nonuser: *const Nonuser) -> usize;
@@ -100,6 +107,9 @@ unsafe extern "C" {
 
     fn userns_compare(before: *const Snapshot, after: *const Snapshot, changes: *mut *mut c_void) -> c_int;
     fn userns_changes(changes: *const c_void, count: *mut usize) -> *const *const c_void;
+    fn userns_change_kind(change: *const c_void) -> c_int;
+    fn userns_change_node(change: *const c_void) -> *const Node;
+    fn userns_change_pid(change: *const c_void) -> i32;
     fn userns_changes_free(changes: *mut c_void);
 }
 
@@ -122,7 +132,7 @@ unsafe fn length(string: *const c_char) -> usize {
     if string.is_null() { 0 } else { unsafe { CStr::from_ptr(string) }.count_bytes() }
 }
 
-/// Asks everything.
+/// Asks everything that opens nothing.
 ///
 /// # Safety
 ///
@@ -139,6 +149,7 @@ pub unsafe fn ask(snapshot: *const Snapshot) {
         assert!(length(userns_strerror(userns_source_error(snapshot))) > 0);
         length(userns_source_log(snapshot));
         length(userns_boot_id(snapshot));
+        let _ = (userns_time(snapshot), userns_pid_namespace(snapshot));
         for bit in 0..32 {
             let count = userns_gap_count(snapshot, 1 << bit);
             assert_eq!(count > 0, userns_gaps(snapshot) >> bit & 1 != 0);
@@ -154,6 +165,7 @@ pub unsafe fn ask(snapshot: *const Snapshot) {
         for &nonuser in nonusers {
             assert!(userns_nonuser_type(nonuser) > 0 && length(userns_nonuser_type_name(nonuser)) > 0);
             assert!(userns_nonuser_inode(nonuser) > 0);
+            let _ = userns_nonuser_id(nonuser);
             let parent = userns_nonuser_parent(nonuser);
             assert!(parent.is_null() || nonusers.contains(&parent));
             let pins = all(userns_nonuser_pins, nonuser);
@@ -175,16 +187,20 @@ unsafe fn ask_node(snapshot: *const Snapshot, node: *const Node, some: &[*const 
         assert!(parent.is_null() || all(userns_children, parent).contains(&node) && userns_is_ancestor(parent, node));
         let (mut uid, mut limit, mut why) = (0, 0, 0);
         let _ = (userns_owner_uid(node, &mut uid), userns_limit(node, &mut limit), userns_flags(node));
+        let _ = userns_device(node);
         let maps = [userns_uid_map, userns_gid_map, userns_projid_map].map(|map| all(map, node));
         for extent in maps.into_iter().flatten() {
             assert!(
                 extent.inside.checked_add(extent.count).is_some() && extent.outside.checked_add(extent.count).is_some()
             );
         }
-        for (extent, &to) in maps[0].iter().flat_map(|extent| some.iter().map(move |to| (extent, to))) {
-            let mut back = 0;
-            if userns_translate_uid(node, extent.inside, to, &mut uid) == 0 {
-                assert_eq!((userns_translate_uid(to, uid, node, &mut back), back), (0, extent.inside));
+        let translations: [Translate; 3] = [userns_translate_uid, userns_translate_gid, userns_translate_projid];
+        for (map, translate) in maps.into_iter().zip(translations) {
+            for (extent, &to) in map.iter().flat_map(|extent| some.iter().map(move |to| (extent, to))) {
+                let (mut there, mut back) = (0, 0);
+                if translate(node, extent.inside, to, &mut there) == 0 {
+                    assert_eq!((translate(to, there, node, &mut back), back), (0, extent.inside));
+                }
             }
         }
         let charges = all(userns_charges, node);
@@ -224,7 +240,12 @@ pub unsafe fn changes(before: *const Snapshot, after: *const Snapshot) -> usize 
     // SAFETY: as this function's; the changes are released once.
     unsafe {
         assert_eq!(userns_compare(before, after, &mut changes), 0);
-        let count = all(userns_changes, changes).len();
+        let all = all(userns_changes, changes);
+        for &change in all {
+            assert!(userns_change_kind(change) > 0 && !userns_change_node(change).is_null());
+            assert!(userns_change_pid(change) >= 0);
+        }
+        let count = all.len();
         userns_changes_free(changes);
         count
     }
