@@ -156,12 +156,10 @@ static void check_notice(uint64_t flags, unsigned expected)
         CHECK(memcmp(&before[i].st_atim, &after[i].st_atim, sizeof before[i].st_atim) == 0);
 }
 
-/* Of what BPF tells, from this release of Linux on, a scan opens nothing. From 6.4 on, programs call functions for that. */
+/* Of what BPF tells, from this release of Linux on, a scan opens nothing. */
 static unsigned unless_told(int major, int minor, unsigned places)
 {
-    if (!is_by_bpf() || is_before(major, minor) || (major >= 6 && !calls_functions()))
-        return places;
-    return 0;
+    return is_by_bpf() && !is_before(major, minor) ? 0 : places;
 }
 
 static void check_events(bool has_threads)
@@ -169,11 +167,9 @@ static void check_events(bool has_threads)
     unsigned of_threads = has_threads ? 1 << PROC_TASK : 0;
     /* Before Linux 6.11 nothing else lists the mounts of other mount namespaces. */
     unsigned of_mounts = is_before(6, 11) ? 1 << MOUNTED | 1 << PROC_MOUNTINFO : 1 << MOUNTED;
-    /* For these no program calls a function. */
-    const unsigned of_maps = 1 << PROC | 1 << PROC_UID_MAP | 1 << PROC_GID_MAP |
-                             1 << PROC_PROJID_MAP | 1 << PROC_SETGROUPS;
-    const unsigned pinned =
-        unless_told(6, 4, 1 << HELD | 1 << PROC | 1 << PROC_FD | of_threads) | of_mounts;
+    unsigned of_descriptors = 1 << HELD | 1 << PROC | 1 << PROC_FD | of_threads;
+    bool are_told = is_by_bpf() && calls_functions();
+    const unsigned pinned = (are_told ? 0 : of_descriptors) | of_mounts;
     char path[64];
 
     subject = shared(sizeof *subject);
@@ -190,7 +186,9 @@ static void check_events(bool has_threads)
     check_notice(USERNS_SCAN_NAMES, unless_told(5, 8, 1 << PROC | 1 << PROC_COMM));
     check_notice(USERNS_SCAN_CREDENTIALS, unless_told(5, 8, 1 << PROC | 1 << PROC_STATUS));
     check_notice(USERNS_SCAN_CGROUPS, unless_told(5, 12, 1 << PROC | 1 << PROC_CGROUP));
-    check_notice(USERNS_SCAN_MAPS, is_by_bpf() && !is_before(6, 4) ? 0 : of_maps);
+    check_notice(USERNS_SCAN_MAPS, unless_told(6, 4,
+                                               1 << PROC | 1 << PROC_UID_MAP | 1 << PROC_GID_MAP |
+                                                   1 << PROC_PROJID_MAP | 1 << PROC_SETGROUPS));
     check_notice(USERNS_SCAN_OWNED, 0);
     check_notice(USERNS_SCAN_PINNED, pinned);
     check_notice(USERNS_SCAN_PINNED | USERNS_SCAN_SOCKETS, pinned);

@@ -13,6 +13,7 @@
 //!     if (!file)
 //!         return 0;
 //!     number = ctx->fd;
+//!     keep_own_pid_namespace();                   // pid.rs
 //!     record_thread_change();
 //!     inode = file->f_inode;
 //!     switch (inode->i_sb->s_magic) {
@@ -27,7 +28,6 @@
 //!         if (inode->i_rdev != TUN && !is_dynamic(MAJOR(inode->i_rdev)))
 //!             return 0;
 //!     }
-//!     keep_own_pid_namespace();                   // pid.rs
 //!     record_descriptor(CANDIDATE);
 //!     return 0;
 //! last:
@@ -58,7 +58,6 @@
 //!     if (task->pid == task->tgid || task->pid == array->thread)
 //!         return;
 //!     array->thread = task->pid;
-//!     keep_own_pid_namespace();
 //!     record_descriptor(CHANGED);
 //! }
 //! ```
@@ -119,7 +118,9 @@ pub fn program(target: Target, sockets: bool) -> Result<Program, Error> {
     let mut code = Assembler::new(target);
     let [next, candidate, last] = code.labels(["next", "candidate", "last"]);
     code.read_context(next, last);
+    code.prologue(next);
     code.record_thread_change(next);
+    code.ldx(FILE, FP + stack::FILE);
     code.read(INODE, FILE, member!(file.f_inode));
     code.read(R2, INODE, member!(inode.i_sb -> super_block.s_magic));
     code.jeq(R2, NSFS_MAGIC, candidate);
@@ -130,7 +131,6 @@ pub fn program(target: Target, sockets: bool) -> Result<Program, Error> {
     code.jne(R2, ANON_INODE_FS_MAGIC, next);
     code.may_be_ring(next);
     code.bind(candidate);
-    code.prologue(next);
     code.record_descriptor(Reason::Candidate as i32, next);
     code.epilogue(next, last);
     code.finish()
@@ -155,13 +155,10 @@ impl Builder<'_> {
         self.read(R1, TASK, member!(task_struct.pid));
         self.read(R2, TASK, member!(task_struct.tgid));
         self.jeq(R1, R2, done);
-        self.ld_map_value(ARRAY, self.context.array);
         self.ldx(R2, ARRAY + Header::thread);
         self.jeq(R1, R2, done);
         self.stx(ARRAY + Header::thread, R1);
-        self.prologue(next);
         self.record_change(next);
-        self.ldx(FILE, FP + stack::FILE);
         self.bind(done);
     }
 

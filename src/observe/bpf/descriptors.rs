@@ -12,8 +12,8 @@
 //!     if (!file)
 //!         return 0;
 //!     number = ctx->fd;
-//!     record_thread_change();                             // candidates.rs
 //!     keep_own_pid_namespace();                           // pid.rs
+//!     record_thread_change();                             // candidates.rs
 //!     inode = file->f_inode;
 //!     find_kept();                                        // kept.rs
 //!     bpf_iter_num_new(&visits, 0, MOST_KEPT);
@@ -39,8 +39,8 @@ pub fn program(target: Target, sockets: bool) -> Result<Program, Error> {
     let mut code = Assembler::new(target);
     let [next, last, next_reason, end] = code.labels(["next", "last", "next_reason", "end"]);
     code.read_context(next, last);
-    code.record_thread_change(next);
     code.prologue(next);
+    code.record_thread_change(next);
     code.ldx(FILE, FP + stack::FILE);
     code.read(INODE, FILE, member!(file.f_inode));
     code.find_kept(sockets, next);
