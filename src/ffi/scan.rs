@@ -95,7 +95,8 @@ pub const USERNS_SCAN_BPF: u64 = 0x10;
 /// a procfs of the caller's own PID namespace. Before Linux 6.18 the scan can open such a namespace
 /// only if a descendant has a process or, with USERNS_SCAN_PINNED, through a descriptor or a mount.
 /// Unlike other children, this one has a copy of the caller's memory, as after fork(2). All joins of
-/// a scan take two seconds at most.
+/// a scan take two seconds at most. Another scan can find the child in the namespace, as any
+/// process.
 ///
 /// With USERNS_SCAN_BPF, the maps come from the kernel's own structures instead, from Linux 5.12
 /// on: also of a namespace without a process if a descendant has one; with USERNS_SCAN_PINNED if a
