@@ -136,6 +136,15 @@ static void hand_on_table(void)
         pause();
 }
 
+/* Does not return. One more thread lasts. */
+static void hand_on_table_beside_thread(void)
+{
+    pthread_t thread;
+
+    CHECK(pthread_create(&thread, NULL, wait_forever, NULL) == 0);
+    hand_on_table();
+}
+
 /* A process with so many lasting descriptors of a namespace, which runs `change`. */
 static pid_t start_changing(void (*change)(void), int lasting, struct held *held)
 {
@@ -199,6 +208,12 @@ SITUATION(left_tables, IN_SANDBOX | BY_BPF,
 SITUATION(handed_on, IN_SANDBOX | BY_BPF, "a table is handed on from thread to thread")
 {
     check_changing(0, hand_on_table, MANY, 200);
+}
+
+SITUATION(handed_on_beside_thread, IN_SANDBOX | BY_BPF,
+          "the same beside a thread that does nothing")
+{
+    check_changing(0, hand_on_table_beside_thread, MANY, 20);
 }
 
 /* Whether the kernel is one before Linux 6.7: no program passes the tables itself. */

@@ -92,6 +92,46 @@ SITUATION(exited_leader, IN_SANDBOX | BY_BPF,
     userns_free(snapshot);
 }
 
+/* ---- Threads that come and go ---- */
+
+/* The first thread creates the namespace. */
+static void *hand_on(void *inode)
+{
+    pthread_t next;
+
+    if (inode != NULL) {
+        CHECK(unshare(CLONE_NEWUTS) == 0);
+        *(_Atomic uint64_t *)inode = inode_of_link((pid_t)syscall(SYS_gettid), "uts");
+    }
+    CHECK(pthread_create(&next, NULL, hand_on, NULL) == 0 && pthread_detach(next) == 0);
+    return NULL;
+}
+
+static void hand_on_to_threads(void *inode)
+{
+    pthread_t lasting, first;
+
+    CHECK(pthread_create(&lasting, NULL, wait_forever, NULL) == 0);
+    CHECK(pthread_create(&first, NULL, hand_on, inode) == 0 && pthread_detach(first) == 0);
+    while (*(_Atomic uint64_t *)inode == 0)
+        usleep(1000);
+}
+
+SITUATION(handed_on, IN_SANDBOX | BY_BPF,
+          "only the newest thread of a process has a UTS namespace: it is found, or a gap")
+{
+    _Atomic uint64_t *inode = shared(sizeof *inode);
+
+    start(hand_on_to_threads, (void *)inode);
+    for (int i = scan_count(100); i > 0; i--) {
+        struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_PINNED);
+
+        CHECK(find_nonuser(snapshot, *inode) != NULL ||
+              userns_gap_count(snapshot, USERNS_GAP_LINKS) > 0);
+        userns_free(snapshot);
+    }
+}
+
 SITUATION(mount_namespace_by_descriptor, IN_SANDBOX | BY_BPF, "its mounts are not visible: a gap")
 {
     struct userns_snapshot *snapshot;

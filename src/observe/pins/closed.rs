@@ -103,7 +103,7 @@ fn is_closed(procfs: &Procfs, suspect: &Suspect, threads: &mut Threads) -> Resul
     let has_program = leader.has_program(procfs);
     let is_same = match threads.tids.as_slice() {
         [_] => leader.is_only_one(procfs),
-        _ => threads.has_living(procfs, &tasks, suspect.pid),
+        _ => threads.are_all_listed(procfs, &tasks) && threads.has_living(procfs, &tasks, suspect.pid),
     };
     if has_program && is_same { Ok(true) } else { leader.has_process_ended(procfs) }
 }

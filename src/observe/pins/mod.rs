@@ -42,6 +42,8 @@ use watches::Watches;
 
 /// So often a process is visited whose threads call execve(2) or end meanwhile.
 const MOST_VISITS: usize = 4;
+/// So often the threads of a process are listed on one visit, until all were read.
+const MOST_LISTS: usize = 8;
 
 struct Search<'c, 'p> {
     context: &'c mut Context<'p>,
@@ -190,10 +192,11 @@ impl Search<'_, '_> {
             true => lives_on && !missed.has_ended && self.is_still_alone(&leader, &missed)?,
             false => match tasks {
                 Some(tasks) => {
-                    self.visit_threads(&tasks, &leader, &mut missed, &|search, thread, missed| {
+                    let read = |search: &mut Self, thread: &Thread, missed: &mut Missed| {
                         let own = links::of_thread(search.context, thread, &links)?;
                         search.read_thread(thread, &own, missed)
-                    })?;
+                    };
+                    self.visit_threads(&tasks, &leader, &mut missed, &read)?;
                     self.threads.has_living(self.context.procfs, &tasks, pid)
                 }
                 None => true,
@@ -219,7 +222,8 @@ impl Search<'_, '_> {
         self.descriptors.are_complete(self.context.procfs, leader)
     }
 
-    /// Reads the listed threads besides the leader.
+    /// Reads the listed threads besides the leader, and those that are new since: a thread can hand on to a new one what no
+    /// other has.
     fn visit_threads(
         &mut self,
         tasks: &Fd,
@@ -227,24 +231,32 @@ impl Search<'_, '_> {
         missed: &mut Missed,
         read: &dyn Fn(&mut Self, &Thread, &mut Missed) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        for index in 0..self.threads.tids.len() {
-            let tid = self.threads.tids[index];
-            if tid == leader.pid {
-                continue;
-            }
-            if !self.context.limits.threads.take() {
-                self.miss_thread(leader.pid, missed);
-                break;
-            }
-            let thread = match Thread::in_directory(self.context.procfs, tasks, leader.pid, tid)? {
-                Answer::Is(thread) => thread,
-                Answer::Gone => continue,
-                Answer::Refused(_) => {
-                    self.miss_thread(leader.pid, missed);
+        let mut next = 0;
+        for _ in 0..MOST_LISTS {
+            while let Some(&tid) = self.threads.tids.get(next) {
+                next += 1;
+                if tid == leader.pid {
                     continue;
                 }
-            };
-            read(self, &thread, missed)?;
+                if !self.context.limits.threads.take() {
+                    self.miss_thread(leader.pid, missed);
+                    return Ok(());
+                }
+                match Thread::in_directory(self.context.procfs, tasks, leader.pid, tid)? {
+                    Answer::Is(thread) => read(self, &thread, missed)?,
+                    Answer::Gone => (),
+                    Answer::Refused(_) => self.miss_thread(leader.pid, missed),
+                }
+            }
+            if self.threads.are_all_listed(self.context.procfs, tasks) {
+                return Ok(());
+            }
+            if !self.threads.list_again(tasks)? {
+                break;
+            }
+        }
+        if !leader.has_process_ended(self.context.procfs)? {
+            self.miss_thread(leader.pid, missed);
         }
         Ok(())
     }

@@ -14,6 +14,9 @@ use crate::util::parse;
 use crate::util::path::ShortPath;
 use std::ffi::CStr;
 
+/// `/proc/PID/task` has one link per thread besides.
+const LINKS_WITHOUT_THREADS: u64 = 2;
+
 /// A thread, by a descriptor of its directory. The descriptor never refers to another thread, even if the TID is reused.
 pub struct Thread {
     pub pid: i32,
@@ -65,9 +68,9 @@ impl Thread {
         Ok(found.map(|directory| Thread { pid, tid, directory }))
     }
 
-    /// Whether this is the only thread of its process: `task` has one link per thread and two more.
+    /// Whether this is the only thread of its process.
     pub fn is_only_one(&self, procfs: &Procfs) -> bool {
-        procfs.status_at(&self.directory, c"task").is_ok_and(|task| task.links == 3)
+        procfs.status_at(&self.directory, c"task").is_ok_and(|task| task.links == LINKS_WITHOUT_THREADS + 1)
     }
 
     /// Whether the thread has not begun to exit: a thread gives up its memory, which is of a program, before its descriptors.
@@ -117,7 +120,10 @@ impl Thread {
 /// The threads of a process that were listed. Kept while other processes are visited: a visit can end at any system call.
 #[derive(Default)]
 pub struct Threads {
+    /// In the order of the kernel, which lists the newest last.
     pub tids: Vec<i32>,
+    /// How many of them the first list had.
+    first: usize,
     buffer: Vec<u8>,
 }
 
@@ -129,22 +135,50 @@ impl Threads {
             Answer::Is(tasks) => tasks,
             other => return Ok(other.map(|tasks| (tasks, false))),
         };
-        let mut names = Directory::new(&tasks, &mut self.buffer)?;
-        let is_complete = loop {
-            match Answer::of(names.next_name())? {
-                Answer::Is(Some(name)) => {
-                    if let Some(tid) = parse::number(name) {
-                        push(&mut self.tids, tid as i32)?;
-                    }
-                }
-                Answer::Is(None) | Answer::Gone => break true,
-                Answer::Refused(_) => break false,
-            }
-        };
-        Ok(Answer::Is((tasks, is_complete)))
+        let are_all_listed = self.add_new(&tasks)?;
+        self.first = self.tids.len();
+        Ok(Answer::Is((tasks, are_all_listed)))
     }
 
-    /// Whether one of the listed threads, besides the thread-group leader, still lives. Then no thread called execve(2)
+    /// Lists the threads once more, and adds those that are new. False if not all could be listed.
+    pub fn list_again(&mut self, tasks: &Fd) -> Result<bool, Error> {
+        match Answer::settle(|| file::seek(tasks, 0))? {
+            Answer::Is(()) => self.add_new(tasks),
+            _ => Ok(false),
+        }
+    }
+
+    /// Whether all threads were listed: as many of those live as the process has. The kernel ends a list at a thread that
+    /// exits meanwhile.
+    pub fn are_all_listed(&self, procfs: &Procfs, tasks: &Fd) -> bool {
+        // In this order: those that live later lived then.
+        let count = file::status(tasks).map_or(0, |tasks| tasks.links);
+        let lives = |&&tid: &&i32| procfs.status_at(tasks, ShortPath::new(format_args!("{tid}")).as_c_str()).is_ok();
+        self.tids.iter().filter(lives).count() as u64 + LINKS_WITHOUT_THREADS == count
+    }
+
+    fn add_new(&mut self, tasks: &Fd) -> Result<bool, Error> {
+        let (mut at, known) = (0, self.tids.len());
+        let mut names = Directory::new(tasks, &mut self.buffer)?;
+        loop {
+            let name = match Answer::of(names.next_name())? {
+                Answer::Is(Some(name)) => name,
+                Answer::Is(None) | Answer::Gone => return Ok(true),
+                Answer::Refused(_) => return Ok(false),
+            };
+            let Some(tid) = parse::number(name).map(|number| number as i32) else { continue };
+            // Those in between have ended.
+            match self.tids[at..known].iter().position(|&other| other == tid) {
+                Some(ended) => at += ended + 1,
+                None => {
+                    at = known;
+                    push(&mut self.tids, tid)?;
+                }
+            }
+        }
+    }
+
+    /// Whether a thread of the first list, besides the thread-group leader, still lives. Then no thread called execve(2)
     /// meanwhile, which ends all others, and gives the thread that calls it the TID of the leader. Nor has this one begun to
     /// give up its descriptors, which another thread, that was not listed, may have, too.
     pub fn has_living(&self, procfs: &Procfs, tasks: &Fd, pid: i32) -> bool {
@@ -152,7 +186,7 @@ impl Threads {
             Ok(Answer::Is(thread)) => tid != pid && !thread.has_lost(procfs, c"exe"),
             _ => false,
         };
-        self.tids.iter().any(lives)
+        self.tids[..self.first].iter().any(lives)
     }
 }
 
