@@ -48,31 +48,46 @@ static void check_mount_in(const struct userns_pin *pin, uint64_t mount_namespac
     CHECK_EQ(userns_nonuser_inode(userns_pin_nonuser(pin)), mount_namespace);
 }
 
-/*
- * A scan that finds a user and a nonuser namespace by one pin each. Another scan on this host copies a mount
- * namespace for a moment, to look below the upper mount: then there is a mount in the copy, too. It also
- * opens mount namespaces.
- */
-static struct userns_snapshot *scan_alone(uint64_t user, uint64_t nonuser)
-{
-    struct userns_snapshot *snapshot;
-    size_t count, other_count;
+enum { MOST_TRIES = 100 };
 
-    for (int tries = 0; tries < 100; tries++) {
-        snapshot = scan_with(USERNS_SCAN_PINNED);
-        userns_pins(userns_find_inode(snapshot, user), &count);
-        userns_nonuser_pins(find_nonuser(snapshot, nonuser), &other_count);
-        if (count <= 1 && other_count <= 1)
+/* Whether no other process is in a namespace, or has a descriptor of it, and there are not more pins than one. */
+static bool is_alone(const struct userns_snapshot *snapshot, uint64_t inode)
+{
+    const struct userns_node *node = userns_find_inode(snapshot, inode);
+    size_t count, member_count;
+    const struct userns_pin *const *pins =
+        node != NULL ? userns_pins(node, &count)
+                     : userns_nonuser_pins(find_nonuser(snapshot, inode), &count);
+
+    userns_pids(node, &member_count);
+    return member_count == 0 && count <= 1 &&
+           (count == 0 || userns_pin_pid(pins[0]) == 0 || userns_pin_pid(pins[0]) == getpid());
+}
+
+/*
+ * A scan beside which no other scan on this host refers to these namespaces: one opens what the kernel lists, joins a namespace
+ * to read its maps, and copies a mount namespace to look below the upper mount, so that there is a mount in the copy, too; each
+ * for a moment.
+ */
+static struct userns_snapshot *scan_alone(const uint64_t *inodes, size_t count)
+{
+    for (int tries = 0; tries < MOST_TRIES; tries++) {
+        struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_PINNED);
+        size_t alone = 0;
+
+        for (size_t i = 0; i < count; i++)
+            alone += is_alone(snapshot, inodes[i]);
+        if (alone == count)
             return snapshot;
         userns_free(snapshot);
     }
-    fail("there are always more pins");
+    fail("others always refer to the namespaces");
 }
 
 /* A scan finds a user namespace by a mount that no process sees. */
 static void check_unseen_mount(uint64_t inode, uint64_t mount_namespace, bool is_overmounted)
 {
-    struct userns_snapshot *snapshot = scan_alone(inode, mount_namespace);
+    struct userns_snapshot *snapshot = scan_alone((uint64_t[]){ inode, mount_namespace }, 2);
 
     CHECK(userns_empty_source(snapshot) >= USERNS_EMPTY_SOURCE_MOUNT_NAMESPACES);
     check_place(snapshot, inode);
@@ -130,7 +145,7 @@ SITUATION(owned_below, AS_ROOT | BY_BPF, "another user namespace owns the mount 
     need_list_of_mount_namespaces();
     fd = open_left(hold_below, held, "mnt");
     inode = inode_of_fd(fd);
-    snapshot = scan_alone(held->inode, inode);
+    snapshot = scan_alone((uint64_t[]){ held->inode, inode }, 2);
     owner = userns_parent(userns_find_inode(snapshot, held->inode));
     check_mount_in(only_pin(snapshot, held->inode), inode);
     CHECK_EQ(userns_inode(owner), owner_of_fd(fd));
@@ -140,7 +155,7 @@ SITUATION(owned_below, AS_ROOT | BY_BPF, "another user namespace owns the mount 
     userns_free(snapshot);
 
     let_fly(fd);
-    snapshot = scan_alone(held->inode, inode);
+    snapshot = scan_alone((uint64_t[]){ held->inode, inode }, 2);
     ns = find_nonuser(snapshot, inode);
     CHECK(ns != NULL &&
           userns_nonuser_owner(ns) == userns_parent(userns_find_inode(snapshot, held->inode)));
@@ -164,7 +179,7 @@ SITUATION(unreadable, AS_ROOT, "a policy denies to enter a mount namespace witho
     need_list_of_mount_namespaces();
     let_fly(open_left(hold_by_mount, held, "mnt"));
     deny_syscall(__NR_setns, ANY_ARGUMENT, 0, EPERM);
-    snapshot = scan_with(USERNS_SCAN_PINNED);
+    snapshot = scan_alone(&held->inode, 1);
     CHECK(is_out_of_sight_or_unknown(snapshot, held->inode));
     CHECK(userns_gap_count(snapshot, USERNS_GAP_MOUNT_NAMESPACES) > 0);
     userns_free(snapshot);
@@ -217,7 +232,7 @@ SITUATION(in_flight, AS_ROOT | BY_BPF, "a descriptor of a user namespace is in f
     fd = open_left_user();
     inode = inode_of_fd(fd);
     socket = let_fly(fd);
-    snapshot = scan_with(USERNS_SCAN_PINNED);
+    snapshot = scan_alone(&inode, 1);
     CHECK_EQ(userns_empty_source(snapshot), USERNS_EMPTY_SOURCE_LISTNS);
     check_place(snapshot, inode);
     check_out_of_sight(only_pin(snapshot, inode));
@@ -233,7 +248,7 @@ SITUATION(owned_in_flight, AS_ROOT | BY_BPF, "a descriptor of a network namespac
 
     need_listns();
     let_fly(open_left_network(&held));
-    snapshot = scan_with(USERNS_SCAN_PINNED);
+    snapshot = scan_alone((uint64_t[]){ held.inode, held.other }, 2);
     check_place(snapshot, held.inode);
     check_out_of_sight(check_owned(only_pin(snapshot, held.inode), CLONE_NEWNET, held.other));
     userns_free(snapshot);
@@ -243,18 +258,20 @@ SITUATION(chain_in_flight, AS_ROOT, "a descriptor of a grandchild is in flight")
 {
     struct userns_snapshot *snapshot;
     const struct userns_node *child;
-    uint64_t inode;
+    uint64_t inodes[2];
     size_t count;
     int fd;
 
     need_listns();
     fd = open_left(go_down, &(int){ 2 }, "user");
-    inode = inode_of_fd(fd);
+    inodes[0] = inode_of_fd(fd);
+    inodes[1] = owner_of_fd(fd);
     let_fly(fd);
-    snapshot = scan_with(USERNS_SCAN_PINNED);
-    check_out_of_sight(only_pin(snapshot, inode));
-    child = userns_parent(userns_find_inode(snapshot, inode));
-    check_place(snapshot, userns_inode(child));
+    snapshot = scan_alone(inodes, 2);
+    check_out_of_sight(only_pin(snapshot, inodes[0]));
+    child = userns_find_inode(snapshot, inodes[1]);
+    CHECK(userns_parent(userns_find_inode(snapshot, inodes[0])) == child);
+    check_place(snapshot, inodes[1]);
     CHECK(userns_pins(child, &count) == NULL && count == 0);
     userns_free(snapshot);
 }
@@ -280,6 +297,11 @@ static void scan_refused(void *argument)
     deny_syscall(refusal->number, ANY_ARGUMENT, 0, refusal->error);
     options.flags = USERNS_SCAN_PINNED;
     error = userns_scan(&options, &snapshot);
+    for (int tries = 0; error == 0 && !is_alone(snapshot, in_flight); tries++) {
+        CHECK(tries < MOST_TRIES);
+        userns_free(snapshot);
+        error = userns_scan(&options, &snapshot);
+    }
     if (error != (runs_out ? -refusal->error : 0))
         fail("call %ld fails with %s: %d", refusal->number, error_name(refusal->error), error);
     if (error != 0)
@@ -347,7 +369,7 @@ static void check_watched(int (*watch)(const char *))
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     watcher = watch(path);
     close(fd);
-    snapshot = scan_with(USERNS_SCAN_PINNED);
+    snapshot = scan_alone(&inode, 1);
     check_place(snapshot, inode);
     check_descriptor(only_pin(snapshot, inode), getpid(), getpid(), watcher);
     userns_free(snapshot);
@@ -390,7 +412,7 @@ SITUATION(unlisted_between, AS_ROOT, "namespaces that the kernel does not list a
         let_fly(fd);
         end(start(send_opened_file, &sockets[0]));
     }
-    snapshot = scan_with(USERNS_SCAN_PINNED);
+    snapshot = scan_alone(inodes, COUNT);
     for (int i = 0; i < COUNT; i++)
         check_place(snapshot, inodes[i]);
     userns_free(snapshot);
