@@ -108,6 +108,17 @@ static void leave_tables(void)
     }
 }
 
+enum { SMALL = 300, LARGE = 3000, IN_BETWEEN = 10 };
+static int last_number = -1; /* the file that sets it, if TIDs begin again after LARGE */
+
+static void set_last_number(int number)
+{
+    char text[16];
+    int length = snprintf(text, sizeof text, "%d", number);
+
+    CHECK(pwrite(last_number, text, (size_t)length, 0) == length);
+}
+
 /* A thread: has the table that the one before it had, and hands it on to the next one. */
 static void *hand_on(void *unshare_first)
 {
@@ -117,6 +128,8 @@ static void *hand_on(void *unshare_first)
         CHECK(unshare(CLONE_FILES) == 0);
         CHECK(sem_post(unshare_first) == 0);
     }
+    if (last_number >= 0 && syscall(SYS_gettid) > LARGE)
+        set_last_number(SMALL);
     CHECK(pthread_create(&next, NULL, hand_on, NULL) == 0 && pthread_detach(next) == 0);
     return NULL;
 }
@@ -134,6 +147,20 @@ static void hand_on_table(void)
         CHECK(close(i) == 0);
     for (;;)
         pause();
+}
+
+/*
+ * Does not return. The TIDs of new threads begin again now and then: pid_namespaces(7). The kernel comes to large ones after the
+ * descriptors of processes with numbers in the middle, and meanwhile the table can get to a thread with a small one.
+ */
+static void hand_on_table_with_small_numbers(void)
+{
+    last_number = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
+    CHECK(last_number >= 0 && last_number < FIRST);
+    set_last_number((SMALL + LARGE) / 2);
+    for (int i = 0; i < IN_BETWEEN; i++)
+        start(do_nothing, NULL);
+    hand_on_table();
 }
 
 /* Does not return. One more thread lasts. */
@@ -235,4 +262,13 @@ SITUATION(handed_on_amid_visits, IN_SANDBOX,
     need_bpf();
     has_visits_only = true;
     check_changing(USERNS_SCAN_BPF, hand_on_table, MANY, 50);
+}
+
+SITUATION(handed_on_with_small_numbers, IN_SANDBOX, "the same, and the TIDs begin again")
+{
+    need_bpf();
+    if (access("/proc/sys/kernel/ns_last_pid", W_OK) != 0)
+        skip("the kernel was built without CONFIG_CHECKPOINT_RESTORE");
+    has_visits_only = true;
+    check_changing(USERNS_SCAN_BPF, hand_on_table_with_small_numbers, MANY, 20);
 }

@@ -31,6 +31,7 @@
 //!     record_descriptor(CANDIDATE);
 //!     return 0;
 //! last:
+//!     watch_numbers();                            // pid.rs
 //!     array->own_pid_namespace = NULL;
 //!     return 0;
 //! }
@@ -51,14 +52,18 @@
 //!
 //! The kernel goes by TID. If a thread ends while its files are shown, the rest is not shown; and the thread that keeps the
 //! table can have a smaller TID, with which the kernel does not begin again. So procfs reads a process one of whose threads
-//! has a table of its own:
+//! has a table of its own. It reads all if small TIDs were given to new threads, which the kernel has passed: none of those
+//! that had a table may have been shown.
 //!
 //! ```c
 //! void record_thread_change() {
-//!     if (task->pid == task->tgid || task->pid == array->thread)
+//!     if (task->pid == array->thread)
 //!         return;
 //!     array->thread = task->pid;
-//!     record_descriptor(CHANGED);
+//!     find_own_pid_namespace();                   // as keep_own_pid_namespace(), also at level 0
+//!     watch_numbers();
+//!     if (task->pid != task->tgid)
+//!         record_descriptor(CHANGED);
 //! }
 //! ```
 
@@ -132,7 +137,7 @@ pub fn program(target: Target, sockets: bool) -> Result<Program, Error> {
     code.may_be_ring(next);
     code.bind(candidate);
     code.record_descriptor(Reason::Candidate as i32, next);
-    code.epilogue(next, last);
+    code.end_visits(next, last);
     code.finish()
 }
 
@@ -153,13 +158,26 @@ impl Builder<'_> {
     pub fn record_thread_change(&mut self, next: Label) {
         let [done] = self.labels(["done"]);
         self.read(R1, TASK, member!(task_struct.pid));
-        self.read(R2, TASK, member!(task_struct.tgid));
-        self.jeq(R1, R2, done);
         self.ldx(R2, ARRAY + Header::thread);
         self.jeq(R1, R2, done);
         self.stx(ARRAY + Header::thread, R1);
+        self.find_own_pid_namespace(next);
+        self.watch_numbers();
+        self.read(R1, TASK, member!(task_struct.pid));
+        self.read(R2, TASK, member!(task_struct.tgid));
+        self.jeq(R1, R2, done);
         self.record_change(next);
         self.bind(done);
+    }
+
+    /// The end of a program to which the kernel shows descriptors.
+    pub fn end_visits(&mut self, next: Label, last: Label) {
+        let [end] = self.labels(["end"]);
+        self.bind(last);
+        self.ld_map_value(ARRAY, self.context.array);
+        self.watch_numbers();
+        self.ja(end);
+        self.epilogue(next, end);
     }
 
     /// Goes to `tun` if the inode is the device /dev/net/tun, and to `dynamic` if it is a device with a major number that the

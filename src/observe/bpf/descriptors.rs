@@ -22,6 +22,7 @@
 //!     bpf_iter_num_destroy(&visits);
 //!     return 0;
 //! last:
+//!     watch_numbers();                                    // pid.rs
 //!     array->own_pid_namespace = NULL;
 //!     return 0;
 //! }
@@ -53,6 +54,6 @@ pub fn program(target: Target, sockets: bool) -> Result<Program, Error> {
     code.record_kept(next_reason, end);
     code.bind(end);
     code.end_numbers(stack::VISITS);
-    code.epilogue(next, last);
+    code.end_visits(next, last);
     code.finish()
 }

@@ -92,7 +92,9 @@ impl Scope {
             Err(_) => visit(candidates::program)?,
             Ok(()) => (),
         }
-        Ok(array)
+        // A thread can have handed its table to one with a small TID, which the kernel has passed.
+        let has_begun_again = records::header(array.bytes())?.has_begun_again != 0;
+        if has_begun_again { Err(Error::NO_BPF) } else { Ok(array) }
     }
 
     /// Records the thread-group leaders of all processes for the first time. There are at most about so many.

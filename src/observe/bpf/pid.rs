@@ -24,24 +24,42 @@
 //!         goto otherwise;
 //! }
 //! ```
+//!
+//! New threads get ever larger numbers, until these begin again with small ones:
+//!
+//! ```c
+//! void watch_numbers() {
+//!     if (!array->own_pid_namespace)
+//!         return;
+//!     next = array->own_pid_namespace->idr.idr_next;
+//!     if (next < array->next_number)
+//!         array->has_begun_again = 1;
+//!     array->next_number = next;
+//! }
+//! ```
 
 use super::assembler::{FP, Label, Location, R0, R1, R2, Register};
 use super::kernel::UPID_SIZE;
 use super::program::{BPF_GET_CURRENT_TASK, Builder};
 use super::registers::{ARRAY, NUMBER, OWN_PID, PID, TASK, stack};
 use super::schema::{Step, btf_type, member};
-use super::tables::Header;
+use super::tables::{Function, Header};
 
 /// `enum pid_type` of include/linux/pid.h: the use of a `struct pid` as the number of a process.
 pub const PIDTYPE_TGID: i16 = 1;
 
 impl Builder<'_> {
-    /// Keeps the caller's PID namespace in the header. Goes to `otherwise` if it is not on the level that was expected.
+    /// Keeps the caller's PID namespace in the header, if numbers are of one. Goes to `otherwise` if it is not on the level that
+    /// was expected.
     pub fn keep_own_pid_namespace(&mut self, otherwise: Label) {
-        let level = self.context.level;
-        if level == 0 {
-            return;
+        if self.context.level > 0 {
+            self.find_own_pid_namespace(otherwise);
         }
+    }
+
+    /// The same also at level 0.
+    pub fn find_own_pid_namespace(&mut self, otherwise: Label) {
+        let level = self.context.level;
         let [known] = self.labels(["known"]);
         self.ldx(R1, ARRAY + Header::own_pid_namespace);
         self.jne(R1, 0, known);
@@ -72,10 +90,29 @@ impl Builder<'_> {
 
     /// `array->own_pid_namespace = NULL`: removes the kernel address from mapped memory.
     pub fn forget_own_pid_namespace(&mut self) {
-        if self.context.level > 0 {
-            self.mov(R1, 0);
-            self.stx(ARRAY + Header::own_pid_namespace, R1);
+        self.mov(R1, 0);
+        self.stx(ARRAY + Header::own_pid_namespace, R1);
+    }
+
+    /// Notices that numbers have begun again since the last time.
+    pub fn watch_numbers(&mut self) {
+        let [done] = self.labels(["done"]);
+        let next = self.location(member!(pid_namespace.idr.idr_next)[0]);
+        self.ldx(R0, ARRAY + Header::own_pid_namespace);
+        self.jeq(R0, 0, done); // the end of an iterator can come twice
+        if self.kernel().function(Function::bpf_rdonly_cast).is_some() {
+            self.cast(R1, R0, btf_type!(pid_namespace));
+            self.ldx(R1, R1 + next);
+        } else {
+            self.probe_read(R0, next, 4);
+            self.ldx(R1, FP + copy_of(next, 0));
         }
+        self.ldx(R2, ARRAY + Header::next_number);
+        self.stx(ARRAY + Header::next_number, R1);
+        self.jge(R1, R2, done);
+        self.mov(R1, 1);
+        self.stx(ARRAY + Header::has_begun_again, R1);
+        self.bind(done);
     }
 
     /// `PID = task->thread_pid`; at level 0 `PID = task->number`, where `number` is `pid` or `tgid`.

@@ -128,6 +128,7 @@ kernel_structs! {
 
     /// include/linux/pid_namespace.h
     struct pid_namespace {
+        idr.idr_next: u32, // above the newest number
         parent: *pid_namespace,
         level: u32,
         user_ns: *user_namespace,
@@ -325,8 +326,12 @@ record! {
         cgroup_field: u64,
         /// The index of the root of the caller's cgroup namespace, plus 1; 0: it is not recorded.
         root_cgroup: u32,
-        /// The last thread with a descriptor table of its own: its TID in the initial PID namespace.
+        /// The thread whose descriptors the kernel shows: its TID in the initial PID namespace.
         thread: u32,
+        /// The number after the newest one in the caller's PID namespace.
+        next_number: u32,
+        /// Not 0: it has become smaller.
+        has_begun_again: u32,
     }
 }
 

@@ -79,6 +79,8 @@ fn the_verifier_accepts_all_programs() {
         };
         let target = Target { kernel: &oldest, layout: with_credentials, ..target };
         verify(&name("tasks, without kernel functions"), tasks::program(target), Trigger::Visit(tasks));
+        let target = Target { kernel: &oldest, layout: of_descriptors, ..target };
+        verify(&name("candidates, without kernel functions"), candidates::program(target, true), Trigger::Visit(files));
         for (kernel, age) in [(kernel, ""), (&old, ", as on older kernels")] {
             let target = Target { kernel, ..target };
             let name = |what: &str| name(what) + age;
