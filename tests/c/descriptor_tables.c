@@ -73,7 +73,7 @@ SITUATION(sparse_in_thread, IN_SANDBOX | BY_BPF, "the same in a table that one t
 
 /* ---- Tables that change ---- */
 
-enum { FIRST = 10, MANY = 6000, SWAPPED = FIRST + MANY };
+enum { FIRST = 10, MANY = 6000, SWAPPED = FIRST + MANY, OTHERS = 90 };
 
 /* Does not return. The namespace has the number SWAPPED now and then. */
 static void swap_file(void)
@@ -224,6 +224,57 @@ static void check_changing(uint64_t flags, void (*change)(void), size_t lasting,
 SITUATION(swapped_file, IN_SANDBOX | BY_BPF, "one descriptor changes all the time")
 {
     check_changing(0, swap_file, 2, 200);
+}
+
+/* Does not return. A descriptor has one number, then another one. */
+static void change_number(void)
+{
+    static const int numbers[] = { FIRST, SWAPPED };
+
+    CHECK(syscall(__NR_close_range, 3, FIRST - 1, 0) == 0);
+    for (int i = 0; i < OTHERS; i++)
+        CHECK(open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0);
+    for (unsigned turn = 0;; turn++) {
+        usleep(50);
+        CHECK(dup3(numbers[turn % 2], numbers[(turn + 1) % 2], O_CLOEXEC) >= 0);
+        CHECK(close(numbers[turn % 2]) == 0);
+    }
+}
+
+static void change_number_beside_thread(void)
+{
+    pthread_t thread;
+
+    CHECK(pthread_create(&thread, NULL, wait_forever, NULL) == 0);
+    change_number();
+}
+
+/* A namespace that only the changing process holds is found, or a gap. */
+static void check_found(void (*change)(void))
+{
+    struct held *held = shared(sizeof *held);
+
+    allow_descriptors();
+    start_changing(change, 1, held);
+    for (int i = scan_count(200); i > 0; i--) {
+        struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_PINNED);
+
+        if (userns_source(snapshot) == USERNS_SOURCE_BPF_TASKS)
+            skip("before Linux 6.7, and without a JIT compiler, such a descriptor can be missed");
+        CHECK(userns_find_inode(snapshot, held->inode) != NULL ||
+              userns_gap_count(snapshot, USERNS_GAP_DESCRIPTORS) > 0);
+        userns_free(snapshot);
+    }
+}
+
+SITUATION(changed_number, IN_SANDBOX | BY_BPF, "the number of a descriptor changes all the time")
+{
+    check_found(change_number);
+}
+
+SITUATION(changed_number_beside_thread, IN_SANDBOX | BY_BPF, "the same beside a thread")
+{
+    check_found(change_number_beside_thread);
 }
 
 SITUATION(left_tables, IN_SANDBOX | BY_BPF,

@@ -94,10 +94,16 @@ SITUATION(exited_leader, IN_SANDBOX | BY_BPF,
 
 /* ---- Threads that come and go ---- */
 
+static int last_number =
+    -1; /* the file that sets it, if new threads have only a few TIDs, again and again */
+
 /* The first thread creates the namespace. */
 static void *hand_on(void *inode)
 {
     pthread_t next;
+
+    if (last_number >= 0 && syscall(SYS_gettid) > 1002)
+        CHECK(pwrite(last_number, "1000", 4, 0) == 4);
 
     if (inode != NULL) {
         CHECK(unshare(CLONE_NEWUTS) == 0);
@@ -117,8 +123,7 @@ static void hand_on_to_threads(void *inode)
         usleep(1000);
 }
 
-SITUATION(handed_on, IN_SANDBOX | BY_BPF,
-          "only the newest thread of a process has a UTS namespace: it is found, or a gap")
+static void check_handed_on(void)
 {
     _Atomic uint64_t *inode = shared(sizeof *inode);
 
@@ -130,6 +135,20 @@ SITUATION(handed_on, IN_SANDBOX | BY_BPF,
               userns_gap_count(snapshot, USERNS_GAP_LINKS) > 0);
         userns_free(snapshot);
     }
+}
+
+SITUATION(handed_on, IN_SANDBOX | BY_BPF,
+          "only the newest thread of a process has a UTS namespace: it is found, or a gap")
+{
+    check_handed_on();
+}
+
+SITUATION(handed_on_with_same_numbers, IN_SANDBOX | BY_BPF, "the same, and TIDs are reused")
+{
+    last_number = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
+    if (last_number < 0)
+        skip("cannot set the last TID: %s", strerror(errno));
+    check_handed_on();
 }
 
 SITUATION(mount_namespace_by_descriptor, IN_SANDBOX | BY_BPF, "its mounts are not visible: a gap")

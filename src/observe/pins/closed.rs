@@ -89,9 +89,12 @@ fn is_closed(procfs: &Procfs, suspect: &Suspect, threads: &mut Threads) -> Resul
         Answer::Is(_) | Answer::Refused(_) => return Ok(false),
         Answer::Gone => return leader.has_process_ended(procfs),
     };
-    for &tid in &threads.tids {
-        let is_open = match Thread::in_directory(procfs, &tasks, suspect.pid, tid)? {
-            Answer::Is(thread) => suspect.is_open(procfs, &thread)?,
+    for index in 0..threads.tids.len() {
+        let is_open = match Thread::in_directory(procfs, &tasks, suspect.pid, threads.tids[index])? {
+            Answer::Is(thread) => {
+                threads.note(index, &thread);
+                suspect.is_open(procfs, &thread)?
+            }
             Answer::Gone => false,
             Answer::Refused(_) => true,
         };
@@ -103,7 +106,7 @@ fn is_closed(procfs: &Procfs, suspect: &Suspect, threads: &mut Threads) -> Resul
     let has_program = leader.has_program(procfs);
     let is_same = match threads.tids.as_slice() {
         [_] => leader.is_only_one(procfs),
-        _ => threads.are_all_listed(procfs, &tasks) && threads.has_living(procfs, &tasks, suspect.pid),
+        _ => threads.are_all_read(procfs, &tasks, &leader) && threads.has_living(procfs, &tasks, suspect.pid),
     };
     if has_program && is_same { Ok(true) } else { leader.has_process_ended(procfs) }
 }

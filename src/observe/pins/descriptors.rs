@@ -17,7 +17,8 @@ use crate::util::path::ShortPath;
 use std::ffi::CStr;
 use std::ops::Range;
 
-/// So often a table is listed on the last visit to a process with one thread, until all that it has were read.
+/// So often a table is listed on the last visit to a process with one thread, or on each visit to another one, until all that it
+/// has were read.
 const MOST_LISTINGS: usize = 16;
 
 /// The search through the descriptor tables of all threads.
@@ -28,11 +29,13 @@ pub struct Descriptors {
     tables: Tables,
     /// The descriptors of the current process, if its tables cannot be told apart.
     repeated: Repeated,
-    /// Whether the table of the current process is listed until it stays as it was read.
+    /// Whether the current process has one thread.
+    is_alone: bool,
+    /// Whether a table of the current process is listed until it stays as it was read.
     is_repeated: bool,
     /// The descriptors of the current table that were read, in order, if it is listed again.
     seen: Vec<i32>,
-    /// How many the last list of a table had, and whether some were gone that were listed.
+    /// How many the last list of a table had, and whether some of these were gone when they were to be read.
     listed: u64,
     are_some_gone: bool,
     /// Whether the kernel tells the size of tables.
@@ -59,6 +62,7 @@ impl Descriptors {
             candidates,
             tables,
             repeated,
+            is_alone: false,
             is_repeated: false,
             seen: Vec::new(),
             listed: 0,
@@ -69,8 +73,9 @@ impl Descriptors {
     }
 
     /// Begins a visit to a process.
-    pub fn enter_process(&mut self, context: &Context, pid: i32, is_repeated: bool) {
-        self.is_repeated = is_repeated && self.are_all_read(pid);
+    pub fn enter_process(&mut self, context: &Context, pid: i32, is_alone: bool, is_last: bool) {
+        self.is_alone = is_alone;
+        self.is_repeated = (is_last || !is_alone) && self.are_all_read(pid);
         (self.listed, self.are_some_gone) = (0, false);
         self.tables.clear();
         self.repeated.clear(context.facts().holds.len());
@@ -117,10 +122,11 @@ impl Descriptors {
         Ok(!self.are_some_gone && self.is_still_read(procfs, leader)?)
     }
 
-    /// Whether a process has one thread, with no more descriptors than the last list of its table.
-    fn is_still_read(&mut self, procfs: &Procfs, leader: &Thread) -> Result<bool, Error> {
+    /// Whether a thread has no more descriptors than the last list of its table. It has to be the only thread if it was.
+    fn is_still_read(&mut self, procfs: &Procfs, thread: &Thread) -> Result<bool, Error> {
         // In this order: the table of a thread that took the place of the leader is the larger one.
-        Ok(leader.is_only_one(procfs) && (!self.are_all_read(leader.pid) || self.size(procfs, leader)? <= self.listed))
+        Ok((!self.is_alone || thread.is_only_one(procfs))
+            && (!self.are_all_read(thread.pid) || self.size(procfs, thread)? <= self.listed))
     }
 
     /// The number of descriptors that a thread has.
@@ -155,12 +161,14 @@ impl Descriptors {
                 Answer::Refused(_) => return Ok(false),
             };
             let before = self.seen.len();
+            self.are_some_gone = false;
             if !self.read_listed(context, thread, (&table, may_be_repeated), candidates.clone(), visit)? {
                 return Ok(false);
             }
             let is_new = self.seen.len() > before;
             sort_by_number(&mut self.seen, &|&number| number as u64)?;
-            if !self.is_repeated || (!is_new && self.is_still_read(context.procfs, thread)?) {
+            let has_changed = self.are_some_gone || (self.is_alone && is_new);
+            if !self.is_repeated || (!has_changed && self.is_still_read(context.procfs, thread)?) {
                 return Ok(true);
             }
         }

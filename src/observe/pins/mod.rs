@@ -178,7 +178,7 @@ impl Search<'_, '_> {
             Answer::Refused(_) => return self.miss(pid).map(|()| true),
         };
         let is_alone = leader.is_only_one(self.context.procfs);
-        self.descriptors.enter_process(self.context, pid, is_alone && is_last);
+        self.descriptors.enter_process(self.context, pid, is_alone, is_last);
         let mut missed = Missed::default();
         // Before the leader is read, see `Threads::has_living`.
         let tasks = if is_alone { None } else { self.list_threads(&leader, &mut missed)? };
@@ -231,24 +231,23 @@ impl Search<'_, '_> {
         missed: &mut Missed,
         read: &dyn Fn(&mut Self, &Thread, &mut Missed) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut next = 0;
         for _ in 0..MOST_LISTS {
-            while let Some(&tid) = self.threads.tids.get(next) {
-                next += 1;
-                if tid == leader.pid {
-                    continue;
-                }
+            for index in 0..self.threads.tids.len() {
+                let Some(tid) = self.threads.to_read(index).filter(|&tid| tid != leader.pid) else { continue };
                 if !self.context.limits.threads.take() {
                     self.miss_thread(leader.pid, missed);
                     return Ok(());
                 }
                 match Thread::in_directory(self.context.procfs, tasks, leader.pid, tid)? {
-                    Answer::Is(thread) => read(self, &thread, missed)?,
+                    Answer::Is(thread) => {
+                        self.threads.note(index, &thread);
+                        read(self, &thread, missed)?;
+                    }
                     Answer::Gone => (),
                     Answer::Refused(_) => self.miss_thread(leader.pid, missed),
                 }
             }
-            if self.threads.are_all_listed(self.context.procfs, tasks) {
+            if self.threads.are_all_read(self.context.procfs, tasks, leader) {
                 return Ok(());
             }
             if !self.threads.list_again(tasks)? {

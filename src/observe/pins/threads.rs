@@ -122,6 +122,9 @@ impl Thread {
 pub struct Threads {
     /// In the order of the kernel, which lists the newest last.
     pub tids: Vec<i32>,
+    /// The inode number of the directory of each that was read. Another thread with the same TID has another one. 0: it was not
+    /// read.
+    inodes: Vec<u64>,
     /// How many of them the first list had.
     first: usize,
     buffer: Vec<u8>,
@@ -131,6 +134,7 @@ impl Threads {
     /// Lists the threads of a process. Returns its directory, and whether all were listed.
     pub fn list(&mut self, procfs: &Procfs, leader: &Thread) -> Result<Answer<(Fd, bool)>, Error> {
         self.tids.clear();
+        self.inodes.clear();
         let tasks = match open_directory(procfs, &leader.directory, c"task")? {
             Answer::Is(tasks) => tasks,
             other => return Ok(other.map(|tasks| (tasks, false))),
@@ -148,13 +152,31 @@ impl Threads {
         }
     }
 
-    /// Whether all threads were listed: as many of those live as the process has. The kernel ends a list at a thread that
-    /// exits meanwhile.
-    pub fn are_all_listed(&self, procfs: &Procfs, tasks: &Fd) -> bool {
+    /// The TID of a listed thread, if it has to be read.
+    pub fn to_read(&self, index: usize) -> Option<i32> {
+        if self.inodes[index] == 0 { Some(self.tids[index]) } else { None }
+    }
+
+    /// Notes that a listed thread is read.
+    pub fn note(&mut self, index: usize, thread: &Thread) {
+        self.inodes[index] = file::status(&thread.directory).map_or(0, |directory| directory.identity().inode);
+    }
+
+    /// Whether all threads were read, besides the leader: as many of those live as the process has. A list does not show that: the
+    /// kernel ends it at a thread that exits meanwhile.
+    pub fn are_all_read(&mut self, procfs: &Procfs, tasks: &Fd, leader: &Thread) -> bool {
         // In this order: those that live later lived then.
         let count = file::status(tasks).map_or(0, |tasks| tasks.links);
-        let lives = |&&tid: &&i32| procfs.status_at(tasks, ShortPath::new(format_args!("{tid}")).as_c_str()).is_ok();
-        self.tids.iter().filter(lives).count() as u64 + LINKS_WITHOUT_THREADS == count
+        let mut living = 0;
+        for (&tid, inode) in self.tids.iter().zip(&mut self.inodes) {
+            let name = ShortPath::new(format_args!("{tid}"));
+            match procfs.status_at(tasks, name.as_c_str()) {
+                Ok(directory) if tid == leader.pid || directory.identity().inode == *inode => living += 1,
+                Ok(_) => *inode = 0,
+                Err(_) => (),
+            }
+        }
+        living + LINKS_WITHOUT_THREADS == count
     }
 
     fn add_new(&mut self, tasks: &Fd) -> Result<bool, Error> {
@@ -173,6 +195,7 @@ impl Threads {
                 None => {
                     at = known;
                     push(&mut self.tids, tid)?;
+                    push(&mut self.inodes, 0)?;
                 }
             }
         }
