@@ -385,7 +385,7 @@ mod tests {
     /// Fields have the same locations on 32-bit machines as in the programs.
     #[test]
     fn records_have_no_hidden_padding() {
-        assert_eq!((Header::SIZE, Slot::SIZE, Leader::SIZE), (224, 16, 24));
+        assert_eq!((Header::SIZE, Slot::SIZE, Leader::SIZE), (248, 16, 24));
         assert_eq!((Process::SIZE, Details::SIZE, Namespace::SIZE), (8, 24, 40));
         assert_eq!((Credentials::SIZE, Pid::SIZE), (24, 4));
         assert_eq!((Cgroup::SIZE, CgroupNode::SIZE), (8, 24));

@@ -311,6 +311,10 @@ record! {
         word: u64,
         number: u64,
         word_index: u64,
+        /// A sum of the words so far, that of the whole bitmap when its files were read, and not 0: it is read again.
+        sum: u64,
+        sum_before: u64,
+        is_read_again: u64,
         /// Not 0: it has passed all of them.
         is_walk_complete: u64,
         /// What a file keeps that is still to be recorded: bits of kept.rs; the file and its inode; and the number of

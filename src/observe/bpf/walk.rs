@@ -22,7 +22,7 @@
 //!         if (!number_of(pid))                                // pid.rs
 //!             continue;
 //!         table = files->fdt;
-//!         array->word = array->word_index = 0;
+//!         array->word = array->word_index = array->sum = array->is_read_again = 0;
 //!         for (;;) {
 //!             if (!bpf_iter_num_next(&visits))
 //!                 goto end;                                   // too many
@@ -33,10 +33,18 @@
 //!                 continue;
 //!             }
 //!             if (!array->word) {
-//!                 if (array->word_index >= table->max_fds / 64)
-//!                     break;
+//!                 if (array->word_index >= table->max_fds / 64) {
+//!                     if (array->is_read_again)
+//!                         break;
+//!                     array->is_read_again = 1;
+//!                     array->sum_before = array->sum;
+//!                     array->word_index = array->sum = 0;
+//!                     continue;
+//!                 }
 //!                 array->number = array->word_index * 64;
-//!                 array->word = table->open_fds[array->word_index++];
+//!                 word = table->open_fds[array->word_index++];
+//!                 array->sum = 31 * array->sum + word;
+//!                 array->word = array->is_read_again ? 0 : word;
 //!                 continue;
 //!             }
 //!             number = array->number++;
@@ -52,7 +60,7 @@
 //!             array->recorded = array->descriptor_count;
 //!         }
 //!         smp_mb();
-//!         if (task->files != files)
+//!         if (array->sum != array->sum_before || files->fdt != table || task->files != files)
 //!             record_change();                                // candidates.rs
 //!     }
 //!     array->is_walk_complete = 1;
@@ -86,6 +94,9 @@
 //! original while the program reads it. If a thread ends while the program reads its table, another thread may keep that, and
 //! end in turn before the program has passed it. In both cases the record CHANGED has procfs read the process.
 //!
+//! A descriptor that gets another number while the program reads can be passed by. The bitmap is then not as it was, and procfs
+//! reads the process.
+//!
 //! *Nothing is recorded that is not in the table.* A file that is in the table before and after, with the same inode, has kept
 //! the inode, because an inode's memory is not reused, and an inode that the kernel evicts never returns. So the namespace,
 //! socket or PID of the inode was valid all the time. If the file has changed, the records about it are taken back, and procfs
@@ -114,7 +125,7 @@ pub fn program(target: Target, sockets: bool) -> Result<Program, Error> {
     let mut code = Assembler::new(target);
     let [next_task, next_visit, bit, end_table] = code.labels(["next_task", "next_visit", "bit", "end_table"]);
     let [kept, recorded, abandon] = code.labels(["kept", "recorded", "abandon"]);
-    let [complete, end, other_level] = code.labels(["complete", "end", "other_level"]);
+    let [whole_table, complete, end, other_level] = code.labels(["whole_table", "complete", "end", "other_level"]);
     code.ld_map_value(ARRAY, target.array);
     code.keep_own_pid_namespace(other_level);
     code.begin_walk();
@@ -147,7 +158,10 @@ pub fn program(target: Target, sockets: bool) -> Result<Program, Error> {
     code.stx(ARRAY + Header::kept, R1);
     code.ja(next_visit);
     code.bind(end_table);
-    code.look_for_other_table(next_task);
+    code.read_again(whole_table);
+    code.ja(next_visit);
+    code.bind(whole_table);
+    code.look_for_change(next_task);
     code.ja(next_task);
 
     code.bind(complete);
@@ -187,16 +201,18 @@ impl Builder<'_> {
         self.read(R2, R1, member!(files_struct.fdt));
         self.stx(FP + stack::TABLE, R2);
         self.mov(R1, 0);
-        self.stx(ARRAY + Header::word, R1);
-        self.stx(ARRAY + Header::word_index, R1);
+        for field in [Header::word, Header::word_index, Header::sum, Header::is_read_again] {
+            self.stx(ARRAY + field, R1);
+        }
         if self.context.level > 0 {
             self.read_pid(TASK, member!(task_struct.pid));
             self.read_number(next);
         }
     }
 
-    /// Takes the next word of the bitmap. Goes to `end` if there is none.
+    /// Takes the next word of the bitmap, or only adds it to the sum when it is read again. Goes to `end` if there is none.
     fn take_word(&mut self, end: Label) {
+        let [take] = self.labels(["take"]);
         self.ldx(R1, ARRAY + Header::word_index);
         self.ldx(R2, FP + stack::TABLE);
         self.read(R3, R2, member!(fdtable.max_fds));
@@ -210,7 +226,28 @@ impl Builder<'_> {
         self.stx(ARRAY + Header::number, R3);
         self.read(R2, R2, member!(fdtable.open_fds));
         self.read_element(R2, R1);
+        self.ldx(R1, ARRAY + Header::sum);
+        self.mul(R1, 31);
+        self.add(R1, R2);
+        self.stx(ARRAY + Header::sum, R1);
+        self.ldx(R1, ARRAY + Header::is_read_again);
+        self.jeq(R1, 0, take);
+        self.mov(R2, 0);
+        self.bind(take);
         self.stx(ARRAY + Header::word, R2);
+    }
+
+    /// Begins to read the bitmap again; or, if that was done, goes to `done`.
+    fn read_again(&mut self, done: Label) {
+        self.ldx(R1, ARRAY + Header::is_read_again);
+        self.jne(R1, 0, done);
+        self.mov(R1, 1);
+        self.stx(ARRAY + Header::is_read_again, R1);
+        self.ldx(R1, ARRAY + Header::sum);
+        self.stx(ARRAY + Header::sum_before, R1);
+        self.mov(R1, 0);
+        self.stx(ARRAY + Header::sum, R1);
+        self.stx(ARRAY + Header::word_index, R1);
     }
 
     /// Takes the next bit of the word. Goes to `next` if there is no descriptor with this number.
@@ -299,12 +336,21 @@ impl Builder<'_> {
         self.read(R2, R2, number);
     }
 
-    /// Has procfs read the process if TASK has another table now, or none. Goes to `next` if there is no room for that.
-    fn look_for_other_table(&mut self, next: Label) {
+    /// Has procfs read the process if the bitmap has changed, or TASK has another table now, or none. Goes to `next` if nothing
+    /// has changed, or there is no room for that.
+    fn look_for_change(&mut self, next: Label) {
+        let [changed] = self.labels(["changed_table"]);
+        self.ldx(R1, ARRAY + Header::sum);
+        self.ldx(R2, ARRAY + Header::sum_before);
+        self.jne(R1, R2, changed);
         self.order_loads();
-        self.read(R1, TASK, member!(task_struct.files));
         self.ldx(R2, FP + stack::FILES);
+        self.read(R1, R2, member!(files_struct.fdt));
+        self.ldx(R3, FP + stack::TABLE);
+        self.jne(R1, R3, changed);
+        self.read(R1, TASK, member!(task_struct.files));
         self.jeq(R1, R2, next);
+        self.bind(changed);
         self.mov(R1, 0);
         self.stx(FP + stack::DESCRIPTOR_NUMBER, R1);
         self.record_change(next);
