@@ -4,7 +4,7 @@
 # make check-architectures  the same on other architectures, and with musl
 # make check-policies    those about AppArmor, SELinux and Debian's sysctl, on kernels with these
 # make check-faults      lets each system call of the library fail; as root
-# make check-fuzz        has a fuzzer try RUNS inputs for each parser
+# make check-fuzz        has a fuzzer try RUNS inputs for each parser, or for TARGETS
 # make check-endurance   scans in all ways for MINUTES (30) while everything changes
 # make check-miri        runs unit tests in Miri
 # make check-sanitizers  runs situations with Address-, Leak- and ThreadSanitizer; as root

@@ -436,6 +436,7 @@ enum {
 /* Returns the number of things that scans lost without a gap. */
 static int print_results(void)
 {
+    struct tally all = { 0 };
     int lost = 0;
 
     for (int way = 0; way < WAYS; way++) {
@@ -443,6 +444,7 @@ static int print_results(void)
 
         for (int scanner = 0; scanner < SCANNERS; scanner++)
             add_tally(&sum, &results[scanner][way]);
+        add_tally(&all, &sum);
         if (sum.scans == 0)
             continue;
         fprintf(stderr, "flags %#" PRIx64 ": %d scans, the longest %" PRIu64 " ms; lost (covered):",
@@ -455,6 +457,7 @@ static int print_results(void)
         CHECK(sum.longest < LONGEST || (!is_long_run() && minutes() < SHORT_RUN));
         CHECK(sum.covered[MEMBER] == 0 || minutes() == 0); /* endurance has no stuck process */
     }
+    fprintf(stderr, "%d scans, the longest %" PRIu64 " ms\n", all.scans, all.longest / 1000);
     return lost;
 }
 
