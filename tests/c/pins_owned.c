@@ -151,6 +151,12 @@ SITUATION(handed_on_with_same_numbers, IN_SANDBOX | BY_BPF, "the same, and TIDs 
     check_handed_on();
 }
 
+SITUATION(handed_on_without_lseek, IN_SANDBOX, "the same, and threads cannot be listed again")
+{
+    deny_syscall(__NR_lseek, ANY_ARGUMENT, 0, EPERM);
+    check_handed_on();
+}
+
 SITUATION(mount_namespace_by_descriptor, IN_SANDBOX | BY_BPF, "its mounts are not visible: a gap")
 {
     struct userns_snapshot *snapshot;
