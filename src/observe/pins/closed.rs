@@ -3,7 +3,7 @@
 
 use super::super::answer::Answer;
 use super::super::visits::{self, Visits};
-use super::threads::{Thread, Threads};
+use super::threads::{Progress, Thread, Threads};
 use crate::error::Error;
 use crate::facts::parse_socket_link;
 use crate::observe::{Context, Procfs};
@@ -106,7 +106,10 @@ fn is_closed(procfs: &Procfs, suspect: &Suspect, threads: &mut Threads) -> Resul
     let has_program = leader.has_program(procfs);
     let is_same = match threads.tids.as_slice() {
         [_] => leader.is_only_one(procfs),
-        _ => threads.are_all_read(procfs, &tasks, &leader) && threads.has_living(procfs, &tasks, suspect.pid),
+        _ => {
+            threads.progress(procfs, &tasks, &leader) == Progress::Complete
+                && threads.has_living(procfs, &tasks, suspect.pid)
+        }
     };
     if has_program && is_same { Ok(true) } else { leader.has_process_ended(procfs) }
 }

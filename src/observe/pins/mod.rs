@@ -37,7 +37,7 @@ use missed::Missed;
 use mounts::Mounts;
 use rings::Rings;
 use sockets::Sockets;
-use threads::{Entry, Thread, Threads};
+use threads::{Entry, Progress, Thread, Threads};
 use watches::Watches;
 
 /// So often a process is visited whose threads call execve(2) or end meanwhile.
@@ -169,7 +169,7 @@ impl Search<'_, '_> {
         !links.is_of_exited_thread() && self.kinds.are_in(links)
     }
 
-    /// False if a thread may have called execve(2) meanwhile. That thread takes the place of the thread-group leader, which
+    /// False if a TID was reused, or a thread may have called execve(2) meanwhile. That thread takes the place of the thread-group leader, which
     /// can have been read after it had exited, and the thread not at all.
     fn visit_once(&mut self, pid: i32, is_last: bool) -> Result<bool, Error> {
         let leader = match Thread::leader(self.context.procfs, pid)? {
@@ -196,8 +196,8 @@ impl Search<'_, '_> {
                         let own = links::of_thread(search.context, thread, &links)?;
                         search.read_thread(thread, &own, missed)
                     };
-                    self.visit_threads(&tasks, &leader, &mut missed, &read)?;
-                    self.threads.has_living(self.context.procfs, &tasks, pid)
+                    self.visit_threads(&tasks, &leader, &mut missed, &read)?
+                        && self.threads.has_living(self.context.procfs, &tasks, pid)
                 }
                 None => true,
             },
@@ -223,20 +223,20 @@ impl Search<'_, '_> {
     }
 
     /// Reads the listed threads besides the leader, and those that are new since: a thread can hand on to a new one what no
-    /// other has.
+    /// other has. False if they have to be read again from the beginning.
     fn visit_threads(
         &mut self,
         tasks: &Fd,
         leader: &Thread,
         missed: &mut Missed,
         read: &dyn Fn(&mut Self, &Thread, &mut Missed) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         for _ in 0..MOST_LISTS {
             for index in 0..self.threads.tids.len() {
                 let Some(tid) = self.threads.to_read(index).filter(|&tid| tid != leader.pid) else { continue };
                 if !self.context.limits.threads.take() {
                     self.miss_thread(leader.pid, missed);
-                    return Ok(());
+                    return Ok(true);
                 }
                 match Thread::in_directory(self.context.procfs, tasks, leader.pid, tid)? {
                     Answer::Is(thread) => {
@@ -244,11 +244,16 @@ impl Search<'_, '_> {
                         read(self, &thread, missed)?;
                     }
                     Answer::Gone => (),
-                    Answer::Refused(_) => self.miss_thread(leader.pid, missed),
+                    Answer::Refused(_) => {
+                        self.threads.note_refusal(index);
+                        self.miss_thread(leader.pid, missed);
+                    }
                 }
             }
-            if self.threads.are_all_read(self.context.procfs, tasks, leader) {
-                return Ok(());
+            match self.threads.progress(self.context.procfs, tasks, leader) {
+                Progress::Complete => return Ok(true),
+                Progress::Incomplete => (),
+                Progress::Lost => return Ok(false),
             }
             if !self.threads.list_again(tasks)? {
                 break;
@@ -257,7 +262,7 @@ impl Search<'_, '_> {
         if !leader.has_process_ended(self.context.procfs)? {
             self.miss_thread(leader.pid, missed);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Lists the threads of a process. `None`: the kernel does not show them, or the process has ended.

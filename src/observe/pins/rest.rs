@@ -67,10 +67,8 @@ impl Search<'_, '_> {
         let tasks = if is_alone { None } else { self.list_threads(leader, missed)? };
         self.read_descriptors(leader, missed)?;
         match tasks {
-            Some(tasks) => {
-                self.visit_threads(&tasks, leader, missed, &Self::read_descriptors)?;
-                Ok(self.threads.has_living(self.context.procfs, &tasks, leader.pid))
-            }
+            Some(tasks) => Ok(self.visit_threads(&tasks, leader, missed, &Self::read_descriptors)?
+                && self.threads.has_living(self.context.procfs, &tasks, leader.pid)),
             None => Ok(!is_alone || self.is_still_alone(leader, missed)?),
         }
     }
@@ -116,7 +114,7 @@ impl Search<'_, '_> {
             let tasks = self.list_threads(leader, missed)?;
             self.read_present_mounts(leader, missed)?;
             if let Some(tasks) = tasks {
-                self.visit_threads(&tasks, leader, missed, &Self::read_present_mounts)?;
+                missed.has_ended |= !self.visit_threads(&tasks, leader, missed, &Self::read_present_mounts)?;
             }
         }
         Ok(())

@@ -117,13 +117,26 @@ impl Thread {
     }
 }
 
+/// Stands for the inode number of a directory that cannot be opened. None has it: these numbers have 32 bits.
+const REFUSED: u64 = u64::MAX;
+
+/// How far the threads of a process were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    Complete,
+    /// There are others.
+    Incomplete,
+    /// A thread has the TID of another one that was read. What these have cannot be told apart.
+    Lost,
+}
+
 /// The threads of a process that were listed. Kept while other processes are visited: a visit can end at any system call.
 #[derive(Default)]
 pub struct Threads {
     /// In the order of the kernel, which lists the newest last.
     pub tids: Vec<i32>,
     /// The inode number of the directory of each that was read. Another thread with the same TID has another one. 0: it was not
-    /// read.
+    /// read; or `REFUSED`.
     inodes: Vec<u64>,
     /// How many of them the first list had.
     first: usize,
@@ -162,21 +175,27 @@ impl Threads {
         self.inodes[index] = file::status(&thread.directory).map_or(0, |directory| directory.identity().inode);
     }
 
-    /// Whether all threads were read, besides the leader: as many of those live as the process has. A list does not show that: the
-    /// kernel ends it at a thread that exits meanwhile.
-    pub fn are_all_read(&mut self, procfs: &Procfs, tasks: &Fd, leader: &Thread) -> bool {
+    /// Notes that a listed thread cannot be read.
+    pub fn note_refusal(&mut self, index: usize) {
+        self.inodes[index] = REFUSED;
+    }
+
+    /// Tells whether all threads were read, besides the leader: as many of those live as the process has. A list does not show
+    /// that: the kernel ends it at a thread that exits meanwhile.
+    pub fn progress(&self, procfs: &Procfs, tasks: &Fd, leader: &Thread) -> Progress {
         // In this order: those that live later lived then.
         let count = file::status(tasks).map_or(0, |tasks| tasks.links);
         let mut living = 0;
-        for (&tid, inode) in self.tids.iter().zip(&mut self.inodes) {
+        for (&tid, &inode) in self.tids.iter().zip(&self.inodes) {
             let name = ShortPath::new(format_args!("{tid}"));
-            match procfs.status_at(tasks, name.as_c_str()) {
-                Ok(directory) if tid == leader.pid || directory.identity().inode == *inode => living += 1,
-                Ok(_) => *inode = 0,
-                Err(_) => (),
+            let found = procfs.status_at(tasks, name.as_c_str()).map(|directory| directory.identity().inode);
+            match found {
+                Ok(found) if found == inode || inode == REFUSED || tid == leader.pid => living += 1,
+                Ok(_) if inode != 0 => return Progress::Lost,
+                _ => (),
             }
         }
-        living + LINKS_WITHOUT_THREADS == count
+        if living + LINKS_WITHOUT_THREADS == count { Progress::Complete } else { Progress::Incomplete }
     }
 
     fn add_new(&mut self, tasks: &Fd) -> Result<bool, Error> {
