@@ -241,14 +241,6 @@ static void change_number(void)
     }
 }
 
-static void change_number_beside_thread(void)
-{
-    pthread_t thread;
-
-    CHECK(pthread_create(&thread, NULL, wait_forever, NULL) == 0);
-    change_number();
-}
-
 /* A namespace that only the changing process holds is found, or a gap. */
 static void check_found(void (*change)(void))
 {
@@ -270,11 +262,6 @@ static void check_found(void (*change)(void))
 SITUATION(changed_number, IN_SANDBOX | BY_BPF, "the number of a descriptor changes all the time")
 {
     check_found(change_number);
-}
-
-SITUATION(changed_number_beside_thread, IN_SANDBOX | BY_BPF, "the same beside a thread")
-{
-    check_found(change_number_beside_thread);
 }
 
 SITUATION(left_tables, IN_SANDBOX | BY_BPF,

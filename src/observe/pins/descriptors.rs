@@ -17,8 +17,7 @@ use crate::util::path::ShortPath;
 use std::ffi::CStr;
 use std::ops::Range;
 
-/// So often a table is listed on the last visit to a process with one thread, or on each visit to another one, until all that it
-/// has were read.
+/// So often a table is listed on the last visit to a process with one thread, until all that it has were read.
 const MOST_LISTINGS: usize = 16;
 
 /// The search through the descriptor tables of all threads.
@@ -75,7 +74,7 @@ impl Descriptors {
     /// Begins a visit to a process.
     pub fn enter_process(&mut self, context: &Context, pid: i32, is_alone: bool, is_last: bool) {
         self.is_alone = is_alone;
-        self.is_repeated = (is_last || !is_alone) && self.are_all_read(pid);
+        self.is_repeated = is_alone && is_last && self.are_all_read(pid);
         (self.listed, self.are_some_gone) = (0, false);
         self.tables.clear();
         self.repeated.clear(context.facts().holds.len());
