@@ -89,8 +89,9 @@ fn is_closed(procfs: &Procfs, suspect: &Suspect, threads: &mut Threads) -> Resul
         Answer::Is(_) | Answer::Refused(_) => return Ok(false),
         Answer::Gone => return leader.has_process_ended(procfs),
     };
-    for index in 0..threads.tids.len() {
-        let is_open = match Thread::in_directory(procfs, &tasks, suspect.pid, threads.tids[index])? {
+    for index in 0..threads.count() {
+        let Some(tid) = threads.to_read(index) else { continue };
+        let is_open = match Thread::in_directory(procfs, &tasks, suspect.pid, tid)? {
             Answer::Is(thread) => {
                 threads.note(index, &thread);
                 suspect.is_open(procfs, &thread)?
@@ -104,8 +105,8 @@ fn is_closed(procfs: &Procfs, suspect: &Suspect, threads: &mut Threads) -> Resul
     }
     // Not yet: a thread that calls execve(2) makes the leader exit first, so that it has no descriptors.
     let has_program = leader.has_program(procfs);
-    let is_same = match threads.tids.as_slice() {
-        [_] => leader.is_only_one(procfs),
+    let is_same = match threads.count() {
+        1 => leader.is_only_one(procfs),
         _ => {
             threads.progress(procfs, &tasks, &leader) == Progress::Complete
                 && threads.has_living(procfs, &tasks, suspect.pid)

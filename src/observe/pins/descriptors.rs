@@ -28,9 +28,7 @@ pub struct Descriptors {
     tables: Tables,
     /// The descriptors of the current process, if its tables cannot be told apart.
     repeated: Repeated,
-    /// Whether the current process has one thread.
-    is_alone: bool,
-    /// Whether a table of the current process is listed until it stays as it was read.
+    /// Whether the table of the current process is listed until it stays as it was read.
     is_repeated: bool,
     /// The descriptors of the current table that were read, in order, if it is listed again.
     seen: Vec<i32>,
@@ -61,7 +59,6 @@ impl Descriptors {
             candidates,
             tables,
             repeated,
-            is_alone: false,
             is_repeated: false,
             seen: Vec::new(),
             listed: 0,
@@ -72,9 +69,8 @@ impl Descriptors {
     }
 
     /// Begins a visit to a process.
-    pub fn enter_process(&mut self, context: &Context, pid: i32, is_alone: bool, is_last: bool) {
-        self.is_alone = is_alone;
-        self.is_repeated = is_alone && is_last && self.are_all_read(pid);
+    pub fn enter_process(&mut self, context: &Context, pid: i32, is_repeated: bool) {
+        self.is_repeated = is_repeated && self.are_all_read(pid);
         (self.listed, self.are_some_gone) = (0, false);
         self.tables.clear();
         self.repeated.clear(context.facts().holds.len());
@@ -121,11 +117,10 @@ impl Descriptors {
         Ok(!self.are_some_gone && self.is_still_read(procfs, leader)?)
     }
 
-    /// Whether a thread has no more descriptors than the last list of its table. It has to be the only thread if it was.
-    fn is_still_read(&mut self, procfs: &Procfs, thread: &Thread) -> Result<bool, Error> {
+    /// Whether a process has one thread, with no more descriptors than the last list of its table.
+    fn is_still_read(&mut self, procfs: &Procfs, leader: &Thread) -> Result<bool, Error> {
         // In this order: the table of a thread that took the place of the leader is the larger one.
-        Ok((!self.is_alone || thread.is_only_one(procfs))
-            && (!self.are_all_read(thread.pid) || self.size(procfs, thread)? <= self.listed))
+        Ok(leader.is_only_one(procfs) && (!self.are_all_read(leader.pid) || self.size(procfs, leader)? <= self.listed))
     }
 
     /// The number of descriptors that a thread has.
@@ -166,7 +161,7 @@ impl Descriptors {
             }
             let is_new = self.seen.len() > before;
             sort_by_number(&mut self.seen, &|&number| number as u64)?;
-            let has_changed = self.are_some_gone || (self.is_alone && is_new);
+            let has_changed = is_new || self.are_some_gone;
             if !self.is_repeated || (!has_changed && self.is_still_read(context.procfs, thread)?) {
                 return Ok(true);
             }

@@ -169,8 +169,8 @@ impl Search<'_, '_> {
         !links.is_of_exited_thread() && self.kinds.are_in(links)
     }
 
-    /// False if a TID was reused, or a thread may have called execve(2) meanwhile. That thread takes the place of the thread-group leader, which
-    /// can have been read after it had exited, and the thread not at all.
+    /// False if a TID was reused, or a thread may have called execve(2) meanwhile. That thread takes the place of the
+    /// thread-group leader, which can have been read after it had exited, and the thread not at all.
     fn visit_once(&mut self, pid: i32, is_last: bool) -> Result<bool, Error> {
         let leader = match Thread::leader(self.context.procfs, pid)? {
             Answer::Is(leader) => leader,
@@ -178,7 +178,7 @@ impl Search<'_, '_> {
             Answer::Refused(_) => return self.miss(pid).map(|()| true),
         };
         let is_alone = leader.is_only_one(self.context.procfs);
-        self.descriptors.enter_process(self.context, pid, is_alone, is_last);
+        self.descriptors.enter_process(self.context, pid, is_alone && is_last);
         let mut missed = Missed::default();
         // Before the leader is read, see `Threads::has_living`.
         let tasks = if is_alone { None } else { self.list_threads(&leader, &mut missed)? };
@@ -232,7 +232,7 @@ impl Search<'_, '_> {
         read: &dyn Fn(&mut Self, &Thread, &mut Missed) -> Result<(), Error>,
     ) -> Result<bool, Error> {
         for _ in 0..MOST_LISTS {
-            for index in 0..self.threads.tids.len() {
+            for index in 0..self.threads.count() {
                 let Some(tid) = self.threads.to_read(index).filter(|&tid| tid != leader.pid) else { continue };
                 if !self.context.limits.threads.take() {
                     self.miss_thread(leader.pid, missed);

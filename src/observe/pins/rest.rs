@@ -62,7 +62,7 @@ impl Search<'_, '_> {
             return Ok(true);
         }
         let is_alone = leader.is_only_one(self.context.procfs);
-        self.descriptors.enter_process(self.context, leader.pid, is_alone, is_last);
+        self.descriptors.enter_process(self.context, leader.pid, is_alone && is_last);
         // Before the leader is read, as in `visit_once`.
         let tasks = if is_alone { None } else { self.list_threads(leader, missed)? };
         self.read_descriptors(leader, missed)?;

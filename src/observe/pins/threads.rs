@@ -117,8 +117,14 @@ impl Thread {
     }
 }
 
-/// Stands for the inode number of a directory that cannot be opened. None has it: these numbers have 32 bits.
-const REFUSED: u64 = u64::MAX;
+/// What was done about a listed thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    Nothing,
+    /// It was read. The inode number of its directory: another thread with the same TID has another one.
+    Done(u64),
+    Refused,
+}
 
 /// How far the threads of a process were read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,10 +140,7 @@ pub enum Progress {
 #[derive(Default)]
 pub struct Threads {
     /// In the order of the kernel, which lists the newest last.
-    pub tids: Vec<i32>,
-    /// The inode number of the directory of each that was read. Another thread with the same TID has another one. 0: it was not
-    /// read; or `REFUSED`.
-    inodes: Vec<u64>,
+    listed: Vec<(i32, Reading)>,
     /// How many of them the first list had.
     first: usize,
     buffer: Vec<u8>,
@@ -146,14 +149,13 @@ pub struct Threads {
 impl Threads {
     /// Lists the threads of a process. Returns its directory, and whether all were listed.
     pub fn list(&mut self, procfs: &Procfs, leader: &Thread) -> Result<Answer<(Fd, bool)>, Error> {
-        self.tids.clear();
-        self.inodes.clear();
+        self.listed.clear();
         let tasks = match open_directory(procfs, &leader.directory, c"task")? {
             Answer::Is(tasks) => tasks,
             other => return Ok(other.map(|tasks| (tasks, false))),
         };
         let are_all_listed = self.add_new(&tasks)?;
-        self.first = self.tids.len();
+        self.first = self.listed.len();
         Ok(Answer::Is((tasks, are_all_listed)))
     }
 
@@ -165,19 +167,27 @@ impl Threads {
         }
     }
 
-    /// The TID of a listed thread, if it has to be read.
+    /// How many threads were listed.
+    pub fn count(&self) -> usize {
+        self.listed.len()
+    }
+
+    /// The TID of a listed thread that was not read.
     pub fn to_read(&self, index: usize) -> Option<i32> {
-        if self.inodes[index] == 0 { Some(self.tids[index]) } else { None }
+        let (tid, reading) = self.listed[index];
+        (reading == Reading::Nothing).then_some(tid)
     }
 
     /// Notes that a listed thread is read.
     pub fn note(&mut self, index: usize, thread: &Thread) {
-        self.inodes[index] = file::status(&thread.directory).map_or(0, |directory| directory.identity().inode);
+        if let Ok(directory) = file::status(&thread.directory) {
+            self.listed[index].1 = Reading::Done(directory.inode);
+        }
     }
 
     /// Notes that a listed thread cannot be read.
     pub fn note_refusal(&mut self, index: usize) {
-        self.inodes[index] = REFUSED;
+        self.listed[index].1 = Reading::Refused;
     }
 
     /// Tells whether all threads were read, besides the leader: as many of those live as the process has. A list does not show
@@ -186,20 +196,21 @@ impl Threads {
         // In this order: those that live later lived then.
         let count = file::status(tasks).map_or(0, |tasks| tasks.links);
         let mut living = 0;
-        for (&tid, &inode) in self.tids.iter().zip(&self.inodes) {
+        for &(tid, reading) in &self.listed {
             let name = ShortPath::new(format_args!("{tid}"));
-            let found = procfs.status_at(tasks, name.as_c_str()).map(|directory| directory.identity().inode);
-            match found {
-                Ok(found) if found == inode || inode == REFUSED || tid == leader.pid => living += 1,
-                Ok(_) if inode != 0 => return Progress::Lost,
-                _ => (),
+            let Ok(directory) = procfs.status_at(tasks, name.as_c_str()) else { continue };
+            match reading {
+                _ if tid == leader.pid => living += 1,
+                Reading::Done(inode) if inode != directory.inode => return Progress::Lost,
+                Reading::Done(_) | Reading::Refused => living += 1,
+                Reading::Nothing => (),
             }
         }
         if living + LINKS_WITHOUT_THREADS == count { Progress::Complete } else { Progress::Incomplete }
     }
 
     fn add_new(&mut self, tasks: &Fd) -> Result<bool, Error> {
-        let (mut at, known) = (0, self.tids.len());
+        let (mut at, known) = (0, self.listed.len());
         let mut names = Directory::new(tasks, &mut self.buffer)?;
         loop {
             let name = match Answer::of(names.next_name())? {
@@ -209,12 +220,11 @@ impl Threads {
             };
             let Some(tid) = parse::number(name).map(|number| number as i32) else { continue };
             // Those in between have ended.
-            match self.tids[at..known].iter().position(|&other| other == tid) {
+            match self.listed[at..known].iter().position(|&(other, _)| other == tid) {
                 Some(ended) => at += ended + 1,
                 None => {
                     at = known;
-                    push(&mut self.tids, tid)?;
-                    push(&mut self.inodes, 0)?;
+                    push(&mut self.listed, (tid, Reading::Nothing))?;
                 }
             }
         }
@@ -224,11 +234,11 @@ impl Threads {
     /// meanwhile, which ends all others, and gives the thread that calls it the TID of the leader. Nor has this one begun to
     /// give up its descriptors, which another thread, that was not listed, may have, too.
     pub fn has_living(&self, procfs: &Procfs, tasks: &Fd, pid: i32) -> bool {
-        let lives = |&tid: &i32| match Thread::in_directory(procfs, tasks, pid, tid) {
+        let lives = |&(tid, _): &(i32, Reading)| match Thread::in_directory(procfs, tasks, pid, tid) {
             Ok(Answer::Is(thread)) => tid != pid && !thread.has_lost(procfs, c"exe"),
             _ => false,
         };
-        self.tids[..self.first].iter().any(lives)
+        self.listed[..self.first].iter().any(lives)
     }
 }
 
