@@ -172,12 +172,13 @@ impl Builder<'_> {
 
     /// The end of a program to which the kernel shows descriptors.
     pub fn end_visits(&mut self, next: Label, last: Label) {
-        let [end] = self.labels(["end"]);
+        self.bind(next);
+        self.return_0();
         self.bind(last);
         self.ld_map_value(ARRAY, self.context.array);
         self.watch_numbers();
-        self.ja(end);
-        self.epilogue(next, end);
+        self.forget_own_pid_namespace();
+        self.return_0();
     }
 
     /// Goes to `tun` if the inode is the device /dev/net/tun, and to `dynamic` if it is a device with a major number that the

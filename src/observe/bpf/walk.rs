@@ -36,6 +36,7 @@
 //!                 if (array->word_index >= table->max_fds / 64) {
 //!                     if (array->is_read_again)
 //!                         break;
+//!                     smp_mb();
 //!                     array->is_read_again = 1;
 //!                     array->sum_before = array->sum;
 //!                     array->word_index = array->sum = 0;
@@ -59,7 +60,6 @@
 //!             find_kept();                                    // kept.rs
 //!             array->recorded = array->descriptor_count;
 //!         }
-//!         smp_mb();
 //!         if (array->sum != array->sum_before || files->fdt != table || task->files != files)
 //!             record_change();                                // candidates.rs
 //!     }
@@ -241,6 +241,7 @@ impl Builder<'_> {
     fn read_again(&mut self, done: Label) {
         self.ldx(R1, ARRAY + Header::is_read_again);
         self.jne(R1, 0, done);
+        self.order_loads();
         self.mov(R1, 1);
         self.stx(ARRAY + Header::is_read_again, R1);
         self.ldx(R1, ARRAY + Header::sum);
@@ -343,7 +344,6 @@ impl Builder<'_> {
         self.ldx(R1, ARRAY + Header::sum);
         self.ldx(R2, ARRAY + Header::sum_before);
         self.jne(R1, R2, changed);
-        self.order_loads();
         self.ldx(R2, FP + stack::FILES);
         self.read(R1, R2, member!(files_struct.fdt));
         self.ldx(R3, FP + stack::TABLE);
