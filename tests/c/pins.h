@@ -193,6 +193,26 @@ static UNUSED void hold_in_thread(void *held)
     in_thread(hold_private_descriptor, held);
 }
 
+/* ---- TIDs ---- */
+
+/* Opens the file that sets the number before that of the next thread or process: pid_namespaces(7). */
+static UNUSED int open_last_number(void)
+{
+    int fd = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        skip("cannot set the last TID: %s", strerror(errno));
+    return fd;
+}
+
+static UNUSED void set_last_number(int fd, int number)
+{
+    char text[16];
+    int length = snprintf(text, sizeof text, "%d", number);
+
+    CHECK(pwrite(fd, text, (size_t)length, 0) == length);
+}
+
 /* ---- Mounts; all of them below /mnt, in a private mount namespace ---- */
 
 static UNUSED void make_file(const char *path)

@@ -94,17 +94,16 @@ SITUATION(exited_leader, IN_SANDBOX | BY_BPF,
 
 /* ---- Threads that come and go ---- */
 
-static int last_number =
-    -1; /* the file that sets it, if new threads have only a few TIDs, again and again */
+enum { FIRST_TID = 1001, TIDS = 3 };
+static int last_number = -1; /* if new threads have only these TIDs, again and again */
 
 /* The first thread creates the namespace. */
 static void *hand_on(void *inode)
 {
     pthread_t next;
 
-    if (last_number >= 0 && syscall(SYS_gettid) > 1002)
-        CHECK(pwrite(last_number, "1000", 4, 0) == 4);
-
+    if (last_number >= 0 && syscall(SYS_gettid) >= FIRST_TID + TIDS - 1)
+        set_last_number(last_number, FIRST_TID - 1);
     if (inode != NULL) {
         CHECK(unshare(CLONE_NEWUTS) == 0);
         *(_Atomic uint64_t *)inode = inode_of_link((pid_t)syscall(SYS_gettid), "uts");
@@ -145,9 +144,8 @@ SITUATION(handed_on, IN_SANDBOX | BY_BPF,
 
 SITUATION(handed_on_with_same_numbers, IN_SANDBOX | BY_BPF, "the same, and TIDs are reused")
 {
-    last_number = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
-    if (last_number < 0)
-        skip("cannot set the last TID: %s", strerror(errno));
+    last_number = open_last_number();
+    set_last_number(last_number, FIRST_TID - 1);
     check_handed_on();
 }
 
