@@ -120,7 +120,18 @@ impl Descriptors {
     /// Whether a process has one thread, with no more descriptors than the last list of its table.
     fn is_still_read(&mut self, procfs: &Procfs, leader: &Thread) -> Result<bool, Error> {
         // In this order: the table of a thread that took the place of the leader is the larger one.
-        Ok(leader.is_only_one(procfs) && (!self.are_all_read(leader.pid) || self.size(procfs, leader)? <= self.listed))
+        if !leader.is_only_one(procfs) {
+            return Ok(false);
+        }
+        if self.are_all_read(leader.pid) {
+            // Twice: the kernel counts without a lock, and can miss a descriptor that gets another number meanwhile.
+            for _ in 0..2 {
+                if self.size(procfs, leader)? > self.listed {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
     }
 
     /// The number of descriptors that a thread has.
