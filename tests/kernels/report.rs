@@ -2,7 +2,8 @@
 
 use crate::emulator::{Outcome, Run};
 use crate::{Band, common};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
 use std::sync::Mutex;
 
 /// A part of the page, between two comments.
@@ -17,9 +18,12 @@ pub struct Table {
 pub struct Entry {
     band: &'static str,
     row: String,
-    /// Rows of a second table.
-    reasons: Vec<String>,
+    /// Which situations failed, and why others were skipped; with their numbers.
+    reasons: BTreeMap<String, usize>,
 }
+
+/// The first column of the second table.
+const REASONS: &str = "which situations failed; why so many were skipped";
 
 impl Entry {
     /// `None` is a kernel that cannot be had.
@@ -30,8 +34,11 @@ impl Entry {
         let count = |outcome| run.count(outcome);
         let (passed, failed, skipped) = (count(Outcome::Passed), count(Outcome::Failed), count(Outcome::Skipped));
         let (version, run_count, features) = (&run.version, passed + failed, run.features.join(", "));
-        let row = format!("| {band} | {version} | {run_count} | {passed} | {failed} | {skipped} | {features} |\n");
-        let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+        let day = super::output(Command::new("date").args(["-u", "+%F"])).unwrap();
+        let day = day.trim_end();
+        let row =
+            format!("| {band} | {version} | {day} | {run_count} | {passed} | {failed} | {skipped} | {features} |\n");
+        let mut reasons = BTreeMap::new();
         for result in &run.results {
             let reason = match result.outcome {
                 Outcome::Passed => continue,
@@ -40,31 +47,47 @@ impl Entry {
             };
             *reasons.entry(reason).or_default() += 1;
         }
-        let reasons = reasons.iter().map(|(reason, count)| format!("| {band} | {count} | {reason} |\n")).collect();
         Self { band, row, reasons }
     }
 
     fn without_run(band: &'static str, reason: &str) -> Self {
-        Self { band, row: format!("| {band} | {reason} | | | | | |\n"), reasons: Vec::new() }
+        Self { band, row: format!("| {band} | {reason} | | | | | | |\n"), reasons: BTreeMap::new() }
     }
 
-    /// What an earlier run has written: the first line that begins with the band, and the others.
+    /// What an earlier run has written.
     fn recorded(band: &'static str, text: &str) -> Self {
         let begin = format!("| {band} | ");
-        let mut rows = text.split_inclusive('\n').filter(|line| line.starts_with(&begin)).map(String::from);
-        match rows.next() {
-            Some(row) => Self { band, row, reasons: rows.collect() },
-            None => Self::without_run(band, "no run recorded yet"),
-        }
+        let Some(row) = text.split_inclusive('\n').find(|line| line.starts_with(&begin)) else {
+            return Self::without_run(band, "no run recorded yet");
+        };
+        let mut lines = text.lines().map(cells).skip_while(|line| line[0] != REASONS);
+        let column = lines.next().and_then(|bands| bands.iter().position(|cell| *cell == band));
+        let count = |line: &[&str]| line.get(column?)?.parse().ok();
+        let reasons = lines.filter_map(|line| Some((line[0].to_string(), count(&line)?))).collect();
+        Self { band, row: row.to_string(), reasons }
     }
+}
+
+/// The texts in one line of a table.
+fn cells(line: &str) -> Vec<&str> {
+    line.trim_start_matches('|').trim_end_matches('|').split('|').map(str::trim).collect()
 }
 
 pub fn text(entries: &[Entry]) -> String {
     let rows: String = entries.iter().map(|entry| &*entry.row).collect();
-    let reasons: String = entries.iter().flat_map(|entry| &entry.reasons).map(String::as_str).collect();
+    let line = |cells: Vec<&str>| format!("| {} |\n", cells.join(" | "));
+    let bands = line([REASONS].into_iter().chain(entries.iter().map(|entry| entry.band)).collect());
+    let all: BTreeSet<_> = entries.iter().flat_map(|entry| entry.reasons.keys()).collect();
+    let reasons = all.into_iter().map(|reason| {
+        let counts = entries.iter().map(|entry| entry.reasons.get(reason).map(usize::to_string).unwrap_or_default());
+        let counts: Vec<_> = counts.collect();
+        line([&**reason].into_iter().chain(counts.iter().map(|count| &**count)).collect())
+    });
+    let reasons: String = reasons.collect();
     format!(
-        "| | kernel | run | passed | failed | skipped | features found |\n|:--|:--|--:|--:|--:|--:|:--|\n{rows}\n\
-         | | situations | why they were skipped; which failed |\n|:--|--:|:--|\n{reasons}"
+        "| | kernel | day | run | passed | failed | skipped | features found |\n\
+         |:--|:--|:--|--:|--:|--:|--:|:--|\n{rows}\n{bands}|:--|{}\n{reasons}",
+        "--:|".repeat(entries.len())
     )
 }
 
