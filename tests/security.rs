@@ -154,6 +154,23 @@ fn documented_calls(table: &str) -> BTreeMap<String, BTreeSet<String>> {
 }
 
 #[test]
+fn situations_of_the_threat_model_exist() {
+    let page = fs::read_to_string(root().join(PAGE)).unwrap();
+    let rows = page.lines().skip_while(|line| !line.starts_with("| an attacker can |")).skip(2);
+    let rows: Vec<_> = rows.take_while(|line| line.starts_with('|')).collect();
+    assert!(!rows.is_empty());
+    for row in rows {
+        let names: Vec<_> = row.split('`').filter_map(|word| word.split_once("::")).collect();
+        assert!(!names.is_empty(), "no situation shows this: {row}");
+        for (file, name) in names {
+            let source = fs::read_to_string(root().join(format!("tests/c/{file}.c"))).unwrap();
+            let is_there = source.split("SITUATION(").any(|rest| rest.trim_start().starts_with(&format!("{name},")));
+            assert!(is_there, "{file}::{name}");
+        }
+    }
+}
+
+#[test]
 fn needs_are_documented() {
     let (needs, is_complete) = find();
     let path = root().join(PAGE);
