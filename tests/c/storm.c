@@ -308,7 +308,8 @@ static size_t gaps_before[2][WAYS][GAPS];
 static bool is_one_stuck;
 
 /* Scans that wait for a process that is stuck leave time for others. */
-enum { SCANNERS = 8 };
+enum { SCANNERS = 16 };
+enum { THREADS = 8 }; /* of endurance */
 
 /* What the scans of one process with one set of flags gave. */
 static struct tally {
@@ -465,6 +466,7 @@ SITUATION(
     everything_lasts, IN_SANDBOX | BY_BPF,
     "mounts, programs, descriptors, namespaces and processes change; nothing that lasts is lost")
 {
+    int count = scan_count(4);
     pid_t disturbed;
 
     results = shared(SCANNERS * sizeof *results);
@@ -480,11 +482,12 @@ SITUATION(
         fprintf(stderr, "no process is stuck inside execve(2)\n");
     start_storm(disturbed);
     if (is_one_stuck) {
-        scan_in_storm(scan_count(4));
+        scan_in_storm(count);
         CHECK(umount2("/mnt/file", MNT_FORCE | MNT_DETACH) == 0); /* the process goes on */
         is_one_stuck = false;
+        count = is_long_run() ? count / 10 : count; /* endurance is long without one */
     }
-    scan_in_storm(scan_count(4));
+    scan_in_storm(count);
     CHECK_EQ(print_results(), 0);
 }
 
@@ -497,7 +500,7 @@ static pthread_barrier_t barrier;
 static struct thread {
     int number;
     unsigned saved, probes;
-} threads[SCANNERS];
+} threads[THREADS];
 
 static const struct thing *find_thing(uint64_t inode)
 {
@@ -613,7 +616,7 @@ static void *scan_in_rounds(void *argument)
         thread->saved++;
         userns_free(last);
         userns_free(next);
-        if (turn % SCANNERS == 0) {
+        if (turn % THREADS == 0) {
             probe_once();
             thread->probes++;
         }
@@ -674,7 +677,7 @@ static void endure(void *unused UNUSED)
     long first, last;
     struct userns_probe *answer = probe(0, ALL_STEPS);
     struct userns_snapshot *snapshot;
-    pthread_t ids[SCANNERS];
+    pthread_t ids[THREADS];
     pid_t disturbed;
 
     probe_worked = userns_probe_worked(answer);
@@ -688,8 +691,8 @@ static void endure(void *unused UNUSED)
     userns_free(snapshot);
     scan_before_storm(ways);
     start_storm(disturbed);
-    CHECK(pthread_barrier_init(&barrier, NULL, SCANNERS + 1) == 0);
-    for (int i = 0; i < SCANNERS; i++) {
+    CHECK(pthread_barrier_init(&barrier, NULL, THREADS + 1) == 0);
+    for (int i = 0; i < THREADS; i++) {
         threads[i].number = i;
         CHECK(pthread_create(&ids[i], NULL, scan_in_rounds, &threads[i]) == 0);
     }
@@ -698,7 +701,7 @@ static void endure(void *unused UNUSED)
     last = run_rounds(seconds - seconds / 3, descriptors);
     is_over = true;
     pthread_barrier_wait(&barrier);
-    for (int i = 0; i < SCANNERS; i++) {
+    for (int i = 0; i < THREADS; i++) {
         CHECK(pthread_join(ids[i], NULL) == 0);
         saved += threads[i].saved;
         probes += threads[i].probes;
