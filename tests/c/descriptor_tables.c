@@ -232,13 +232,13 @@ static void change_number(void)
     }
 }
 
-/* A namespace that only the changing process holds is found, or a gap. */
-static void check_found(void (*change)(void))
+SITUATION(changed_number, IN_SANDBOX | BY_BPF,
+          "the number of a descriptor changes all the time: found, or a gap")
 {
     struct held *held = shared(sizeof *held);
 
     allow_descriptors();
-    start_changing(change, 1, held);
+    start_changing(change_number, 1, held);
     for (int i = scan_count(200); i > 0; i--) {
         struct userns_snapshot *snapshot = scan_with(USERNS_SCAN_PINNED);
 
@@ -248,11 +248,6 @@ static void check_found(void (*change)(void))
               userns_gap_count(snapshot, USERNS_GAP_DESCRIPTORS) > 0);
         userns_free(snapshot);
     }
-}
-
-SITUATION(changed_number, IN_SANDBOX | BY_BPF, "the number of a descriptor changes all the time")
-{
-    check_found(change_number);
 }
 
 SITUATION(left_tables, IN_SANDBOX | BY_BPF,

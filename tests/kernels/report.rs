@@ -1,7 +1,7 @@
 //! What the runs have shown, as Markdown for docs/kernels.md.
 
 use crate::emulator::{Outcome, Run};
-use crate::{Band, common};
+use crate::{Band, common, output};
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use std::sync::Mutex;
@@ -34,7 +34,7 @@ impl Entry {
         let count = |outcome| run.count(outcome);
         let (passed, failed, skipped) = (count(Outcome::Passed), count(Outcome::Failed), count(Outcome::Skipped));
         let (version, run_count, features) = (&run.version, passed + failed, run.features.join(", "));
-        let day = super::output(Command::new("date").args(["-u", "+%F"])).unwrap();
+        let day = output(Command::new("date").args(["-u", "+%F"])).unwrap();
         let day = day.trim_end();
         let row =
             format!("| {band} | {version} | {day} | {run_count} | {passed} | {failed} | {skipped} | {features} |\n");
