@@ -107,7 +107,9 @@ fn commands_exist() {
     for document in documents() {
         let text = fs::read_to_string(&document).unwrap();
         for line in text.lines().filter_map(|line| line.strip_prefix("    ")) {
-            let words: Vec<&str> = line.split_whitespace().take_while(|word| !word.starts_with('#')).collect();
+            let outside_quotes: String = line.split('\'').step_by(2).collect();
+            let words = outside_quotes.split_whitespace().take_while(|word| !word.starts_with('#'));
+            let words: Vec<&str> = words.collect();
             let words = &words[words.iter().take_while(|word| word.contains('=')).count()..];
             let exists = match words {
                 ["cargo", "test", "--test", test, ..] => {
