@@ -134,6 +134,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "makes system calls")]
     fn others_are_likely_or_unknown() {
         let selinux = SeLinux { is_enforcing: true, ..SeLinux::default() };
         let selinux = Modules { selinux, list: b"capability,selinux".to_vec(), ..Modules::default() };
@@ -147,6 +148,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "makes system calls")]
     fn not_every_module_refuses_creation() {
         let creation = |list: &str, label: &[u8], error| {
             let apparmor = AppArmor { restricts_userns: true, label: label.to_vec(), ..AppArmor::default() };

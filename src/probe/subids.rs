@@ -116,6 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "makes system calls")]
     fn what_is_not_known_is_not_denied() {
         assert!(matches!(privileges(c"/does/not/exist"), Ok(Privileges::Some)));
         assert!(file::may_have_capabilities(c"/does/not/exist"));
