@@ -74,6 +74,7 @@ impl Out<'_> {
 }
 
 impl io::Write for Out<'_> {
+    #[inline(never)] // It would be inlined hundreds of times.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.waiting.len() == self.waiting.capacity() {
             self.send();
@@ -81,6 +82,15 @@ impl io::Write for Out<'_> {
         let taken = bytes.len().min(self.waiting.capacity() - self.waiting.len());
         self.waiting.extend_from_slice(&bytes[..taken]);
         Ok(taken)
+    }
+
+    #[inline(never)]
+    fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let taken = self.write(bytes)?;
+            bytes = &bytes[taken..];
+        }
+        Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {
