@@ -57,7 +57,14 @@ impl Reasons<'_> {
                 false => index += 1,
             }
         }
-        self.found.sort_by_key(|reason| !reason.is_proved);
+        // A stable sort would need memory, and code.
+        let mut proved = 0;
+        for index in 0..self.found.len() {
+            if self.found[index].is_proved {
+                (proved..index).rev().for_each(|earlier| self.found.swap(earlier, earlier + 1));
+                proved += 1;
+            }
+        }
     }
 
     /// Whether a reason was proved since so many were found.
