@@ -195,6 +195,7 @@ fn difference(expected: &str, found: &str) -> String {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes long")]
 fn programs_are_as_listed() {
     let kernel = recorded_kernel();
     // As before Linux 6.2: without the cast, the iterator over processes and the ids of namespaces.

@@ -65,6 +65,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes long")]
     fn the_end_of_a_log_is_kept_as_plain_text() {
         assert_eq!(text_of(b""), "");
         assert_eq!(text_of(b"0: (95)\texit\nR0\x1b\xff !read_ok\n"), "program of x:\n0: (95)\texit\nR0?? !read_ok\n");
