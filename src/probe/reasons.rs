@@ -124,3 +124,30 @@ impl fmt::Display for Named {
         f.write_str(name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proved_reasons_come_first_and_each_once() {
+        use ReasonKind::{AppArmor, Limit, Lsm, Seccomp, Sysctl};
+        let mut reasons = Reasons { caller: &Caller::made_up(false), found: Vec::new() };
+        let found = [
+            (Lsm, false),
+            (Sysctl, true),
+            (AppArmor, false),
+            (Sysctl, true),
+            (Limit, true),
+            (Lsm, true),
+            (Seccomp, false),
+        ];
+        for (kind, is_proved) in found {
+            reasons.add(kind, is_proved, format_args!("{kind:?}")).unwrap();
+        }
+        reasons.sort();
+        let sorted: Vec<_> = reasons.found.iter().map(|reason| (reason.kind, reason.is_proved)).collect();
+        let expected = [(Sysctl, true), (Limit, true), (Lsm, true), (Lsm, false), (AppArmor, false), (Seccomp, false)];
+        assert_eq!(sorted, expected);
+    }
+}
