@@ -11,7 +11,10 @@ int __clone(int (*run)(void *), void *stack, int flags, void *argument, ...);
 
 /*
  * The runtime takes each clone(2) for a fork(2), and ends the process if the child has the same
- * memory. A scan waits for such a child, so to the runtime this is the calling thread.
+ * memory. To the runtime, such a child is the calling thread. If both run at the same time, they
+ * overwrite its record of this thread's stack, and it crashes. So the caller does not run until the
+ * child has ended (CLONE_VFORK): a scan waits for it anyway, and would only end it if it were stuck.
+ * Except if the child waits in turn for the caller, as CLONE_CHILD_CLEARTID tells here.
  */
 int clone(int (*run)(void *), void *stack, int flags, void *argument, ...)
 {
@@ -24,6 +27,8 @@ int clone(int (*run)(void *), void *stack, int flags, void *argument, ...)
     tls = va_arg(more, void *);
     child = va_arg(more, pid_t *);
     va_end(more);
+    if ((flags & (CLONE_VM | CLONE_CHILD_CLEARTID)) == CLONE_VM)
+        flags |= CLONE_VFORK;
     return __clone(run, stack, flags, argument, parent, tls, child);
 }
 
