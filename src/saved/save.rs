@@ -42,7 +42,9 @@ impl Snapshot {
     /// The same for a number that may be none of a descriptor.
     pub(crate) fn save_to_number(&self, number: c_int) -> Result<(), Error> {
         let without_sigpipe = WithoutSigpipe::begin();
-        let mut out = Out { fd: &file::borrow(number), waiting: reserved(BUFFER_SIZE)?, failure: None };
+        let mut buffer = reserved(BUFFER_SIZE)?;
+        buffer.resize(BUFFER_SIZE, 0);
+        let mut out = Out { fd: &file::borrow(number), buffer, used: 0, failure: None };
         self.write(&mut out);
         out.send();
         drop(without_sigpipe);
@@ -59,38 +61,39 @@ impl Snapshot {
 /// A descriptor. Keeps its failure to itself, since an error of `io` and serde_json would need memory.
 struct Out<'f> {
     fd: &'f Fd,
-    /// Not longer than its capacity.
-    waiting: Vec<u8>,
+    /// The first `used` bytes wait to be written.
+    buffer: Vec<u8>,
+    used: usize,
     failure: Option<Errno>,
 }
 
 impl Out<'_> {
     fn send(&mut self) {
         if self.failure.is_none() {
-            self.failure = stream::write_all(self.fd, &self.waiting).err();
+            self.failure = stream::write_all(self.fd, &self.buffer[..self.used]).err();
         }
-        self.waiting.clear();
+        self.used = 0;
     }
 }
 
 impl io::Write for Out<'_> {
-    #[inline(never)] // It would be inlined hundreds of times.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.waiting.len() == self.waiting.capacity() {
-            self.send();
-        }
-        let taken = bytes.len().min(self.waiting.capacity() - self.waiting.len());
-        self.waiting.extend_from_slice(&bytes[..taken]);
-        Ok(taken)
+        self.write_all(bytes).map(|()| bytes.len())
     }
 
-    #[inline(never)]
+    #[inline(never)] // It would be inlined hundreds of times.
     fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            let taken = self.write(bytes)?;
+        loop {
+            let room = &mut self.buffer[self.used..];
+            let taken = bytes.len().min(room.len());
+            room[..taken].copy_from_slice(&bytes[..taken]);
+            self.used += taken;
             bytes = &bytes[taken..];
+            if bytes.is_empty() {
+                return Ok(());
+            }
+            self.send();
         }
-        Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {
