@@ -61,7 +61,7 @@ impl Reasons<'_> {
         let mut proved = 0;
         for index in 0..self.found.len() {
             if self.found[index].is_proved {
-                (proved..index).rev().for_each(|earlier| self.found.swap(earlier, earlier + 1));
+                self.found[proved..=index].rotate_right(1);
                 proved += 1;
             }
         }
