@@ -54,6 +54,32 @@ fn is_name(text: &[u8], name: &str) -> bool {
     text.first() == name.first().or(Some(&0)) && text.starts_with(name) && text.get(name.len()) == Some(&0)
 }
 
+/// The first bytes of a name, with the NUL byte if that is short.
+type Head = [u8; 4];
+
+/// Those of all structs.
+const HEADS: [Head; STRUCTS.len()] = {
+    let (mut heads, mut index) = ([[0; 4]; STRUCTS.len()], 0);
+    while index < STRUCTS.len() {
+        let name = STRUCTS[index].name.as_bytes();
+        let mut at = 0;
+        while at < name.len() && at < heads[index].len() {
+            heads[index][at] = name[at];
+            at += 1;
+        }
+        assert!(at >= 3, "a shorter name has more than one NUL byte in its head");
+        index += 1;
+    }
+    heads
+};
+
+/// The struct with the name at the start. Most types have other first bytes, so these are compared first.
+#[inline(always)]
+fn position_of_struct(text: &[u8]) -> Option<usize> {
+    let head: &Head = text.first_chunk()?;
+    HEADS.iter().zip(STRUCTS).position(|(known, of)| known == head && is_name(text, of.name))
+}
+
 /// The result of a pass over the types.
 #[derive(Default)]
 struct Found {
@@ -69,7 +95,7 @@ impl Found {
     fn look_at(&mut self, id: u32, at: usize, this: &Type, strings: &[u8]) {
         let text = || text_at(strings, this.name);
         if this.kind == KIND_STRUCT {
-            if let Some(index) = STRUCTS.iter().position(|of| is_name(text(), of.name)) {
+            if let Some(index) = position_of_struct(text()) {
                 if self.kernel.structs[index].btf_id.is_none() {
                     self.kernel.structs[index] =
                         StructLayout { btf_id: Some(id), size: this.size, ..Default::default() };
@@ -77,7 +103,7 @@ impl Found {
                     self.count += 1;
                 }
             }
-        } else if this.kind == KIND_FUNC && text().starts_with(b"bpf_") {
+        } else if this.kind == KIND_FUNC && text().first_chunk() == Some(b"bpf_") {
             if let Some(index) = Function::NAMES.iter().position(|name| is_name(text(), name)) {
                 self.count += usize::from(self.kernel.functions[index].is_none());
                 self.kernel.functions[index].get_or_insert(id);
@@ -184,7 +210,7 @@ impl<'f> Types<'f> {
         let Found { mut kernel, positions, .. } = self.walk()?;
         for ((of, layout), at) in STRUCTS.iter().zip(&mut kernel.structs).zip(positions) {
             if layout.btf_id.is_some() {
-                let mut search = Search { wanted: of.members, level: 1, offsets: &mut layout.offsets };
+                let mut search = Search { wanted: of.members, from: of.name.len() + 1, offsets: &mut layout.offsets };
                 self.find_members(at, 0, &mut search, Self::MAX_DEPTH)?;
             }
         }
@@ -245,12 +271,16 @@ impl<'f> Types<'f> {
             // Not only the first one: several wanted members can be in one embedded struct.
             for (wanted, found) in search.wanted.iter().zip(search.offsets.iter_mut()) {
                 let text = text_at(self.strings.bytes(), name);
-                let mut path = wanted.split('.').skip(search.level);
-                match (path.next(), path.next()) {
-                    (Some(last), None) if is_name(text, last) => *found = found.or(i16::try_from(offset).ok()),
-                    (Some(outer), Some(_)) if is_name(text, outer) => {
+                let path = &wanted[search.from..];
+                // The first byte differs for most members.
+                if text.first() != path.as_bytes().first() {
+                    continue;
+                }
+                match path.split_once('.') {
+                    None if is_name(text, path) => *found = found.or(i16::try_from(offset).ok()),
+                    Some((outer, _)) if is_name(text, outer) => {
                         let (wanted, offsets) = (slice::from_ref(wanted), slice::from_mut(found));
-                        let mut inner = Search { wanted, level: search.level + 1, offsets };
+                        let mut inner = Search { wanted, from: search.from + outer.len() + 1, offsets };
                         let at = self.position_of(id)?;
                         self.find_members(at, offset, &mut inner, Self::MAX_DEPTH)?;
                     }
@@ -283,8 +313,8 @@ impl<'f> Types<'f> {
 /// A search for members of one struct.
 struct Search<'s> {
     wanted: &'s [&'static str],
-    /// How many parts of their names lead to this struct.
-    level: usize,
+    /// Where in their names the path in this struct begins.
+    from: usize,
     /// The results, in the order of `wanted`.
     offsets: &'s mut [Option<i16>],
 }
