@@ -1,8 +1,8 @@
 //! What BPF told about threads, so that procfs need not be asked.
 
-use crate::facts::Holder;
+use crate::facts::{Holder, Member};
 use crate::sys::file::{Identity, Place};
-use crate::util::arrays::sort_by_number;
+use crate::util::arrays::{Ascending, sort_by_number};
 use std::collections::TryReserveError;
 use std::ops::Range;
 
@@ -84,13 +84,16 @@ impl Told {
         self.threads.binary_search_by_key(&pid, |thread| thread.pid).is_ok()
     }
 
+    /// Whether the threads of all these processes were told. BPF told them in ascending order.
+    pub fn has_all(&self, members: &[Member]) -> bool {
+        let mut told = Ascending::new(self.threads.iter().map(|thread| thread.pid));
+        members.iter().all(|member| told.has(member.pid))
+    }
+
     /// Forgets some processes, in ascending order. A thread that calls execve(2) can be missing then, see bpf/leaders.rs.
     pub fn forget(&mut self, unsettled: &[i32]) {
-        let mut unsettled = unsettled.iter().peekable();
-        self.threads.retain(|thread| {
-            while unsettled.next_if(|&&pid| pid < thread.pid).is_some() {}
-            unsettled.peek() != Some(&&thread.pid)
-        });
+        let mut unsettled = Ascending::new(unsettled.iter().copied());
+        self.threads.retain(|thread| !unsettled.has(thread.pid));
     }
 
     /// Forgets processes whose thread-group leader had no namespaces, and so had exited.
@@ -100,11 +103,12 @@ impl Told {
     }
 
     /// The namespaces of a thread; none if it has exited.
-    pub fn set_of(&self, thread: &Thread) -> Set {
+    pub fn set_of(&self, thread: &Thread) -> &Set {
         set_of(&self.sets, thread)
     }
 }
 
-fn set_of(sets: &[Set], thread: &Thread) -> Set {
-    thread.set.and_then(|set| sets.get(set as usize)).copied().unwrap_or_default()
+fn set_of<'s>(sets: &'s [Set], thread: &Thread) -> &'s Set {
+    const NONE: &Set = &[None; LENGTH];
+    thread.set.and_then(|set| sets.get(set as usize)).unwrap_or(NONE)
 }

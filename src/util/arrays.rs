@@ -1,6 +1,7 @@
 //! Fallible arrays (allocation can fail), bucketing and radix sort, all in linear time.
 
 use std::collections::{BinaryHeap, TryReserveError};
+use std::iter::Peekable;
 use std::ops::Range;
 
 /// An empty array with a fixed capacity.
@@ -115,6 +116,21 @@ pub fn sort_few<T: Ord>(items: &mut Vec<T>) {
     *items = BinaryHeap::from(std::mem::take(items)).into_sorted_vec();
 }
 
+/// Numbers in ascending order, among which others are looked up that ascend, too: in linear time for all of them.
+pub struct Ascending<I: Iterator<Item = i32>>(Peekable<I>);
+
+impl<I: Iterator<Item = i32>> Ascending<I> {
+    pub fn new(numbers: I) -> Self {
+        Ascending(numbers.peekable())
+    }
+
+    /// Whether this number is among them. It is at least as large as the one before.
+    pub fn has(&mut self, number: i32) -> bool {
+        while self.0.next_if(|&next| next < number).is_some() {}
+        self.0.peek() == Some(&number)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +144,14 @@ mod tests {
         assert!(index(MOST + 1).is_err() && index(usize::MAX).is_err());
         // A unit takes no memory, so an array of units can be as long.
         assert!(Groups::new(1, &[(); MOST + 1], |()| Some((0, 0))).is_err());
+    }
+
+    #[test]
+    fn ascending_numbers_are_looked_up() {
+        let mut numbers = Ascending::new([1, 3, 3, 4, 9].into_iter());
+        let found: Vec<i32> = [0, 1, 1, 2, 3, 5, 9, 9, 10].into_iter().filter(|&number| numbers.has(number)).collect();
+        assert_eq!(found, [1, 1, 3, 9, 9]);
+        assert!(!Ascending::new([].into_iter()).has(0));
     }
 
     proptest! {

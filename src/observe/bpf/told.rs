@@ -12,7 +12,7 @@ use crate::observe::candidate::{Candidate, Candidates};
 use crate::observe::nonusers::Nonusers;
 use crate::observe::told::{self, Thread, Told};
 use crate::sys::file::{Identity, Place};
-use crate::util::arrays::{index, push, reserved};
+use crate::util::arrays::{Ascending, index, push, reserved};
 use crate::util::hash::IntMap;
 
 /// Records the nonuser namespaces, and returns what was told about the threads of these processes.
@@ -53,11 +53,8 @@ pub fn threads(
         }
     }
     told.sort()?;
-    let mut members = processes.members.iter().map(|member| member.pid).peekable();
-    told.threads.retain(|&Thread { pid, .. }| {
-        while members.next_if(|&member| member < pid).is_some() {}
-        members.peek() == Some(&pid)
-    });
+    let mut members = Ascending::new(processes.members.iter().map(|member| member.pid));
+    told.threads.retain(|thread| members.has(thread.pid));
     Ok(told)
 }
 
@@ -125,19 +122,15 @@ fn keep_unchanged(settled: &mut Vec<i32>, descriptors: &[Descriptor]) {
         Some(Reason::Candidate) => descriptor.tid != descriptor.pid,
         _ => false,
     };
-    let mut changed = descriptors.iter().filter(has_changed).map(|descriptor| descriptor.pid).peekable();
-    settled.retain(|&pid| {
-        while changed.next_if(|&other| other < pid).is_some() {}
-        changed.peek() != Some(&pid)
-    });
+    let mut changed = Ascending::new(descriptors.iter().filter(has_changed).map(|descriptor| descriptor.pid));
+    settled.retain(|&pid| !changed.has(pid));
 }
 
 /// The processes besides the settled ones, in ascending order.
 fn unsettled(members: &[Member], settled: &[i32]) -> Result<Vec<i32>, Error> {
-    let (mut unsettled, mut settled) = (Vec::new(), settled.iter().peekable());
+    let (mut unsettled, mut settled) = (Vec::new(), Ascending::new(settled.iter().copied()));
     for &Member { pid, .. } in members {
-        while settled.next_if(|&&other| other < pid).is_some() {}
-        if settled.peek() != Some(&&pid) {
+        if !settled.has(pid) {
             push(&mut unsettled, pid)?;
         }
     }

@@ -76,7 +76,7 @@ pub fn find(context: &mut Context, wanted: Wanted, leaders: Option<Leaders>) -> 
     };
     let told = told::take(context, candidates.as_ref().map(|candidates| candidates.unsettled.as_slice()), wanted);
     told::record(context, &told)?;
-    if !wanted.pinned && context.facts().members.iter().all(|member| told.has(member.pid)) {
+    if !wanted.pinned && told.has_all(&context.facts().members) {
         context.told = Some(told);
         return Ok(());
     }

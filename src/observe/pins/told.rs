@@ -23,10 +23,10 @@ pub fn record(context: &mut Context, told: &Told) -> Result<(), Error> {
     // Most have one of each type. With the last doubling, the array would be twice as large.
     context.facts_mut().holds.try_reserve_exact(told.threads.len().saturating_mul(FOR_CHILDREN))?;
     for threads in told.threads.chunk_by(|one, next| one.pid == next.pid) {
-        let mut leader = Set::default();
+        let mut leader = &Set::default();
         for thread in threads {
             let set = told.set_of(thread);
-            record_thread(context, thread, &set, &leader)?;
+            record_thread(context, thread, set, leader)?;
             if thread.tid == thread.pid {
                 leader = set;
             }
