@@ -11,7 +11,8 @@
 //!     bpf_iter_task_new(&tasks, NULL, BPF_TASK_ITER_ALL_PROCS);
 //!     prefetch(NULL);
 //!     while ((task = bpf_iter_task_next(&tasks))) {
-//!         if (task != task->group_leader) {                   // if threads are wanted: BPF_TASK_ITER_ALL_THREADS
+//!         (void)task->fs->root.mnt;                           // if threads are wanted: BPF_TASK_ITER_ALL_THREADS
+//!         if (task != task->group_leader) {                   // the same
 //!             record_thread();                                // threads.rs
 //!             record_details();
 //!             continue;
@@ -36,13 +37,14 @@
 //!     prefetched.task = task;
 //!     prefetched.pid = task->thread_pid;                      // at level 0 task->tgid
 //!     prefetched.cred = task->real_cred;
+//!     (void)task->tasks.next;
 //!     (void)task->nsproxy;                                    // if details are wanted
-//!     (void)task->group_leader, task->signal->nr_threads;     // if threads are wanted
 //! }
 //! ```
 //!
 //! Most of the time goes to cache misses. So at each process the program reads from the next one in the kernel's list,
-//! which the iterator most likely shows next. Then the processor waits for both processes at the same time.
+//! which the iterator most likely shows next. Then the processor waits for both processes at the same time. So does reading
+//! the root directory early, which is needed last.
 
 use super::assembler::{Assembler, FP, Program, R0, R1, R2, Register};
 use super::layout::Threads;
@@ -71,6 +73,7 @@ pub fn program(target: Target) -> Result<Program, Error> {
     }
     code.next_process(end);
     if has_threads {
+        code.read(R1, TASK, member!(task_struct.fs -> fs_struct.root.mnt)); // for the cache alone
         code.read(R1, TASK, member!(task_struct.group_leader));
         code.jne(R1, TASK, thread);
     }
@@ -117,12 +120,9 @@ impl Builder<'_> {
         self.read(R1, R2, member!(task_struct.real_cred));
         self.stx(FP + stack::PREFETCHED_CRED, R1);
         // What the program and the iterator read later, for the cache alone.
+        self.read(R1, R2, member!(task_struct.tasks.next));
         if self.context.threads != Threads::None {
             self.read(R1, R2, member!(task_struct.nsproxy));
-        }
-        if self.context.threads == Threads::All {
-            self.read(R1, R2, member!(task_struct.group_leader));
-            self.read(R1, R2, member!(task_struct.signal -> signal_struct.nr_threads));
         }
     }
 }

@@ -7,7 +7,7 @@ use super::assembler::{Assembler, FP, Label, Location, R0, R1, R2, R3, R4, R5, R
 use super::kernel::Kernel;
 use super::layout::{Layout, Threads};
 use super::registers::{ARRAY, INDEX, RECORD, TASK, stack};
-use super::schema::{Copied, Step, btf_type};
+use super::schema::{Copied, Step, btf_type, member};
 use super::tables::Function;
 use crate::error::Error;
 
@@ -171,6 +171,16 @@ impl<'k> Builder<'k> {
         self.call(Function::bpf_iter_task_next);
         self.jeq(R0, 0, end);
         self.cast_untrusted(TASK, R0, btf_type!(task_struct));
+    }
+
+    /// Reads these members of the process that the iterator most likely shows next, for the cache alone: see processes.rs.
+    pub fn touch_next(&mut self, paths: &[&[Step]]) {
+        self.read(R2, TASK, member!(task_struct.tasks.next));
+        self.container_of(R2, member!(task_struct.tasks.next));
+        self.cast_untrusted(R2, R2, btf_type!(task_struct));
+        for path in paths {
+            self.read(R1, R2, path);
+        }
     }
 
     pub fn end_processes(&mut self) {

@@ -18,10 +18,12 @@
 //!         leader = task->group_leader;
 //!         if (!files || (leader != task && leader->files == files))
 //!             continue;
+//!         if (leader == task)
+//!             touch_next();                                   // for the cache alone: program.rs
+//!         table = files->fdt;
 //!         pid = task->thread_pid;                             // not at level 0
 //!         if (!number_of(pid))                                // pid.rs
 //!             continue;
-//!         table = files->fdt;
 //!         array->word = array->word_index = array->sum = array->is_read_again = 0;
 //!         for (;;) {
 //!             if (!bpf_iter_num_next(&visits))
@@ -189,16 +191,24 @@ impl Builder<'_> {
     /// Begins with the descriptor table of TASK. Goes to `next` if it has none, if its leader has the same one, or if it has
     /// no number in the caller's PID namespace.
     fn find_table(&mut self, next: Label) {
-        let [own] = self.labels(["own_table"]);
+        let [leader, own] = self.labels(["leader", "own_table"]);
         self.read(R1, TASK, member!(task_struct.files));
         self.jeq(R1, 0, next);
         self.stx(FP + stack::FILES, R1);
         self.read(R2, TASK, member!(task_struct.group_leader));
-        self.jeq(R2, TASK, own);
+        self.jeq(R2, TASK, leader);
         self.read(R2, R2, member!(task_struct.files));
         self.jeq(R2, R1, next);
+        self.ja(own);
+        self.bind(leader);
+        self.touch_next(&[
+            member!(task_struct.tasks.next),
+            member!(task_struct.files),
+            member!(task_struct.group_leader),
+        ]);
         self.bind(own);
-        self.read(R2, R1, member!(files_struct.fdt));
+        self.ldx(R2, FP + stack::FILES);
+        self.read(R2, R2, member!(files_struct.fdt));
         self.stx(FP + stack::TABLE, R2);
         self.mov(R1, 0);
         for field in [Header::word, Header::word_index, Header::sum, Header::is_read_again] {
