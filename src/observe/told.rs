@@ -14,6 +14,8 @@ pub struct Told {
     pub sets: Vec<Set>,
     /// See [`root`].
     pub roots: Vec<Place>,
+    /// Where the threads of the process begin that is most likely looked up next.
+    next: usize,
 }
 
 /// A thread.
@@ -73,10 +75,15 @@ impl Told {
         Ok(())
     }
 
-    /// Where the threads of a process are.
-    pub fn range_of(&self, pid: i32) -> Range<usize> {
-        let start = self.threads.partition_point(|thread| thread.pid < pid);
-        start..start + self.threads[start..].iter().take_while(|thread| thread.pid == pid).count()
+    /// Where the threads of a process are; empty if they were not told. Quickest in the order of the PIDs.
+    pub fn range_of(&mut self, pid: i32) -> Range<usize> {
+        let start = match self.threads.get(self.next) {
+            Some(thread) if thread.pid == pid => self.next,
+            _ => self.threads.partition_point(|thread| thread.pid < pid),
+        };
+        let count = self.threads[start..].iter().take_while(|thread| thread.pid == pid).count();
+        self.next = start + count;
+        start..self.next
     }
 
     /// Whether the threads of a process were told.

@@ -27,13 +27,14 @@ impl Search<'_, '_> {
 
     /// Counts a process of which nothing can be read.
     pub fn miss(&mut self, pid: i32) -> Result<(), Error> {
-        let is_told = self.told.has(pid);
+        let told = self.told.range_of(pid);
+        let is_told = !told.is_empty();
         self.context.miss(Gap::Links, (!is_told).into());
         if self.wanted.pinned {
             self.context.miss(Gap::Descriptors, self.descriptors.may_have_any(pid).into());
             self.context.miss(Gap::Mounts, (!is_told).into());
         }
-        for index in self.told.range_of(pid) {
+        for index in told {
             push(&mut self.unread, index)?;
         }
         Ok(())

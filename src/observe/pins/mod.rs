@@ -129,14 +129,15 @@ impl Search<'_, '_> {
     /// Visits the threads of a process, unless it has ended.
     fn visit_process(&mut self, pid: i32) -> Result<(), Error> {
         let (start, gaps) = (self.context.facts().holds.len(), self.context.facts().gaps);
-        let (unread, is_told) = (self.unread.len(), self.told.has(pid));
+        let (unread, told) = (self.unread.len(), self.told.range_of(pid));
+        let is_told = !told.is_empty();
         if is_told && !self.wanted.pinned {
             return Ok(());
         }
         for attempt in 1..=MOST_VISITS {
             let is_last = attempt == MOST_VISITS;
             let is_settled = match attempt {
-                _ if is_told => self.visit_told(pid, is_last)?,
+                _ if is_told => self.visit_told(pid, told.clone(), is_last)?,
                 // Without pins the leader stands for all threads, as long as it lives.
                 1 if !self.wanted.pinned => self.visit_leader(pid)?,
                 _ => self.visit_once(pid, is_last)?,

@@ -9,13 +9,15 @@ use crate::error::Error;
 use crate::observe::told::MNT;
 use crate::sys::file;
 use crate::util::arrays::push;
+use std::ops::Range;
 
 impl Search<'_, '_> {
-    /// Visits a process whose namespaces BPF told, only if it has a descriptor or mounts to read. False as `visit_once`.
-    pub fn visit_told(&mut self, pid: i32, is_last: bool) -> Result<bool, Error> {
+    /// Visits a process whose namespaces BPF told, of these threads, only if it has a descriptor or mounts to read. False as
+    /// `visit_once`.
+    pub fn visit_told(&mut self, pid: i32, told: Range<usize>, is_last: bool) -> Result<bool, Error> {
         let (mut missed, unread) = (Missed::default(), self.unread.len());
         let mut is_known = !self.descriptors.may_have_any(pid);
-        for index in self.told.range_of(pid) {
+        for index in told.clone() {
             is_known &= self.add_told(index, &mut missed)?;
         }
         if !is_known {
@@ -25,7 +27,7 @@ impl Search<'_, '_> {
                 Answer::Refused(_) => return self.miss(pid).map(|()| true),
             };
             let is_settled = self.read_told_descriptors(&leader, is_last, &mut missed)?;
-            self.read_told_mounts(&leader, &mut missed)?;
+            self.read_told_mounts(&leader, told, &mut missed)?;
             if (!is_settled || missed.has_ended) && !leader.has_process_ended(self.context.procfs)? {
                 if !is_last {
                     return Ok(false);
@@ -73,9 +75,9 @@ impl Search<'_, '_> {
         }
     }
 
-    fn read_told_mounts(&mut self, leader: &Thread, missed: &mut Missed) -> Result<(), Error> {
+    fn read_told_mounts(&mut self, leader: &Thread, told: Range<usize>, missed: &mut Missed) -> Result<(), Error> {
         let mut has_one_ended = false;
-        for index in self.told.range_of(leader.pid) {
+        for index in told {
             if self.add_told(index, missed)? {
                 continue;
             }
