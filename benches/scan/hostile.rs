@@ -134,7 +134,7 @@ fn watch(count: usize) -> io::Result<()> {
 
 fn start_in(cgroup: &Cgroup, count: usize) -> io::Result<()> {
     fs::write(cgroup.bottom.join("cgroup.procs"), "0")?;
-    (0..count).try_for_each(|_| start_sleeper(false, || Ok(())).map(drop))
+    (0..count).try_for_each(|_| start_sleeper(None, || Ok(())).map(drop))
 }
 
 /// Starts a process in a new user namespace with as many extents as possible.
@@ -144,7 +144,7 @@ fn start_mapped() -> io::Result<()> {
         // Every other one, so that the kernel does not see one range.
         writeln!(map, "{id} {} 1", 2 * id).unwrap();
     }
-    let pid = start_sleeper(true, || Ok(()))?;
+    let pid = start_sleeper(Some(0), || Ok(()))?;
     ["uid_map", "gid_map"].iter().try_for_each(|file| fs::write(format!("/proc/{pid}/{file}"), &map))
 }
 

@@ -8,9 +8,30 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 use std::{mem, ptr};
 
-/// Starts a process that equips itself and sleeps, alone in a new user namespace or not. It exists, and is in its
-/// namespace, when the call returns.
-pub fn start_sleeper(alone: bool, equip: impl FnOnce() -> io::Result<()>) -> io::Result<libc::pid_t> {
+/// So many user namespaces are made in the name of one user, since the kernel limits them: `user.max_user_namespaces`.
+const PER_USER: usize = 50_000;
+
+/// Starts a process that equips itself and sleeps, and is alone in a new user namespace if that has a number. It exists, and is
+/// in its namespace, when the call returns.
+pub fn start_sleeper(alone: Option<usize>, equip: impl FnOnce() -> io::Result<()>) -> io::Result<libc::pid_t> {
+    match alone.map_or(0, |number| number / PER_USER) {
+        0 => clone_sleeper(alone.is_some(), equip),
+        other => {
+            become_user(other as libc::uid_t)?;
+            let started = clone_sleeper(true, equip);
+            become_user(0)?;
+            started
+        }
+    }
+}
+
+/// Changes the effective UID of this process, which has a single thread. It and its children stay dumpable, see prctl(2).
+fn become_user(user: libc::uid_t) -> io::Result<()> {
+    // SAFETY: the calls take no pointer.
+    succeeded(unsafe { libc::seteuid(user) }).and_then(|()| succeeded(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1) }))
+}
+
+fn clone_sleeper(alone: bool, equip: impl FnOnce() -> io::Result<()>) -> io::Result<libc::pid_t> {
     let flags = if alone { libc::CLONE_NEWUSER as u64 } else { 0 };
     // The first version of `struct clone_args`, see clone(2). The fifth field is `exit_signal`.
     let arguments: [u64; 8] = [flags, 0, 0, 0, libc::SIGCHLD as u64, 0, 0, 0];
@@ -31,9 +52,9 @@ fn sleep() -> ! {
     }
 }
 
-/// A user namespace without processes.
-pub fn empty_namespace() -> io::Result<File> {
-    let pid = start_sleeper(true, || Ok(()))?;
+/// A user namespace without processes, which has this number.
+pub fn empty_namespace(number: usize) -> io::Result<File> {
+    let pid = start_sleeper(Some(number), || Ok(()))?;
     let namespace = File::open(format!("/proc/{pid}/ns/user"));
     // SAFETY: the only pointer may be null. The child has not been reaped, so its PID has not been reused.
     let reaped = unsafe { libc::kill(pid, libc::SIGKILL) == 0 && libc::waitpid(pid, ptr::null_mut(), 0) == pid };

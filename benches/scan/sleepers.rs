@@ -6,7 +6,8 @@ use crate::sandbox::Sandbox;
 use crate::sleeper::{Equipment, empty_namespace, pipe, start_sleeper};
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::{process, ptr};
+use std::ops::Range;
+use std::{mem, process, ptr};
 
 /// The limits that a large population can reach.
 const LIMITS: &str = "/proc/sys/kernel/pid_max, /proc/sys/kernel/threads-max, RLIMIT_NPROC, pids.max of the cgroup, \
@@ -31,8 +32,8 @@ impl Sandbox {
         let sleepers = Sleepers(());
         for count in 0..processes {
             let mut start = || -> io::Result<()> {
-                let namespace = if is_chosen(count, held, processes) { Some(empty_namespace()?) } else { None };
-                let alone = is_chosen(count, namespaces, processes);
+                let namespace = if is_chosen(count, held, processes) { Some(empty_namespace(count)?) } else { None };
+                let alone = is_chosen(count, namespaces, processes).then_some(count * namespaces / processes);
                 start_sleeper(alone, || equipment.install(namespace.as_ref())).map(drop)
             };
             start().map_err(|error| format!("only {count} processes could be started: {error}; limits: {LIMITS}"))?;
@@ -43,6 +44,19 @@ impl Sandbox {
         }
     }
 
+    /// Starts processes that each make a part of so many things, and then sleep.
+    pub fn make_in_parts(
+        &self,
+        count: usize,
+        most: usize,
+        make: impl Fn(Range<usize>) -> io::Result<()>,
+    ) -> Result<Sleepers, String> {
+        for start in (0..count).step_by(most) {
+            mem::forget(self.make(|| make(start..count.min(start + most)))?);
+        }
+        Ok(Sleepers(()))
+    }
+
     /// Starts one process that makes things and then sleeps.
     pub fn make(&self, make: impl FnOnce() -> io::Result<()>) -> Result<Sleepers, String> {
         let [mut from, to] = pipe().map_err(|error| error.to_string())?.map(File::from);
@@ -51,7 +65,7 @@ impl Sandbox {
             let text = make().map_or_else(|error| error.to_string(), |()| "done".to_string());
             (&to).write_all(text.as_bytes())
         };
-        start_sleeper(false, act).map_err(|error| error.to_string())?;
+        start_sleeper(None, act).map_err(|error| error.to_string())?;
         drop(to);
         let mut text = [0; 256];
         match from.read(&mut text).map(|length| String::from_utf8_lossy(&text[..length]).into_owned()) {
