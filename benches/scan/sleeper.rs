@@ -17,7 +17,8 @@ pub fn start_sleeper(alone: Option<usize>, equip: impl FnOnce() -> io::Result<()
     match alone.map_or(0, |number| number / PER_USER) {
         0 => clone_sleeper(alone.is_some(), equip),
         other => {
-            become_user(other as libc::uid_t)?;
+            become_user(other as libc::uid_t)
+                .map_err(|error| Error::other(format!("more than {PER_USER} user namespaces need root: {error}")))?;
             let started = clone_sleeper(true, equip);
             become_user(0)?;
             started
@@ -25,10 +26,13 @@ pub fn start_sleeper(alone: Option<usize>, equip: impl FnOnce() -> io::Result<()
     }
 }
 
-/// Changes the effective UID of this process, which has a single thread. It and its children stay dumpable, see prctl(2).
+/// Changes the effective UID of this process, which has a single thread. That clears two attributes which are set again: it is
+/// dumpable, and dies with its parent, see prctl(2).
 fn become_user(user: libc::uid_t) -> io::Result<()> {
     // SAFETY: the calls take no pointer.
-    succeeded(unsafe { libc::seteuid(user) }).and_then(|()| succeeded(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1) }))
+    succeeded(unsafe { libc::seteuid(user) })
+        .and_then(|()| succeeded(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1) }))
+        .and_then(|()| succeeded(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) }))
 }
 
 fn clone_sleeper(alone: bool, equip: impl FnOnce() -> io::Result<()>) -> io::Result<libc::pid_t> {

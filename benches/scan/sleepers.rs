@@ -32,9 +32,9 @@ impl Sandbox {
         let sleepers = Sleepers(());
         for count in 0..processes {
             let mut start = || -> io::Result<()> {
-                let namespace = if is_chosen(count, held, processes) { Some(empty_namespace(count)?) } else { None };
-                let alone = is_chosen(count, namespaces, processes).then_some(count * namespaces / processes);
-                start_sleeper(alone, || equipment.install(namespace.as_ref())).map(drop)
+                let held = number_of_chosen(count, held, processes).map(empty_namespace).transpose()?;
+                let alone = number_of_chosen(count, namespaces, processes);
+                start_sleeper(alone, || equipment.install(held.as_ref())).map(drop)
             };
             start().map_err(|error| format!("only {count} processes could be started: {error}; limits: {LIMITS}"))?;
         }
@@ -51,10 +51,11 @@ impl Sandbox {
         most: usize,
         make: impl Fn(Range<usize>) -> io::Result<()>,
     ) -> Result<Sleepers, String> {
+        let sleepers = Sleepers(());
         for start in (0..count).step_by(most) {
             mem::forget(self.make(|| make(start..count.min(start + most)))?);
         }
-        Ok(Sleepers(()))
+        Ok(sleepers)
     }
 
     /// Starts one process that makes things and then sleeps.
@@ -106,7 +107,8 @@ impl Drop for Sleepers {
     }
 }
 
-/// Whether process number `count` is one of `chosen`, which are spread evenly over all, as containers are on a host.
-fn is_chosen(count: usize, chosen: usize, processes: usize) -> bool {
-    (count + 1) * chosen / processes > count * chosen / processes
+/// Which one process number `count` is of `chosen`, which are spread evenly over all, as containers are on a host.
+fn number_of_chosen(count: usize, chosen: usize, processes: usize) -> Option<usize> {
+    let before = count * chosen / processes;
+    ((count + 1) * chosen / processes > before).then_some(before)
 }
