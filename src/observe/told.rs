@@ -9,7 +9,8 @@ use std::ops::Range;
 /// What BPF told about threads.
 #[derive(Default)]
 pub struct Told {
-    /// By PID: the thread-group leader, then the threads that differ from it, by TID.
+    /// By PID: the thread-group leader, then the threads that differ from it, by TID. They stay as they are once one was looked
+    /// up.
     pub threads: Vec<Thread>,
     pub sets: Vec<Set>,
     /// See [`root`].
@@ -86,12 +87,7 @@ impl Told {
         start..self.next
     }
 
-    /// Whether the threads of a process were told.
-    pub fn has(&self, pid: i32) -> bool {
-        self.threads.binary_search_by_key(&pid, |thread| thread.pid).is_ok()
-    }
-
-    /// Whether the threads of all these processes were told. BPF told them in ascending order.
+    /// Whether the threads of all these processes, in ascending order, were told.
     pub fn has_all(&self, members: &[Member]) -> bool {
         let mut told = Ascending::new(self.threads.iter().map(|thread| thread.pid));
         members.iter().all(|member| told.has(member.pid))
@@ -118,4 +114,33 @@ impl Told {
 fn set_of<'s>(sets: &'s [Set], thread: &Thread) -> &'s Set {
     const NONE: &Set = &[None; LENGTH];
     thread.set.and_then(|set| sets.get(set as usize)).unwrap_or(NONE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_are_found_in_any_order() {
+        let thread = |(pid, tid)| Thread { pid, tid, ..Thread::default() };
+        let threads = [(2, 2), (2, 7), (5, 5), (8, 8), (8, 9), (8, 10)].map(thread).to_vec();
+        let mut told = Told { threads, ..Told::default() };
+        for (pid, expected) in [
+            (2, 0..2),
+            (5, 2..3),
+            (5, 2..3),
+            (2, 0..2),
+            (3, 2..2),
+            (5, 2..3),
+            (8, 3..6),
+            (8, 3..6),
+            (9, 6..6),
+            (1, 0..0),
+        ] {
+            assert_eq!(told.range_of(pid), expected, "{pid}");
+        }
+        let members = |pids: &[i32]| pids.iter().map(|&pid| Member { pid, ..Member::default() }).collect::<Vec<_>>();
+        assert!(told.has_all(&members(&[2, 5, 8])) && told.has_all(&members(&[5])) && told.has_all(&[]));
+        assert!(!told.has_all(&members(&[2, 4, 5])) && !told.has_all(&members(&[2, 5, 8, 9])));
+    }
 }

@@ -67,15 +67,15 @@ const HEADS: [Head; STRUCTS.len()] = {
             heads[index][at] = name[at];
             at += 1;
         }
-        assert!(at >= 3, "a shorter name has more than one NUL byte in its head");
+        assert!(at >= 3, "the head of a shorter name would reach beyond its NUL byte");
         index += 1;
     }
     heads
 };
 
-/// The struct with the name at the start. Most types have other first bytes, so these are compared first.
+/// The index of the struct with the name at the start. Most types have other first bytes, so these are compared first.
 #[inline(always)]
-fn position_of_struct(text: &[u8]) -> Option<usize> {
+fn struct_named_by(text: &[u8]) -> Option<usize> {
     let head: &Head = text.first_chunk()?;
     HEADS.iter().zip(STRUCTS).position(|(known, of)| known == head && is_name(text, of.name))
 }
@@ -95,7 +95,7 @@ impl Found {
     fn look_at(&mut self, id: u32, at: usize, this: &Type, strings: &[u8]) {
         let text = || text_at(strings, this.name);
         if this.kind == KIND_STRUCT {
-            if let Some(index) = position_of_struct(text()) {
+            if let Some(index) = struct_named_by(text()) {
                 if self.kernel.structs[index].btf_id.is_none() {
                     self.kernel.structs[index] =
                         StructLayout { btf_id: Some(id), size: this.size, ..Default::default() };

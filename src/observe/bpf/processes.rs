@@ -43,10 +43,10 @@
 //! ```
 //!
 //! Most of the time goes to cache misses. So at each process the program reads from the next one in the kernel's list,
-//! which the iterator most likely shows next. Then the processor waits for both processes at the same time. So does reading
-//! the root directory early, which is needed last.
+//! which the iterator most likely shows next. Then the processor waits for both processes at the same time. For the same
+//! reason it reads the root directory early, although that is needed last.
 
-use super::assembler::{Assembler, FP, Program, R0, R1, R2, Register};
+use super::assembler::{Assembler, FP, Program, R0, R1, R2};
 use super::layout::Threads;
 use super::program::{Builder, Target};
 use super::registers::{ARRAY, CRED, NUMBER, PID, TASK, stack};
@@ -65,7 +65,8 @@ pub fn program(target: Target) -> Result<Program, Error> {
         code.record_root_cgroup();
     }
     code.mov(R0, 0);
-    code.prefetch(R0);
+    code.cast_untrusted(R2, R0, btf_type!(task_struct));
+    code.prefetch();
 
     code.bind(next);
     if has_details {
@@ -85,9 +86,8 @@ pub fn program(target: Target) -> Result<Program, Error> {
     code.read_process();
     code.mov(NUMBER, PID);
     code.bind(prefetched);
-    code.read(R0, TASK, member!(task_struct.tasks.next));
-    code.container_of(R0, member!(task_struct.tasks.next));
-    code.prefetch(R0);
+    code.read_next_in_list(R2);
+    code.prefetch();
     code.mov(PID, NUMBER);
     code.record_process(next);
     let rest = if has_details { details } else { next };
@@ -111,9 +111,8 @@ pub fn program(target: Target) -> Result<Program, Error> {
 }
 
 impl Builder<'_> {
-    /// Keeps on the stack what the program needs of a task; all zeros for NULL.
-    fn prefetch(&mut self, task: Register) {
-        self.cast_untrusted(R2, task, btf_type!(task_struct));
+    /// Keeps on the stack what the program needs of the task in R2; all zeros for NULL.
+    fn prefetch(&mut self) {
         self.stx(FP + stack::PREFETCHED_TASK, R2);
         self.read_pid(R2, member!(task_struct.tgid));
         self.stx(FP + stack::PREFETCHED_PID, PID);

@@ -173,14 +173,11 @@ impl<'k> Builder<'k> {
         self.cast_untrusted(TASK, R0, btf_type!(task_struct));
     }
 
-    /// Reads these members of the process that the iterator most likely shows next, for the cache alone: see processes.rs.
-    pub fn touch_next(&mut self, paths: &[&[Step]]) {
-        self.read(R2, TASK, member!(task_struct.tasks.next));
-        self.container_of(R2, member!(task_struct.tasks.next));
-        self.cast_untrusted(R2, R2, btf_type!(task_struct));
-        for path in paths {
-            self.read(R1, R2, path);
-        }
+    /// `to = ` the process behind TASK, a thread-group leader, in the kernel's list.
+    pub fn read_next_in_list(&mut self, to: Register) {
+        self.read(to, TASK, member!(task_struct.tasks.next));
+        self.container_of(to, member!(task_struct.tasks.next));
+        self.cast_untrusted(to, to, btf_type!(task_struct));
     }
 
     pub fn end_processes(&mut self) {

@@ -19,12 +19,12 @@
 //!         if (!files || (leader != task && leader->files == files))
 //!             continue;
 //!         if (leader == task)
-//!             touch_next();                                   // for the cache alone: program.rs
+//!             touch_next();
 //!         table = files->fdt;
+//!         array->word = array->word_index = array->sum = array->is_read_again = 0;
 //!         pid = task->thread_pid;                             // not at level 0
 //!         if (!number_of(pid))                                // pid.rs
 //!             continue;
-//!         array->word = array->word_index = array->sum = array->is_read_again = 0;
 //!         for (;;) {
 //!             if (!bpf_iter_num_next(&visits))
 //!                 goto end;                                   // too many
@@ -72,6 +72,11 @@
 //!     bpf_rcu_read_unlock();
 //!     array->own_pid_namespace = NULL;
 //!     return 0;
+//! }
+//!
+//! void touch_next() {                                         // for the cache alone: processes.rs
+//!     next = container_of(task->tasks.next, struct task_struct, tasks);
+//!     (void)next->tasks.next, next->files, next->group_leader;
 //! }
 //!
 //! void look_again() {
@@ -201,11 +206,7 @@ impl Builder<'_> {
         self.jeq(R2, R1, next);
         self.ja(own);
         self.bind(leader);
-        self.touch_next(&[
-            member!(task_struct.tasks.next),
-            member!(task_struct.files),
-            member!(task_struct.group_leader),
-        ]);
+        self.touch_next();
         self.bind(own);
         self.ldx(R2, FP + stack::FILES);
         self.read(R2, R2, member!(files_struct.fdt));
@@ -218,6 +219,14 @@ impl Builder<'_> {
             self.read_pid(TASK, member!(task_struct.pid));
             self.read_number(next);
         }
+    }
+
+    /// Reads what the next process in the kernel's list needs first, for the cache alone: see processes.rs.
+    fn touch_next(&mut self) {
+        self.read_next_in_list(R2);
+        self.read(R1, R2, member!(task_struct.tasks.next));
+        self.read(R1, R2, member!(task_struct.files));
+        self.read(R1, R2, member!(task_struct.group_leader));
     }
 
     /// Takes the next word of the bitmap, or only adds it to the sum when it is read again. Goes to `end` if there is none.

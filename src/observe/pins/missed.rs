@@ -42,7 +42,7 @@ impl Search<'_, '_> {
 
     /// Counts threads of which nothing can be read.
     pub fn miss_thread(&mut self, pid: i32, missed: &mut Missed) {
-        self.context.miss(Gap::Links, (!self.told.has(pid)).into());
+        self.context.miss(Gap::Links, self.told.range_of(pid).is_empty().into());
         missed.descriptors |= self.descriptors.may_have_any(pid);
         missed.mounts = true;
     }

@@ -12,8 +12,8 @@ use crate::util::arrays::push;
 use std::ops::Range;
 
 impl Search<'_, '_> {
-    /// Visits a process whose namespaces BPF told, of these threads, only if it has a descriptor or mounts to read. False as
-    /// `visit_once`.
+    /// Visits a process whose namespaces BPF told, only if it has a descriptor or mounts to read. `told`: its threads, in
+    /// `self.told`. False as `visit_once`.
     pub fn visit_told(&mut self, pid: i32, told: Range<usize>, is_last: bool) -> Result<bool, Error> {
         let (mut missed, unread) = (Missed::default(), self.unread.len());
         let mut is_known = !self.descriptors.may_have_any(pid);
