@@ -9,14 +9,11 @@ use std::ops::Range;
 /// What BPF told about threads.
 #[derive(Default)]
 pub struct Told {
-    /// By PID: the thread-group leader, then the threads that differ from it, by TID. They stay as they are once one was looked
-    /// up.
+    /// By PID: the thread-group leader, then the threads that differ from it, by TID.
     pub threads: Vec<Thread>,
     pub sets: Vec<Set>,
     /// See [`root`].
     pub roots: Vec<Place>,
-    /// Where the threads of the process begin that is most likely looked up next.
-    next: usize,
 }
 
 /// A thread.
@@ -76,15 +73,10 @@ impl Told {
         Ok(())
     }
 
-    /// Where the threads of a process are; empty if they were not told. Quickest in the order of the PIDs.
-    pub fn range_of(&mut self, pid: i32) -> Range<usize> {
-        let start = match self.threads.get(self.next) {
-            Some(thread) if thread.pid == pid => self.next,
-            _ => self.threads.partition_point(|thread| thread.pid < pid),
-        };
-        let count = self.threads[start..].iter().take_while(|thread| thread.pid == pid).count();
-        self.next = start + count;
-        start..self.next
+    /// Where the threads of a process are; empty if they were not told.
+    pub fn range_of(&self, pid: i32) -> Range<usize> {
+        let start = self.threads.partition_point(|thread| thread.pid < pid);
+        start..start + self.threads[start..].iter().take_while(|thread| thread.pid == pid).count()
     }
 
     /// Whether the threads of all these processes, in ascending order, were told.
@@ -121,22 +113,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn threads_are_found_in_any_order() {
+    fn threads_of_a_process_are_found() {
         let thread = |(pid, tid)| Thread { pid, tid, ..Thread::default() };
         let threads = [(2, 2), (2, 7), (5, 5), (8, 8), (8, 9), (8, 10)].map(thread).to_vec();
-        let mut told = Told { threads, ..Told::default() };
-        for (pid, expected) in [
-            (2, 0..2),
-            (5, 2..3),
-            (5, 2..3),
-            (2, 0..2),
-            (3, 2..2),
-            (5, 2..3),
-            (8, 3..6),
-            (8, 3..6),
-            (9, 6..6),
-            (1, 0..0),
-        ] {
+        let told = Told { threads, ..Told::default() };
+        for (pid, expected) in [(1, 0..0), (2, 0..2), (3, 2..2), (5, 2..3), (8, 3..6), (9, 6..6)] {
             assert_eq!(told.range_of(pid), expected, "{pid}");
         }
         let members = |pids: &[i32]| pids.iter().map(|&pid| Member { pid, ..Member::default() }).collect::<Vec<_>>();
